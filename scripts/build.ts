@@ -1,0 +1,23 @@
+/** Compiles src to dist when anything it is made from changed. Types are checked by `npm run check`. */
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { generateIfStale } from './generate.ts'
+import { isFresh, markFresh } from './stale.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+const output = 'dist'
+
+generateIfStale()
+if (!isFresh(root, inputs, output)) {
+  rmSync(resolve(root, output), { recursive: true, force: true })
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--noCheck'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  if (result.status !== 0) process.exit(1)
+  markFresh(root, inputs, output)
+}

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
+import { openDatabase } from './db/client.ts'
+import { claimPostgres } from './db/postgres-claim.ts'
+import { claim } from './db/single-owner.ts'
+import { createPredictionService } from './inference/predictions.ts'
+import { createPredictor } from './inference/predictor.ts'
+import { createRunService } from './runs/service.ts'
+import { createGraphQLHandler } from './server/graphql.ts'
+import { listen } from './server/http.ts'
+import { createOriginPolicy } from './server/origin.ts'
+import { createSystemService } from './system/service.ts'
+import { findArchitecture } from './zoo/catalog.ts'
+import { fitArchitecture } from './zoo/fit.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+export interface App {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Puts the parts together, lowest first, and takes them apart in the other order. */
+export async function startApp(config: Config, logger: Logger): Promise<App> {
+  const closing: (() => Promise<unknown>)[] = []
+  const onClose = <Part>(part: Part, close: (part: Part) => Promise<unknown>): Part => {
+    closing.unshift(() => close(part))
+    return part
+  }
+  const close = async () => {
+    for (const step of closing.splice(0)) {
+      await step().catch((error: unknown) => logger.error({ err: error }, 'closing a part failed'))
+    }
+  }
+  try {
+    onClose(await claim(config.dataDir), (it) => it.release())
+    if (config.databaseUrl !== null) {
+      const lost = (error: Error) => {
+        // Another server may take the queue now: two must not run it.
+        logger.fatal({ err: error }, 'the claim on the database is lost')
+        process.kill(process.pid, 'SIGTERM')
+      }
+      onClose(await claimPostgres(config.databaseUrl, lost), (it) => it.release())
+    }
+    const database = onClose(
+      await openDatabase({ url: config.databaseUrl ?? undefined, folder: join(config.dataDir, 'database') }),
+      (it) => it.close(),
+    )
+    if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
+
+    const cifar10 = onClose(
+      createCifar10Store({
+        folder: join(config.dataDir, 'datasets'),
+        cifar10Dir: config.cifar10Dir ?? undefined,
+        log: logger,
+      }),
+      (it) => it.close(),
+    )
+    const datasets = new Map<string, DatasetStore>([[cifar10.facts.name, cifar10]])
+    const artifactsFolder = join(config.dataDir, 'artifacts')
+
+    const predictor = onClose(
+      createPredictor({ engine: config.engine, artifactsFolder, log: logger }),
+      (it) => it.close(),
+    )
+    predictor.start()
+    // An engine that a person chose and that is not there stops the start; `auto` always finds one.
+    if (config.engine !== 'auto') await predictor.engine()
+
+    const runs = onClose(
+      createRunService({
+        prisma: database.prisma,
+        logger,
+        engine: config.engine,
+        artifactsFolder,
+        concurrency: 1,
+        datasets: [...datasets.keys()],
+        findArchitecture(name) {
+          const architecture = findArchitecture(name)
+          return (
+            architecture &&
+            fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
+          )
+        },
+        async prepareDataset(name, signal) {
+          const store = datasets.get(name)
+          if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
+          const { file } = await store.prepare(signal)
+          return { file, labels: store.facts.classes }
+        },
+      }),
+      (it) => it.close(),
+    )
+    await runs.recover()
+
+    const system = createSystemService({
+      version,
+      database: database.kind,
+      engine: () => predictor.engine(),
+      queue: () => runs.counts(),
+      openSubscriptions: () => runs.listenerCount,
+    })
+    const predictions = createPredictionService({ prisma: database.prisma, predictor, datasets })
+    const handler = createGraphQLHandler({
+      context: { runs, predictions, datasets, system, database: { prisma: database.prisma } },
+      allowedOrigins: config.allowedOrigins,
+      logger,
+    })
+    const server = onClose(
+      await listen({
+        host: config.host,
+        port: config.port,
+        handler,
+        policy: createOriginPolicy(config),
+        async health() {
+          await database.prisma.$queryRaw`SELECT 1`
+          return { status: 'ok', version }
+        },
+      }),
+      (it) => it.close(),
+    )
+    // Once more, before the server's own: who watches a run hears how it ends.
+    onClose(runs, (it) => it.close())
+    await runs.startQueue()
+    return { url: server.url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

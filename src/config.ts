@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+export interface Config {
+  port: number
+  host: string
+  dataDir: string
+  databaseUrl: string | null
+  engine: EngineChoice
+  cifar10Dir: string | null
+  logLevel: (typeof LOG_LEVELS)[number]
+  /** Origins beside the server's own that browsers may call it from. */
+  allowedOrigins: string[]
+}
+
+/** Every wrong value of the environment, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const environment = z.object({
+  PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a port number from 0 to 65535')
+    .transform(Number)
+    .refine((port) => port <= 65535, 'must be a port number from 0 to 65535')
+    .default(4000),
+  HOST: z.string().default('127.0.0.1'),
+  DATA_DIR: z.string().default('./data'),
+  DATABASE_URL: z
+    .string()
+    .refine((url) => /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres:// or postgresql://')
+    .optional(),
+  ENGINE: z.enum(ENGINE_CHOICES, `must be one of ${ENGINE_CHOICES.join(', ')}`).default('auto'),
+  CIFAR10_DIR: z
+    .string()
+    .refine((folder) => existsSync(folder), 'must be a folder that exists')
+    .optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  ALLOWED_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine(
+      (origins) => origins.every(isOrigin),
+      'must be a comma-separated list of origins such as https://example.org',
+    )
+    .default([]),
+})
+
+/** @throws ConfigError that names every wrong variable */
+export function readConfig(variables: NodeJS.ProcessEnv): Config {
+  // An empty variable counts as unset: that is what `PORT= npm start` and compose files mean by it.
+  const set = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const result = environment.safeParse(set)
+  if (!result.success) {
+    throw new ConfigError(
+      result.error.issues
+        .map(({ path: [name], message }) => {
+          // A connection string holds a password; it is not repeated.
+          const shown = name === 'DATABASE_URL' ? '' : `, not "${set[String(name)]}"`
+          return `${String(name)} ${message}${shown}`
+        })
+        .join('\n'),
+    )
+  }
+  const value = result.data
+  return {
+    port: value.PORT,
+    host: value.HOST,
+    dataDir: resolve(value.DATA_DIR),
+    databaseUrl: value.DATABASE_URL ?? null,
+    engine: value.ENGINE,
+    cifar10Dir: value.CIFAR10_DIR === undefined ? null : resolve(value.CIFAR10_DIR),
+    logLevel: value.LOG_LEVEL,
+    allowedOrigins: value.ALLOWED_ORIGINS,
+  }
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text
+}

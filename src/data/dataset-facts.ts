@@ -1,0 +1,21 @@
+export const SPLITS = ['train', 'test'] as const
+export type Split = (typeof SPLITS)[number]
+
+/** What is known of a data set before any of it is there. */
+export interface DatasetFacts {
+  /** The name used in inputs. */
+  readonly name: string
+  /** Class labels, in the order of the network's outputs. */
+  readonly classes: readonly string[]
+  /** Images in each split. */
+  readonly count: Readonly<Record<Split, number>>
+  /** [height, width, channels] */
+  readonly imageShape: readonly [number, number, number]
+}
+
+/** Bytes of one image: height * width * channels, one byte each. */
+export function imageBytes({
+  imageShape: [height, width, channels],
+}: Pick<DatasetFacts, 'imageShape'>): number {
+  return height * width * channels
+}

@@ -1,0 +1,5 @@
+/** Makes of a pixel value v in [0, 1] the network's input (v - mean) / std, for red, green and blue. */
+export interface Normalization {
+  mean: [number, number, number]
+  std: [number, number, number]
+}

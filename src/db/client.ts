@@ -1,0 +1,78 @@
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { DatabaseError } from './errors.ts'
+import { PrismaClient } from './generated/client.ts'
+import { migrate } from './migrate.ts'
+import { closePGlite, openPGlite } from './pglite.ts'
+import { pgliteFactory, pgliteSession } from './pglite-adapter.ts'
+import { postgresFactory, postgresSession } from './postgres.ts'
+
+export interface Database {
+  prisma: PrismaClient
+  kind: 'pglite' | 'postgres'
+  /** The migrations that opening applied. */
+  applied: string[]
+  /** Ends every connection; a transaction under way is finished or rolled back. May be called more than once. */
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  /** postgresql://...; without it the embedded PostgreSQL is used. */
+  url?: string | undefined
+  /** Where the embedded PostgreSQL keeps its files. One process only: see single-owner.ts. */
+  folder: string
+  /** Another migrations folder than the project's, for tests. */
+  migrations?: string
+}
+
+/**
+ * Opens the database and brings it to the newest migration.
+ * @throws DatabaseError with one line to print, which never holds the password
+ */
+export function openDatabase({ url, folder, migrations }: DatabaseOptions): Promise<Database> {
+  return url ? openPostgres(url, migrations) : openEmbedded(folder, migrations)
+}
+
+async function openPostgres(url: string, migrations?: string): Promise<Database> {
+  const session = await postgresSession(url)
+  let applied: string[]
+  try {
+    applied = await migrate(session, migrations)
+  } finally {
+    await session.dispose()
+  }
+  return { kind: 'postgres', applied, ...connect(postgresFactory(url), async () => {}) }
+}
+
+async function openEmbedded(folder: string, migrations?: string): Promise<Database> {
+  const pg = await openPGlite(folder)
+  try {
+    const applied = await migrate(await pgliteSession(pg), migrations)
+    return { kind: 'pglite', applied, ...connect(pgliteFactory(pg), () => closePGlite(pg)) }
+  } catch (error) {
+    await closePGlite(pg)
+    throw error
+  }
+}
+
+function connect(
+  factory: SqlDriverAdapterFactory,
+  end: () => Promise<void>,
+): Pick<Database, 'prisma' | 'close'> {
+  let closing: Promise<void> | undefined
+  const adapter: SqlDriverAdapterFactory = {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    // Prisma connects again for a query that comes after $disconnect().
+    connect: async () => {
+      if (closing) throw new DatabaseError('the database is closed')
+      return factory.connect()
+    },
+  }
+  // PGlite runs one transaction at a time: one that waits its turn is not late. Prisma's limits are 2 s and 5 s.
+  const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 15_000 } })
+  const close = () => {
+    closing ??= prisma.$disconnect().then(end)
+    return closing
+  }
+  return { prisma, close }
+}

@@ -1,0 +1,166 @@
+/** A tour for the terminal: train a small network, watch its loss fall, classify a few pictures with it. */
+import { parseArgs } from 'node:util'
+import { connectTo, type Data, type DemoClient } from './client.ts'
+import { findOrStartServer } from './server.ts'
+import { bar, chart, createScreen, picture, type Screen } from './terminal.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    epochs: { type: 'string', default: '2' },
+    'train-limit': { type: 'string' },
+    'test-limit': { type: 'string' },
+    pictures: { type: 'string', default: '4' },
+  },
+})
+
+const START = `mutation Start($input: StartTrainingRunInput!) {
+  startTrainingRun(input: $input) {
+    ... on TrainingRun { id number architecture { title parameterCount } }
+    ... on Error { message }
+  }
+}`
+const WATCH = `subscription Watch($id: ID!, $after: Cursor) {
+  trainingRunEvents(id: $id, after: $after) {
+    ... on RunEvent { cursor }
+    ... on LossPoints { points { step loss learningRate } }
+    ... on EpochEnded { summary { epoch testLoss testAccuracy seconds } }
+    ... on StatusChanged { status failure { message } }
+  }
+}`
+const PROGRESS = `query Progress($id: ID!) {
+  trainingRun(id: $id) {
+    number status progress { step steps epoch epochs imagesPerSecond secondsRemaining }
+    engine { kind device }
+    dataset { state progress }
+    evaluation { accuracy count perClass { label accuracy } }
+  }
+}`
+const CLASSIFY = `query Classify($id: ID!, $index: Int!) {
+  predict(input: { model: { runId: $id }, image: { sample: { split: TEST, index: $index } } }) {
+    ... on Prediction { input latencyMs probabilities(top: 3) { label probability } }
+    ... on Error { message }
+  }
+}`
+
+const SAMPLES = `query Samples($count: Int!, $seed: Int!) {
+  datasets { samples(split: TEST, count: $count, seed: $seed) { index label } }
+}`
+
+const screen = createScreen()
+const server = await findOrStartServer(screen.print)
+try {
+  const client = connectTo(server.url)
+  const id = await start(client)
+  const trained = await watch(client, id)
+  await classify(client, id, trained)
+} catch (error) {
+  screen.print(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+} finally {
+  server.stop()
+}
+
+async function start(client: DemoClient): Promise<string> {
+  const input = {
+    architecture: 'vgg_mini',
+    name: 'demo',
+    epochs: Number(options.epochs),
+    trainLimit: options['train-limit'] === undefined ? undefined : Number(options['train-limit']),
+    testLimit: options['test-limit'] === undefined ? undefined : Number(options['test-limit']),
+  }
+  const { startTrainingRun: run } = await client.query(START, { input })
+  if (run.message !== undefined) throw new Error(run.message)
+  screen.print(
+    `Run #${run.number}: ${run.architecture.title}, ${run.architecture.parameterCount.toLocaleString('en')} parameters.`,
+  )
+  return run.id
+}
+
+/** Draws the run until it has ended; answers its final state. */
+async function watch(client: DemoClient, id: string): Promise<Data> {
+  const losses: number[] = []
+  const epochs: string[] = []
+  let cursor: string | undefined
+  let failure: string | undefined
+  const redraw = async () => {
+    const { trainingRun: run } = await client.query(PROGRESS, { id })
+    draw(screen, run, losses, epochs)
+  }
+  const timer = setInterval(() => redraw().catch(() => {}), 1000)
+  try {
+    await client.watch(
+      WATCH,
+      () => ({ id, after: cursor }),
+      ({ trainingRunEvents: event }) => {
+        cursor = event.cursor
+        for (const point of event.points ?? []) if (point.loss !== null) losses.push(point.loss)
+        if (event.summary !== undefined) {
+          const { epoch, testAccuracy, testLoss, seconds } = event.summary
+          epochs.push(
+            `epoch ${epoch}: test accuracy ${percent(testAccuracy)}, test loss ${testLoss?.toFixed(3)}, ${seconds.toFixed(0)} s`,
+          )
+        }
+        if (event.failure) failure = event.failure.message
+      },
+    )
+  } finally {
+    clearInterval(timer)
+  }
+  const { trainingRun: run } = await client.query(PROGRESS, { id })
+  draw(screen, run, losses, epochs)
+  if (run.status !== 'COMPLETED') throw new Error(`The run is ${run.status}. ${failure ?? ''}`)
+  screen.print()
+  screen.print(
+    `Accuracy on ${run.evaluation.count.toLocaleString('en')} test images: ${percent(run.evaluation.accuracy)}`,
+  )
+  return run
+}
+
+function draw(target: Screen, run: Data, losses: number[], epochs: string[]): void {
+  const { step, steps, imagesPerSecond, secondsRemaining } = run.progress
+  const fraction = steps === 0 ? 0 : step / steps
+  const rest = secondsRemaining === null ? '' : `, ${duration(secondsRemaining)} left`
+  const speed = imagesPerSecond === null ? '' : `, ${imagesPerSecond.toFixed(0)} images/s${rest}`
+  const waiting =
+    run.dataset.state === 'FETCHING' ? `, fetching CIFAR-10 ${percent(run.dataset.progress)}` : ''
+  const loss = losses.length === 0 ? '' : `loss ${losses[losses.length - 1].toFixed(3)}`
+  target.draw(
+    [
+      run.engine === null ? '' : `${run.engine.kind} on ${run.engine.device}`,
+      `${bar(fraction)} ${percent(fraction)}  ${run.status}${waiting}  step ${step}/${steps}${speed}`,
+      ...chart(losses),
+      ...epochs,
+    ],
+    `${run.status}${waiting} step ${step}/${steps} ${loss}${speed}`,
+  )
+}
+
+async function classify(client: DemoClient, id: string, run: Data): Promise<void> {
+  const { datasets } = await client.query(SAMPLES, { count: Number(options.pictures), seed: run.number })
+  for (const { index, label: truth } of datasets[0].samples) {
+    const { predict } = await client.query(CLASSIFY, { id, index })
+    if (predict.message !== undefined) throw new Error(predict.message)
+    screen.print()
+    if (process.stdout.isTTY) for (const line of await picture(predict.input)) screen.print(line)
+    screen.print(`test image ${index}, truly ${article(truth)} (${predict.latencyMs.toFixed(0)} ms):`)
+    for (const { label, probability } of predict.probabilities) {
+      screen.print(`  ${label.padEnd(12)} ${bar(probability, 20)} ${percent(probability)}`)
+    }
+  }
+  const [best] = [...run.evaluation.perClass].sort((a: Data, b: Data) => b.accuracy - a.accuracy)
+  screen.print()
+  screen.print(`It knows ${article(best.label)} best: ${percent(best.accuracy)} of them.`)
+}
+
+function article(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`
+}
+
+function percent(fraction: number | null): string {
+  return fraction === null ? '-' : `${(100 * fraction).toFixed(1)} %`
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}

@@ -1,0 +1,29 @@
+import type { EngineChoice, EngineKind } from './report.ts'
+
+export type EngineName = Exclude<EngineChoice, 'auto'>
+
+/** The engine's backend is current and ready. */
+export interface EngineStarted {
+  kind: EngineKind
+  /** See `EngineReport.device`. */
+  device: string
+}
+
+/** The engine was not started, and nothing of it is left behind. */
+export interface EngineRefused {
+  /** Half a sentence for people: "no NVIDIA GPU is visible". */
+  reason: string
+  /** What a person can do about it, half a sentence too. */
+  remedy: string
+}
+
+/** One way to compute. Its file is the only one that names its backend. */
+export interface EngineCandidate {
+  name: EngineName
+  /**
+   * Makes the backend current and ready, or says why not; it does not throw for what a machine lacks.
+   * `demanded` is true when a person named this engine, false when `auto` asks: then only what is really
+   * faster than the next candidate may start.
+   */
+  start(demanded: boolean): Promise<EngineStarted | EngineRefused>
+}

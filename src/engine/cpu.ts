@@ -1,0 +1,13 @@
+import * as tf from '@tensorflow/tfjs'
+import type { EngineCandidate } from './candidate.ts'
+import { processorName } from './processor.ts'
+
+/** TensorFlow.js' own kernels in plain JavaScript: slow, and there on every machine. */
+export const cpuEngine: EngineCandidate = {
+  name: 'cpu',
+  async start() {
+    await tf.setBackend('cpu')
+    await tf.ready()
+    return { kind: 'CPU', device: `${processorName()}, JavaScript, 1 thread` }
+  },
+}

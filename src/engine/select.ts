@@ -1,0 +1,39 @@
+import * as tf from '@tensorflow/tfjs'
+import type { EngineCandidate } from './candidate.ts'
+import { cpuEngine } from './cpu.ts'
+import { EngineUnavailableError } from './engine-unavailable-error.ts'
+import { nativeEngine } from './native.ts'
+import type { EngineChoice, EngineReport } from './report.ts'
+import { tensorflowEngine } from './tensorflow.ts'
+import { wasmEngine } from './wasm.ts'
+import { webgpuEngine } from './webgpu.ts'
+
+/** The order in which `auto` tries them: fastest first. `cpu` always starts. */
+const CANDIDATES: readonly EngineCandidate[] = [
+  tensorflowEngine,
+  webgpuEngine,
+  nativeEngine,
+  wasmEngine,
+  cpuEngine,
+]
+
+/**
+ * Makes one TensorFlow.js backend current and ready, for the rest of this process's life.
+ *
+ * @throws {EngineUnavailableError} when a named engine (not `auto`) cannot run here.
+ */
+export async function selectEngine(choice: EngineChoice): Promise<EngineReport> {
+  // Without it tfjs checks the outputs of every operation for NaN, and advertises tfjs-node on the console.
+  tf.enableProdMode()
+
+  const notTaken: EngineReport['notTaken'] = []
+  for (const candidate of CANDIDATES) {
+    if (choice !== 'auto' && choice !== candidate.name) continue
+
+    const outcome = await candidate.start(choice !== 'auto')
+    if ('kind' in outcome) return { ...outcome, notTaken }
+    if (choice !== 'auto') throw new EngineUnavailableError(candidate.name, outcome.reason, outcome.remedy)
+    notTaken.push({ engine: candidate.name, reason: outcome.reason })
+  }
+  throw new Error(`No engine is called "${choice}", and not even cpu started.`)
+}

@@ -1,0 +1,31 @@
+/** Failures that a caller must expect. The API shows each as a member of a result union; anything else is a bug. */
+export class ValidationError extends Error {
+  override readonly name = 'ValidationError'
+  readonly issues: { path: string[]; message: string }[]
+
+  constructor(issues: { path: string[]; message: string }[]) {
+    super(issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
+    this.issues = issues
+  }
+}
+
+export class NotFoundError extends Error {
+  override readonly name = 'NotFoundError'
+}
+
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError'
+}
+
+/** Too much is waiting already; the request was not taken and may be sent again. */
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError'
+  readonly retryAfterMs: number
+  readonly queueDepth: number
+
+  constructor(message: string, retryAfterMs: number, queueDepth: number) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+    this.queueDepth = queueDepth
+  }
+}

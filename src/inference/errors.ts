@@ -1,0 +1,37 @@
+/** Every reason for which a picture is refused. */
+export const IMAGE_REJECTIONS = [
+  'EMPTY',
+  'NOT_AN_IMAGE',
+  'UNSUPPORTED_FORMAT',
+  'TRUNCATED',
+  'DAMAGED',
+  'TOO_MANY_PIXELS',
+  'TOO_MANY_BYTES',
+] as const
+export type ImageRejection = (typeof IMAGE_REJECTIONS)[number]
+
+/** The picture cannot be read; the message tells its sender why. */
+export class UnsupportedImageError extends Error {
+  override readonly name = 'UnsupportedImageError'
+  readonly reason: ImageRejection
+
+  constructor(reason: ImageRejection, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** The weights are sound, but no prediction can be made with them: they do not fit the network, or it answers NaN. */
+export class UnusableModelError extends Error {
+  override readonly name = 'UnusableModelError'
+}
+
+/** There is no predictor process to ask: its engine is missing, it cannot start, or it was closed. */
+export class PredictorUnavailableError extends Error {
+  override readonly name = 'PredictorUnavailableError'
+}
+
+/** This one prediction failed inside the predictor process, or ended that process twice. */
+export class PredictionFailedError extends Error {
+  override readonly name = 'PredictionFailedError'
+}

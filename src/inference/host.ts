@@ -1,0 +1,236 @@
+import { availableParallelism } from 'node:os'
+import type { Logger } from 'pino'
+import type { EngineReport } from '../engine/report.ts'
+import { type Child, type ChildExit, startChild } from '../process/child.ts'
+import { PredictorUnavailableError } from './errors.ts'
+import type { FromPredictor, ToPredictor } from './protocol.ts'
+
+export interface HostOptions {
+  entry: URL
+  configure: Extract<ToPredictor, { type: 'configure' }>
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  times: HostTimes
+  onReady(): void
+  onAnswer(message: Extract<FromPredictor, { type: 'predicted' | 'rejected' }>): void
+  /** The process that was sent requests is gone; another one follows, or `onGivenUp`. */
+  onDeath(exit: string): void
+  onGivenUp(error: PredictorUnavailableError): void
+}
+
+export interface HostTimes {
+  /** A process that is not ready after this time is killed: loading a GPU's libraries takes up to half a minute. */
+  startMs: number
+  /** A process that has requests and says nothing for this time is killed: VGG-19 at 224 x 224 takes minutes on `cpu`. */
+  silenceMs: number
+  /** The wait before the second start in a row; it doubles each time. The first is at once. */
+  backoffMs: number
+  /** After the last start failed, requests are refused at once for this time. */
+  restMs: number
+}
+
+/** Pictures that are decoded side by side; the forward pass has the remaining core. */
+const DECODERS = Math.max(2, Math.min(8, availableParallelism() - 1))
+
+/** Starts in a row without a single answer. */
+const MAX_STARTS = 5
+
+type State = 'idle' | 'starting' | 'ready' | 'waiting' | 'givenUp' | 'closed'
+
+/**
+ * Keeps one predictor process alive: starts it, watches that it answers, starts it again when it dies, and gives
+ * up for a while when that doesn't help. All that it knows of requests is whether one is open.
+ */
+export interface Host {
+  /** Does nothing while a process is there or on its way. Throws after it has given up, until the rest is over. */
+  start(): void
+  readonly ready: boolean
+  send(message: ToPredictor): void
+  /** Whether the process has requests: only then is its silence a fault. */
+  owesAnswer(owes: boolean): void
+  /** Starts the process if none was started yet. */
+  engine(): Promise<EngineReport>
+  /** Kills the process and resolves when it is gone. */
+  close(): Promise<void>
+}
+
+export function createHost(options: HostOptions): Host {
+  const { log, times } = options
+  let state: State = 'idle'
+  let child: Child<ToPredictor> | undefined
+  let startsInARow = 0
+  let restUntil = 0
+  let refusal: PredictorUnavailableError | undefined
+  let owing = false
+  let killedFor: string | undefined
+  let report = deferred<EngineReport>()
+  let backoff: NodeJS.Timeout | undefined
+  let watch: NodeJS.Timeout | undefined
+
+  function spawn(): void {
+    state = 'starting'
+    startsInARow++
+    killedFor = undefined
+    const started = startChild<ToPredictor, FromPredictor>({
+      entry: options.entry,
+      env: { UV_THREADPOOL_SIZE: String(DECODERS) },
+      onMessage,
+      onOutput: (line) => log.info({ predictor: started.pid }, line),
+    })
+    child = started
+    owing = false
+    watchFor(times.startMs, 'was not ready')
+    started.send(options.configure)
+    void started.exited.then(onExit)
+  }
+
+  /** Ends the process unless the watch is set again in time. */
+  function watchFor(ms: number, fault: string): void {
+    clearTimeout(watch)
+    watch = setTimeout(() => {
+      killedFor = `${fault} for ${ms / 1000} s`
+      child?.kill('SIGKILL')
+    }, ms).unref()
+  }
+
+  function watchSilence(): void {
+    if (owing) watchFor(times.silenceMs, 'did not answer')
+    else clearTimeout(watch)
+  }
+
+  function onMessage(message: FromPredictor): void {
+    if (state === 'closed') return
+    switch (message.type) {
+      case 'ready':
+        state = 'ready'
+        clearTimeout(watch)
+        log.info({ predictor: child?.pid, engine: message.engine }, 'predictor is ready')
+        if (report.settled) report = deferred()
+        report.resolve(message.engine)
+        options.onReady()
+        return
+      case 'unavailable':
+        giveUp(message.message)
+        return
+      default:
+        startsInARow = 0
+        watchSilence()
+        options.onAnswer(message)
+    }
+  }
+
+  function onExit(exit: ChildExit): void {
+    clearTimeout(watch)
+    child = undefined
+    if (state === 'closed' || state === 'givenUp') return
+    const words = killedFor ?? wordsOf(exit)
+    log.warn({ startsInARow }, `the predictor process ${words}`)
+    const served = state === 'ready'
+    if (startsInARow >= MAX_STARTS) {
+      if (served) options.onDeath(words)
+      giveUp(
+        `The predictor process ended ${startsInARow} times in a row; the last time it ${words}.${lastWords(exit)}`,
+      )
+      return
+    }
+    state = 'waiting'
+    // Without a wait after a process that worked; then 1, 2, 4, 8 times backoffMs.
+    const wait = startsInARow === 0 ? 0 : times.backoffMs * 2 ** (startsInARow - 1)
+    backoff = setTimeout(spawn, wait)
+    if (served) options.onDeath(words)
+  }
+
+  function giveUp(reason: string): void {
+    state = 'givenUp'
+    startsInARow = 0
+    restUntil = performance.now() + times.restMs
+    refusal = new PredictorUnavailableError(reason)
+    log.error(reason)
+    if (report.settled) report = deferred()
+    report.reject(refusal)
+    child?.kill('SIGKILL')
+    options.onGivenUp(refusal)
+  }
+
+  return {
+    start() {
+      if (state === 'closed') throw closedError()
+      if (state === 'givenUp') {
+        // The process that reported its engine missing may still be on its way out.
+        if (performance.now() < restUntil || child !== undefined) throw refusal
+        report = deferred()
+        spawn()
+      }
+      if (state === 'idle') spawn()
+    },
+    get ready() {
+      return state === 'ready'
+    },
+    send(message) {
+      child?.send(message)
+    },
+    owesAnswer(owes) {
+      if (state !== 'ready' || owes === owing) return
+      owing = owes
+      watchSilence()
+    },
+    engine() {
+      if (state === 'idle') spawn()
+      return report.promise
+    },
+    async close() {
+      state = 'closed'
+      clearTimeout(backoff)
+      clearTimeout(watch)
+      report.reject(closedError())
+      child?.kill('SIGKILL')
+      await child?.exited
+    },
+  }
+}
+
+export function closedError(): PredictorUnavailableError {
+  return new PredictorUnavailableError('The server is shutting down.')
+}
+
+function wordsOf({ code, signal, outOfMemory }: ChildExit): string {
+  if (outOfMemory) return 'ran out of memory'
+  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
+}
+
+/** Of a stack trace its error; Node ends one with its own version. */
+function lastWords({ stderr }: ChildExit): string {
+  const lines = stderr.trimEnd().split('\n')
+  const words = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? ''
+  return words === '' ? '' : ` Its last words: ${words.trim()}`
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly settled: boolean
+  resolve(value: T): void
+  reject(error: Error): void
+}
+
+function deferred<T>(): Deferred<T> {
+  let settled = false
+  let settle: { resolve(value: T): void; reject(error: Error): void } | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  // Nobody has to ask which engine runs.
+  promise.catch(() => {})
+  return {
+    promise,
+    get settled() {
+      return settled
+    },
+    resolve(value) {
+      settled = true
+      settle?.resolve(value)
+    },
+    reject(error) {
+      settled = true
+      settle?.reject(error)
+    },
+  }
+}

@@ -1,0 +1,11 @@
+/** The largest file that is taken: a 50-megapixel photograph as JPEG has 10 to 15 MiB. */
+export const MAX_IMAGE_BYTES = 20 * 1024 * 1024
+
+/**
+ * The most pixels a picture may have. 64 megapixels let the 50-megapixel pictures of telephones in.
+ * A picture of this size costs 80 MB (baseline JPEG) to 1.1 GB (AVIF) while it is decoded.
+ */
+export const MAX_IMAGE_PIXELS = 64_000_000
+
+/** The longest side, which is JPEG's own limit; it bounds what a picture one pixel wide can become. */
+export const MAX_IMAGE_SIDE = 65_535

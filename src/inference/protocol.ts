@@ -1,0 +1,45 @@
+import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { ImageRejection } from './errors.ts'
+import type { Preprocessing } from './preprocessing.ts'
+
+/** Weights, the network they belong to, and what its inputs and outputs mean. */
+export interface ModelRef {
+  /** sha256 of the weights file in the artifact store. */
+  digest: string
+  /** A name in the zoo. */
+  architecture: string
+  preprocessing: Preprocessing
+}
+
+export type PredictImage =
+  /** A picture file of any accepted format. */
+  | { bytes: Uint8Array }
+  /** RGB bytes, row by row, already of the network's size: a sample of a data set. */
+  | { pixels: Uint8Array }
+
+export interface ClassProbability {
+  label: string
+  probability: number
+}
+
+export type ToPredictor =
+  /** The first message. */
+  | { type: 'configure'; engine: EngineChoice; artifactsFolder: string; modelBytes: number }
+  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage }
+  /** Nobody waits for the answer any more. It may come nevertheless. */
+  | { type: 'cancel'; id: number }
+
+export type FromPredictor =
+  | { type: 'ready'; engine: EngineReport }
+  /** The engine that was asked for by name is not there; the process ends. */
+  | { type: 'unavailable'; message: string }
+  /** png: what the network saw. */
+  | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
+  | { type: 'rejected'; id: number; rejection: Rejection }
+
+/** An error as plain data; errors lose their class on the way between processes. */
+export type Rejection =
+  | { kind: 'image'; reason: ImageRejection; message: string }
+  | { kind: 'artifact'; message: string }
+  | { kind: 'model'; message: string }
+  | { kind: 'internal'; message: string }

@@ -1,0 +1,107 @@
+import { type ChildProcess, fork } from 'node:child_process'
+
+/** The child inherits this descriptor; its end of file tells the child that the parent is gone. */
+export const LIFELINE_FD = 3
+
+/** How a child process ended, in words that can go into a run's failure. */
+export interface ChildExit {
+  code: number | null
+  signal: NodeJS.Signals | null
+  /** True when the process ran out of memory: the kernel's SIGKILL cannot be told from a person's, so only V8's own report counts. */
+  outOfMemory: boolean
+  /** The end of what the child wrote to its standard error. */
+  stderr: string
+}
+
+export interface Child<ToChild> {
+  readonly pid: number | undefined
+  /** Messages to a child that is already gone are dropped: its exit is what the caller hears of it. */
+  send(message: ToChild): void
+  kill(signal: NodeJS.Signals): void
+  /** Resolves once, after the last message of the child has been delivered. Never rejects. */
+  readonly exited: Promise<ChildExit>
+}
+
+export interface ChildOptions<FromChild> {
+  entry: URL
+  env?: NodeJS.ProcessEnv
+  onMessage(message: FromChild): void
+  /** Called with each line the child prints. */
+  onOutput(line: string): void
+}
+
+const STDERR_TAIL = 4096
+
+/**
+ * Starts a Node child that dies with this process, however this process dies
+ * (see lifeline.ts), and reports every way in which the child can end as one value.
+ * Messages are structured clones: typed arrays pass.
+ */
+export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>): Child<ToChild> {
+  const child = fork(options.entry, {
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...options.env },
+    execArgv: ['--enable-source-maps'],
+  })
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', lines(options.onOutput))
+  child.stderr?.setEncoding('utf8').on(
+    'data',
+    lines((line) => {
+      stderr = `${stderr}${line}\n`.slice(-STDERR_TAIL)
+      options.onOutput(line)
+    }),
+  )
+  child.on('message', (message) => options.onMessage(message as FromChild))
+  return {
+    pid: child.pid,
+    send(message) {
+      if (child.connected) child.send(message as object, () => {})
+    },
+    kill(signal) {
+      child.kill(signal)
+    },
+    exited: exitOf(child).then(({ code, signal, error }) => {
+      const text = error === null ? stderr : `${stderr}${error.message}\n`
+      return { code, signal, outOfMemory: /heap out of memory|ENOMEM|bad_alloc/.test(text), stderr: text }
+    }),
+  }
+}
+
+/**
+ * 'exit' alone may come before messages that are still in the channel ('disconnect' follows the last of them)
+ * and before the last words on stderr, which is a pipe of its own.
+ * A child that could not even be spawned gives 'error' and no 'exit'.
+ */
+function exitOf(
+  child: ChildProcess,
+): Promise<{ code: number | null; signal: NodeJS.Signals | null; error: Error | null }> {
+  return new Promise((resolve) => {
+    let error: Error | null = null
+    let ended: { code: number | null; signal: NodeJS.Signals | null } | null = null
+    const settle = () => {
+      if (ended !== null && !child.connected && (child.stderr?.closed ?? true)) resolve({ ...ended, error })
+    }
+    child.once('exit', (code, signal) => {
+      ended = { code, signal }
+      settle()
+    })
+    child.stderr?.once('close', settle)
+    child.once('disconnect', settle)
+    child.on('error', (cause) => {
+      error = cause
+      if (child.pid === undefined) resolve({ code: null, signal: null, error })
+    })
+  })
+}
+
+/** Splits a stream of text into lines; what is left without a line end waits for the next piece. */
+function lines(onLine: (line: string) => void): (chunk: string) => void {
+  let rest = ''
+  return (chunk) => {
+    const parts = `${rest}${chunk}`.split('\n')
+    rest = parts.pop() ?? ''
+    for (const line of parts) if (line !== '') onLine(line)
+  }
+}

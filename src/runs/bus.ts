@@ -1,0 +1,46 @@
+/** Hands what was committed to whoever listens now; a listener must not throw and must not block. */
+export interface Bus<Message> {
+  publish(topic: string, message: Message): void
+  /** @returns the function that ends the subscription */
+  subscribe(topic: string, listener: (message: Message) => void): () => void
+  /** Resolves as soon as nobody listens to the topic. */
+  quiet(topic: string): Promise<void>
+  /** Listeners over all topics: what a disconnect must bring back to what it was. */
+  readonly listenerCount: number
+}
+
+export function createBus<Message>(): Bus<Message> {
+  const topics = new Map<string, Set<(message: Message) => void>>()
+  const waiting = new Map<string, (() => void)[]>()
+  let listenerCount = 0
+  return {
+    publish(topic, message) {
+      for (const listener of topics.get(topic) ?? []) listener(message)
+    },
+    subscribe(topic, listener) {
+      const listeners = topics.get(topic) ?? new Set()
+      topics.set(topic, listeners)
+      // An own function each time: the same listener may subscribe twice.
+      const entry = (message: Message) => listener(message)
+      listeners.add(entry)
+      listenerCount += 1
+      return () => {
+        if (!listeners.delete(entry)) return
+        listenerCount -= 1
+        if (listeners.size > 0 || topics.get(topic) !== listeners) return
+        topics.delete(topic)
+        for (const resolve of waiting.get(topic) ?? []) resolve()
+        waiting.delete(topic)
+      }
+    },
+    quiet(topic) {
+      if (!topics.has(topic)) return Promise.resolve()
+      return new Promise((resolve) => {
+        waiting.set(topic, [...(waiting.get(topic) ?? []), resolve])
+      })
+    },
+    get listenerCount() {
+      return listenerCount
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { ChildExit } from '../process/child.ts'
+
+export const FAILURE_CODES = [
+  'TRAINER_DIED',
+  'OUT_OF_MEMORY',
+  'SERVER_STOPPED',
+  'DATASET_UNAVAILABLE',
+  'ENGINE_UNAVAILABLE',
+  'LOSS_NOT_FINITE',
+  'INTERNAL_ERROR',
+] as const
+export type FailureCode = (typeof FAILURE_CODES)[number]
+
+/** Why a run FAILED: what happened and what the person can do about it. */
+export interface RunFailure {
+  code: FailureCode
+  message: string
+}
+
+/** The failure of a run whose trainer ended without having said how the run ended. */
+export function failureOfExit(exit: ChildExit): RunFailure {
+  if (exit.outOfMemory) {
+    return {
+      code: 'OUT_OF_MEMORY',
+      message: 'The trainer ran out of memory. Use a smaller batchSize or architecture.',
+    }
+  }
+  if (exit.signal === 'SIGKILL') {
+    return {
+      code: 'TRAINER_DIED',
+      message:
+        'The trainer was killed (SIGKILL): by a person, or by the system because memory ran out. If it was memory, use a smaller batchSize or architecture.',
+    }
+  }
+  const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
+  const said = exit.stderr.trim().split('\n').at(-1)
+  return {
+    code: 'TRAINER_DIED',
+    message: `The trainer ended unexpectedly (${how}).${said ? ` Its last words: ${said}` : ' It said nothing.'}`,
+  }
+}

@@ -1,0 +1,195 @@
+import { z } from 'zod'
+import type { Normalization } from '../data/normalization.ts'
+
+/**
+ * Everything that decides what a run computes, apart from its architecture, data set and seed.
+ * Stored with the run with every default filled in, so an old run keeps its meaning when defaults change.
+ */
+export interface Hyperparameters {
+  preset: string | null
+  epochs: number
+  batchSize: number
+  optimizer: Optimizer
+  /** The peak learning rate; the schedule shapes it. */
+  learningRate: number
+  schedule: Schedule
+  augmentation: Augmentation
+  labelSmoothing: number
+  /** Steps averaged into one loss point. */
+  logEvery: number
+  /** Only the first N training images; null for all. */
+  trainLimit: number | null
+  /** Only the first N test images, in every evaluation of the run; null for all. */
+  testLimit: number | null
+  normalization: Normalization
+}
+
+export type Optimizer = z.infer<typeof sgd> | z.infer<typeof adam>
+export type Schedule = z.infer<typeof schedule>
+export type Augmentation = z.infer<typeof augmentation>
+
+export const OPTIMIZER_DEFAULTS = {
+  sgd: { momentum: 0.9, nesterov: false, weightDecay: 0 },
+  adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
+} as const
+export const SCHEDULE_DEFAULTS = {
+  step: { epochs: 5, gamma: 0.9, offset: 0 },
+  cosine: { warmupEpochs: 0, finalLearningRate: 0 },
+  oneCycle: { warmupFraction: 0.3, initialDivisor: 25, finalDivisor: 1e4 },
+} as const
+export const NO_AUGMENTATION: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
+
+const fraction = z.number().min(0).lt(1)
+const sgd = z
+  .object({
+    kind: z.literal('sgd'),
+    momentum: fraction,
+    nesterov: z.boolean(),
+    weightDecay: z.number().min(0).max(1),
+  })
+  .refine((it) => !it.nesterov || it.momentum > 0, {
+    path: ['nesterov'],
+    error: 'Nesterov needs a momentum above 0',
+  })
+const adam = z.object({
+  kind: z.literal('adam'),
+  beta1: fraction,
+  beta2: fraction,
+  epsilon: z.number().positive().max(1),
+  weightDecay: z.number().min(0).max(1),
+})
+const schedule = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('constant') }),
+  z.object({
+    kind: z.literal('step'),
+    epochs: z.int().min(1).max(10_000),
+    gamma: z.number().positive().max(1),
+    offset: z.int().min(0).max(10_000),
+  }),
+  z.object({
+    kind: z.literal('cosine'),
+    warmupEpochs: z.number().min(0).max(10_000),
+    finalLearningRate: z.number().min(0).max(10),
+  }),
+  z.object({
+    kind: z.literal('oneCycle'),
+    warmupFraction: z.number().positive().lt(1),
+    initialDivisor: z.number().min(1),
+    finalDivisor: z.number().min(1),
+  }),
+])
+const augmentation = z.object({
+  horizontalFlip: z.boolean(),
+  cropPadding: z.int().min(0).max(16),
+  cutout: z.int().min(0).max(32),
+})
+const channels = z.tuple([z.number(), z.number(), z.number()])
+
+/** The bounds of every value; shared by what a person asks for and what a preset says. */
+const hyperparameters: z.ZodType<Hyperparameters> = z.object({
+  preset: z.string().nullable(),
+  epochs: z.int().min(1).max(10_000),
+  batchSize: z.int().min(1).max(4096),
+  optimizer: z.union([sgd, adam]),
+  learningRate: z.number().positive().max(10),
+  schedule,
+  augmentation,
+  labelSmoothing: fraction,
+  logEvery: z.int().min(1).max(100_000),
+  trainLimit: z.int().min(1).nullable(),
+  testLimit: z.int().min(1).nullable(),
+  normalization: z.object({ mean: channels, std: channels }),
+})
+
+const HALF: [number, number, number] = [0.5, 0.5, 0.5]
+
+/** The origin's recipe, value for value: design.md, section 1. */
+const lecture: Hyperparameters = {
+  preset: 'lecture',
+  epochs: 50,
+  batchSize: 512,
+  optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
+  learningRate: 0.005,
+  // Its scheduler is called before an epoch's steps, so the first epoch already counts as one: offset 1.
+  schedule: { kind: 'step', epochs: 5, gamma: 0.9, offset: 1 },
+  augmentation: NO_AUGMENTATION,
+  labelSmoothing: 0,
+  logEvery: 30,
+  trainLimit: null,
+  testLimit: null,
+  normalization: { mean: HALF, std: HALF },
+}
+
+/** What a run gets when nothing is asked for: a one-cycle schedule with flips and crops. */
+const standard: Hyperparameters = {
+  preset: null,
+  epochs: 10,
+  batchSize: 128,
+  optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
+  learningRate: 0.1,
+  schedule: { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle },
+  augmentation: { horizontalFlip: true, cropPadding: 4, cutout: 0 },
+  labelSmoothing: 0,
+  logEvery: 10,
+  trainLimit: null,
+  testLimit: null,
+  // Means and standard deviations of the 50,000 training images' channels.
+  normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+}
+
+/** Without batch norm a deep VGG diverges at rates that suit one with it. */
+const WITHOUT_BATCH_NORM: Partial<Hyperparameters> = { learningRate: 0.02 }
+
+export const LECTURE_SEED = 777
+export const PRESETS: Readonly<Record<string, { hyperparameters: Hyperparameters; seed: number }>> = {
+  lecture: { hyperparameters: lecture, seed: LECTURE_SEED },
+}
+
+export interface Issue {
+  path: string[]
+  message: string
+}
+
+/** What a person may set; what is left out comes from the preset, or else from the standard recipe. */
+export type HyperparametersInput = Partial<Omit<Hyperparameters, 'preset' | 'normalization'>> & {
+  preset?: string
+}
+
+/** Fills in defaults and checks every bound. Issues name the input's own fields. */
+export function resolveHyperparameters(
+  input: HyperparametersInput,
+  batchNorm: boolean,
+): { hyperparameters: Hyperparameters } | { issues: Issue[] } {
+  const { preset, ...asked } = input
+  if (preset !== undefined && !Object.hasOwn(PRESETS, preset)) {
+    const known = Object.keys(PRESETS).join(', ')
+    return { issues: [{ path: ['preset'], message: `There is no preset "${preset}". Known: ${known}.` }] }
+  }
+  const base =
+    preset === undefined
+      ? { ...standard, ...(batchNorm ? {} : WITHOUT_BATCH_NORM) }
+      : PRESETS[preset].hyperparameters
+  const result = hyperparameters.safeParse({ ...base, ...withoutUndefined(asked) })
+  if (result.success) return { hyperparameters: result.data }
+  return {
+    issues: result.error.issues
+      .flatMap(flatten)
+      .map((issue) => ({ path: inputPath(issue.path), message: issue.message })),
+  }
+}
+
+function withoutUndefined<T extends object>(object: T): Partial<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+/** A union's issue lists one set of issues for each member; the member meant is the one with the fewest. */
+function flatten(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
+  const closest = issue.errors.reduce((best, errors) => (errors.length < best.length ? errors : best))
+  return closest.map((inner) => ({ path: [...issue.path, ...inner.path], message: inner.message }))
+}
+
+/** optimizer.momentum is written optimizer { sgd { momentum } } in the API; its members' names are not repeated here. */
+function inputPath(path: PropertyKey[]): string[] {
+  return path.map(String)
+}

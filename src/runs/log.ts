@@ -1,0 +1,142 @@
+import type { LossPoint, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
+import type { Bus } from './bus.ts'
+import { eventOf, payloadOf, type RunEvent, type RunEventBody } from './events.ts'
+import type { RunFailure } from './failure.ts'
+import { canBecome, type RunStatus } from './status.ts'
+
+type Transaction = Prisma.TransactionClient
+/** Changes of the run's row that belong to the same moment as its events. */
+export type RunPatch = Omit<Prisma.TrainingRunUpdateInput, 'status' | 'lastSeq'>
+
+/** The one ordered log of each run: committed first, then published. */
+export interface RunLog {
+  append(runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<RunEvent[]>
+  /**
+   * Moves the run to another status, if its present one allows that.
+   * @param within  further writes of the same transaction
+   * @returns false when the run was already elsewhere: somebody else's change came first
+   */
+  transition(
+    runId: string,
+    to: RunStatus,
+    options?: {
+      failure?: RunFailure
+      before?: RunEventBody[]
+      patch?: RunPatch
+      within?: (transaction: Transaction) => Promise<void>
+    },
+  ): Promise<boolean>
+  /** Changes the run's row alone: how far it is, between events. */
+  progress(runId: string, patch: RunPatch): Promise<void>
+  /** Up to `limit` events after `after`, in order. */
+  read(runId: string, after: number, limit: number): Promise<RunEvent[]>
+  /** Where the run stands; null when there is no such run. */
+  position(runId: string): Promise<{ status: RunStatus; seq: number } | null>
+}
+
+export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, changes: Bus<string>): RunLog {
+  const publish = (runId: string, written: RunEvent[]) => {
+    for (const event of written) events.publish(runId, event)
+    changes.publish('runs', runId)
+  }
+
+  /** Writes events behind the newest one; the row's lock keeps writers of one run in line. */
+  async function write(
+    tx: Transaction,
+    runId: string,
+    bodies: RunEventBody[],
+    patch: Prisma.TrainingRunUpdateInput,
+  ): Promise<RunEvent[]> {
+    const { lastSeq, attempt } = await tx.trainingRun.update({
+      where: { id: runId },
+      data: { ...patch, lastSeq: { increment: bodies.length } },
+      select: { lastSeq: true, attempt: true },
+    })
+    const at = new Date()
+    const written = bodies.map((body, i): RunEvent => {
+      return { runId, seq: lastSeq - bodies.length + 1 + i, at, attempt, ...body }
+    })
+    await tx.runEvent.createMany({
+      data: written.map((event, i) => ({
+        runId,
+        seq: event.seq,
+        kind: event.kind,
+        at,
+        attempt,
+        payload: payloadOf(bodies[i]) ?? undefined,
+      })),
+    })
+    const points = written.flatMap((event) =>
+      event.kind === 'LOSS_POINTS' ? event.points.map((point) => ({ ...point, runId, seq: event.seq })) : [],
+    )
+    if (points.length > 0) await tx.lossPoint.createMany({ data: points })
+    return written
+  }
+
+  return {
+    async append(runId, bodies, patch = {}) {
+      const written = await prisma.$transaction((tx) => write(tx, runId, bodies, patch))
+      publish(runId, written)
+      return written
+    },
+    async transition(runId, to, { failure, before = [], patch = {}, within } = {}) {
+      const written = await prisma.$transaction(async (tx) => {
+        const run = await lock(tx, runId)
+        if (run === null || !canBecome(run.status, to)) return null
+        const bodies: RunEventBody[] = [
+          ...before,
+          { kind: 'STATUS_CHANGED', status: to, failure: failure ?? null },
+        ]
+        await within?.(tx)
+        return write(tx, runId, bodies, { ...patch, status: to, failure: failure && { ...failure } })
+      })
+      if (written === null) return false
+      publish(runId, written)
+      return true
+    },
+    async progress(runId, patch) {
+      await prisma.trainingRun.update({ where: { id: runId }, data: patch, select: { id: true } })
+      changes.publish('runs', runId)
+    },
+    async read(runId, after, limit) {
+      const rows = await prisma.runEvent.findMany({
+        where: { runId, seq: { gt: after } },
+        orderBy: { seq: 'asc' },
+        take: limit,
+      })
+      const withPoints = rows.filter((row) => row.kind === 'LOSS_POINTS')
+      const points =
+        withPoints.length === 0
+          ? []
+          : await prisma.lossPoint.findMany({
+              where: { runId, seq: { gte: withPoints[0].seq, lte: withPoints[withPoints.length - 1].seq } },
+              orderBy: [{ seq: 'asc' }, { step: 'asc' }],
+            })
+      const bySeq = new Map<number, LossPoint[]>(withPoints.map((row) => [row.seq, []]))
+      for (const point of points) bySeq.get(point.seq)?.push(point)
+      return rows.map((row) => eventOf(row, bySeq.get(row.seq) ?? []))
+    },
+    async position(runId) {
+      const run = await prisma.trainingRun.findUnique({
+        where: { id: runId },
+        select: { status: true, lastSeq: true },
+      })
+      return run && { status: run.status, seq: run.lastSeq }
+    },
+  }
+}
+
+/** Reads a run's status under the row lock that an update takes, so that two transitions cannot both win. */
+async function lock(tx: Transaction, runId: string): Promise<{ status: RunStatus } | null> {
+  try {
+    return await tx.trainingRun.update({
+      where: { id: runId },
+      data: { lastSeq: { increment: 0 } },
+      select: { status: true },
+    })
+  } catch (error) {
+    if (error instanceof PrismaClientKnownRequestError && error.code === 'P2025') return null
+    throw error
+  }
+}

@@ -1,0 +1,200 @@
+import { randomInt } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
+import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { createBus } from './bus.ts'
+import type { Lagged, RunEvent, RunPoint } from './events.ts'
+import { flatMap, followChanges } from './iterate.ts'
+import { createRunLog } from './log.ts'
+import { createRunQueue } from './queue.ts'
+import { isFinal } from './status.ts'
+import { followRun } from './stream.ts'
+import { type SupervisorOptions, superviseRun } from './supervisor.ts'
+import type { TrainerEpoch } from './trainer/protocol.ts'
+import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
+
+const MAX_QUEUED = 100
+/** For streams to deliver their last event when the server stops. */
+const FAREWELL_MS = 1000
+const MAX_SEED = 2 ** 31 - 1
+
+export interface RunService {
+  /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError. */
+  start(input: StartRunInput): Promise<TrainingRun>
+  /** Answers when the run has stopped. Throws NotFoundError, or ConflictError for a run that has ended. */
+  cancel(id: string): Promise<TrainingRun>
+  /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the log. */
+  follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
+  /** The run's loss points after a step. Throws NotFoundError. */
+  followLoss(id: string, afterStep: number): Promise<AsyncIterableIterator<RunPoint>>
+  /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
+  followChanges(): AsyncIterableIterator<string>
+  /** Runs, newest first. */
+  list(query: Prisma.TrainingRunFindManyArgs): Promise<TrainingRun[]>
+  count(where: Prisma.TrainingRunWhereInput): Promise<number>
+  find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
+  get(query: Prisma.TrainingRunFindUniqueOrThrowArgs): Promise<TrainingRun>
+  /** The loss points after a step, by step. */
+  losses(id: string, afterStep: number): Promise<RunPoint[]>
+  epochs(id: string): Promise<TrainerEpoch[]>
+  /** What is at work and what waits. */
+  counts(): Promise<{ running: number; queued: number }>
+  /** Subscriptions that are open now. */
+  readonly listenerCount: number
+  /** Gives what a dead server left at work its true status. */
+  recover(): Promise<void>
+  /** Starts what waits. */
+  startQueue(): Promise<void>
+  /** Ends what is at work, FAILED with SERVER_STOPPED, and lets its watchers hear of it; what waits stays QUEUED. */
+  close(): Promise<void>
+}
+
+export interface RunServiceOptions extends Omit<SupervisorOptions, 'log'> {
+  prisma: PrismaClient
+  logger: Logger
+  /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
+  findArchitecture(name: string): Architecture | undefined
+  datasets: readonly string[]
+  concurrency: number
+}
+
+export function createRunService(options: RunServiceOptions): RunService {
+  const { prisma } = options
+  const events = createBus<RunEvent>()
+  const changes = createBus<string>()
+  const log = createRunLog(prisma, events, changes)
+  const queue = createRunQueue({
+    prisma,
+    log,
+    concurrency: options.concurrency,
+    supervise: (run) => superviseRun(run, { ...options, log }),
+  })
+
+  async function find(id: string): Promise<TrainingRun> {
+    const run = await prisma.trainingRun.findUnique({ where: { id } })
+    if (run === null) throw new NotFoundError('There is no training run with this id.')
+    return run
+  }
+
+  async function started(key: string | undefined, wanted: WantedRun): Promise<TrainingRun | null> {
+    if (key === undefined) return null
+    const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey: key } })
+    if (run !== null && !isSameRun(run, wanted)) {
+      throw new ConflictError(`The idempotency key "${key}" was used for another run (#${run.number}).`)
+    }
+    return run
+  }
+
+  return {
+    async start(input) {
+      const wanted = resolveRun(input, options)
+      const existing = await started(input.idempotencyKey, wanted)
+      if (existing !== null) return existing
+      const { queued } = await queue.counts()
+      if (queued >= MAX_QUEUED) {
+        throw new OverloadedError(
+          `${queued} runs are queued already. Cancel one or try again later.`,
+          60_000,
+          queued,
+        )
+      }
+      let run: TrainingRun
+      try {
+        run = await prisma.trainingRun.create({
+          data: {
+            name: wanted.name,
+            architecture: wanted.architecture,
+            dataset: wanted.dataset,
+            hyperparameters: wanted.hyperparameters as unknown as Prisma.InputJsonObject,
+            epochs: wanted.hyperparameters.epochs,
+            seed: wanted.seed ?? randomInt(MAX_SEED + 1),
+            idempotencyKey: input.idempotencyKey,
+          },
+        })
+      } catch (error) {
+        // Two requests with one key at once: the other one was first.
+        const isDuplicate = error instanceof PrismaClientKnownRequestError && error.code === 'P2002'
+        const first = isDuplicate ? await started(input.idempotencyKey, wanted) : null
+        if (first === null) throw error
+        return first
+      }
+      changes.publish('runs', run.id)
+      queue
+        .pump()
+        .catch((error: unknown) => options.logger.error({ err: error }, 'the queue could not start a run'))
+      return run
+    },
+    async cancel(id) {
+      for (;;) {
+        const run = await find(id)
+        if (isFinal(run.status)) {
+          throw new ConflictError(`Run #${run.number} is ${run.status} already; it cannot be cancelled.`)
+        }
+        const atWork = queue.active(id)
+        if (atWork !== undefined) {
+          atWork.cancel()
+          await atWork.ended
+        } else if (run.status === 'QUEUED') {
+          await log.transition(id, 'CANCELLED', {
+            before: [{ kind: 'CONTROL_APPLIED', control: 'CANCEL', step: run.step }],
+            patch: { finishedAt: new Date() },
+          })
+        } else {
+          // Just being started: its supervisor is there once the queue's present turn is over.
+          await queue.pump()
+          continue
+        }
+        const after = await find(id)
+        if (after.status === 'CANCELLED') return after
+      }
+    },
+    async follow(id, after) {
+      await find(id)
+      const position = await log.position(id)
+      if (position !== null && after > position.seq) {
+        const message = `The cursor is ahead of the run's log, which ends at ${position.seq}; it belongs to another run.`
+        throw new ValidationError([{ path: ['after'], message }])
+      }
+      return followRun({ log, bus: events }, id, after)
+    },
+    async followLoss(id, afterStep) {
+      await find(id)
+      const next = await prisma.lossPoint.findFirst({
+        where: { runId: id, step: { gt: afterStep } },
+        orderBy: { seq: 'asc' },
+        select: { seq: true },
+      })
+      const after = next === null ? ((await log.position(id))?.seq ?? 0) : next.seq - 1
+      return flatMap(followRun({ log, bus: events }, id, after), (event) =>
+        event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
+      )
+    },
+    followChanges: () => followChanges((listener) => changes.subscribe('runs', listener)),
+    list: (query) => prisma.trainingRun.findMany({ ...query, orderBy: { number: 'desc' } }),
+    count: (where) => prisma.trainingRun.count({ where }),
+    find: (query) => prisma.trainingRun.findUnique(query),
+    get: (query) => prisma.trainingRun.findUniqueOrThrow(query),
+    losses: (runId, afterStep) =>
+      prisma.lossPoint.findMany({
+        where: { runId, step: { gt: afterStep } },
+        orderBy: [{ step: 'asc' }, { attempt: 'asc' }],
+      }),
+    epochs: (runId) =>
+      prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),
+    counts: queue.counts,
+    get listenerCount() {
+      return events.listenerCount + changes.listenerCount
+    },
+    recover: queue.recover,
+    startQueue: queue.pump,
+    async close() {
+      const ended = await queue.close()
+      // Who watches these runs is still being told how they ended; a reader that is stuck is not waited for.
+      const told = Promise.all(ended.map((id) => events.quiet(id)))
+      await Promise.race([told, setTimeout(FAREWELL_MS, undefined, { ref: false })])
+    },
+  }
+}

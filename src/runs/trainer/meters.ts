@@ -1,0 +1,60 @@
+/** The means of what a row of steps showed. */
+export interface StepMeter {
+  add(step: { loss: number; correct: number; size: number }): void
+  /** Mean of the steps' losses, each step counting once. */
+  meanLoss(): number
+  /** Fraction of the images that were classified right. */
+  accuracy(): number
+  imagesPerSecond(): number
+}
+
+export function createStepMeter(now: () => number = () => performance.now()): StepMeter {
+  const started = now()
+  let steps = 0
+  let loss = 0
+  let correct = 0
+  let images = 0
+  return {
+    add(step) {
+      steps += 1
+      loss += step.loss
+      correct += step.correct
+      images += step.size
+    },
+    meanLoss: () => loss / steps,
+    accuracy: () => correct / images,
+    imagesPerSecond: () => (images * 1000) / Math.max(0.001, now() - started),
+  }
+}
+
+/** How fast the run goes and when it will be done, from what it has shown so far. */
+export interface RunClock {
+  stepped(milliseconds: number, images: number): void
+  evaluated(milliseconds: number): void
+  /** Training images per second over the last steps. */
+  imagesPerSecond(): number | null
+  secondsRemaining(stepsLeft: number, evaluationsLeft: number): number | null
+}
+
+/** Weight of the newest step in the running mean: about the last 20 steps count. */
+const NEWEST = 0.05
+
+export function createRunClock(): RunClock {
+  let step: number | null = null
+  let image: number | null = null
+  let evaluation = 0
+  const smooth = (mean: number | null, value: number) =>
+    mean === null ? value : mean + NEWEST * (value - mean)
+  return {
+    stepped(milliseconds, images) {
+      step = smooth(step, milliseconds)
+      image = smooth(image, milliseconds / images)
+    },
+    evaluated(milliseconds) {
+      evaluation = milliseconds
+    },
+    imagesPerSecond: () => (image === null ? null : 1000 / Math.max(image, 1e-6)),
+    secondsRemaining: (stepsLeft, evaluationsLeft) =>
+      step === null ? null : (step * stepsLeft + evaluation * evaluationsLeft) / 1000,
+  }
+}

@@ -1,0 +1,69 @@
+import * as tf from '@tensorflow/tfjs'
+import type { ImageBatch } from '../../data/batches.ts'
+import type { Architecture } from '../../zoo/architecture.ts'
+import { buildModel, initializeWeights } from '../../zoo/model.ts'
+import type { Hyperparameters } from '../hyperparameters.ts'
+import { createStepper } from './optimizer.ts'
+
+export interface StepResult {
+  /** Mean cross-entropy of the batch in nats, label smoothing included. */
+  loss: number
+  /** Images of the batch whose most likely class was the true one, before the update. */
+  correct: number
+}
+
+/** A model in training on the present engine: the one place where a step is computed. */
+export interface TrainingSession {
+  readonly model: tf.LayersModel
+  /** @param index  0-based step of the run; it decides the dropout masks */
+  step(batch: ImageBatch, index: number, learningRate: number): Promise<StepResult>
+  dispose(): void
+}
+
+export function createTrainingSession(
+  architecture: Architecture,
+  hyperparameters: Pick<Hyperparameters, 'optimizer' | 'labelSmoothing'>,
+  seed: number,
+): TrainingSession {
+  const dropout = { seed, step: 0 }
+  const model = buildModel(architecture, { dropout })
+  initializeWeights(model, seed)
+  const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable)
+  const stepper = createStepper(hyperparameters.optimizer, variables)
+  const { classes, inputShape } = architecture
+  return {
+    model,
+    async step(batch, index, learningRate) {
+      dropout.step = index
+      const [loss, correct] = tf.tidy(() => {
+        const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
+        const labels = tf.tensor1d(batch.y, 'int32')
+        const target = tf.oneHot(labels, classes).toFloat()
+        let hits: tf.Tensor | undefined
+        const { value, grads } = tf.variableGrads(() => {
+          const logits = model.apply(x, { training: true }) as tf.Tensor2D
+          // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
+          hits = tf.keep(tf.tidy(() => logits.argMax(1).equal(labels.toInt()).sum()))
+          return tf.losses.softmaxCrossEntropy(
+            target,
+            logits,
+            undefined,
+            hyperparameters.labelSmoothing,
+          ) as tf.Scalar
+        }, variables)
+        stepper.apply(grads, learningRate)
+        return [value, hits as tf.Tensor]
+      })
+      try {
+        const [[lossValue], [correctValue]] = await Promise.all([loss.data(), correct.data()])
+        return { loss: lossValue, correct: correctValue }
+      } finally {
+        tf.dispose([loss, correct])
+      }
+    },
+    dispose() {
+      stepper.dispose()
+      model.dispose()
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/** The process of one training run: started by the server, ends with the run. */
+import { setPriority } from 'node:os'
+import { openArtifactStore } from '../../artifacts/store.ts'
+import { DamagedDatasetError } from '../../data/errors.ts'
+import { loadDataset } from '../../data/load.ts'
+import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts'
+import { selectEngine } from '../../engine/select.ts'
+import { dieWithParent } from '../../process/lifeline.ts'
+import { connectToParent } from '../../process/parent.ts'
+import { encodeSafetensors } from '../../zoo/safetensors.ts'
+import { exportWeights } from '../../zoo/weights.ts'
+import type { RunFailure } from '../failure.ts'
+import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
+import { createReporter } from './reporter.ts'
+import { createTrainingSession } from './session.ts'
+import { countSteps, train } from './train.ts'
+
+/** Training takes every core it gets; the server and a predict next to it come first. */
+const NICE = 10
+
+dieWithParent()
+setPriority(NICE)
+
+let cancelled = false
+const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
+  if (message.type === 'cancel') cancelled = true
+  else
+    run(message.job)
+      .catch((error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const)
+      .then((ending) => parent.send(ending))
+      .then(() => process.exit(0))
+})
+
+async function run(job: TrainingJob): Promise<FromTrainer> {
+  const engine = await selectEngine(job.engine)
+  const dataset = await loadDataset(job.datasetFile)
+  if (cancelled) return { type: 'cancelled', step: 0 }
+  const session = createTrainingSession(job.architecture, job.hyperparameters, job.seed)
+  const steps = countSteps(job.hyperparameters, dataset.train.count).total
+  await parent.send({ type: 'started', engine, steps })
+
+  const reporter = createReporter((message) => void parent.send(message))
+  const outcome = await train(job, dataset, session, {
+    point: reporter.point,
+    progress: reporter.progress,
+    epoch(summary, progress) {
+      reporter.flush()
+      void parent.send({ type: 'epoch', summary, progress })
+    },
+    cancelled: () => cancelled,
+  })
+  reporter.flush()
+  switch (outcome.kind) {
+    case 'cancelled':
+      return { type: 'cancelled', step: outcome.step }
+    case 'notFinite':
+      return {
+        type: 'failed',
+        failure: {
+          code: 'LOSS_NOT_FINITE',
+          message: `The loss became ${outcome.loss} at step ${outcome.step}. Use a lower learningRate.`,
+        },
+      }
+    case 'trained': {
+      const metadata = { format: 'pt', architecture: job.architecture.name, seed: String(job.seed) }
+      const weights = encodeSafetensors(await exportWeights(session.model, job.architecture), metadata)
+      const { digest, bytes } = await openArtifactStore(job.artifactsFolder).put(weights)
+      await parent.send({ type: 'saved', step: outcome.step, digest, bytes })
+      return { type: 'completed', evaluation: outcome.evaluation }
+    }
+  }
+}
+
+function failureOf(error: unknown): RunFailure {
+  if (error instanceof EngineUnavailableError) return { code: 'ENGINE_UNAVAILABLE', message: error.message }
+  if (error instanceof DamagedDatasetError) return { code: 'DATASET_UNAVAILABLE', message: error.message }
+  const message = error instanceof Error ? error.message : String(error)
+  if (/allocation failed|out of memory|memory access out of bounds/i.test(message)) {
+    return {
+      code: 'OUT_OF_MEMORY',
+      message: `The trainer ran out of memory (${message}). Use a smaller batchSize or architecture.`,
+    }
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : message}\n`)
+  return { code: 'INTERNAL_ERROR', message: `The trainer failed: ${message}` }
+}

@@ -1,0 +1,86 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { TrainingRun } from '../db/generated/client.ts'
+import { ValidationError } from '../errors.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import {
+  type Hyperparameters,
+  type HyperparametersInput,
+  type Issue,
+  PRESETS,
+  resolveHyperparameters,
+} from './hyperparameters.ts'
+
+const MAX_NAME = 200
+
+export interface StartRunInput extends HyperparametersInput {
+  architecture: string
+  dataset: string
+  name?: string
+  /** Decides initial weights, order of images, augmentation and dropout; a 31-bit integer. */
+  seed?: number
+  /** The same key never starts a second run. */
+  idempotencyKey?: string
+}
+
+/** What a valid input asks for, defaults filled in. */
+export interface WantedRun {
+  name: string
+  architecture: string
+  dataset: string
+  /** Null when any seed will do. */
+  seed: number | null
+  hyperparameters: Hyperparameters
+}
+
+/** @throws ValidationError with an issue for each wrong value */
+export function resolveRun(
+  input: StartRunInput,
+  known: { findArchitecture(name: string): Architecture | undefined; datasets: readonly string[] },
+): WantedRun {
+  const { architecture: name, dataset, name: title, seed, idempotencyKey, ...asked } = input
+  const issues: Issue[] = []
+  const architecture = known.findArchitecture(name)
+  if (architecture === undefined) {
+    issues.push({
+      path: ['architecture'],
+      message: `There is no architecture "${name}". The query architectures lists them.`,
+    })
+  }
+  if (!known.datasets.includes(dataset)) {
+    issues.push({
+      path: ['dataset'],
+      message: `There is no data set "${dataset}". Known: ${known.datasets.join(', ')}.`,
+    })
+  }
+  if (title !== undefined && (title.trim() === '' || title.length > MAX_NAME)) {
+    issues.push({ path: ['name'], message: `A name has 1 to ${MAX_NAME} characters.` })
+  }
+  if (seed !== undefined && (!Number.isInteger(seed) || seed < 0)) {
+    issues.push({ path: ['seed'], message: 'A seed is an integer from 0 to 2147483647.' })
+  }
+  if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > MAX_NAME)) {
+    issues.push({ path: ['idempotencyKey'], message: `A key has 1 to ${MAX_NAME} characters.` })
+  }
+  const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
+  if ('issues' in resolved) issues.push(...resolved.issues)
+  if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
+  const preset = asked.preset === undefined ? undefined : PRESETS[asked.preset]
+  return {
+    name: title?.trim() ?? name,
+    architecture: name,
+    dataset,
+    seed: seed ?? preset?.seed ?? null,
+    hyperparameters: resolved.hyperparameters,
+  }
+}
+
+/** Whether a run is what was asked for: what an idempotency key compares. */
+export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
+  return (
+    run.name === wanted.name &&
+    run.architecture === wanted.architecture &&
+    run.dataset === wanted.dataset &&
+    (wanted.seed === null || wanted.seed === run.seed) &&
+    isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters)
+  )
+}

@@ -1,0 +1,75 @@
+import SchemaBuilder from '@pothos/core'
+import ComplexityPlugin from '@pothos/plugin-complexity'
+import ErrorsPlugin from '@pothos/plugin-errors'
+import PrismaPlugin from '@pothos/plugin-prisma'
+import RelayPlugin from '@pothos/plugin-relay'
+import type { PrismaClient } from '../db/generated/client.ts'
+import type PrismaTypes from '../db/generated/pothos.ts'
+import { getDatamodel } from '../db/generated/pothos.ts'
+import type { Context } from './context.ts'
+import { badInput, tooComplex } from './input-error.ts'
+import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
+
+/** What one operation may cost; a list multiplies what is selected under it. */
+const LIMITS = { complexity: 5000, depth: 14, breadth: 200 }
+
+export const builder = new SchemaBuilder<{
+  Context: Context
+  PrismaTypes: PrismaTypes
+  DefaultFieldNullability: false
+  DefaultEdgesNullability: false
+  DefaultNodeNullability: false
+  Scalars: {
+    Cursor: { Input: number; Output: number }
+    DataUrl: { Input: never; Output: { mediaType: string; bytes: Uint8Array } }
+    DateTime: { Input: Date; Output: Date }
+    File: { Input: File; Output: never }
+    ID: { Input: string; Output: string | number | bigint }
+  }
+}>({
+  // Errors first: what it turns into a union member must not reach the plugins outside of it.
+  plugins: [ErrorsPlugin, PAGE_LIMITS, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  defaultFieldNullability: false,
+  relay: {
+    // The page's size counts at the connection (page-limits.ts), not again at its edges.
+    edgesFieldOptions: { nullable: false, complexity: { field: 1, multiplier: 1 } },
+    nodeFieldOptions: { nullable: false },
+    nodeQueryOptions: { description: 'Any object by its global id; null when there is none.' },
+    nodesQueryOptions: {
+      description: 'Objects by their global ids, in the order asked; null for each that is not there.',
+    },
+    decodeGlobalID,
+  },
+  prisma: {
+    client: (context) => context.database.prisma as PrismaClient,
+    dmmf: getDatamodel(),
+    maxConnectionSize: MAX_PAGE,
+    defaultConnectionSize: DEFAULT_PAGE,
+  },
+  complexity: {
+    limit: LIMITS,
+    defaultListMultiplier: 10,
+    complexityError: (kind, { complexity, depth, breadth }) =>
+      tooComplex(
+        {
+          Complexity: `costs ${complexity}; the limit is ${LIMITS.complexity}: ask for smaller pages or fewer nested lists`,
+          Depth: `is ${depth} levels deep; the limit is ${LIMITS.depth}`,
+          Breadth: `selects ${breadth} fields; the limit is ${LIMITS.breadth}`,
+        }[kind],
+      ),
+  },
+})
+
+builder.queryType({ description: 'Reading; nothing here changes anything.' })
+builder.mutationType({ description: 'Changes. Expected failures are members of each result union.' })
+builder.subscriptionType({ description: 'Live streams, over WebSocket (graphql-ws) and server-sent events.' })
+
+/** base64("Type:id"), as Relay's specification suggests. */
+function decodeGlobalID(globalId: string): { typename: string; id: string } {
+  const text = Buffer.from(globalId, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  if (colon <= 0 || Buffer.from(text, 'utf8').toString('base64') !== globalId) {
+    throw badInput(`"${globalId}" is not an id of this API. Use the id field of an object.`)
+  }
+  return { typename: text.slice(0, colon), id: text.slice(colon + 1) }
+}

@@ -1,0 +1,22 @@
+import type { DatasetStore } from '../data/dataset.ts'
+import type { PredictionService } from '../inference/predictions.ts'
+import type { RunService } from '../runs/service.ts'
+import type { SystemService } from '../system/service.ts'
+
+/** The domain as resolvers see it. */
+export interface Services {
+  runs: RunService
+  predictions: PredictionService
+  /** By name. */
+  datasets: ReadonlyMap<string, DatasetStore>
+  system: SystemService
+}
+
+/** What every resolver gets. */
+export interface Context extends Services {
+  /**
+   * The Prisma client, for Pothos' Prisma plugin alone. Its type is left out on purpose: in the context it
+   * would be expanded in every resolver's type and slow the compiler down.
+   */
+  database: { readonly prisma: object }
+}

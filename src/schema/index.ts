@@ -1,0 +1,12 @@
+import './scalars.ts'
+import './errors.ts'
+import './architecture.ts'
+import './dataset.ts'
+import './training-run-roots.ts'
+import './model.ts'
+import './prediction.ts'
+import './system.ts'
+import { builder } from './builder.ts'
+
+/** The executable schema: types and resolvers, without the services behind them, which each request's context brings. */
+export const schema = builder.toSchema()

@@ -1,0 +1,26 @@
+import { GraphQLError } from 'graphql'
+
+/** The closed list of `extensions.code` in errors of this API. */
+export const ERROR_CODES = [
+  'BAD_USER_INPUT',
+  'NOT_FOUND',
+  'QUERY_TOO_COMPLEX',
+  'FORBIDDEN',
+  'DATASET_UNAVAILABLE',
+  'INTERNAL_SERVER_ERROR',
+] as const
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export function apiError(code: ErrorCode, message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code } })
+}
+
+/** An argument that is well-typed and still wrong, where the field has no result union to say so in. */
+export function badInput(message: string): GraphQLError {
+  return apiError('BAD_USER_INPUT', message)
+}
+
+/** @param what  what is wrong with the operation: "is 15 levels deep" */
+export function tooComplex(what: string): GraphQLError {
+  return apiError('QUERY_TOO_COMPLEX', `The operation ${what}.`)
+}

@@ -1,0 +1,153 @@
+import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import { UnsupportedImageError } from '../inference/errors.ts'
+import type { PredictInput as DomainInput } from '../inference/predictions.ts'
+import type { ClassProbability } from '../inference/protocol.ts'
+import { builder } from './builder.ts'
+import { connectionOf } from './connection.ts'
+import { SplitEnum } from './dataset.ts'
+import { ModelVersionRef } from './model.ts'
+import { TrainingRunRef } from './training-run.ts'
+
+const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
+  description: 'How likely one class is.',
+  fields: (t) => ({
+    label: t.exposeString('label', { description: 'The class.' }),
+    probability: t.exposeFloat('probability', { description: '0 to 1; all of them add up to 1.' }),
+  }),
+})
+
+const PredictionRef = builder.prismaNode('Prediction', {
+  description: 'What a model says of a picture.',
+  id: {
+    field: 'id',
+    description: 'Global id. A prediction made by the query is not stored: its id leads to nothing.',
+  },
+  fields: (t) => ({
+    // By the column, not the relation: a prediction that is not stored has no row to start from.
+    modelVersion: t.prismaField({
+      type: ModelVersionRef,
+      description: 'The weights that were asked.',
+      resolve: (query, { modelVersionId }, _args, { predictions }) =>
+        predictions.getVersion({ ...query, where: { id: modelVersionId } }),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    label: t.exposeString('label', { description: 'The most likely class.' }),
+    confidence: t.exposeFloat('confidence', { description: 'Its probability.' }),
+    probabilities: t.field({
+      type: [ClassProbabilityRef],
+      description: 'Every class, most likely first.',
+      complexity: { field: 1, multiplier: 1 },
+      args: { top: t.arg.int({ description: 'Only the first N.' }) },
+      resolve: ({ probabilities }, { top }) => {
+        const all = probabilities as unknown as ClassProbability[]
+        return top == null ? all : all.slice(0, Math.max(0, top))
+      },
+    }),
+    input: t.field({
+      type: 'DataUrl',
+      description: 'The picture the network really saw, as a PNG.',
+      resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
+    }),
+    latencyMs: t.exposeFloat('latencyMs', { description: 'Milliseconds from the request to the answer.' }),
+  }),
+})
+
+const SampleInput = builder.inputType('SampleInput', {
+  description: 'An image of a data set.',
+  fields: (t) => ({
+    dataset: t.string({ required: true, defaultValue: 'cifar10', description: 'Its data set.' }),
+    split: t.field({ type: SplitEnum, required: true, defaultValue: 'test', description: 'Its split.' }),
+    index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
+  }),
+})
+
+const ImageInput = builder.inputType('ImageInput', {
+  description: 'Exactly one source of a picture.',
+  isOneOf: true,
+  fields: (t) => ({
+    upload: t.field({ type: 'File', description: 'A file part of a multipart request.' }),
+    base64: t.string({
+      description: 'The bytes of a picture file in base64, with or without a data: prefix.',
+    }),
+    sample: t.field({ type: SampleInput, description: 'An image of a data set.' }),
+  }),
+})
+
+const ModelRefInput = builder.inputType('ModelRefInput', {
+  description: 'Exactly one way to name trained weights.',
+  isOneOf: true,
+  fields: (t) => ({
+    versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
+    runId: t.globalID({ for: TrainingRunRef, description: 'What this run made.' }),
+  }),
+})
+
+const PredictInput = builder.inputType('PredictInput', {
+  description: 'What to classify and with what.',
+  fields: (t) => ({
+    image: t.field({ type: ImageInput, required: true, description: 'The picture.' }),
+    model: t.field({ type: ModelRefInput, description: 'The newest trained weights when left out.' }),
+  }),
+})
+
+const PredictResult = builder.errorUnion('PredictResult', {
+  description: 'The prediction, or why there is none.',
+  types: [PredictionRef, UnsupportedImageError, ValidationError, NotFoundError, OverloadedError],
+})
+
+const COST = 100
+
+builder.queryField('predict', (t) =>
+  t.field({
+    type: PredictResult,
+    description: 'Classifies a picture; nothing is stored.',
+    complexity: COST,
+    args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
+    resolve: async (_root, { input }, { predictions }) =>
+      PredictionRef.addBrand(await predictions.predict(await toDomain(input))),
+  }),
+)
+
+builder.mutationField('predict', (t) =>
+  t.field({
+    type: PredictResult,
+    description: 'Classifies a picture and stores the prediction.',
+    complexity: COST,
+    args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
+    resolve: async (_root, { input }, { predictions }) =>
+      PredictionRef.addBrand(await predictions.predictAndStore(await toDomain(input))),
+  }),
+)
+
+builder.queryField('predictions', (t) =>
+  t.prismaConnection(
+    {
+      type: PredictionRef,
+      cursor: 'id',
+      description: 'Stored predictions, newest first.',
+      args: {
+        modelVersion: t.arg.globalID({ for: ModelVersionRef, description: 'Only those of this version.' }),
+      },
+      totalCount: (_root, { modelVersion }, { predictions }) => predictions.count(modelVersion?.id),
+      resolve: (query, _root, { modelVersion }, { predictions }) => predictions.list(query, modelVersion?.id),
+    },
+    connectionOf(PredictionRef, 'Prediction'),
+  ),
+)
+
+async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
+  return {
+    image:
+      image.upload != null
+        ? { bytes: new Uint8Array(await image.upload.arrayBuffer()) }
+        : image.base64 != null
+          ? { base64: image.base64 }
+          : { sample: image.sample! },
+    model:
+      model == null
+        ? null
+        : model.versionId != null
+          ? { versionId: model.versionId.id }
+          : { runId: model.runId!.id },
+  }
+}

@@ -1,0 +1,130 @@
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import { ArchitectureRef } from './architecture.ts'
+import { builder } from './builder.ts'
+import { connectionOf } from './connection.ts'
+import { apiError, badInput } from './input-error.ts'
+import { LossPointRef } from './loss-point.ts'
+import { TrainingRunEvent } from './run-event.ts'
+import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
+import { RunStatusEnum, TrainingRunRef } from './training-run.ts'
+
+const TrainingRunConnection = connectionOf(TrainingRunRef, 'TrainingRun')
+
+builder.objectField(ArchitectureRef, 'runs', (t) =>
+  t.prismaConnection(
+    {
+      type: TrainingRunRef,
+      cursor: 'id',
+      description: 'Training runs of this network, newest first.',
+      totalCount: ({ name }, _args, { runs }) => runs.count({ architecture: name }),
+      resolve: (query, { name }, _args, { runs }) => runs.list({ ...query, where: { architecture: name } }),
+    },
+    TrainingRunConnection,
+  ),
+)
+
+builder.queryFields((t) => ({
+  trainingRuns: t.prismaConnection(
+    {
+      type: TrainingRunRef,
+      cursor: 'id',
+      description: 'Training runs, newest first.',
+      args: {
+        status: t.arg({ type: [RunStatusEnum], description: 'Only runs in one of these.' }),
+        architecture: t.arg.string({ description: 'Only runs of this network.' }),
+      },
+      totalCount: (_root, args, { runs }) => runs.count(filter(args)),
+      resolve: (query, _root, args, { runs }) => runs.list({ ...query, where: filter(args) }),
+    },
+    TrainingRunConnection,
+  ),
+  trainingRun: t.prismaField({
+    type: TrainingRunRef,
+    nullable: true,
+    description: 'A run by its id; null when there is none.',
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    resolve: (query, _root, { id }, { runs }) => runs.find({ ...query, where: { id: id.id } }),
+  }),
+}))
+
+builder.mutationFields((t) => ({
+  startTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: {
+      types: [ValidationError, ConflictError, OverloadedError],
+      directResult: true,
+      union: { name: 'StartTrainingRunResult', description: 'The queued run, or why there is none.' },
+    },
+    description:
+      'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
+    args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
+    resolve: (_root, { input }, { runs }) => runs.start(toStartRunInput(input)),
+  }),
+  cancelTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: {
+      types: [NotFoundError, ConflictError],
+      directResult: true,
+      union: { name: 'CancelTrainingRunResult', description: 'The CANCELLED run, or why it is not.' },
+    },
+    description: 'Stops a queued or running run within one step, and answers when it has stopped.',
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    resolve: (_root, { id }, { runs }) => runs.cancel(id.id),
+  }),
+}))
+
+builder.subscriptionFields((t) => ({
+  trainingRunEvents: t.field({
+    type: TrainingRunEvent,
+    description:
+      'Everything that happens in a run, each event once and in order, beginning with what already happened. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      after: t.arg({
+        type: 'Cursor',
+        description:
+          'Only what came after this event: pass the cursor of the last one you got to reconnect without a gap.',
+      }),
+    },
+    subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(rethrow),
+    resolve: (event) => event,
+  }),
+  trainingLoss: t.field({
+    type: LossPointRef,
+    description:
+      'The loss of a run, point by point, beginning with those it already has. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      afterStep: t.arg.int({ description: 'Only points of later steps.' }),
+    },
+    subscribe: (_root, { id, afterStep }, { runs }) => runs.followLoss(id.id, afterStep ?? 0).catch(rethrow),
+    resolve: (point) => point,
+  }),
+  trainingRunsChanged: t.prismaField({
+    type: TrainingRunRef,
+    description:
+      'Every run as it is after each change: started, a step further, ended. A slow reader gets the newest state only.',
+    subscribe: (_root, _args, { runs }) => runs.followChanges() as AsyncIterable<never>,
+    resolve: (query, id, _args, { runs }) => runs.get({ ...query, where: { id: id as unknown as string } }),
+  }),
+}))
+
+function filter({
+  status,
+  architecture,
+}: {
+  status?: readonly string[] | null
+  architecture?: string | null
+}) {
+  return {
+    ...(status == null ? {} : { status: { in: [...status] as never[] } }),
+    ...(architecture == null ? {} : { architecture }),
+  }
+}
+
+/** A subscription has no result union: its expected failures are errors with a code. */
+function rethrow(error: unknown): never {
+  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
+  if (error instanceof ValidationError) throw badInput(error.message)
+  throw error
+}

@@ -1,0 +1,128 @@
+import type { TrainingRun } from '../db/generated/client.ts'
+import { RunStatus } from '../db/generated/enums.ts'
+import type { EngineReport } from '../engine/report.ts'
+import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
+import type { Hyperparameters } from '../runs/hyperparameters.ts'
+import { findArchitecture } from '../zoo/catalog.ts'
+import { ArchitectureRef } from './architecture.ts'
+import { builder } from './builder.ts'
+import { DatasetRef } from './dataset.ts'
+import { EngineRef } from './engine.ts'
+import { EvaluationRef } from './evaluation.ts'
+import { HyperparametersRef } from './hyperparameters.ts'
+import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+
+export const RunStatusEnum = builder.enumType(RunStatus, {
+  name: 'RunStatus',
+  description:
+    'Where a run is: it waits, fetches and loads, trains, rests, or has ended in one of three ways.',
+})
+
+const FailureCode = builder.enumType('RunFailureCode', {
+  description: 'The kind of failure, for programs.',
+  values: FAILURE_CODES,
+})
+
+export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').implement({
+  description: 'Why a run FAILED.',
+  fields: (t) => ({
+    code: t.expose('code', { type: FailureCode, description: 'The kind of failure.' }),
+    message: t.exposeString('message', { description: 'What happened and what to do.' }),
+  }),
+})
+
+const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
+  description: 'How far a run is.',
+  fields: (t) => ({
+    epoch: t.exposeInt('epoch', { description: 'Epochs done.' }),
+    epochs: t.exposeInt('epochs', { description: 'Epochs in all.' }),
+    step: t.exposeInt('step', { description: 'Steps done.' }),
+    steps: t.exposeInt('steps', { description: 'Steps in all; 0 until the trainer has started.' }),
+    imagesPerSecond: t.exposeFloat('imagesPerSecond', {
+      nullable: true,
+      description: 'Training speed of late.',
+    }),
+    secondsRemaining: t.exposeFloat('secondsRemaining', {
+      nullable: true,
+      description: 'An estimate from the speed of late; null when nothing is known or left.',
+    }),
+  }),
+})
+
+export const TrainingRunRef = builder.prismaNode('TrainingRun', {
+  description: 'One training of one network, from the queue to its end.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'Runs are numbered in the order of their start.' }),
+    name: t.exposeString('name', { description: 'For people.' }),
+    status: t.expose('status', { type: RunStatusEnum, description: 'Where it is.' }),
+    architecture: t.field({
+      type: ArchitectureRef,
+      description: 'The network, as the zoo lists it.',
+      resolve: ({ architecture }) => findArchitecture(architecture)!,
+    }),
+    dataset: t.field({
+      type: DatasetRef,
+      description: 'What it learns from.',
+      resolve: ({ dataset }, _args, { datasets }) => datasets.get(dataset)!,
+    }),
+    hyperparameters: t.field({
+      type: HyperparametersRef,
+      description: 'Every value, defaults filled in.',
+      resolve: ({ hyperparameters }) => hyperparameters as unknown as Hyperparameters,
+    }),
+    seed: t.exposeInt('seed', { description: 'The same seed on the same engine gives the same losses.' }),
+    engine: t.field({
+      type: EngineRef,
+      nullable: true,
+      description: 'What it really ran on; null until the trainer has started.',
+      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+    }),
+    attempt: t.exposeInt('attempt', { description: 'Starts of a trainer for this run.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When training began.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
+    progress: t.field({ type: ProgressRef, description: 'How far it is.', resolve: (run) => run }),
+    losses: t.field({
+      type: [LossPointRef],
+      description: 'The loss points so far, by step.',
+      complexity: { field: 5, multiplier: 1 },
+      args: { afterStep: t.arg.int({ description: 'Only points of later steps.' }) },
+      resolve: ({ id }, { afterStep }, { runs }) => runs.losses(id, afterStep ?? 0),
+    }),
+    epochs: t.field({
+      type: [EpochSummaryRef],
+      description: 'What each epoch came to.',
+      complexity: { field: 5, multiplier: 1 },
+      resolve: ({ id }, _args, { runs }) => runs.epochs(id),
+    }),
+    evaluation: t.field({
+      type: EvaluationRef,
+      nullable: true,
+      description: 'The finished network on the test images; null until the run is COMPLETED.',
+      resolve: (run, _args, { datasets }) =>
+        run.evaluation === null
+          ? null
+          : { result: run.evaluation, classes: datasets.get(run.dataset)!.facts.classes },
+    }),
+    failure: t.field({
+      type: RunFailureRef,
+      nullable: true,
+      description: 'Why it FAILED.',
+      resolve: ({ failure }) => failure as unknown as RunFailure | null,
+    }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The newest place in its log: subscribe with it to get only what comes.',
+      resolve: ({ lastSeq }) => lastSeq,
+    }),
+    modelVersion: t.relation('modelVersion', {
+      nullable: true,
+      description: 'What the run made; null until it is COMPLETED.',
+    }),
+  }),
+})

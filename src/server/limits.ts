@@ -1,0 +1,37 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
+import { MAX_IMAGE_BYTES } from '../inference/image-limits.ts'
+import { tooComplex } from '../schema/input-error.ts'
+
+/** Bytes of one HTTP request: the largest picture in base64, which is a third longer, and its query. */
+export const MAX_BODY_BYTES = Math.ceil((MAX_IMAGE_BYTES * 4) / 3) + 64 * 1024
+
+/** Bytes of one WebSocket message: a query and its variables; pictures go over HTTP. */
+export const MAX_WS_MESSAGE_BYTES = 256 * 1024
+
+/** Subscriptions and other operations that one WebSocket may have open. */
+export const MAX_WS_OPERATIONS = 100
+
+/** GraphiQL's introspection has about 350 tokens; the largest query of the README about 100. */
+const MAX_TOKENS = 2000
+const MAX_ALIASES = 30
+
+/** What is refused before anything is executed. Depth, breadth and cost are counted in schema/builder.ts. */
+export function limitPlugins() {
+  return [
+    maxTokensPlugin({ n: MAX_TOKENS, onReject: [refuse(`is longer than ${MAX_TOKENS} tokens`)] }),
+    // No alias is free: each is a value in the answer, whatever it names.
+    maxAliasesPlugin({
+      n: MAX_ALIASES,
+      allowList: [],
+      onReject: [refuse(`has more than ${MAX_ALIASES} aliases`)],
+    }),
+  ]
+}
+
+/** In place of the plugins' own errors, which have no code and call themselves errors of syntax. */
+function refuse(what: string): () => never {
+  return () => {
+    throw tooComplex(what)
+  }
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { useServer } from 'graphql-ws/use/ws'
+import { WebSocketServer } from 'ws'
+import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
+import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
+import type { OriginPolicy } from './origin.ts'
+
+type Enveloped = ReturnType<GraphQLHandler['getEnveloped']>
+/** Execution goes through the functions that came with the operation's own envelope. */
+type EnvelopedArgs = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 'subscribe'> }
+
+/** GraphQL over WebSocket (graphql-transport-ws) on the server's own port. */
+export function attachWebSocket(
+  server: Server,
+  handler: GraphQLHandler,
+  policy: OriginPolicy,
+): { close(): Promise<void> } {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_WS_MESSAGE_BYTES })
+
+  // A WebSocket skips every hook of HTTP: what CORS, CSRF and the Host check do there happens here.
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const path = request.url?.split('?')[0]
+    if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
+    if (!policy.hostAllowed(request) || !policy.originAllowed(request)) return refuse(socket, '403 Forbidden')
+    sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
+  })
+
+  const graphql = useServer(
+    {
+      execute: (args) => (args as EnvelopedArgs).rootValue.execute(args),
+      subscribe: (args) => (args as EnvelopedArgs).rootValue.subscribe(args),
+      async onSubscribe(context, _id, { operationName, query, variables }) {
+        if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
+          return [new GraphQLError(`A connection may have ${MAX_WS_OPERATIONS} operations open at once.`)]
+        }
+        const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
+        const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({
+          req: context.extra.request,
+          params,
+        })
+        const document = attempt(() => parse(query))
+        if (document instanceof GraphQLError) return [document]
+        // The limits are validation rules: leaving validate out would bypass them.
+        // Some of them throw, which would end the connection and not only this operation.
+        const errors = attempt(() => validate(schema, document))
+        if (errors instanceof GraphQLError) return [errors]
+        if (errors.length > 0) return errors
+        return {
+          schema,
+          operationName: params.operationName,
+          document,
+          variableValues: params.variables,
+          contextValue: await contextFactory(),
+          rootValue: { execute, subscribe },
+        }
+      },
+    },
+    sockets,
+  )
+
+  return {
+    async close() {
+      await graphql.dispose()
+    },
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function attempt<Result>(work: () => Result): Result | GraphQLError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof GraphQLError) return error
+    throw error
+  }
+}

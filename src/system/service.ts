@@ -1,0 +1,34 @@
+import { availableParallelism, totalmem } from 'node:os'
+import type { EngineReport } from '../engine/report.ts'
+
+export interface SystemState {
+  version: string
+  cores: number
+  /** Bytes; a container's limit where there is one. */
+  memoryBytes: number
+  database: 'pglite' | 'postgres'
+  queue: { running: number; queued: number }
+}
+
+/** What the server can say of itself. */
+export interface SystemService extends Omit<SystemState, 'queue'> {
+  queue(): Promise<SystemState['queue']>
+  /** Null when no engine can run; the log says why. */
+  engine(): Promise<EngineReport | null>
+  openSubscriptions(): number
+}
+
+export function createSystemService(
+  sources: Pick<SystemService, 'version' | 'database' | 'queue' | 'openSubscriptions'> & {
+    engine(): Promise<EngineReport>
+  },
+): SystemService {
+  const limit = process.constrainedMemory()
+  return {
+    ...sources,
+    cores: availableParallelism(),
+    // Without a container the limit is 0, or absurdly large.
+    memoryBytes: limit > 0 && limit < totalmem() ? limit : totalmem(),
+    engine: () => sources.engine().catch(() => null),
+  }
+}

@@ -1,0 +1,115 @@
+import * as tf from '@tensorflow/tfjs'
+
+type LayerConfig = ConstructorParameters<typeof tf.layers.Layer>[0]
+
+/** PyTorch's defaults; PyTorch writes the momentum the other way round, as 0.1. */
+const EPSILON = 1e-5
+const MOMENTUM = 0.9
+
+/**
+ * Batch normalisation over the channels of [n, h, w, c], with PyTorch's conventions: epsilon 1e-5, running
+ * statistics that keep 0.9 of the old value, the running variance unbiased. TensorFlow.js' own layer is the
+ * same function, but its gradient is made of many operations that repeat and transpose the whole input: there
+ * and back takes it 115 ms for [32, 32, 32, 32] in WebAssembly, and the formula below 7 ms. A saved model says
+ * `BatchNormalization`, so whoever loads it gets TensorFlow.js' layer.
+ */
+export class ChannelNormalization extends tf.layers.Layer {
+  static className = 'BatchNormalization'
+  private gamma!: tf.LayerVariable
+  private beta!: tf.LayerVariable
+  private movingMean!: tf.LayerVariable
+  private movingVariance!: tf.LayerVariable
+
+  constructor(config: LayerConfig) {
+    super(config)
+    this.supportsMasking = true
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const channels = [(inputShape as tf.Shape)[3]!]
+    const zeros = tf.initializers.zeros()
+    const ones = tf.initializers.ones()
+    this.gamma = this.addWeight('gamma', channels, 'float32', ones, undefined, true)
+    this.beta = this.addWeight('beta', channels, 'float32', zeros, undefined, true)
+    this.movingMean = this.addWeight('moving_mean', channels, 'float32', zeros, undefined, false)
+    this.movingVariance = this.addWeight('moving_variance', channels, 'float32', ones, undefined, false)
+    this.built = true
+  }
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return inputShape
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+    return tf.tidy(() => {
+      const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor4D
+      return kwargs.training ? this.normalizeByBatch(x) : this.normalizeByHistory(x)
+    })
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), axis: -1, epsilon: EPSILON, momentum: MOMENTUM, center: true, scale: true }
+  }
+
+  private normalizeByHistory(x: tf.Tensor4D): tf.Tensor {
+    // As one scale and shift: 1.1 ms instead of the 4.4 ms of tf.batchNorm, again in WebAssembly.
+    const scale = tf.mul(this.gamma.read(), tf.rsqrt(tf.add(this.movingVariance.read(), EPSILON)))
+    const shift = tf.sub(this.beta.read(), tf.mul(this.movingMean.read(), scale))
+    return tf.add(tf.mul(x, scale), shift)
+  }
+
+  private normalizeByBatch(x: tf.Tensor4D): tf.Tensor {
+    const [n, h, w] = x.shape
+    const normalize = tf.customGrad((...args) => {
+      const [, gamma, beta] = args as tf.Tensor[]
+      const save = args[3] as tf.GradSaveFunc
+      const mean = channelMean(x)
+      const centred = tf.sub(x, mean) as tf.Tensor4D
+      const variance = channelMean(tf.square(centred))
+      const inverse = tf.rsqrt(tf.add(variance, EPSILON))
+      this.remember(mean, variance, n * h * w)
+      // x and not `centred`, which costs the backward pass a subtraction and spares a copy of the activations.
+      save([x, mean, inverse, gamma!])
+      return { value: tf.add(tf.mul(centred, tf.mul(gamma!, inverse)), beta!), gradFunc: backward }
+    })
+    return normalize(x, this.gamma.read(), this.beta.read())
+  }
+
+  private remember(mean: tf.Tensor, variance: tf.Tensor, count: number): void {
+    const update = (variable: tf.LayerVariable, value: tf.Tensor, factor: number) => {
+      variable.write(tf.add(tf.mul(variable.read(), MOMENTUM), tf.mul(value, (1 - MOMENTUM) * factor)))
+    }
+    update(this.movingMean, mean, 1)
+    update(this.movingVariance, variance, count / Math.max(count - 1, 1))
+  }
+}
+
+/**
+ * With x^ = (x - mean) * inverse and means over n, h, w (Ioffe and Szegedy 2015, section 3, collected per channel):
+ * dx = gamma * inverse * (dy - mean(dy) - x^ * mean(dy * x^)), dgamma = sum(dy * x^), dbeta = sum(dy).
+ */
+function backward(dyAny: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] {
+  const dy = dyAny as tf.Tensor4D
+  const [x, mean, inverse, gamma] = saved as [tf.Tensor4D, tf.Tensor, tf.Tensor, tf.Tensor]
+  const count = dy.size / mean.size
+  const centred = tf.sub(x, mean) as tf.Tensor4D
+  const meanDy = channelMean(dy)
+  const meanProduct = tf.mul(channelMean(tf.mul(dy, centred)), inverse)
+  const scale = tf.mul(gamma, inverse)
+  const slope = tf.neg(tf.mul(tf.mul(scale, inverse), meanProduct))
+  const offset = tf.neg(tf.mul(scale, meanDy))
+  const dx = tf.add(tf.mul(dy, scale), tf.add(tf.mul(centred, slope), offset))
+  return [dx, tf.mul(meanProduct, count), tf.mul(meanDy, count)]
+}
+
+/**
+ * The mean of every channel, [n, h, w, c] -> [c]. An average pool over the height, one over the width and a product
+ * with a row of 1/n, because tf.mean transposes first: 0.3 ms instead of 13. Adding up along one axis after the
+ * other also rounds less than one long sum.
+ */
+function channelMean(x: tf.Tensor4D): tf.Tensor1D {
+  const [n, h, w, c] = x.shape
+  const columns = h === 1 ? x : tf.avgPool(x, [h, 1], 1, 'valid')
+  const cells = w === 1 ? columns : tf.avgPool(columns, [1, w], 1, 'valid')
+  return tf.matMul(tf.fill([1, n], 1 / n), cells.reshape([n, c])).reshape([c])
+}

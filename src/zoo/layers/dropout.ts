@@ -1,0 +1,52 @@
+import * as tf from '@tensorflow/tfjs'
+import { Random } from '../../random.ts'
+
+/** What a model's dropout masks depend on besides the layer. The trainer sets `step` before every step. */
+export interface DropoutState {
+  seed: number
+  step: number
+}
+
+type DropoutConfig = NonNullable<Parameters<typeof tf.layers.dropout>[0]>
+
+/**
+ * Dropout whose mask is a function of (seed, layer, step), so a run repeats exactly, also when it goes on from
+ * a checkpoint. TensorFlow.js' own layer either draws masks that no seed repeats or, with a seed, the same
+ * mask at every step. A saved model says `Dropout`: whoever loads it gets TensorFlow.js' layer, and in
+ * prediction the two are the same.
+ */
+export class SteppedDropout extends tf.layers.Layer {
+  static className = 'Dropout'
+  private readonly rate: number
+  private readonly layer: number
+  private readonly state: DropoutState | undefined
+
+  /** `layer` tells the dropouts of one model apart. Without a state the layer predicts but does not train. */
+  constructor(config: DropoutConfig, layer: number, state: DropoutState | undefined) {
+    super(config)
+    this.supportsMasking = true
+    this.rate = config.rate
+    this.layer = layer
+    this.state = state
+  }
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return inputShape
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor {
+    return tf.tidy(() => {
+      const x = Array.isArray(inputs) ? inputs[0]! : inputs
+      if (!kwargs.training || this.rate === 0) return x
+      if (this.state === undefined) {
+        throw new Error(`Layer ${this.name}: a model that trains needs buildModel's option "dropout".`)
+      }
+      const random = new Random(this.state.seed, this.layer, this.state.step)
+      return tf.mul(x, tf.tensor(random.dropoutMask(x.size, this.rate), x.shape))
+    })
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), rate: this.rate }
+  }
+}

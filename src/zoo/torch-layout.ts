@@ -1,0 +1,108 @@
+import { analyze } from './analysis.ts'
+import type { Architecture } from './architecture.ts'
+
+/**
+ * How the numbers of a tensor are ordered, here and in PyTorch:
+ * - conv: [h, w, in, out] here, [out, in, h, w] there;
+ * - dense: [in, out] here, [out, in] there; `grid` is the [h, w, c] that was flattened into `in`, in this order
+ *   here and as [c, h, w] there (null after another dense layer, whose order is the same);
+ * - vector: the same.
+ */
+export type TorchOrder =
+  | { kind: 'conv' }
+  | { kind: 'dense'; grid: [number, number, number] | null }
+  | { kind: 'vector' }
+
+/** One tensor of a network in torchvision's naming, and where it lives in the TensorFlow.js model. */
+export interface TorchTensor {
+  /** features.0.weight, classifier.3.bias, ... */
+  name: string
+  shape: number[]
+  order: TorchOrder
+  /** The layer of `analyze` and the name of its variable. */
+  layer: string
+  variable: 'kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance'
+}
+
+/**
+ * The tensors of a network as torchvision's VGG names, shapes and orders them, in the order of its `state_dict()`.
+ * The batch norms' counters are left out: they are no weights (see `counterName`). Plain data from the
+ * architecture alone, so a file can be judged by its header before a model is built.
+ */
+export function torchTensors(architecture: Architecture): TorchTensor[] {
+  const tensors: TorchTensor[] = []
+  let shape: number[] = [...architecture.inputShape]
+  let grid: [number, number, number] | null = null
+  for (const { kind, name: layer, kernelSize, units, outputShape } of analyze(architecture).layers) {
+    const vector = (name: string, variable: TorchTensor['variable'], length: number) =>
+      tensors.push({ name: `${layer}.${name}`, shape: [length], order: { kind: 'vector' }, layer, variable })
+    if (kind === 'CONV') {
+      const torchShape = [units!, shape[2]!, ...kernelSize!]
+      tensors.push({
+        name: `${layer}.weight`,
+        shape: torchShape,
+        order: { kind: 'conv' },
+        layer,
+        variable: 'kernel',
+      })
+      vector('bias', 'bias', units!)
+    } else if (kind === 'BATCH_NORM') {
+      const channels = outputShape[2]!
+      vector('weight', 'gamma', channels)
+      vector('bias', 'beta', channels)
+      vector('running_mean', 'moving_mean', channels)
+      vector('running_var', 'moving_variance', channels)
+    } else if (kind === 'FLATTEN') {
+      grid = shape as [number, number, number]
+    } else if (kind === 'DENSE') {
+      const order: TorchOrder = { kind: 'dense', grid }
+      tensors.push({ name: `${layer}.weight`, shape: [units!, shape[0]!], order, layer, variable: 'kernel' })
+      vector('bias', 'bias', units!)
+      grid = null
+    }
+    shape = outputShape
+  }
+  return tensors
+}
+
+/**
+ * The name of the step counter (I64, shape []) that PyTorch keeps beside a batch norm's weights, null for every
+ * other layer's tensor. With PyTorch's default momentum nothing reads it.
+ */
+export function counterName({ layer, variable }: TorchTensor): string | null {
+  return variable === 'moving_variance' ? `${layer}.num_batches_tracked` : null
+}
+
+/** A copy of a TensorFlow.js variable's numbers in PyTorch's order; the bits do not change. */
+export function toTorch(tensor: TorchTensor, data: Float32Array): Float32Array {
+  return reorder(tensor, data, true)
+}
+
+/** A copy of a PyTorch tensor's numbers in the order of the TensorFlow.js variable; the bits do not change. */
+export function fromTorch(tensor: TorchTensor, data: Float32Array): Float32Array {
+  return reorder(tensor, data, false)
+}
+
+function reorder({ order, shape }: TorchTensor, data: Float32Array, outward: boolean): Float32Array {
+  if (order.kind === 'vector') return data.slice()
+  // As integers: a NaN keeps its payload.
+  const from = new Uint32Array(data.buffer, data.byteOffset, data.length)
+  const to = new Uint32Array(data.length)
+  const outputs = shape[0]!
+  const inputs = data.length / outputs
+  const [h, w, c] = order.kind === 'conv' ? [shape[2]!, shape[3]!, shape[1]!] : (order.grid ?? [1, 1, inputs])
+  // Both kinds are one transposition: [h, w, c, out] here, [out, c, h, w] there. In strips of 16 outputs, one cache
+  // line: taken column by column, 25088 x 4096 numbers miss the cache each time.
+  for (let first = 0; first < outputs; first += 16) {
+    const last = Math.min(first + 16, outputs)
+    let row = 0
+    for (let channel = 0; channel < c; channel++) {
+      for (let cell = 0; cell < h * w; cell++, row++) {
+        const here = (cell * c + channel) * outputs
+        if (outward) for (let out = first; out < last; out++) to[out * inputs + row] = from[here + out]!
+        else for (let out = first; out < last; out++) to[here + out] = from[out * inputs + row]!
+      }
+    }
+  }
+  return new Float32Array(to.buffer)
+}

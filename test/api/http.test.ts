@@ -1,0 +1,182 @@
+import { serverAudits } from 'graphql-http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { startServer, stopServers, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer({ env: { ALLOWED_ORIGINS: 'https://friend.example' } })
+})
+afterAll(stopServers)
+
+describe("graphql-http's audit", () => {
+  const audits = serverAudits({ url: () => `${server.url}/graphql`, fetchFn: fetch })
+  test.each(audits.map((audit) => [audit.name, audit] as const))('%s', async (_name, audit) => {
+    const result = await audit.fn()
+    expect(result.status, 'reason' in result ? result.reason : '').not.toBe('error')
+  })
+})
+
+describe('limits', () => {
+  const errorOf = async (query: string) => (await server.execute(query)).errors?.[0]
+
+  test('refuse an operation that is too deep, too broad, too costly, too long or full of aliases', async () => {
+    const nest = (depth: number): string =>
+      depth === 0 ? 'name' : `runs(first: 1) { edges { node { architecture { ${nest(depth - 1)} } } } }`
+    expect((await errorOf(`{ architectures { edges { node { ${nest(6)} } } } }`))?.extensions?.code).toBe(
+      'QUERY_TOO_COMPLEX',
+    )
+    const costly =
+      '{ architectures(first: 100) { edges { node { layers { index name outputShape } runs(first: 100) { edges { node { id number name } } } } } } }'
+    expect((await errorOf(costly))?.extensions?.code).toBe('QUERY_TOO_COMPLEX')
+    const aliases = Array.from({ length: 31 }, (_, i) => `a${i}: __typename`).join(' ')
+    expect((await errorOf(`{ ${aliases} }`))?.message).toMatch(/aliases/)
+    const fields = Array.from({ length: 3000 }, () => '__typename').join(' ')
+    expect((await errorOf(`{ ${fields} }`))?.message).toMatch(/tokens/)
+  })
+
+  test('refuse a body that is larger than any picture', async () => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ __typename }', padding: 'x'.repeat(29 * 2 ** 20) }),
+    })
+    expect(response.status).toBe(413)
+  })
+
+  test('end a WebSocket that sends more than 256 KiB at once', async () => {
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
+    await new Promise((resolve) => socket.once('open', resolve))
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+    socket.send('x'.repeat(300 * 1024))
+    expect(await closed).toBe(1009)
+  })
+
+  test('hold over WebSocket as well', async () => {
+    const aliases = Array.from({ length: 31 }, (_, i) => `a${i}: __typename`).join(' ')
+    const stream = server.subscribe(`subscription { trainingRunsChanged { ${aliases} } }`)
+    await expect(stream.next()).rejects.toMatchObject([{ message: expect.stringMatching(/aliases/) }])
+  })
+
+  test('name the page sizes that a connection takes', async () => {
+    for (const first of [-1, 0, 101]) {
+      expect(
+        (await errorOf(`{ trainingRuns(first: ${first}) { totalCount edges { node { id } } } }`))?.extensions
+          ?.code,
+      ).toBe('BAD_USER_INPUT')
+    }
+  })
+})
+
+describe('a page of another origin', () => {
+  const connect = (headers: Record<string, string>) =>
+    new Promise<string>((resolve) => {
+      const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+        headers,
+      })
+      socket.once('open', () => {
+        socket.close()
+        resolve('open')
+      })
+      socket.once('unexpected-response', (_request, response) => resolve(String(response.statusCode)))
+      socket.once('error', () => {})
+    })
+
+  test('may not open a WebSocket, unless its origin is allowed', async () => {
+    expect(await connect({ origin: 'https://evil.example' })).toBe('403')
+    expect(await connect({ origin: 'https://friend.example' })).toBe('open')
+    expect(await connect({ origin: server.url })).toBe('open')
+    expect(await connect({})).toBe('open')
+  })
+
+  test('gets no leave to read answers, unless its origin is allowed', async () => {
+    const allowed = async (origin: string) => {
+      const response = await fetch(`${server.url}/graphql?query={__typename}`, { headers: { origin } })
+      return response.headers.get('access-control-allow-origin')
+    }
+    expect(await allowed('https://evil.example')).not.toBe('https://evil.example')
+    expect(await allowed('https://evil.example')).not.toBe('*')
+    expect(await allowed('https://friend.example')).toBe('https://friend.example')
+  })
+
+  test('that gave its name the address of this server gets nothing', async () => {
+    expect(await connect({ host: 'rebound.example' })).toBe('403')
+  })
+})
+
+describe('the server', () => {
+  test('says that it is well, and what is where', async () => {
+    const health = await fetch(`${server.url}/health`)
+    expect(await health.json()).toMatchObject({ status: 'ok' })
+    const root = await fetch(server.url, { redirect: 'manual' })
+    expect(root.headers.get('location')).toBe('/graphql')
+    const nowhere = await fetch(`${server.url}/nowhere`)
+    expect(nowhere.status).toBe(404)
+    expect(await nowhere.text()).toMatch('/graphql')
+  })
+
+  test('says why a data set cannot be had, without the insides of the server', async () => {
+    const broken = await startServer({ dataset: false, env: { CIFAR10_DIR: server.dataDir } })
+    const { errors } = await broken.execute('{ datasets { samples { label } } }')
+    expect(JSON.stringify(errors)).not.toMatch(/node_modules|at .*\.js/)
+    expect(errors?.[0].extensions?.code).toBe('DATASET_UNAVAILABLE')
+    expect(errors?.[0].message).toMatch(/data_batch_1\.bin/)
+  })
+
+  test('refuses an id that is none with a code', async () => {
+    const { errors } = await server.execute('{ node(id: "nonsense") { id } }')
+    expect(errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')
+    const { data } = await server.execute(
+      `{ node(id: "${Buffer.from('TrainingRun:x').toString('base64')}") { id } }`,
+    )
+    expect(data.node).toBeNull()
+  })
+})
+
+describe('the zoo through the API', () => {
+  test('lists every network with its counts, by pages and by origin', async () => {
+    const { architectures } = await server.query(
+      '{ architectures { totalCount edges { node { id name parameterCount weightLayers origin } } } }',
+    )
+    const counts = Object.fromEntries(
+      architectures.edges.map(({ node }: { node: { name: string; parameterCount: number } }) => [
+        node.name,
+        node.parameterCount,
+      ]),
+    )
+    expect(architectures.totalCount).toBe(17)
+    expect(counts).toMatchObject({
+      vgg11: 132863336,
+      vgg16_c: 133638952,
+      vgg19_bn: 143678248,
+      lecture_vgg16: 58190506,
+    })
+    const paper = await server.query(
+      '{ architectures(origin: PAPER, first: 2) { totalCount pageInfo { hasNextPage } } }',
+    )
+    expect(paper.architectures).toEqual({ totalCount: 6, pageInfo: { hasNextPage: true } })
+  })
+
+  test('shows layers with shapes and receptive fields', async () => {
+    const { architecture } = await server.query(
+      '{ architecture(name: "vgg16") { layers { kind outputShape receptiveField kernelSize parameterCount } } }',
+    )
+    expect(architecture.layers[2]).toMatchObject({
+      kind: 'CONV',
+      outputShape: [224, 224, 64],
+      receptiveField: 5,
+    })
+    expect((await server.query('{ architecture(name: "nothing") { id } }')).architecture).toBeNull()
+  })
+
+  test('shows real images of the data set', async () => {
+    const { datasets } = await server.query(
+      '{ datasets { name state digest classes samples(count: 3, seed: 1) { label image(scale: 2) } } }',
+    )
+    expect(datasets[0]).toMatchObject({ name: 'cifar10', state: 'READY' })
+    for (const { label, image } of datasets[0].samples) {
+      expect(datasets[0].classes).toContain(label)
+      expect(image).toMatch(/^data:image\/png;base64,/)
+    }
+  })
+})

@@ -1,0 +1,163 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { completeRun } from '../support/runs.ts'
+import { type GraphQLResult, startServer, stopServers, type TestServer } from '../support/server.ts'
+
+const FIELDS = `
+  __typename
+  ... on Prediction {
+    id label confidence input latencyMs
+    probabilities { label probability }
+    modelVersion { id version run { id } }
+  }
+  ... on UnsupportedImageError { reason message }
+  ... on ValidationError { issues { path message } }
+  ... on Error { message }`
+const PREDICT = `query Predict($input: PredictInput!) { predict(input: $input) { ${FIELDS} } }`
+const PREDICT_AND_STORE = `mutation Predict($input: PredictInput!) { predict(input: $input) { ${FIELDS} } }`
+const SAMPLE = { sample: { split: 'TEST', index: 5 } }
+
+let server: TestServer
+let runId: string
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(stopServers)
+
+/** Uploads by the multipart request specification, as a browser's FormData does. */
+async function upload(bytes: Uint8Array, headers: Record<string, string> = { 'x-graphql-yoga-csrf': '1' }) {
+  const form = new FormData()
+  const variables = { input: { image: { upload: null } } }
+  form.set('operations', JSON.stringify({ query: PREDICT_AND_STORE, variables }))
+  form.set('map', JSON.stringify({ 0: ['variables.input.image.upload'] }))
+  form.set('0', new Blob([new Uint8Array(bytes)], { type: 'image/png' }), 'picture')
+  const response = await fetch(`${server.url}/graphql`, { method: 'POST', body: form, headers })
+  return {
+    status: response.status,
+    body: (await response.json()) as GraphQLResult,
+  }
+}
+
+test('before anything is trained says what to do', async () => {
+  const { predict } = await server.query(PREDICT, { input: { image: SAMPLE } })
+  expect(predict.__typename).toBe('NotFoundError')
+  expect(predict.message).toMatch(/startTrainingRun/)
+})
+
+describe('with a trained network', () => {
+  beforeAll(async () => {
+    runId = await completeRun(server)
+  })
+
+  test('a data-set sample gets ten probabilities, sorted, that sum to 1', async () => {
+    const { predict } = await server.query(PREDICT, { input: { image: SAMPLE } })
+    expect(predict.__typename).toBe('Prediction')
+    const values: number[] = predict.probabilities.map((it: { probability: number }) => it.probability)
+    expect(values).toHaveLength(10)
+    expect(values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 6)
+    expect(values).toEqual([...values].sort((a, b) => b - a))
+    expect(predict).toMatchObject({ label: predict.probabilities[0].label, confidence: values[0] })
+    expect(predict.modelVersion).toMatchObject({ version: 1, run: { id: runId } })
+  })
+
+  test('a sample, its PNG as base64 and its PNG as an upload get the same answer', async () => {
+    const { predict: sample } = await server.query(PREDICT, { input: { image: SAMPLE } })
+    const { predict: encoded } = await server.query(PREDICT, { input: { image: { base64: sample.input } } })
+    expect(encoded.probabilities).toEqual(sample.probabilities)
+    const png = Buffer.from(sample.input.split(',')[1], 'base64')
+    const { body } = await upload(png)
+    expect(body.data.predict.probabilities).toEqual(sample.probabilities)
+  })
+
+  test('a large photograph is seen as 32x32', async () => {
+    const photo = await sharp({ create: { width: 640, height: 480, channels: 3, background: 'teal' } })
+      .jpeg()
+      .toBuffer()
+    const { body } = await upload(photo)
+    const seen = await sharp(Buffer.from(body.data.predict.input.split(',')[1], 'base64')).metadata()
+    expect([seen.width, seen.height]).toEqual([32, 32])
+  })
+
+  test('the mutation stores what the query does not', async () => {
+    const count = async () => (await server.query('{ predictions { totalCount } }')).predictions.totalCount
+    const before = await count()
+    await server.query(PREDICT, { input: { image: SAMPLE } })
+    expect(await count()).toBe(before)
+    const { predict } = await server.query(PREDICT_AND_STORE, { input: { image: SAMPLE, model: { runId } } })
+    expect(await count()).toBe(before + 1)
+    const { node } = await server.query(
+      'query Node($id: ID!) { node(id: $id) { ... on Prediction { label } } }',
+      {
+        id: predict.id,
+      },
+    )
+    expect(node).toEqual({ label: predict.label })
+    const { predictions } = await server.query(
+      'query List($v: ID!) { predictions(modelVersion: $v, first: 1) { edges { node { id } } } }',
+      {
+        v: predict.modelVersion.id,
+      },
+    )
+    expect(predictions.edges[0].node.id).toBe(predict.id)
+  })
+
+  test.each([
+    ['a text file', Buffer.from('This is not a picture.'), 'NOT_AN_IMAGE'],
+    [
+      'an SVG',
+      Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>'),
+      'UNSUPPORTED_FORMAT',
+    ],
+    ['an empty file', Buffer.alloc(0), 'EMPTY'],
+  ])('%s is refused with its reason', async (_name, bytes, reason) => {
+    const { body } = await upload(bytes)
+    expect(body.data.predict).toMatchObject({ __typename: 'UnsupportedImageError', reason })
+  })
+
+  test('a truncated JPEG and a picture of 16,000x16,000 pixels are refused with their reasons', async () => {
+    const jpeg = await sharp({ create: { width: 300, height: 300, channels: 3, background: 'red' } })
+      .jpeg()
+      .toBuffer()
+    const cut = await upload(jpeg.subarray(0, jpeg.length / 2))
+    expect(cut.body.data.predict).toMatchObject({ __typename: 'UnsupportedImageError', reason: 'TRUNCATED' })
+    const bomb = await sharp({ create: { width: 16_000, height: 16_000, channels: 3, background: 'red' } })
+      .png({ compressionLevel: 9 })
+      .toBuffer()
+    const huge = await upload(bomb)
+    expect(huge.body.data.predict).toMatchObject({
+      __typename: 'UnsupportedImageError',
+      reason: 'TOO_MANY_PIXELS',
+    })
+  })
+
+  test('what is wrong with the input is named', async () => {
+    const ask = async (input: object) => (await server.query(PREDICT, { input })).predict
+    expect(await ask({ image: { base64: '***' } })).toMatchObject({ __typename: 'ValidationError' })
+    expect(await ask({ image: { sample: { index: 10_000 } } })).toMatchObject({
+      __typename: 'ValidationError',
+    })
+    expect(await ask({ image: { sample: { dataset: 'mnist', index: 0 } } })).toMatchObject({
+      __typename: 'NotFoundError',
+    })
+    const versionId = Buffer.from('ModelVersion:nothing').toString('base64')
+    expect(await ask({ image: SAMPLE, model: { versionId } })).toMatchObject({ __typename: 'NotFoundError' })
+    const { errors } = await server.execute(PREDICT, { input: { image: { ...SAMPLE, base64: 'AAAA' } } })
+    expect(errors?.[0].message).toMatch(/exactly one|OneOf/i)
+  })
+
+  test('an upload without the header against cross-site requests is refused', async () => {
+    const { status, body } = await upload(Buffer.from('x'), {})
+    expect(status).toBe(403)
+    expect(body.errors?.[0].message).toMatch(/x-graphql-yoga-csrf/)
+  })
+
+  test('64 predicts at once are all answered or told when to come back', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, index) =>
+        server.query(PREDICT, { input: { image: { sample: { index } } } }),
+      ),
+    )
+    for (const { predict } of answers) expect(['Prediction', 'OverloadedError']).toContain(predict.__typename)
+    expect(answers.filter(({ predict }) => predict.__typename === 'Prediction').length).toBeGreaterThan(31)
+  })
+})

@@ -1,0 +1,36 @@
+import { copyFile, link, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createCifar10Store, datasetFile } from '../../src/data/dataset.ts'
+
+/** Where tests keep data sets between runs; the layout is that of a server's <DATA_DIR>/datasets. */
+export function cachedDatasetFolder(): string {
+  return fileURLToPath(new URL('../../node_modules/.cache/vggzoo/datasets', import.meta.url))
+}
+
+/** The prepared CIFAR-10 file. Read it only: other tests and servers share it. */
+export function cachedDatasetFile(): string {
+  return datasetFile(cachedDatasetFolder(), 'cifar10')
+}
+
+/**
+ * Gives a test server CIFAR-10 without a fetch: hard-links the cached file into its data folder, or copies it
+ * where links do not work. A linked file must not be written to; the server itself only ever replaces it.
+ * @param dataDir The server's DATA_DIR.
+ * @returns The path of the file.
+ */
+export async function placeDataset(dataDir: string): Promise<string> {
+  const file = datasetFile(`${dataDir}/datasets`, 'cifar10')
+  await mkdir(dirname(file), { recursive: true })
+  await link(cachedDatasetFile(), file).catch(() => copyFile(cachedDatasetFile(), file))
+  return file
+}
+
+/** vitest's globalSetup: fetches CIFAR-10 when no earlier run did; CIFAR10_DIR is honoured. */
+export async function setup(): Promise<void> {
+  const store = createCifar10Store({ folder: cachedDatasetFolder(), cifar10Dir: process.env.CIFAR10_DIR })
+  if (store.state().state !== 'READY') {
+    process.stderr.write('Fetching CIFAR-10 for the tests (139 MB, once)...\n')
+  }
+  await store.prepare()
+}

@@ -1,0 +1,77 @@
+import type { TestServer } from './server.ts'
+
+/** A run that is over in seconds: a small network, few images. */
+export const TINY = {
+  architecture: 'vgg_mini',
+  epochs: 1,
+  batchSize: 16,
+  trainLimit: 64,
+  testLimit: 32,
+  logEvery: 1,
+  seed: 7,
+}
+
+export const START = `mutation Start($input: StartTrainingRunInput!) {
+  startTrainingRun(input: $input) {
+    __typename
+    ... on TrainingRun { id number name status seed }
+    ... on ValidationError { message issues { path message } }
+    ... on Error { message }
+  }
+}`
+
+export const EVENTS = `subscription Events($id: ID!, $after: Cursor) {
+  trainingRunEvents(id: $id, after: $after) {
+    __typename
+    ... on RunEvent { cursor at }
+    ... on LossPoints { points { step epoch loss learningRate imagesPerSecond attempt } }
+    ... on EpochEnded { summary { epoch trainLoss testLoss testAccuracy } }
+    ... on StatusChanged { status failure { code message } }
+    ... on ControlApplied { control step }
+    ... on CheckpointSaved { step digest bytes }
+    ... on Lagged { from to }
+  }
+}`
+
+// biome-ignore lint/suspicious/noExplicitAny: members of a union, told apart by __typename
+export type Event = any
+
+/** Starts a run and answers its id. */
+export async function startRun(server: TestServer, input: object = {}): Promise<string> {
+  const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
+  if (startTrainingRun.__typename !== 'TrainingRun') throw new Error(startTrainingRun.message)
+  return startTrainingRun.id
+}
+
+/** Every event of a run until the stream completes. */
+export async function collectEvents(server: TestServer, id: string, after?: string): Promise<Event[]> {
+  const events: Event[] = []
+  for await (const { data, errors } of server.subscribe(EVENTS, { id, after })) {
+    if (errors !== undefined) throw new Error(errors[0].message)
+    events.push(data.trainingRunEvents)
+  }
+  return events
+}
+
+/** Waits on the run's stream for an event. */
+export async function waitForEvent(
+  server: TestServer,
+  id: string,
+  accept: (event: Event) => boolean,
+): Promise<Event> {
+  for await (const { data, errors } of server.subscribe(EVENTS, { id })) {
+    if (errors !== undefined) throw new Error(errors[0].message)
+    if (accept(data.trainingRunEvents)) return data.trainingRunEvents
+  }
+  throw new Error('the run ended before the event came')
+}
+
+export const isStatus = (status: string) => (event: Event) =>
+  event.__typename === 'StatusChanged' && event.status === status
+
+/** Starts a run, waits until it has COMPLETED, and answers its id. */
+export async function completeRun(server: TestServer, input: object = {}): Promise<string> {
+  const id = await startRun(server, input)
+  await waitForEvent(server, id, isStatus('COMPLETED'))
+  return id
+}

@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type Client, createClient } from 'graphql-ws'
+import WebSocket from 'ws'
+import { placeDataset } from './dataset-cache.ts'
+
+const MAIN = resolve(import.meta.dirname, '../../dist/main.js')
+
+// biome-ignore lint/suspicious/noExplicitAny: the shape of a result is that of the query beside it
+type Data = any
+
+export interface GraphQLResult {
+  data?: Data
+  errors?: { message: string; extensions?: { code?: string } }[]
+}
+
+/** One line of the server's structured log. */
+export interface LogLine {
+  msg: string
+  [key: string]: unknown
+}
+
+/** A real server: `node dist/main.js` on a port of its own, with a data folder of its own. */
+export interface TestServer {
+  readonly url: string
+  readonly pid: number
+  readonly dataDir: string
+  /** Runs an operation over HTTP; a result with errors is returned, not thrown. */
+  execute(query: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
+  /** The same, for operations that must succeed: answers its data. */
+  query(query: string, variables?: Record<string, unknown>): Promise<Data>
+  /** Every item of a subscription over WebSocket until it completes. */
+  subscribe(query: string, variables?: Record<string, unknown>): AsyncIterableIterator<GraphQLResult>
+  /** A connection of its own, for tests that cut it. */
+  connect(options?: Partial<Parameters<typeof createClient>[0]>): Client
+  /** Resolves with the first log line, past or future, that the test accepts. */
+  logged(accept: (line: LogLine) => boolean): Promise<LogLine>
+  /** Ends the process and waits; SIGTERM unless said otherwise. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+export interface ServerOptions {
+  /** An earlier server's folder; else a new one, removed by `stopServers`. */
+  dataDir?: string
+  env?: NodeJS.ProcessEnv
+  /** False starts without CIFAR-10. */
+  dataset?: boolean
+}
+
+const running = new Set<TestServer>()
+const folders = new Set<string>()
+
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'vggzoo-test-'))
+  folders.add(dataDir)
+  if (options.dataset !== false && options.dataDir === undefined) await placeDataset(dataDir)
+  const child = spawnServer({ DATA_DIR: dataDir, ...options.env })
+  const lines: LogLine[] = []
+  const waiting = new Set<(line: LogLine) => void>()
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  createInterface({ input: child.stdout! }).on('line', (text) => {
+    const line = JSON.parse(text) as LogLine
+    lines.push(line)
+    for (const listener of waiting) listener(line)
+  })
+  const logged = (accept: (line: LogLine) => boolean) =>
+    new Promise<LogLine>((resolvePromise, reject) => {
+      const found = lines.find(accept)
+      if (found !== undefined) return resolvePromise(found)
+      const listener = (line: LogLine) => {
+        if (!accept(line)) return
+        waiting.delete(listener)
+        resolvePromise(line)
+      }
+      waiting.add(listener)
+      child.once('exit', (code, signal) =>
+        reject(new Error(`the server ended (${code ?? signal}): ${stderr}`)),
+      )
+    })
+  const exited = once(child, 'exit')
+  const { url } = (await logged((line) => line.msg === 'vggzoo is ready')) as LogLine & { url: string }
+
+  const connect: TestServer['connect'] = (more = {}) =>
+    createClient({
+      url: `${url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      ...more,
+    })
+  const execute: TestServer['execute'] = async (query, variables) => {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    })
+    return (await response.json()) as GraphQLResult
+  }
+  const server: TestServer = {
+    url,
+    pid: child.pid!,
+    dataDir,
+    execute,
+    async query(query, variables) {
+      const { data, errors } = await execute(query, variables)
+      if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('; '))
+      return data
+    },
+    subscribe(query, variables) {
+      const client = connect()
+      const iterator = client.iterate({ query, variables }) as AsyncIterableIterator<GraphQLResult>
+      return closing(iterator, () => void client.dispose())
+    },
+    connect,
+    logged,
+    async stop(signal = 'SIGTERM') {
+      running.delete(server)
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      await exited
+    },
+  }
+  running.add(server)
+  return server
+}
+
+/** The bare process, for tests of starts that fail. */
+export function spawnServer(env: NodeJS.ProcessEnv): ChildProcess {
+  return spawn(process.execPath, [MAIN], {
+    env: { ...cleanEnvironment(), PORT: '0', ENGINE: 'wasm', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+/** Ends every server of this test file and removes their folders. For afterAll. */
+export async function stopServers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.stop()))
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  folders.clear()
+}
+
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { PORT, HOST, DATA_DIR, DATABASE_URL, ENGINE, CIFAR10_DIR, LOG_LEVEL, NODE_ENV, ...rest } =
+    process.env
+  return rest
+}
+
+/** Passes a stream through and calls `onEnd` when it ends in whatever way. */
+function closing<Item>(source: AsyncIterableIterator<Item>, onEnd: () => void): AsyncIterableIterator<Item> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next() {
+      const result = await source.next()
+      if (result.done) onEnd()
+      return result
+    },
+    async return() {
+      const result = await source.return?.()
+      onEnd()
+      return result ?? { done: true, value: undefined }
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, readConfig } from '../../src/config.ts'
+
+describe('the configuration', () => {
+  test('has a default for everything', () => {
+    expect(readConfig({})).toMatchObject({
+      port: 4000,
+      host: '127.0.0.1',
+      databaseUrl: null,
+      engine: 'auto',
+      cifar10Dir: null,
+      logLevel: 'info',
+      allowedOrigins: [],
+    })
+  })
+
+  test('takes an empty variable as unset', () => {
+    expect(readConfig({ PORT: '', ENGINE: '' })).toMatchObject({ port: 4000, engine: 'auto' })
+  })
+
+  test('names every wrong value on a line of its own', () => {
+    const wrong = {
+      PORT: '99999',
+      ENGINE: 'quantum',
+      LOG_LEVEL: 'loud',
+      CIFAR10_DIR: '/nowhere',
+      ALLOWED_ORIGINS: 'x',
+    }
+    try {
+      readConfig(wrong)
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError)
+      const lines = (error as Error).message.split('\n')
+      expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual(Object.keys(wrong).sort())
+      for (const line of lines) expect(line).toContain(wrong[line.split(' ')[0] as keyof typeof wrong])
+    }
+  })
+
+  test('never repeats the password of a database', () => {
+    expect(() => readConfig({ DATABASE_URL: 'mysql://me:secret@host/db' })).toThrow(/postgres/)
+    expect(() => readConfig({ DATABASE_URL: 'mysql://me:secret@host/db' })).not.toThrow(/secret/)
+  })
+})
