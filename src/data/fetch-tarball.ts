@@ -19,7 +19,8 @@ export interface Tarball {
 
 /**
  * Fetches a tarball through npm's own fetcher (its registry setting, proxies, retries and cache), and puts the wanted
- * files into `folder`. They may be used only when this resolves: then the whole is verified.
+ * files into `folder`. They may be used only when this resolves: then the whole is verified. Only for a process of its
+ * own: pacote's streams throw, uncaught, when a connection breaks at a bad moment.
  *
  * @param progress  called with the fraction that is fetched, 0 to 1
  * @throws an Error whose message is half a sentence: what went wrong
@@ -28,7 +29,6 @@ export async function fetchTarball(
   { spec, integrity, bytes, files }: Tarball,
   folder: string,
   progress: (fraction: number) => void,
-  signal: AbortSignal,
 ): Promise<void> {
   // npm tells the programs that it starts which registry and cache a person has set.
   const { npm_config_registry: registry, npm_config_cache: cache } = process.env
@@ -54,23 +54,15 @@ export async function fetchTarball(
     const closed = once(unpack, 'close')
     // A failure while chunks are written is thrown below, where it is waited for.
     closed.catch(() => {})
-    const stop = () => stream.destroy(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      let received = 0
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        signal.throwIfAborted()
-        received += chunk.length
-        progress(Math.min(1, received / bytes))
-        if (!unpack.write(chunk)) await Promise.race([once(unpack, 'drain'), closed])
-      }
-      unpack.end()
-      await closed
-    } finally {
-      signal.removeEventListener('abort', stop)
+    let received = 0
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      received += chunk.length
+      progress(Math.min(1, received / bytes))
+      if (!unpack.write(chunk)) await Promise.race([once(unpack, 'drain'), closed])
     }
+    unpack.end()
+    await closed
   }
-  signal.throwIfAborted()
   await pacote.tarball.stream(spec, receive as never, options)
   const there = await readdir(folder)
   const missing = files.filter((file) => !there.includes(file))

@@ -1,16 +1,12 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { startChild } from '../process/child.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
-import {
-  type DatasetHeader,
-  type DecodedImages,
-  readHeader,
-  verifyContent,
-  writeDatasetFile,
-} from './dataset-file.ts'
+import { type DatasetHeader, readHeader, verifyContent } from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
 import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
+import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import type { ImageSource } from './image-source.ts'
 
 export const DATASET_STATES = ['MISSING', 'FETCHING', 'READY', 'FAILED'] as const
@@ -39,9 +35,6 @@ export interface Preparation {
   close(): Promise<void>
 }
 
-/** How much of the progress is fetching; the rest is decoding. */
-const FETCHING = 0.8
-
 export function createPreparation(options: {
   facts: DatasetFacts
   file: string
@@ -49,8 +42,11 @@ export function createPreparation(options: {
   scratch: string
   sources: readonly ImageSource[]
   log?: Log
+  /** The compiled fetch-process.js, where this file itself is not compiled. */
+  entry?: URL
 }): Preparation {
   const { facts, file, scratch, sources, log } = options
+  const entry = options.entry ?? new URL('./fetch-process.js', import.meta.url)
   let header = presentHeader()
   /** The content is read through once in a server's life, and not again. */
   let verified = false
@@ -103,15 +99,18 @@ export function createPreparation(options: {
   }
 
   async function fetchFrom(source: ImageSource): Promise<void> {
-    fetching = { source: source.name, progress: 0 }
+    const state = { source: source.name, progress: 0 }
+    fetching = state
     failure = null
     try {
       log?.info({ dataset: facts.name, source: source.name }, 'fetching the data set')
       await mkdir(dirname(file), { recursive: true })
       await emptyFolder(scratch)
-      const images = await source.open(scratch, (fraction) => report(fraction * FETCHING), closing.signal)
-      await writeDatasetFile(file, scratch, facts, source.name, counted(images))
+      await runFetcher({ facts, source, file, scratch }, (progress) => {
+        state.progress = progress
+      })
       header = readHeader(file)
+      // Its digest was computed from what is on the disk, a moment ago.
       verified = true
       log?.info({ dataset: facts.name, digest: header.digest }, 'the data set is ready')
     } finally {
@@ -120,18 +119,29 @@ export function createPreparation(options: {
     }
   }
 
-  function report(progress: number): void {
-    if (fetching !== null) fetching.progress = progress
-  }
-
-  async function* counted(images: AsyncIterable<DecodedImages>): AsyncGenerator<DecodedImages, void> {
-    const total = facts.count.train + facts.count.test
-    let done = 0
-    for await (const some of images) {
-      closing.signal.throwIfAborted()
-      yield some
-      done += some.labels.length
-      report(FETCHING + (1 - FETCHING) * (done / total))
+  async function runFetcher(job: FetchJob, onProgress: (progress: number) => void): Promise<void> {
+    closing.signal.throwIfAborted()
+    let outcome: Extract<FromFetcher, { type: 'done' | 'failed' }> | undefined
+    const child = startChild<ToFetcher, FromFetcher>({
+      entry,
+      onMessage(message) {
+        if (message.type === 'progress') onProgress(message.progress)
+        else outcome = message
+      },
+      onOutput: (line) => log?.info({ dataset: facts.name }, line),
+    })
+    const end = () => child.kill('SIGKILL')
+    closing.signal.addEventListener('abort', end, { once: true })
+    child.send(job)
+    const exit = await child.exited
+    closing.signal.removeEventListener('abort', end)
+    closing.signal.throwIfAborted()
+    if (outcome?.type === 'failed') throw new Error(outcome.reason)
+    if (outcome === undefined) {
+      const said = exit.stderr.trim().split('\n').at(-1)
+      throw new Error(
+        `the process that fetched it ended (${exit.signal ?? exit.code})${said ? `: ${said}` : ''}`,
+      )
     }
   }
 

@@ -3,6 +3,9 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createCifar10Store, datasetFile } from '../../src/data/dataset.ts'
 
+/** As it is shipped: compiled by `npm run build`, which `npm test` does first. */
+export const FETCH_PROCESS = new URL('../../dist/data/fetch-process.js', import.meta.url)
+
 /** Where tests keep data sets between runs; the layout is that of a server's <DATA_DIR>/datasets. */
 export function cachedDatasetFolder(): string {
   return fileURLToPath(new URL('../../node_modules/.cache/vggzoo/datasets', import.meta.url))
@@ -28,7 +31,11 @@ export async function placeDataset(dataDir: string): Promise<string> {
 
 /** vitest's globalSetup: fetches CIFAR-10 when no earlier run did; CIFAR10_DIR is honoured. */
 export async function setup(): Promise<void> {
-  const store = createCifar10Store({ folder: cachedDatasetFolder(), cifar10Dir: process.env.CIFAR10_DIR })
+  const store = createCifar10Store({
+    folder: cachedDatasetFolder(),
+    cifar10Dir: process.env.CIFAR10_DIR,
+    entry: FETCH_PROCESS,
+  })
   if (store.state().state !== 'READY') {
     process.stderr.write('Fetching CIFAR-10 for the tests (139 MB, once)...\n')
   }

