@@ -19,8 +19,9 @@ RUN npm run build
 FROM node:22-bookworm-slim AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/prune-modules.sh scripts/
 # The GPU engines are optional, and Dawn alone has 300 MB for five platforms.
-RUN npm ci --omit=dev && rm -rf node_modules/webgpu node_modules/@tensorflow/tfjs-node-gpu
+RUN npm ci --omit=dev && scripts/prune-modules.sh && rm -rf node_modules/webgpu node_modules/@tensorflow/tfjs-node-gpu
 
 FROM node:22-bookworm-slim AS cpu
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
@@ -43,8 +44,9 @@ COPY --from=node:22-bookworm-slim /usr/local /usr/local
 WORKDIR /app
 RUN apt-get update && apt-get install -y --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
 COPY package.json package-lock.json .npmrc ./
+COPY scripts/prune-modules.sh scripts/
 # Fails here, and not at the first run, when libtensorflow could not be fetched.
-RUN npm ci --omit=dev && test -d node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8
+RUN npm ci --omit=dev && test -d node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8 && scripts/prune-modules.sh
 
 FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04 AS cuda
 COPY --from=node:22-bookworm-slim /usr/local/bin/node /usr/local/bin/node
