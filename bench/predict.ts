@@ -1,6 +1,6 @@
 /**
  * Latency and throughput of predictions on every engine of this machine, and Debian's PyTorch beside them.
- *   npx tsx bench/predict.ts
+ *   npm run bench:predict
  * The weights are random: speed does not depend on them. The whole way is measured, from `predict()` in this
  * process to its answer: IPC, decoding, forward pass, PNG. PyTorch computes the forward pass alone.
  */
@@ -19,14 +19,13 @@ import { findArchitecture } from '../src/zoo/catalog.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
 import { encodeSafetensors } from '../src/zoo/safetensors.ts'
 import { exportWeights } from '../src/zoo/weights.ts'
-import { measureTorch } from './torch-forward.ts'
+import { measureTorch, TORCH_THREADS } from './torch.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']
 const CONCURRENT = 32
 /** Each measurement ends after so many predictions or this time. */
 const MOST = 200
 const MEASURE_MS = 2000
-const TORCH_THREADS = 2
 
 const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
 try {
@@ -43,7 +42,7 @@ async function main(): Promise<void> {
   const models = await Promise.all(NETWORKS.map((name) => storeRandomModel(findArchitecture(name)!)))
   const torch = new Map<string, number>()
   for (const name of NETWORKS) {
-    const result = measureTorch(findArchitecture(name)!, TORCH_THREADS)
+    const result = measureTorch('forward', findArchitecture(name)!)
     if (typeof result === 'string') {
       console.log(`PyTorch: ${result}`)
       break
