@@ -63,13 +63,13 @@ function isInstalled(): boolean {
 
 async function importBackend(): Promise<void> {
   // Both are read by libtensorflow when it loads. Unless told to grow, it takes all memory of the GPU at once.
-  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true'
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
 
   // tfjs-node 4.22 calls these two, which Node 23 removed.
   const legacy = util as unknown as Record<string, unknown>
-  legacy['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined
-  legacy['isArray'] ??= Array.isArray
+  legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  legacy.isArray ??= Array.isArray
 
   await import(PACKAGE)
 }

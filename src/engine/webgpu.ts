@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import type { EngineCandidate, EngineRefused, EngineStarted } from './candidate.ts'
 
@@ -20,6 +21,10 @@ interface Gpu {
 export const webgpuEngine: EngineCandidate = {
   name: 'webgpu',
   async start(demanded): Promise<EngineStarted | EngineRefused> {
+    // Asked before the import: without a GPU Dawn writes a page of warnings.
+    if (!demanded && !hasGpuDevice()) {
+      return { reason: 'no GPU is visible to this machine', remedy: 'use ENGINE=auto' }
+    }
     let gpu: Gpu
     try {
       gpu = await loadDawn()
@@ -54,6 +59,14 @@ export const webgpuEngine: EngineCandidate = {
     const note = software ? ' (software adapter, slow)' : ''
     return { kind: 'WEBGPU', device: `${adapterName(adapter.info)}, WebGPU${note}` }
   },
+}
+
+/** A GPU by its device file on Linux, or a Vulkan driver that a person names. Elsewhere only Dawn itself can tell. */
+function hasGpuDevice(): boolean {
+  if (process.platform !== 'linux') return true
+  if (process.env.VK_ICD_FILENAMES || process.env.VK_DRIVER_FILES) return true
+  const isGpu = (name: string) => /^(nvidia\d+|dxg|renderD\d+)$/.test(name)
+  return readdirSync('/dev').some(isGpu) || (existsSync('/dev/dri') && readdirSync('/dev/dri').some(isGpu))
 }
 
 async function loadDawn(): Promise<Gpu> {

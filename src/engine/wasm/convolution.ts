@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { asWinograd, type ConvolutionAttributes, convolutionInfo } from './convolution-info.ts'
-import { overrideWasmKernel } from './kernels.ts'
+import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { addressOf } from './memory.ts'
 import { convolve } from './winograd.ts'
 
@@ -14,15 +14,18 @@ interface FusedInputs {
 
 /** 3x3 convolutions of stride 1 by Winograd's algorithm; XNNPACK keeps the others. */
 export function registerConvolutions(): void {
-  overrideWasmKernel<FusedInputs, ConvolutionAttributes>('Conv2D', ({ inputs, attrs, backend }) =>
-    forward(backend, inputs, attrs, -Infinity),
+  overrideWasmKernel<FusedInputs, ConvolutionAttributes>(
+    'Conv2D',
+    ({ inputs, attrs, backend }) =>
+      forward(backend, inputs, attrs, -Infinity) ?? withExplicitPadding('Conv2D', backend, inputs, attrs),
   )
   overrideWasmKernel<FusedInputs, ConvolutionAttributes & { activation?: string }>(
     'FusedConv2D',
     ({ inputs, attrs, backend }) => {
       const { activation = 'linear' } = attrs
-      if (activation !== 'linear' && activation !== 'relu') return null
-      return forward(backend, inputs, attrs, activation === 'relu' ? 0 : -Infinity)
+      const floor = activation === 'linear' ? -Infinity : activation === 'relu' ? 0 : null
+      const out = floor === null ? null : forward(backend, inputs, attrs, floor)
+      return out ?? withExplicitPadding('FusedConv2D', backend, inputs, attrs)
     },
   )
 }
@@ -47,4 +50,30 @@ function forward(
   }
   convolve(backend, convolution, addresses, { floor })
   return out
+}
+
+/**
+ * XNNPACK computes nothing, and says nothing, when it is to find the padding of "same" itself and a stride is larger
+ * than the filter; with the padding spelt out it computes. Null for every other convolution.
+ */
+function withExplicitPadding(
+  kernelName: string,
+  backend: BackendWasm,
+  inputs: FusedInputs,
+  attrs: ConvolutionAttributes,
+): TensorInfo | null {
+  if (attrs.pad !== 'same') return null
+  const info = convolutionInfo(inputs.x.shape, inputs.filter.shape, attrs)
+  const { padInfo, filterHeight, filterWidth, strideHeight, strideWidth } = info
+  if (filterHeight >= strideHeight && filterWidth >= strideWidth) return null
+  const pad = [
+    [0, 0],
+    [padInfo.top, padInfo.bottom],
+    [padInfo.left, padInfo.right],
+    [0, 0],
+  ]
+  return runWasmKernel(kernelName, inputs as unknown as Record<string, TensorInfo>, backend, {
+    ...attrs,
+    pad,
+  } as never)
 }

@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { multiplyMatrices } from './matrix-multiply.ts'
-import { addressOf } from './memory.ts'
+import { addressOf, floats } from './memory.ts'
 
 interface ProductAttributes {
   transposeA: boolean
@@ -59,11 +59,17 @@ function product(
   const elements = (shape: readonly number[]): number => shape.reduce((size, length) => size * length, 1)
   const single = elements(a.shape) === rows * depth && elements(b.shape) === depth * columns
   if (!single || depth !== depthOfB || a.dtype !== 'float32' || b.dtype !== 'float32') return null
-  if (rows * depth * columns === 0) return null
-  if (rows < SMALLEST && !transposeA && !transposeB) return null
+  const empty = rows * depth * columns === 0
+  if (rows < SMALLEST && !transposeA && !transposeB && !empty) return null
 
   const leading = a.shape.length >= b.shape.length ? a.shape : b.shape
   const out = backend.makeOutput([...leading.slice(0, -2), rows, columns], 'float32')
+  if (empty) {
+    // A sum of no products is zero; the stock kernel leaves what was in the memory.
+    const at = addressOf(backend, out) / 4
+    floats(backend).fill(0, at, at + rows * columns)
+    return out
+  }
   multiplyMatrices(
     backend,
     { rows, depth, columns },

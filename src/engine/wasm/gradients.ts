@@ -11,7 +11,7 @@ export function registerMeanGradient(): void {
     gradFunc: (dy, saved, attrs) => {
       if (tf.getBackend() !== 'wasm') return stock.gradFunc(dy, saved, attrs)
       const [x] = saved
-      const axes = tf.util.parseAxisParam(attrs['axis'] as number | number[], x.shape)
+      const axes = tf.util.parseAxisParam(attrs.axis as number | number[], x.shape)
       const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length))
       const size = tf.util.sizeFromShape(x.shape) / tf.util.sizeFromShape(kept)
       return { x: () => tf.broadcastTo(tf.reshape(tf.div(dy as tf.Tensor, size), kept), x.shape) }

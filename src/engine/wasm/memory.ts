@@ -53,14 +53,22 @@ export function scratchRegions(backend: BackendWasm, sizes: readonly number[]): 
  */
 export function guardAllocations(backend: BackendWasm): void {
   const module = moduleOf(backend)
-  const malloc = module._malloc
-  module._malloc = (bytes) => {
+  let malloc = module._malloc
+  const guarded = (bytes: number): number => {
     const address = malloc(bytes)
-    if (address === 0 && bytes > 0) {
+    // 0 is its refusal; close below 4 GiB it may also answer with a region that the memory did not grow to.
+    if (bytes > 0 && (address === 0 || (address >>> 0) + bytes > module.HEAPU8.byteLength)) {
       throw new Error(
         `The wasm engine has no room for ${bytes} more bytes (its memory ends at 4 GiB). Use a smaller batch or network, or another engine.`,
       )
     }
     return address
   }
+  // At its first call Emscripten's function puts another one in its own place: that one is guarded as well.
+  Object.defineProperty(module, '_malloc', {
+    get: () => guarded,
+    set(value: EmscriptenModule['_malloc']) {
+      malloc = value
+    },
+  })
 }

@@ -75,7 +75,7 @@ function failureOf(error: unknown): RunFailure {
   if (error instanceof EngineUnavailableError) return { code: 'ENGINE_UNAVAILABLE', message: error.message }
   if (error instanceof DamagedDatasetError) return { code: 'DATASET_UNAVAILABLE', message: error.message }
   const message = error instanceof Error ? error.message : String(error)
-  if (/allocation failed|out of memory|memory access out of bounds/i.test(message)) {
+  if (/has no room|allocation failed|out of memory|memory access out of bounds/i.test(message)) {
     return {
       code: 'OUT_OF_MEMORY',
       message: `The trainer ran out of memory (${message}). Use a smaller batchSize or architecture.`,
