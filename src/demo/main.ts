@@ -1,17 +1,15 @@
 /** A tour for the terminal: train a small network, watch its loss fall, classify a few pictures with it. */
 import { parseArgs } from 'node:util'
 import { connectTo, type Data, type DemoClient } from './client.ts'
-import { findOrStartServer } from './server.ts'
+import { type DemoServer, findOrStartServer } from './server.ts'
 import { bar, chart, createScreen, picture, type Screen } from './terminal.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    epochs: { type: 'string', default: '2' },
-    'train-limit': { type: 'string' },
-    'test-limit': { type: 'string' },
-    pictures: { type: 'string', default: '4' },
-  },
-})
+const HELP = `npm run demo -- [options]
+  --epochs N        epochs to train (2)
+  --train-limit N   only the first N training images
+  --test-limit N    only the first N test images
+  --pictures N      test images to classify (4)
+It uses the server at VGGZOO_URL, or at http://localhost:4000, or starts one. Ctrl-C cancels the run.`
 
 const START = `mutation Start($input: StartTrainingRunInput!) {
   startTrainingRun(input: $input) {
@@ -46,28 +44,72 @@ const SAMPLES = `query Samples($count: Int!, $seed: Int!) {
   datasets { samples(split: TEST, count: $count, seed: $seed) { index label } }
 }`
 
+const CANCEL = `mutation Cancel($id: ID!) {
+  cancelTrainingRun(id: $id) { ... on TrainingRun { step: progress { step } } ... on Error { message } }
+}`
+
 const screen = createScreen()
-const server = await findOrStartServer(screen.print)
+let server: DemoServer | undefined
 try {
+  const options = readOptions()
+  server = await findOrStartServer(screen.print)
   const client = connectTo(server.url)
-  const id = await start(client)
+  const id = await start(client, options)
+  const interrupted = cancelOnInterrupt(client, id)
   const trained = await watch(client, id)
-  await classify(client, id, trained)
+  interrupted.ignore()
+  await classify(client, id, trained, options.pictures)
 } catch (error) {
   screen.print(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 } finally {
-  server.stop()
+  await server?.stop()
 }
 
-async function start(client: DemoClient): Promise<string> {
-  const input = {
-    architecture: 'vgg_mini',
-    name: 'demo',
-    epochs: Number(options.epochs),
-    trainLimit: options['train-limit'] === undefined ? undefined : Number(options['train-limit']),
-    testLimit: options['test-limit'] === undefined ? undefined : Number(options['test-limit']),
+function readOptions(): { epochs: number; trainLimit?: number; testLimit?: number; pictures: number } {
+  const { values } = parseArgs({
+    options: {
+      epochs: { type: 'string', default: '2' },
+      'train-limit': { type: 'string' },
+      'test-limit': { type: 'string' },
+      pictures: { type: 'string', default: '4' },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help) {
+    screen.print(HELP)
+    process.exit(0)
   }
+  const number = (name: 'epochs' | 'train-limit' | 'test-limit' | 'pictures') => {
+    const text = values[name]
+    if (text === undefined) return undefined
+    if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number above 0, not "${text}".`)
+    return Number(text)
+  }
+  return {
+    epochs: number('epochs')!,
+    trainLimit: number('train-limit'),
+    testLimit: number('test-limit'),
+    pictures: number('pictures')!,
+  }
+}
+
+/** The first Ctrl-C cancels the run, whose end is then watched as any other; a second one ends the demo. */
+function cancelOnInterrupt(client: DemoClient, id: string): { ignore(): void } {
+  const cancel = () => {
+    process.off('SIGINT', cancel)
+    screen.print('Cancelling the run...')
+    client.query(CANCEL, { id }).catch((error: Error) => screen.print(error.message))
+  }
+  process.on('SIGINT', cancel)
+  return { ignore: () => process.off('SIGINT', cancel) }
+}
+
+async function start(
+  client: DemoClient,
+  { epochs, trainLimit, testLimit }: ReturnType<typeof readOptions>,
+): Promise<string> {
+  const input = { architecture: 'vgg_mini', name: 'demo', epochs, trainLimit, testLimit }
   const { startTrainingRun: run } = await client.query(START, { input })
   if (run.message !== undefined) throw new Error(run.message)
   screen.print(
@@ -135,8 +177,8 @@ function draw(target: Screen, run: Data, losses: number[], epochs: string[]): vo
   )
 }
 
-async function classify(client: DemoClient, id: string, run: Data): Promise<void> {
-  const { datasets } = await client.query(SAMPLES, { count: Number(options.pictures), seed: run.number })
+async function classify(client: DemoClient, id: string, run: Data, pictures: number): Promise<void> {
+  const { datasets } = await client.query(SAMPLES, { count: pictures, seed: run.number })
   for (const { index, label: truth } of datasets[0].samples) {
     const { predict } = await client.query(CLASSIFY, { id, index })
     if (predict.message !== undefined) throw new Error(predict.message)

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
 export interface DemoServer {
   url: string
-  /** Ends the server if the demo started it. */
-  stop(): void
+  /** Ends the server if the demo started it, and waits until it is gone. */
+  stop(): Promise<void>
 }
 
 /** The server at VGGZOO_URL or on the usual port; when none answers there, one of our own. */
@@ -13,7 +15,7 @@ export async function findOrStartServer(say: (line: string) => void): Promise<De
   const url = process.env.VGGZOO_URL ?? `http://localhost:${port}`
   if (await answers(url)) {
     say(`Using the server at ${url}.`)
-    return { url, stop() {} }
+    return { url, async stop() {} }
   }
   if (process.env.VGGZOO_URL !== undefined) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
   say(`No server at ${url}: starting one.`)
@@ -29,17 +31,32 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function startServer(): Promise<DemoServer> {
-  const child = spawn(process.execPath, [new URL('../main.js', import.meta.url).pathname], {
+async function startServer(): Promise<DemoServer> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../main.js', import.meta.url))], {
     env: { ...process.env, LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // A process group of its own: a terminal's Ctrl-C goes to the demo, which still has to cancel its run there.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   process.once('exit', () => child.kill())
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`The server ended with code ${code}.`)))
+  const exited = once(child, 'exit')
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(-2000)
+  })
+  const ready = new Promise<string>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { msg, url } = JSON.parse(line) as { msg: string; url?: string }
-      if (msg === 'vggzoo is ready' && url !== undefined) resolve({ url, stop: () => void child.kill() })
+      if (msg === 'vggzoo is ready' && url !== undefined) resolve(url)
     })
   })
+  const url = await Promise.race([ready, exited.then(() => null)])
+  if (url === null) throw new Error(said.trim() || 'The server ended before it was ready.')
+  return {
+    url,
+    async stop() {
+      child.kill()
+      await exited
+    },
+  }
 }
