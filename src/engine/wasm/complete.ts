@@ -7,7 +7,7 @@ import { registerFallbackKernels } from './fallback.ts'
 import { registerMeanGradient } from './gradients.ts'
 import { registerIdentities } from './identity.ts'
 import { guardAllocations } from './memory.ts'
-import { registerMaxPoolGradient } from './pooling.ts'
+import { registerEmptyPools, registerMaxPoolGradient } from './pooling.ts'
 import { registerReductions } from './reductions.ts'
 
 let completed = false
@@ -20,6 +20,7 @@ export function completeWasmBackend(backend: BackendWasm): void {
   registerConvolutions()
   registerConvolutionGradients()
   registerMatrixProducts()
+  registerEmptyPools()
   registerMaxPoolGradient()
   registerReductions()
   registerIdentities()

@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs'
+import { type TensorInfo, util } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { asWinograd, type ConvolutionAttributes, convolutionInfo } from './convolution-info.ts'
 import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
@@ -24,22 +24,26 @@ export function registerConvolutions(): void {
     ({ inputs, attrs, backend }) => {
       const { activation = 'linear' } = attrs
       const floor = activation === 'linear' ? -Infinity : activation === 'relu' ? 0 : null
-      const out = floor === null ? null : forward(backend, inputs, attrs, floor)
-      return out ?? withExplicitPadding('FusedConv2D', backend, inputs, attrs)
+      return (
+        forward(backend, inputs, attrs, floor) ?? withExplicitPadding('FusedConv2D', backend, inputs, attrs)
+      )
     },
   )
 }
 
+/** `floor`: what the outputs are not below, or null for an activation that is more than that. */
 function forward(
   backend: BackendWasm,
   { x, filter, bias }: FusedInputs,
   attrs: ConvolutionAttributes,
-  floor: number,
+  floor: number | null,
 ): TensorInfo | null {
   const info = convolutionInfo(x.shape, filter.shape, attrs)
+  // XNNPACK writes to a place that is not its own when there is nothing to compute.
+  if (util.sizeFromShape(info.outShape) === 0) return backend.makeOutput(info.outShape, 'float32')
   const convolution = asWinograd(info)
   // A bias of another shape than [channels] is legal, and XNNPACK's matter.
-  if (!convolution || (bias && bias.shape.join() !== `${info.outChannels}`)) return null
+  if (!convolution || floor === null || (bias && bias.shape.join() !== `${info.outChannels}`)) return null
 
   const out = backend.makeOutput(info.outShape, 'float32')
   const addresses = {

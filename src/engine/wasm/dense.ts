@@ -1,6 +1,7 @@
-import type { TensorInfo } from '@tensorflow/tfjs'
+import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
-import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
+import { runOnCpu } from './fallback.ts'
+import { type KernelCall, overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { multiplyMatrices } from './matrix-multiply.ts'
 import { addressOf, floats } from './memory.ts'
 
@@ -21,8 +22,13 @@ export function registerMatrixProducts(): void {
   )
   overrideWasmKernel<{ a: TensorInfo; b: TensorInfo; bias?: TensorInfo }, FusedAttributes>(
     '_FusedMatMul',
-    ({ inputs, attrs, backend }) => {
+    (call) => {
+      const { inputs, attrs, backend } = call
       const { activation = 'linear' } = attrs
+      // The stock kernel is wrong here: the bias reaches not every product.
+      if (inputs.bias && isBatched(inputs.a, inputs.b)) {
+        return runOnCpu('_FusedMatMul', call as unknown as KernelCall)
+      }
       if (activation !== 'linear' && activation !== 'relu') return null
       const plain = product(backend, inputs.a, inputs.b, attrs)
       if (!plain) return null
@@ -31,6 +37,9 @@ export function registerMatrixProducts(): void {
     },
   )
 }
+
+const isBatched = (...factors: readonly TensorInfo[]): boolean =>
+  factors.some(({ shape }) => util.sizeFromShape(shape.slice(0, -2)) > 1)
 
 function then(
   backend: BackendWasm,
@@ -56,20 +65,15 @@ function product(
 ): TensorInfo | null {
   const [rows, depth] = lastTwo(a.shape, transposeA)
   const [depthOfB, columns] = lastTwo(b.shape, transposeB)
-  const elements = (shape: readonly number[]): number => shape.reduce((size, length) => size * length, 1)
-  const single = elements(a.shape) === rows * depth && elements(b.shape) === depth * columns
-  if (!single || depth !== depthOfB || a.dtype !== 'float32' || b.dtype !== 'float32') return null
-  const empty = rows * depth * columns === 0
-  if (rows < SMALLEST && !transposeA && !transposeB && !empty) return null
+  if (depth !== depthOfB || a.dtype !== 'float32' || b.dtype !== 'float32') return null
+  const elementsOfA = util.sizeFromShape(a.shape)
+  const elementsOfB = util.sizeFromShape(b.shape)
+  if (elementsOfA === 0 || elementsOfB === 0) return zeros(backend, a.shape, b.shape, rows, columns)
+  if (elementsOfA !== rows * depth || elementsOfB !== depth * columns) return null
+  if (rows < SMALLEST && !transposeA && !transposeB) return null
 
   const leading = a.shape.length >= b.shape.length ? a.shape : b.shape
   const out = backend.makeOutput([...leading.slice(0, -2), rows, columns], 'float32')
-  if (empty) {
-    // A sum of no products is zero; the stock kernel leaves what was in the memory.
-    const at = addressOf(backend, out) / 4
-    floats(backend).fill(0, at, at + rows * columns)
-    return out
-  }
   multiplyMatrices(
     backend,
     { rows, depth, columns },
@@ -77,6 +81,21 @@ function product(
     { address: addressOf(backend, b), ...(transposeB ? by(1, depth) : by(columns, 1)) },
     addressOf(backend, out),
   )
+  return out
+}
+
+/** The sums of no products. The stock kernel leaves what was in the memory, or divides by the number of matrices. */
+function zeros(
+  backend: BackendWasm,
+  shapeOfA: readonly number[],
+  shapeOfB: readonly number[],
+  rows: number,
+  columns: number,
+): TensorInfo {
+  const leading = broadcast_util.assertAndGetBroadcastShape(shapeOfA.slice(0, -2), shapeOfB.slice(0, -2))
+  const out = backend.makeOutput([...leading, rows, columns], 'float32')
+  const at = addressOf(backend, out) / 4
+  floats(backend).fill(0, at, at + util.sizeFromShape(out.shape))
   return out
 }
 

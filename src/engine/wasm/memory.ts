@@ -22,6 +22,8 @@ export const addressOf = (backend: BackendWasm, tensor: TensorInfo): number =>
 export const floats = (backend: BackendWasm): Float32Array =>
   new Float32Array(moduleOf(backend).HEAPU8.buffer)
 
+/** A wasm32 address has 32 bits. */
+const MEMORY_END = 2 ** 32
 const LINE = 64
 const wholeLines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE
 
@@ -55,7 +57,8 @@ export function guardAllocations(backend: BackendWasm): void {
   const module = moduleOf(backend)
   let malloc = module._malloc
   const guarded = (bytes: number): number => {
-    const address = malloc(bytes)
+    // It would see such a number's lowest 32 bits, and take that much.
+    const address = bytes < MEMORY_END ? malloc(bytes) : 0
     // 0 is its refusal; close below 4 GiB it may also answer with a region that the memory did not grow to.
     if (bytes > 0 && (address === 0 || (address >>> 0) + bytes > module.HEAPU8.byteLength)) {
       throw new Error(

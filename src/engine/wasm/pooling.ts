@@ -1,6 +1,6 @@
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs'
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import { runOnCpu } from './fallback.ts'
-import { type KernelCall, registerWasmKernel } from './kernels.ts'
+import { type KernelCall, overrideWasmKernel, registerWasmKernel } from './kernels.ts'
 import { addressOf } from './memory.ts'
 import { simdKernels } from './simd.ts'
 
@@ -9,6 +9,16 @@ interface PoolAttributes {
   strides: [number, number] | number
   pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
   dimRoundingMode?: 'floor' | 'round' | 'ceil'
+}
+
+/** Pools without outputs, of which XNNPACK would write one to a place that is not its own; it keeps the others. */
+export function registerEmptyPools(): void {
+  for (const kernelName of ['MaxPool', 'AvgPool']) {
+    overrideWasmKernel<{ x: TensorInfo }, PoolAttributes>(kernelName, ({ inputs, attrs, backend }) => {
+      const { outShape } = poolInfo(inputs.x, attrs)
+      return util.sizeFromShape(outShape) === 0 ? backend.makeOutput(outShape, 'float32') : null
+    })
+  }
 }
 
 /**
@@ -21,18 +31,13 @@ export function registerMaxPoolGradient(): void {
     (call) => {
       const { inputs, attrs, backend } = call
       const { dy, input, output } = inputs
-      const info = backend_util.computePool2DInfo(
-        input.shape as [number, number, number, number],
-        attrs.filterSize,
-        attrs.strides,
-        1,
-        attrs.pad,
-        attrs.dimRoundingMode,
-      )
-      const { filterHeight, filterWidth, strideHeight, strideWidth, inChannels } = info
+      const info = poolInfo(input, attrs)
+      const { filterHeight, filterWidth, strideHeight, strideWidth, inChannels, padInfo } = info
       const square = [filterHeight, filterWidth, strideHeight, strideWidth].every((size) => size === 2)
       const whole = info.inHeight === 2 * info.outHeight && info.inWidth === 2 * info.outWidth
-      if (!square || !whole || inChannels % 4 !== 0 || info.batchSize * inChannels === 0) {
+      const unmoved = padInfo.top === 0 && padInfo.left === 0
+      const empty = util.sizeFromShape(input.shape) === 0
+      if (!square || !whole || !unmoved || inChannels % 4 !== 0 || empty) {
         return runOnCpu('MaxPoolGrad', call as unknown as KernelCall)
       }
 
@@ -45,4 +50,9 @@ export function registerMaxPoolGradient(): void {
       return dx
     },
   )
+}
+
+function poolInfo(x: TensorInfo, { filterSize, strides, pad, dimRoundingMode }: PoolAttributes) {
+  const shape = x.shape as [number, number, number, number]
+  return backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
 }

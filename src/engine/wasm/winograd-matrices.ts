@@ -1,8 +1,8 @@
 import type { Matrix } from './transform-kernels.ts'
 
 /*
- * F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), section 4.3, from the
- * points 0, 1, -1, 2, -2 and infinity: with tiles d (6x6) and filters g (3x3), 4x4 outputs are
+ * F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (arXiv:1509.09308), section 4.3, from
+ * the points 0, 1, -1, 2, -2 and infinity: with tiles d (6x6) and filters g (3x3), 4x4 outputs are
  * AT [ (G g GT) * (BT d B) ] A, 36 multiplications instead of 144.
  */
 export const B_TRANSPOSED: Matrix = [

@@ -1,6 +1,7 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { layout } from './layout.ts'
 import { floats, scratchRegions } from './memory.ts'
-import { multipleOf, oddLines, pack } from './pack.ts'
+import { multipleOf, pack } from './pack.ts'
 import { type SimdKernels, simdKernels } from './simd.ts'
 import { bytesOf, copyStrip, type Image } from './strip.ts'
 import { type Chunk, type Tiling, tile } from './tiles.ts'
@@ -175,27 +176,6 @@ export function filterGradient(
   const paddedTap = { height: 1, width: depth, channels: width }
   for (let n = 0; n < TAPS; n++) {
     copyStrip(heap, filter + n * bytesOf(paddedTap), paddedTap, addresses.gradient + n * bytesOf(tap), tap)
-  }
-}
-
-/** Channels filled up to whole vectors and register tiles, strips of image that hold a block, bytes of a plane. */
-function layout({ source, target }: Convolution, { across, rowsPerBlock }: Tiling) {
-  const depth = multipleOf(4, source.channels)
-  const width = multipleOf(8, target.channels)
-  const tiles = multipleOf(4, rowsPerBlock * across)
-  return {
-    depth,
-    width,
-    /** A tile reads 6x6 pixels, two more than it covers. */
-    inputStrip: { height: rowsPerBlock * 4 + 2, width: across * 4 + 2, channels: depth },
-    targetStrip: { height: rowsPerBlock * 4, width: across * 4, channels: width },
-    /** The target's own memory is made of whole tiles and vectors. */
-    direct: width === target.channels && target.height % 4 === 0 && target.width % 4 === 0,
-    planeBytes: {
-      filter: oddLines(depth * width * 4),
-      input: oddLines(tiles * depth * 4),
-      target: oddLines(tiles * width * 4),
-    },
   }
 }
 

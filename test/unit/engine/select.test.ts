@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { EngineUnavailableError } from '../../../src/engine/engine-unavailable-error.ts'
 import type { EngineReport } from '../../../src/engine/report.ts'
+import { selectEngine } from '../../../src/engine/select.ts'
 
 /** An engine is chosen for the life of a process, so each choice gets one of its own. */
 async function inProcess(
@@ -15,6 +17,13 @@ async function inProcess(
     env: { ...process.env, ...env },
   })
   return JSON.parse(stdout.trim().split('\n').at(-1)!)
+}
+
+/** What plain JavaScript computes: trained once, compared with by several tests. */
+let reference: ReturnType<typeof inProcess> | undefined
+const onCpu = () => {
+  reference ??= inProcess('cpu')
+  return reference
 }
 
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
@@ -34,15 +43,21 @@ describe('an engine', () => {
   })
 
   test('that is named and not there is an error of one line: what, why and what to do', async () => {
-    const { error, report } = await inProcess('native')
-    expect(report).toBeUndefined()
-    expect(error).toMatch(
-      /^EngineUnavailableError: ENGINE=native is not available: [^\n]+ To go on, [^\n]+\.$/,
-    )
+    const missing = selectEngine('native')
+    await expect(missing).rejects.toBeInstanceOf(EngineUnavailableError)
+    await expect(missing).rejects.toMatchObject({
+      engine: 'native',
+      reason: expect.stringMatching(/^\S[^\n]+$/),
+      message: expect.stringMatching(/^ENGINE=native is not available: [^\n]+ To go on, [^\n]+\.$/),
+    })
+  })
+
+  test('that nobody knows cannot be chosen', async () => {
+    await expect(selectEngine('gpu' as never)).rejects.toThrow('No engine is called "gpu"')
   })
 
   test('trains the same bytes from the same seed, and nearly the same losses as another engine', async () => {
-    const [wasm, again, cpu] = [await inProcess('wasm'), await inProcess('wasm'), await inProcess('cpu')]
+    const [wasm, again, cpu] = [await inProcess('wasm'), await inProcess('wasm'), await onCpu()]
     expect(wasm.report).toMatchObject({ kind: 'WASM', notTaken: [] })
     expect(cpu.report).toMatchObject({ kind: 'CPU', notTaken: [] })
     expect(again.digest).toBe(wasm.digest)
@@ -57,7 +72,7 @@ describe.skipIf(!hasSwiftShader)(
     const env = { VK_ICD_FILENAMES: SWIFTSHADER }
 
     test('trains as plain JavaScript does when a person asks for it', { timeout: 120_000 }, async () => {
-      const [webgpu, cpu] = [await inProcess('webgpu', env), await inProcess('cpu')]
+      const [webgpu, cpu] = [await inProcess('webgpu', env), await onCpu()]
       expect(webgpu.error).toBeUndefined()
       expect(webgpu.report).toMatchObject({
         kind: 'WEBGPU',

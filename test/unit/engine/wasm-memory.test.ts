@@ -68,6 +68,13 @@ test('kernels see their tensors where they lie after the memory has grown', () =
   tf.dispose([kept, large])
 })
 
+test('an allocation beyond 4 GiB takes nothing of the memory before it is refused', () => {
+  const before = heapBytes()
+  // 12,000,000,000 bytes, which as 32 bits are 3,410,065,408.
+  expect(() => tf.tidy(() => tf.fill([3e9], 1))).toThrow(/has no room for 12000000000 more bytes/)
+  expect(heapBytes()).toBe(before)
+})
+
 test('an allocation that finds no room is an error with a remedy, and harms nothing', () => {
   const kept = tf.tensor1d([1, 2, 3])
   const { numTensors } = tf.memory()
