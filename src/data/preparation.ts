@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { startChild } from '../process/child.ts'
+import { lastWords, startChild } from '../process/child.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
 import { type DatasetHeader, readHeader, verifyContent } from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
@@ -138,7 +138,7 @@ export function createPreparation(options: {
     closing.signal.throwIfAborted()
     if (outcome?.type === 'failed') throw new Error(outcome.reason)
     if (outcome === undefined) {
-      const said = exit.stderr.trim().split('\n').at(-1)
+      const said = lastWords(exit)
       throw new Error(
         `the process that fetched it ended (${exit.signal ?? exit.code})${said ? `: ${said}` : ''}`,
       )

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
-import { type Child, type ChildExit, startChild } from '../process/child.ts'
+import { type Child, type ChildExit, lastWords, startChild } from '../process/child.ts'
 import { PredictorUnavailableError } from './errors.ts'
 import type { FromPredictor, ToPredictor } from './protocol.ts'
 
@@ -127,8 +127,9 @@ export function createHost(options: HostOptions): Host {
     const served = state === 'ready'
     if (startsInARow >= MAX_STARTS) {
       if (served) options.onDeath(words)
+      const said = lastWords(exit)
       giveUp(
-        `The predictor process ended ${startsInARow} times in a row; the last time it ${words}.${lastWords(exit)}`,
+        `The predictor process ended ${startsInARow} times in a row; the last time it ${words}.${said === null ? '' : ` Its last words: ${said}`}`,
       )
       return
     }
@@ -195,13 +196,6 @@ export function closedError(): PredictorUnavailableError {
 function wordsOf({ code, signal, outOfMemory }: ChildExit): string {
   if (outOfMemory) return 'ran out of memory'
   return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
-}
-
-/** Of a stack trace its error; Node ends one with its own version. */
-function lastWords({ stderr }: ChildExit): string {
-  const lines = stderr.trimEnd().split('\n')
-  const words = lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? ''
-  return words === '' ? '' : ` Its last words: ${words.trim()}`
 }
 
 interface Deferred<T> {

@@ -13,6 +13,13 @@ export interface ChildExit {
   stderr: string
 }
 
+/** The line of its standard error that says most, or null: a Node that crashed ends with a stack and its version. */
+export function lastWords({ stderr }: Pick<ChildExit, 'stderr'>): string | null {
+  const lines = stderr.split('\n').map((line) => line.trim())
+  const said = lines.filter((line) => line !== '' && !/^(at |Node\.js v|\^)/.test(line))
+  return said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ?? null
+}
+
 export interface Child<ToChild> {
   readonly pid: number | undefined
   /** Messages to a child that is already gone are dropped: its exit is what the caller hears of it. */

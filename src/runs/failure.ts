@@ -1,4 +1,4 @@
-import type { ChildExit } from '../process/child.ts'
+import { type ChildExit, lastWords } from '../process/child.ts'
 
 export const FAILURE_CODES = [
   'TRAINER_DIED',
@@ -33,7 +33,7 @@ export function failureOfExit(exit: ChildExit): RunFailure {
     }
   }
   const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
-  const said = exit.stderr.trim().split('\n').at(-1)
+  const said = lastWords(exit)
   return {
     code: 'TRAINER_DIED',
     message: `The trainer ended unexpectedly (${how}).${said ? ` Its last words: ${said}` : ' It said nothing.'}`,

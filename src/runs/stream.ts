@@ -6,8 +6,9 @@ import { isFinal } from './status.ts'
 
 /** Messages that may wait for one slow subscriber. They are shared by all subscribers: a place costs a pointer. */
 const CAPACITY = 256
-/** Events read from the log at once when a subscriber catches up; each may carry 256 points of about 0.5 kB. */
-const PAGE = 64
+/** Events, and about how many points, read from the log at once when a subscriber catches up. A slow one keeps them. */
+const PAGE_EVENTS = 64
+const PAGE_POINTS = 1024
 
 export interface StreamSources {
   log: Pick<RunLog, 'read' | 'position'>
@@ -72,19 +73,23 @@ async function* read(
   inbox: Inbox<RunEvent>,
 ): AsyncGenerator<RunEvent | Lagged, undefined> {
   let cursor = after
+  // An event may carry one point or 256 (of about 0.5 kB each): the last page tells how large the next may be.
+  let limit = 8
   for (;;) {
     // Read before the log: a run that is final here has all its events in the log already.
     const position = await log.position(runId)
     if (position === null || (isFinal(position.status) && cursor >= position.seq)) return undefined
-    let page: RunEvent[]
-    do {
-      page = await log.read(runId, cursor, PAGE)
+    let more = true
+    while (more) {
+      const page = await log.read(runId, cursor, limit)
+      more = page.length === limit
+      limit = nextLimit(page)
       for (const event of page) {
         yield event
         cursor = event.seq
         if (endsRun(event)) return undefined
       }
-    } while (page.length === PAGE)
+    }
 
     for (;;) {
       const delivery = await inbox.take()
@@ -102,6 +107,15 @@ async function* read(
       if (endsRun(event)) return undefined
     }
   }
+}
+
+function nextLimit(page: readonly RunEvent[]): number {
+  const points = page.reduce(
+    (sum, event) => sum + (event.kind === 'LOSS_POINTS' ? event.points.length : 0),
+    0,
+  )
+  const each = points / Math.max(1, page.length)
+  return Math.max(1, Math.min(PAGE_EVENTS, Math.floor(PAGE_POINTS / Math.max(1, each))))
 }
 
 function endsRun(event: RunEvent): boolean {

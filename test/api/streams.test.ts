@@ -1,8 +1,11 @@
+import { mkdtempSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { openDatabase } from '../../src/db/client.ts'
+import { placeEmbeddedDatabase } from '../support/embedded-database.ts'
 import { seededRandom } from '../support/random.ts'
 import { collectEvents, EVENTS, type Event, startRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
@@ -89,15 +92,15 @@ describe('reconnecting', () => {
 describe('subscribers that stop reading', () => {
   const EVENT_COUNT = 600
   const POINTS = 100
-  const STALLED = 10
+  const STALLED = 5
   let server: TestServer
   let id: string
 
   // A finished run whose log is about 12 MB as JSON: far more than sockets buffer.
   beforeAll(async () => {
-    const first = await startServer({ dataset: false })
-    await first.stop()
-    const { prisma, close } = await openDatabase({ folder: join(first.dataDir, 'database') })
+    const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-streams-'))
+    await placeEmbeddedDatabase(join(dataDir, 'database'))
+    const { prisma, close } = await openDatabase({ folder: join(dataDir, 'database') })
     const run = await prisma.trainingRun.create({
       data: {
         name: 'long',
@@ -126,24 +129,14 @@ describe('subscribers that stop reading', () => {
         },
       ],
     })
-    for (const seq of seqs) {
-      await prisma.lossPoint.createMany({
-        data: Array.from({ length: POINTS }, (_, i) => ({
-          runId: run.id,
-          attempt: 1,
-          step: (seq - 1) * POINTS + i + 1,
-          seq,
-          epoch: 0.123456789,
-          loss: 2.123456789,
-          learningRate: 0.1,
-          imagesPerSecond: 123.456789,
-          at,
-        })),
-      })
-    }
+    await prisma.$executeRaw`
+      INSERT INTO "LossPoint" ("runId", attempt, step, seq, epoch, loss, "learningRate", "imagesPerSecond", at)
+      SELECT ${run.id}, 1, step, (step - 1) / ${POINTS}::int + 1, 0.123456789, 2.123456789, 0.1, 123.456789, ${at}
+      FROM generate_series(1, ${EVENT_COUNT * POINTS}::int) AS step`
     await close()
     id = Buffer.from(`TrainingRun:${run.id}`).toString('base64')
-    server = await startServer({ dataDir: first.dataDir })
+    // With so little room garbage is collected soon, and memory that is held is seen.
+    server = await startServer({ dataDir, env: { NODE_OPTIONS: '--max-old-space-size=192' } })
   })
 
   test('cost a bounded amount of memory, disturb nobody, and are forgotten when they leave', async () => {
@@ -169,12 +162,13 @@ describe('subscribers that stop reading', () => {
       // Never read from: its first bytes fill the socket's buffers and stay there.
       responses.push((await openSse(server, id)).pause())
     }
-    expect(await openSubscriptions(server)).toBe(2 * STALLED)
+    // The headers of an answer come before its subscription is open.
+    while ((await openSubscriptions(server)) < 2 * STALLED) await server.query('{ __typename }')
 
     expect(await collectEvents(server, id)).toHaveLength(EVENT_COUNT + 1)
     const grown = ((await memory()) - before) / 2 ** 20
-    // 20 subscribers with the whole log each would be 240 MB of text alone.
-    expect(grown).toBeLessThan(150)
+    // Ten subscribers with the whole log each would be 120 MB of text alone.
+    expect(grown).toBeLessThan(80)
 
     for (const socket of sockets) socket.terminate()
     for (const response of responses) response.destroy()

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { placeDataset } from './dataset-cache.ts'
+import { placeEmbeddedDatabase } from './embedded-database.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js')
 
@@ -57,7 +58,10 @@ const folders = new Set<string>()
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'vggzoo-test-'))
   folders.add(dataDir)
-  if (options.dataset !== false && options.dataDir === undefined) await placeDataset(dataDir)
+  if (options.dataDir === undefined) {
+    await placeEmbeddedDatabase(join(dataDir, 'database'))
+    if (options.dataset !== false) await placeDataset(dataDir)
+  }
   const child = spawnServer({ DATA_DIR: dataDir, ...options.env })
   const lines: LogLine[] = []
   const waiting = new Set<(line: LogLine) => void>()
