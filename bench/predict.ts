@@ -19,7 +19,7 @@ import { findArchitecture } from '../src/zoo/catalog.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
 import { encodeSafetensors } from '../src/zoo/safetensors.ts'
 import { exportWeights } from '../src/zoo/weights.ts'
-import { measureTorch, TORCH_THREADS } from './torch.ts'
+import { measureTorch, TORCH_THREADS } from './pytorch.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']
 const CONCURRENT = 32

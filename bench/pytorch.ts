@@ -1,4 +1,4 @@
-/** Runs torch.py: the same network in Debian's PyTorch (apt install python3-torch). */
+/** Runs pytorch.py: the same network in Debian's PyTorch (apt install python3-torch). */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { analyze } from '../src/zoo/analysis.ts'
@@ -33,7 +33,7 @@ export function measureTorch(
   const spec = { mode, input: architecture.inputShape, layers, batch, threads: TORCH_THREADS, seconds: 5 }
   // The first python3 of the PATH may be one without Debian's packages.
   for (const python of ['python3', '/usr/bin/python3']) {
-    const script = join(import.meta.dirname, 'torch.py')
+    const script = join(import.meta.dirname, 'pytorch.py')
     const { status, stdout, stderr } = spawnSync(python, [script, JSON.stringify(spec)], { encoding: 'utf8' })
     if (status === 0) return JSON.parse(stdout)
     if (status !== 3 && status !== null) return `PyTorch failed: ${stderr.trim().split('\n').at(-1)}`
