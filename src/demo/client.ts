@@ -1,5 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import { type Client, createClient } from 'graphql-ws'
+import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 
 // biome-ignore lint/suspicious/noExplicitAny: a demo reads the fields that its own queries select
@@ -14,15 +13,11 @@ export interface DemoClient {
     variables: () => Record<string, unknown>,
     onItem: (data: Data) => void,
   ): Promise<void>
-  close(): void
 }
 
-/** Milliseconds to wait before a lost connection is tried again; then it counts as gone. */
-const RETRIES = [200, 400, 800, 1600]
+const RECONNECTS = 10
 
 export function connectTo(url: string): DemoClient {
-  let socket: Client | undefined
-  const gone = () => new Error(`The server at ${url} does not answer any more.`)
   return {
     async query(query, variables) {
       const response = await fetch(`${url}/graphql`, {
@@ -30,41 +25,31 @@ export function connectTo(url: string): DemoClient {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ query, variables }),
       })
-        .then((it) => it.json() as Promise<{ data: Data; errors?: { message: string }[] }>)
-        .catch(() => {
-          throw gone()
-        })
-      if (response.errors !== undefined) {
-        throw new Error(response.errors.map((error) => error.message).join('\n'))
-      }
-      return response.data
+      const { data, errors } = (await response.json()) as { data: Data; errors?: { message: string }[] }
+      if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('\n'))
+      return data
     },
     async watch(query, variables, onItem) {
       // A subscription that is begun again passes the last cursor, so nothing is missed or seen twice.
-      for (let retry = 0; ; retry++) {
-        socket = createClient({
+      for (let attempt = 0; ; attempt++) {
+        const client = createClient({
           url: `${url.replace(/^http/, 'ws')}/graphql`,
           webSocketImpl: WebSocket,
           retryAttempts: 0,
         })
         try {
-          for await (const { data, errors } of socket.iterate({ query, variables: variables() })) {
+          for await (const { data, errors } of client.iterate({ query, variables: variables() })) {
             if (errors !== undefined) throw new RefusedError(errors[0].message)
-            retry = 0
             onItem(data)
           }
           return
         } catch (error) {
-          if (error instanceof RefusedError) throw error
-          if (Array.isArray(error)) throw new Error(error[0].message)
-          if (retry === RETRIES.length) throw gone()
-          await wait(RETRIES[retry])
+          if (error instanceof RefusedError || attempt === RECONNECTS) throw error
         } finally {
-          await socket.dispose()
+          await client.dispose()
         }
       }
     },
-    close: () => void socket?.dispose(),
   }
 }
 

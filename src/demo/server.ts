@@ -5,29 +5,27 @@ import { fileURLToPath } from 'node:url'
 
 export interface DemoServer {
   url: string
-  /** Whether the demo started it, and will end it. */
-  own: boolean
-  /** Rejects when a server of our own ends before it is told to. */
-  failed: Promise<never>
-  /** Ends a server of our own, and waits until it is gone. */
+  /** Ends the server if the demo started it, and waits until it is gone. */
   stop(): Promise<void>
 }
 
-/** The server that a person names, or the one on the usual port; when none answers there, one of our own. */
-export async function findOrStartServer(named?: string): Promise<DemoServer> {
-  const url = (named ?? `http://localhost:${process.env.PORT || '4000'}`).replace(/\/+$/, '')
-  if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) {
-    throw new Error(`The URL of the server must be like http://localhost:4000, not "${url}".`)
+/** The server at VGGZOO_URL or on the usual port; when none answers there, one of our own. */
+export async function findOrStartServer(say: (line: string) => void): Promise<DemoServer> {
+  const port = process.env.PORT ?? '4000'
+  const url = process.env.VGGZOO_URL ?? `http://localhost:${port}`
+  if (await answers(url)) {
+    say(`Using the server at ${url}.`)
+    return { url, async stop() {} }
   }
-  if (await answers(url)) return { url, own: false, failed: new Promise(() => {}), async stop() {} }
-  if (named !== undefined) throw new Error(`No vggzoo answers at ${url}.`)
+  if (process.env.VGGZOO_URL !== undefined) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
+  say(`No server at ${url}: starting one.`)
   return startServer()
 }
 
 async function answers(url: string): Promise<boolean> {
   try {
-    const { status, version } = (await (await fetch(`${url}/health`)).json()) as Record<string, unknown>
-    return status === 'ok' && version !== undefined
+    const response = await fetch(`${url}/health`)
+    return response.ok
   } catch {
     return false
   }
@@ -40,28 +38,22 @@ async function startServer(): Promise<DemoServer> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  // However the demo ends, even before the server is ready.
-  const kill = () => void child.kill()
-  process.once('exit', kill)
-  const exited = once(child, 'exit').finally(() => process.off('exit', kill))
+  process.once('exit', () => child.kill())
+  const exited = once(child, 'exit')
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-2000)
   })
   const ready = new Promise<string>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      if (!line.includes('vggzoo is ready')) return
-      resolve((JSON.parse(line) as { url: string }).url)
+      const { msg, url } = JSON.parse(line) as { msg: string; url?: string }
+      if (msg === 'vggzoo is ready' && url !== undefined) resolve(url)
     })
   })
-  const failed = exited.then(([code, signal]) => {
-    throw new Error(said.trim() || `The server ended by itself (${signal ?? `code ${code}`}).`)
-  })
-  failed.catch(() => {})
+  const url = await Promise.race([ready, exited.then(() => null)])
+  if (url === null) throw new Error(said.trim() || 'The server ended before it was ready.')
   return {
-    url: await Promise.race([ready, failed]),
-    own: true,
-    failed,
+    url,
     async stop() {
       child.kill()
       await exited
