@@ -1,6 +1,9 @@
+import { createRequire } from 'node:module'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  // One copy of graphql, as in Node: vite would take the package's ES modules, and its dependents the CommonJS ones.
+  resolve: { alias: { graphql: createRequire(import.meta.url).resolve('graphql') } },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/dataset-cache.ts'],

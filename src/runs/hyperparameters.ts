@@ -24,7 +24,7 @@ export interface Hyperparameters {
   normalization: Normalization
 }
 
-export type Optimizer = z.infer<typeof sgd> | z.infer<typeof adam>
+export type Optimizer = z.infer<typeof optimizer>
 export type Schedule = z.infer<typeof schedule>
 export type Augmentation = z.infer<typeof augmentation>
 
@@ -58,8 +58,12 @@ const adam = z.object({
   epsilon: z.number().positive().max(1),
   weightDecay: z.number().min(0).max(1),
 })
+const optimizer = z.discriminatedUnion('kind', [sgd, adam])
 const schedule = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('constant') }),
+  z
+    .object({ kind: z.literal('constant'), constant: z.boolean().optional() })
+    .refine((it) => it.constant !== false, 'Only true has a meaning here')
+    .transform(({ kind }) => ({ kind })),
   z.object({
     kind: z.literal('step'),
     epochs: z.int().min(1).max(10_000),
@@ -90,7 +94,7 @@ const hyperparameters: z.ZodType<Hyperparameters> = z.object({
   preset: z.string().nullable(),
   epochs: z.int().min(1).max(10_000),
   batchSize: z.int().min(1).max(4096),
-  optimizer: z.union([sgd, adam]),
+  optimizer,
   learningRate: z.number().positive().max(10),
   schedule,
   augmentation,
@@ -151,8 +155,9 @@ export interface Issue {
 }
 
 /** What a person may set; what is left out comes from the preset, or else from the standard recipe. */
-export type HyperparametersInput = Partial<Omit<Hyperparameters, 'preset' | 'normalization'>> & {
+export type HyperparametersInput = Partial<Omit<Hyperparameters, 'preset' | 'schedule' | 'normalization'>> & {
   preset?: string
+  schedule?: z.input<typeof schedule>
 }
 
 /** Fills in defaults and checks every bound. Issues name the input's own fields. */
@@ -172,9 +177,7 @@ export function resolveHyperparameters(
   const result = hyperparameters.safeParse({ ...base, ...withoutUndefined(asked) })
   if (result.success) return { hyperparameters: result.data }
   return {
-    issues: result.error.issues
-      .flatMap(flatten)
-      .map((issue) => ({ path: inputPath(issue.path), message: issue.message })),
+    issues: result.error.issues.map(({ path, message }) => ({ path: inputPath(path, asked), message })),
   }
 }
 
@@ -182,14 +185,8 @@ function withoutUndefined<T extends object>(object: T): Partial<T> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
-/** A union's issue lists one set of issues for each member; the member meant is the one with the fewest. */
-function flatten(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
-  const closest = issue.errors.reduce((best, errors) => (errors.length < best.length ? errors : best))
-  return closest.map((inner) => ({ path: [...issue.path, ...inner.path], message: inner.message }))
-}
-
-/** optimizer.momentum is written optimizer { sgd { momentum } } in the API; its members' names are not repeated here. */
-function inputPath(path: PropertyKey[]): string[] {
-  return path.map(String)
+/** Where a value stands in the API's input: what is optimizer.momentum here is optimizer { sgd { momentum } } there. */
+function inputPath([field, ...rest]: PropertyKey[], asked: HyperparametersInput): string[] {
+  const choice = field === 'optimizer' || field === 'schedule' ? asked[field]?.kind : undefined
+  return [field, ...(choice === undefined ? [] : [choice]), ...rest].map(String)
 }

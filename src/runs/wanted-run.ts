@@ -10,7 +10,9 @@ import {
   resolveHyperparameters,
 } from './hyperparameters.ts'
 
-const MAX_NAME = 200
+/** PostgreSQL's text has no place for NUL. */
+const isLabel = (text: string) => text.trim() !== '' && text.length <= 200 && !text.includes('\0')
+const LABEL = '1 to 200 characters, not all of them blank and none of them NUL.'
 
 export interface StartRunInput extends HyperparametersInput {
   architecture: string
@@ -52,14 +54,12 @@ export function resolveRun(
       message: `There is no data set "${dataset}". Known: ${known.datasets.join(', ')}.`,
     })
   }
-  if (title !== undefined && (title.trim() === '' || title.length > MAX_NAME)) {
-    issues.push({ path: ['name'], message: `A name has 1 to ${MAX_NAME} characters.` })
-  }
+  if (title !== undefined && !isLabel(title)) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
   if (seed !== undefined && (!Number.isInteger(seed) || seed < 0)) {
     issues.push({ path: ['seed'], message: 'A seed is an integer from 0 to 2147483647.' })
   }
-  if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > MAX_NAME)) {
-    issues.push({ path: ['idempotencyKey'], message: `A key has 1 to ${MAX_NAME} characters.` })
+  if (idempotencyKey !== undefined && !isLabel(idempotencyKey)) {
+    issues.push({ path: ['idempotencyKey'], message: `A key has ${LABEL}` })
   }
   const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
   if ('issues' in resolved) issues.push(...resolved.issues)

@@ -7,8 +7,9 @@ import type { PrismaClient } from '../db/generated/client.ts'
 import type PrismaTypes from '../db/generated/pothos.ts'
 import { getDatamodel } from '../db/generated/pothos.ts'
 import type { Context } from './context.ts'
-import { badInput, tooComplex } from './input-error.ts'
+import { badInput, checkRange, tooComplex } from './input-error.ts'
 import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
+import { SUBSCRIPTION_LIMITS } from './subscription-limits.ts'
 
 /** What one operation may cost; a list multiplies what is selected under it. */
 const LIMITS = { complexity: 5000, depth: 14, breadth: 200 }
@@ -28,7 +29,7 @@ export const builder = new SchemaBuilder<{
   }
 }>({
   // Errors first: what it turns into a union member must not reach the plugins outside of it.
-  plugins: [ErrorsPlugin, PAGE_LIMITS, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  plugins: [ErrorsPlugin, PAGE_LIMITS, SUBSCRIPTION_LIMITS, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   relay: {
     // The page's size counts at the connection (page-limits.ts), not again at its edges.
@@ -37,6 +38,12 @@ export const builder = new SchemaBuilder<{
     nodeQueryOptions: { description: 'Any object by its global id; null when there is none.' },
     nodesQueryOptions: {
       description: 'Objects by their global ids, in the order asked; null for each that is not there.',
+      complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
+      args: { ids: { description: `At most ${MAX_PAGE} ids.` } },
+      resolve: (_root, { ids }, _context, _info, resolveNodes) => {
+        checkRange('nodes: the number of ids', ids.length, 0, MAX_PAGE)
+        return resolveNodes(ids) as never
+      },
     },
     decodeGlobalID,
   },
@@ -64,12 +71,20 @@ builder.queryType({ description: 'Reading; nothing here changes anything.' })
 builder.mutationType({ description: 'Changes. Expected failures are members of each result union.' })
 builder.subscriptionType({ description: 'Live streams, over WebSocket (graphql-ws) and server-sent events.' })
 
+function isNode(typename: string): boolean {
+  if (!builder.configStore.hasConfig(typename)) return false
+  const config = builder.configStore.getTypeConfig(typename)
+  const interfaces: readonly unknown[] = config.kind === 'Object' ? config.interfaces : []
+  return interfaces.includes(builder.nodeInterfaceRef())
+}
+
 /** base64("Type:id"), as Relay's specification suggests. */
 function decodeGlobalID(globalId: string): { typename: string; id: string } {
   const text = Buffer.from(globalId, 'base64').toString('utf8')
-  const colon = text.indexOf(':')
-  if (colon <= 0 || Buffer.from(text, 'utf8').toString('base64') !== globalId) {
-    throw badInput(`"${globalId}" is not an id of this API. Use the id field of an object.`)
+  const [, typename, id] = /^(\w+):([\w.-]+)$/.exec(text) ?? []
+  const isWhole = Buffer.from(text, 'utf8').toString('base64') === globalId
+  if (typename === undefined || !isWhole || !isNode(typename)) {
+    throw badInput(`"${globalId.slice(0, 100)}" is not an id of this API. Use the id field of an object.`)
   }
-  return { typename: text.slice(0, colon), id: text.slice(colon + 1) }
+  return { typename, id }
 }

@@ -2,7 +2,7 @@ import { DATASET_STATES, type DatasetStore } from '../data/dataset.ts'
 import { SPLITS, type Split } from '../data/dataset-facts.ts'
 import { NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
-import { apiError, badInput } from './input-error.ts'
+import { apiError, checkRange } from './input-error.ts'
 
 const MAX_SAMPLES = 100
 const MAX_SCALE = 16
@@ -149,8 +149,3 @@ builder.mutationField('prepareDataset', (t) =>
     },
   }),
 )
-
-/** @throws a GraphQLError that names the argument */
-function checkRange(name: string, value: number, from: number, to: number): void {
-  if (value < from || value > to) throw badInput(`${name} must be from ${from} to ${to}, not ${value}.`)
-}

@@ -2,14 +2,21 @@ import { GraphQLError } from 'graphql'
 
 /** The closed list of `extensions.code` in errors of this API. */
 export const ERROR_CODES = [
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
   'BAD_USER_INPUT',
   'NOT_FOUND',
   'QUERY_TOO_COMPLEX',
+  'TOO_MANY_OPERATIONS',
   'FORBIDDEN',
   'DATASET_UNAVAILABLE',
   'INTERNAL_SERVER_ERROR',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return ERROR_CODES.includes(code as ErrorCode)
+}
 
 export function apiError(code: ErrorCode, message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code } })
@@ -18,6 +25,11 @@ export function apiError(code: ErrorCode, message: string): GraphQLError {
 /** An argument that is well-typed and still wrong, where the field has no result union to say so in. */
 export function badInput(message: string): GraphQLError {
   return apiError('BAD_USER_INPUT', message)
+}
+
+/** @throws a GraphQLError that names the argument */
+export function checkRange(name: string, value: number, from: number, to: number): void {
+  if (value < from || value > to) throw badInput(`${name} must be from ${from} to ${to}, not ${value}.`)
 }
 
 /** @param what  what is wrong with the operation: "is 15 levels deep" */

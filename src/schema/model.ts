@@ -5,6 +5,7 @@ import { connectionOf } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
 
 export const ModelRef = builder.prismaNode('Model', {
+  nullable: true,
   description:
     'Trained weights under one name, in versions. Every completed run adds one to the model of its network.',
   id: { field: 'id', description: 'Global id.' },
@@ -14,6 +15,7 @@ export const ModelRef = builder.prismaNode('Model', {
 })
 
 export const ModelVersionRef = builder.prismaNode('ModelVersion', {
+  nullable: true,
   description: 'The weights that one run made.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({

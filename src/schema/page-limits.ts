@@ -1,13 +1,16 @@
 import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core'
 import type { GraphQLFieldResolver } from 'graphql'
-import { badInput } from './input-error.ts'
+import { badInput, checkRange } from './input-error.ts'
 
 export const MAX_PAGE = 100
 export const DEFAULT_PAGE = 20
 
+/** As Pothos writes them: by the id of a row, or by the place in a list. What it reads from one goes to Prisma as it is. */
+const CURSOR = /^(GPC:S:[\w-]+|OffsetConnection:\d{1,9})$/
+
 /**
- * Wherever a field has `first` and `last`: refuses a page size that Pothos would silently cut, and lets the size count
- * in the cost of the operation.
+ * Wherever a field has `first` and `last`: refuses a page size that Pothos would silently cut and a cursor that it would
+ * stumble over, and lets the size count in the cost of the operation.
  */
 class PageLimitsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onOutputFieldConfig(fieldConfig: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
@@ -25,8 +28,12 @@ class PageLimitsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     return (parent, args, context, info) => {
       for (const name of ['first', 'last'] as const) {
         const size = (args as Page)[name]
-        if (size != null && (size < 1 || size > MAX_PAGE)) {
-          throw badInput(`${info.fieldName}: ${name} must be from 1 to ${MAX_PAGE}, not ${size}.`)
+        if (size != null) checkRange(`${info.fieldName}: ${name}`, size, 1, MAX_PAGE)
+      }
+      for (const name of ['after', 'before'] as const) {
+        const cursor = (args as Page)[name]
+        if (cursor != null && !CURSOR.test(Buffer.from(cursor, 'base64').toString('utf8'))) {
+          throw badInput(`${info.fieldName}: ${name} is not a cursor of this connection.`)
         }
       }
       return resolver(parent, args, context, info)
@@ -35,6 +42,8 @@ class PageLimitsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
 }
 
 interface Page {
+  after?: string | null
+  before?: string | null
   first?: number | null
   last?: number | null
 }

@@ -5,6 +5,7 @@ import type { ClassProbability } from '../inference/protocol.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { SplitEnum } from './dataset.ts'
+import { badInput } from './input-error.ts'
 import { ModelVersionRef } from './model.ts'
 import { TrainingRunRef } from './training-run.ts'
 
@@ -17,6 +18,7 @@ const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbabilit
 })
 
 const PredictionRef = builder.prismaNode('Prediction', {
+  nullable: true,
   description: 'What a model says of a picture.',
   id: {
     field: 'id',
@@ -37,10 +39,10 @@ const PredictionRef = builder.prismaNode('Prediction', {
       type: [ClassProbabilityRef],
       description: 'Every class, most likely first.',
       complexity: { field: 1, multiplier: 1 },
-      args: { top: t.arg.int({ description: 'Only the first N.' }) },
+      args: { top: t.arg.int({ description: 'Only the first N, at least 1.' }) },
       resolve: ({ probabilities }, { top }) => {
-        const all = probabilities as unknown as ClassProbability[]
-        return top == null ? all : all.slice(0, Math.max(0, top))
+        if (top != null && top < 1) throw badInput(`top must be at least 1, not ${top}.`)
+        return (probabilities as unknown as ClassProbability[]).slice(0, top ?? undefined)
       },
     }),
     input: t.field({

@@ -1,4 +1,3 @@
-import { ValidationError } from '../errors.ts'
 import {
   type HyperparametersInput,
   NO_AUGMENTATION,
@@ -172,9 +171,5 @@ function toSchedule(input: Input['schedule']): HyperparametersInput['schedule'] 
   if (input?.step != null) return { kind: 'step', ...input.step } satisfies Schedule
   if (input?.cosine != null) return { kind: 'cosine', ...input.cosine } satisfies Schedule
   if (input?.oneCycle != null) return { kind: 'oneCycle', ...input.oneCycle } satisfies Schedule
-  if (input == null) return undefined
-  if (input.constant !== true) {
-    throw new ValidationError([{ path: ['schedule', 'constant'], message: 'Only true has a meaning here.' }])
-  }
-  return { kind: 'constant' } satisfies Schedule
+  return input?.constant == null ? undefined : { kind: 'constant', constant: input.constant }
 }

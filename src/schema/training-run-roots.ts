@@ -1,4 +1,5 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -118,7 +119,10 @@ function filter({
 }) {
   return {
     ...(status == null ? {} : { status: { in: [...status] as never[] } }),
-    ...(architecture == null ? {} : { architecture }),
+    // A name that no network has may not even be text that the database can compare.
+    ...(architecture == null
+      ? {}
+      : { architecture: { in: findArchitecture(architecture) ? [architecture] : [] } }),
   }
 }
 

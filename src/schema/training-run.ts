@@ -50,6 +50,7 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
 })
 
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {
+  nullable: true,
   description: 'One training of one network, from the queue to its end.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({

@@ -3,6 +3,7 @@ import { createYoga } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/index.ts'
+import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
@@ -35,8 +36,7 @@ export function createGraphQLHandler(options: {
         ? false
         : { origin: allowedOrigins, credentials: false, methods: ['GET', 'POST'] },
     maxRequestBodySize: MAX_BODY_BYTES,
-    // Never by NODE_ENV: what is masked in production is masked here.
-    maskedErrors: { isDev: false, errorMessage: 'Unexpected error. The server log says more.' },
+    maskedErrors: { maskError: toClientError },
     graphiql: {
       title: 'vggzoo',
       defaultQuery: WELCOME_QUERY,

@@ -1,15 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
 import type { OriginPolicy } from './origin.ts'
 import { attachWebSocket } from './websocket.ts'
 
 export const HEALTH_PATH = '/health'
 
+/** For requests at work when the server stops; server-sent streams would never end. */
+const LAST_ANSWERS_MS = 1000
+
 export interface HttpServer {
   /** Where it listens: http://127.0.0.1:4000 */
   readonly url: string
-  /** Stops listening, ends streams with a notice, and resolves when the last connection is closed. */
+  /** Stops listening, lets what is at work be answered, ends streams, and resolves when the last connection is closed. */
   close(): Promise<void>
 }
 
@@ -36,15 +40,19 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
   })
   const websocket = attachWebSocket(server, handler, policy)
   await started(server, host, port)
+  const close = async () => {
+    const closed = new Promise((resolve) => server.close(resolve))
+    await Promise.all([
+      websocket.close(),
+      Promise.race([closed, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]),
+    ])
+    server.closeAllConnections()
+    await closed
+  }
+  let closing: Promise<void> | undefined
   return {
     url: urlOf(server.address() as AddressInfo),
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve))
-      await websocket.close()
-      // Server-sent streams are not ended by yoga; every answer that could be given has been given by now.
-      server.closeAllConnections()
-      await closed
-    },
+    close: () => (closing ??= close()),
   }
 }
 

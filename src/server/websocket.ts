@@ -2,7 +2,9 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
-import { WebSocketServer } from 'ws'
+import { type ServerOptions, WebSocketServer } from 'ws'
+import { apiError, type ErrorCode } from '../schema/input-error.ts'
+import { toClientError, withoutHints } from './client-error.ts'
 import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
 import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
 import type { OriginPolicy } from './origin.ts'
@@ -11,13 +13,20 @@ type Enveloped = ReturnType<GraphQLHandler['getEnveloped']>
 /** Execution goes through the functions that came with the operation's own envelope. */
 type EnvelopedArgs = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 'subscribe'> }
 
+/** For a client to answer the notice that its connection closes; one that has stopped reading never does. */
+const CLOSE_MS = 1000
+
 /** GraphQL over WebSocket (graphql-transport-ws) on the server's own port. */
 export function attachWebSocket(
   server: Server,
   handler: GraphQLHandler,
   policy: OriginPolicy,
 ): { close(): Promise<void> } {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_WS_MESSAGE_BYTES })
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_WS_MESSAGE_BYTES,
+    closeTimeout: CLOSE_MS,
+  } as ServerOptions)
 
   // A WebSocket skips every hook of HTTP: what CORS, CSRF and the Host check do there happens here.
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -33,7 +42,8 @@ export function attachWebSocket(
       subscribe: (args) => (args as EnvelopedArgs).rootValue.subscribe(args),
       async onSubscribe(context, _id, { operationName, query, variables }) {
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
-          return [new GraphQLError(`A connection may have ${MAX_WS_OPERATIONS} operations open at once.`)]
+          const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`
+          return [apiError('TOO_MANY_OPERATIONS', message)]
         }
         const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
         const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({
@@ -41,12 +51,15 @@ export function attachWebSocket(
           params,
         })
         const document = attempt(() => parse(query))
-        if (document instanceof GraphQLError) return [document]
+        if (document instanceof GraphQLError) {
+          document.extensions.code ??= 'GRAPHQL_PARSE_FAILED' satisfies ErrorCode
+          return [toClientError(document)]
+        }
         // The limits are validation rules: leaving validate out would bypass them.
         // Some of them throw, which would end the connection and not only this operation.
         const errors = attempt(() => validate(schema, document))
-        if (errors instanceof GraphQLError) return [errors]
-        if (errors.length > 0) return errors
+        if (errors instanceof GraphQLError) return [toClientError(errors)]
+        if (errors.length > 0) return errors.map(toClientError)
         return {
           schema,
           operationName: params.operationName,
@@ -56,6 +69,8 @@ export function attachWebSocket(
           rootValue: { execute, subscribe },
         }
       },
+      onNext: (_context, _id, _payload, _args, { errors }) => void errors?.forEach(withoutHints),
+      onError: (_context, _id, _payload, errors) => errors.map(withoutHints),
     },
     sockets,
   )
@@ -68,6 +83,10 @@ export function attachWebSocket(
 }
 
 function refuse(socket: Duplex, status: string): void {
+  // Nobody else listens by now, and an unheard error (the other end may be gone) would end the process.
+  socket.on('error', () => {})
+  // Its other end might never be closed by the client, and the server would wait for it when it stops.
+  socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

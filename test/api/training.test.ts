@@ -157,8 +157,8 @@ describe('startTrainingRun', () => {
   test.each([
     ['preset', { preset: 'resnet' }],
     ['learningRate', { learningRate: 0 }],
-    ['optimizer.momentum', { optimizer: { sgd: { momentum: 1 } } }],
-    ['schedule.gamma', { schedule: { step: { gamma: 0 } } }],
+    ['optimizer.sgd.momentum', { optimizer: { sgd: { momentum: 1 } } }],
+    ['schedule.step.gamma', { schedule: { step: { gamma: 0 } } }],
     ['augmentation.cropPadding', { augmentation: { cropPadding: 99 } }],
   ])('says that %s is wrong', async (path, input) => {
     const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
