@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { openArtifactStore } from './artifacts/store.ts'
 import type { Config } from './config.ts'
 import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
 import { openDatabase } from './db/client.ts'
@@ -47,6 +48,13 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       }
       onClose(await claimPostgres(config.databaseUrl, lost), (it) => it.release())
     }
+    const artifactsFolder = join(config.dataDir, 'artifacts')
+    // Started first, so that its engine loads while the database opens.
+    const predictor = onClose(
+      createPredictor({ engine: config.engine, artifactsFolder, log: logger }),
+      (it) => it.close(),
+    )
+    predictor.start()
     const database = onClose(
       await openDatabase({ url: config.databaseUrl ?? undefined, folder: join(config.dataDir, 'database') }),
       (it) => it.close(),
@@ -62,13 +70,6 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       (it) => it.close(),
     )
     const datasets = new Map<string, DatasetStore>([[cifar10.facts.name, cifar10]])
-    const artifactsFolder = join(config.dataDir, 'artifacts')
-
-    const predictor = onClose(
-      createPredictor({ engine: config.engine, artifactsFolder, log: logger }),
-      (it) => it.close(),
-    )
-    predictor.start()
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (config.engine !== 'auto') await predictor.engine()
 
@@ -97,6 +98,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       (it) => it.close(),
     )
     await runs.recover()
+    await openArtifactStore(artifactsFolder).tidy()
 
     const system = createSystemService({
       version,

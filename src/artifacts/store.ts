@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Artifact {
@@ -18,12 +18,19 @@ export interface ArtifactStore {
   /** Reads and verifies; a missing or altered file is a DamagedArtifactError that names it. */
   get(digest: string): Promise<Buffer>
   path(digest: string): string
+  /** Removes what a killed writer left unfinished. While nobody writes. */
+  tidy(): Promise<void>
 }
 
 export function openArtifactStore(folder: string): ArtifactStore {
   const path = (digest: string) => join(folder, `${digest}.safetensors`)
   return {
     path,
+    async tidy() {
+      // Without a folder nothing was ever put.
+      const names = await readdir(folder).catch(() => [])
+      for (const name of names) if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true })
+    },
     async put(content) {
       await mkdir(folder, { recursive: true })
       const digest = sha256(content)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
+import { DatasetUnavailableError } from '../data/errors.ts'
 import type { Model, ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { Predictor } from './predictor.ts'
@@ -99,8 +100,8 @@ export function createPredictionService({
       const message = `The split has the images 0 to ${count - 1}.`
       throw new ValidationError([{ path: ['image', 'sample', 'index'], message }])
     }
-    await store.prepare().catch((error: Error) => {
-      throw new NotFoundError(error.message)
+    await store.prepare().catch((error: unknown) => {
+      throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
     })
     return { pixels: (await store.readImages(split, [index])).pixels }
   }
@@ -125,7 +126,8 @@ export function createPredictionService({
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
-    listModels: (query) => prisma.model.findMany({ ...query, orderBy: { createdAt: 'desc' } }),
+    listModels: (query) =>
+      prisma.model.findMany({ ...query, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] }),
     countModels: () => prisma.model.count(),
   }
 }

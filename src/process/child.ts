@@ -1,4 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 
 /** The child inherits this descriptor; its end of file tells the child that the parent is gone. */
 export const LIFELINE_FD = 3
@@ -52,14 +54,11 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     execArgv: ['--enable-source-maps'],
   })
   let stderr = ''
-  child.stdout?.setEncoding('utf8').on('data', lines(options.onOutput))
-  child.stderr?.setEncoding('utf8').on(
-    'data',
-    lines((line) => {
-      stderr = `${stderr}${line}\n`.slice(-STDERR_TAIL)
-      options.onOutput(line)
-    }),
-  )
+  eachLine(child.stdout, options.onOutput)
+  eachLine(child.stderr, (line) => {
+    stderr = `${stderr}${line}\n`.slice(-STDERR_TAIL)
+    options.onOutput(line)
+  })
   child.on('message', (message) => options.onMessage(message as FromChild))
   return {
     pid: child.pid,
@@ -103,12 +102,6 @@ function exitOf(
   })
 }
 
-/** Splits a stream of text into lines; what is left without a line end waits for the next piece. */
-function lines(onLine: (line: string) => void): (chunk: string) => void {
-  let rest = ''
-  return (chunk) => {
-    const parts = `${rest}${chunk}`.split('\n')
-    rest = parts.pop() ?? ''
-    for (const line of parts) if (line !== '') onLine(line)
-  }
+function eachLine(input: Readable | null, onLine: (line: string) => void): void {
+  if (input !== null) createInterface({ input }).on('line', (line) => line !== '' && onLine(line))
 }

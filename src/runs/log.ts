@@ -14,6 +14,7 @@ export interface RunLog {
   append(runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<RunEvent[]>
   /**
    * Moves the run to another status, if its present one allows that.
+   * @param from    only from one of these, where its present status would allow more
    * @param within  further writes of the same transaction
    * @returns false when the run was already elsewhere: somebody else's change came first
    */
@@ -21,6 +22,7 @@ export interface RunLog {
     runId: string,
     to: RunStatus,
     options?: {
+      from?: readonly RunStatus[]
       failure?: RunFailure
       before?: RunEventBody[]
       patch?: RunPatch
@@ -80,10 +82,11 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
       publish(runId, written)
       return written
     },
-    async transition(runId, to, { failure, before = [], patch = {}, within } = {}) {
+    async transition(runId, to, { from, failure, before = [], patch = {}, within } = {}) {
       const written = await prisma.$transaction(async (tx) => {
         const run = await lock(tx, runId)
         if (run === null || !canBecome(run.status, to)) return null
+        if (from !== undefined && !from.includes(run.status)) return null
         const bodies: RunEventBody[] = [
           ...before,
           { kind: 'STATUS_CHANGED', status: to, failure: failure ?? null },

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import type { RunFailure } from './failure.ts'
 import type { RunLog } from './log.ts'
@@ -12,6 +13,7 @@ const SERVER_STOPPED: RunFailure = {
 export interface QueueOptions {
   prisma: PrismaClient
   log: RunLog
+  logger: Logger
   /** How many runs may be at work at once. */
   concurrency: number
   supervise(run: TrainingRun): SupervisedRun
@@ -23,6 +25,8 @@ export interface RunQueue {
   recover(): Promise<void>
   /** Starts waiting runs as long as there is room. */
   pump(): Promise<void>
+  /** The same in the background: what goes wrong is logged. */
+  wake(): void
   /** The run at work with this id, if there is one. */
   active(id: string): SupervisedRun | undefined
   counts(): Promise<{ running: number; queued: number }>
@@ -30,7 +34,7 @@ export interface RunQueue {
   close(): Promise<string[]>
 }
 
-export function createRunQueue({ prisma, log, concurrency, supervise }: QueueOptions): RunQueue {
+export function createRunQueue({ prisma, log, logger, concurrency, supervise }: QueueOptions): RunQueue {
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   let closed = false
@@ -49,7 +53,7 @@ export function createRunQueue({ prisma, log, concurrency, supervise }: QueueOpt
       active.set(run.id, supervised)
       void supervised.ended.then(() => {
         active.delete(run.id)
-        return pump()
+        wake()
       })
       if (closed) supervised.abandon(SERVER_STOPPED)
     }
@@ -58,6 +62,10 @@ export function createRunQueue({ prisma, log, concurrency, supervise }: QueueOpt
   function pump(): Promise<void> {
     pumping = pumping.catch(() => {}).then(startWaiting)
     return pumping
+  }
+
+  function wake(): void {
+    pump().catch((error: unknown) => logger.error({ err: error }, 'the queue could not start a run'))
   }
 
   return {
@@ -75,6 +83,7 @@ export function createRunQueue({ prisma, log, concurrency, supervise }: QueueOpt
       }
     },
     pump,
+    wake,
     active: (id) => active.get(id),
     async counts() {
       return { running: active.size, queued: await prisma.trainingRun.count({ where: { status: 'QUEUED' } }) }

@@ -17,6 +17,8 @@ import type { TrainerEpoch } from './trainer/protocol.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
 
 const MAX_QUEUED = 100
+/** Points in one answer: about 1 MB as JSON. A run of 10,000 epochs may have millions. */
+export const MAX_LOSSES = 10_000
 /** For streams to deliver their last event when the server stops. */
 const FAREWELL_MS = 1000
 const MAX_SEED = 2 ** 31 - 1
@@ -37,7 +39,7 @@ export interface RunService {
   count(where: Prisma.TrainingRunWhereInput): Promise<number>
   find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
   get(query: Prisma.TrainingRunFindUniqueOrThrowArgs): Promise<TrainingRun>
-  /** The loss points after a step, by step. */
+  /** The loss points after a step, by step; the first MAX_LOSSES of them. */
   losses(id: string, afterStep: number): Promise<RunPoint[]>
   epochs(id: string): Promise<TrainerEpoch[]>
   /** What is at work and what waits. */
@@ -69,6 +71,7 @@ export function createRunService(options: RunServiceOptions): RunService {
   const queue = createRunQueue({
     prisma,
     log,
+    logger: options.logger,
     concurrency: options.concurrency,
     supervise: (run) => superviseRun(run, { ...options, log }),
   })
@@ -122,9 +125,7 @@ export function createRunService(options: RunServiceOptions): RunService {
         return first
       }
       changes.publish('runs', run.id)
-      queue
-        .pump()
-        .catch((error: unknown) => options.logger.error({ err: error }, 'the queue could not start a run'))
+      queue.wake()
       return run
     },
     async cancel(id) {
@@ -133,41 +134,41 @@ export function createRunService(options: RunServiceOptions): RunService {
         if (isFinal(run.status)) {
           throw new ConflictError(`Run #${run.number} is ${run.status} already; it cannot be cancelled.`)
         }
+        // One that is just being started has a supervisor once the queue's present turn is over.
+        if (run.status !== 'QUEUED') await queue.pump()
         const atWork = queue.active(id)
         if (atWork !== undefined) {
           atWork.cancel()
           await atWork.ended
-        } else if (run.status === 'QUEUED') {
-          await log.transition(id, 'CANCELLED', {
-            before: [{ kind: 'CONTROL_APPLIED', control: 'CANCEL', step: run.step }],
-            patch: { finishedAt: new Date() },
-          })
         } else {
-          // Just being started: its supervisor is there once the queue's present turn is over.
-          await queue.pump()
-          continue
+          // It waits; or it was left behind by a supervisor that could not record its end.
+          await log.transition(id, 'CANCELLED', {
+            from: [run.status],
+            before: [{ kind: 'CONTROL_APPLIED', control: 'CANCEL', step: run.step }],
+            patch: { finishedAt: new Date(), secondsRemaining: null },
+          })
         }
         const after = await find(id)
         if (after.status === 'CANCELLED') return after
       }
     },
     async follow(id, after) {
-      await find(id)
-      const position = await log.position(id)
-      if (position !== null && after > position.seq) {
-        const message = `The cursor is ahead of the run's log, which ends at ${position.seq}; it belongs to another run.`
+      const { lastSeq } = await find(id)
+      if (after > lastSeq) {
+        const message = `The cursor is ahead of the run's log, which ends at ${lastSeq}; it belongs to another run.`
         throw new ValidationError([{ path: ['after'], message }])
       }
       return followRun({ log, bus: events }, id, after)
     },
     async followLoss(id, afterStep) {
-      await find(id)
+      // Before the points are looked at: one that is written meanwhile comes behind this place in the log.
+      const { lastSeq } = await find(id)
       const next = await prisma.lossPoint.findFirst({
         where: { runId: id, step: { gt: afterStep } },
         orderBy: { seq: 'asc' },
         select: { seq: true },
       })
-      const after = next === null ? ((await log.position(id))?.seq ?? 0) : next.seq - 1
+      const after = next === null ? lastSeq : next.seq - 1
       return flatMap(followRun({ log, bus: events }, id, after), (event) =>
         event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
       )
@@ -181,6 +182,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       prisma.lossPoint.findMany({
         where: { runId, step: { gt: afterStep } },
         orderBy: [{ step: 'asc' }, { attempt: 'asc' }],
+        take: MAX_LOSSES,
       }),
     epochs: (runId) =>
       prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),

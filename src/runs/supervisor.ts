@@ -45,7 +45,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   const ended = work().catch(async (error: unknown) => {
     logger.error({ err: error }, 'supervising the run failed')
     trainer?.kill('SIGKILL')
-    const message = `The server could not record the run: ${error instanceof Error ? error.message : error}`
+    const message = 'The server could not record the run; its log says why. Start the run again.'
     await options.log
       .transition(run.id, 'FAILED', { failure: { code: 'INTERNAL_ERROR', message }, patch: finished() })
       .catch((again: unknown) =>

@@ -33,9 +33,29 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   relay: {
     // The page's size counts at the connection (page-limits.ts), not again at its edges.
-    edgesFieldOptions: { nullable: false, complexity: { field: 1, multiplier: 1 } },
-    nodeFieldOptions: { nullable: false },
-    nodeQueryOptions: { description: 'Any object by its global id; null when there is none.' },
+    edgesFieldOptions: {
+      nullable: false,
+      description: 'What is on the page.',
+      complexity: { field: 1, multiplier: 1 },
+    },
+    nodeFieldOptions: { nullable: false, description: 'The object.' },
+    cursorFieldOptions: { description: 'Its place: pass it as `after` or `before` to go on from here.' },
+    pageInfoFieldOptions: { description: 'Where the page lies.' },
+    pageInfoTypeOptions: { description: 'Where a page lies among all pages.' },
+    hasNextPageFieldOptions: { description: 'Whether there is more behind it.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there is more before it.' },
+    startCursorFieldOptions: { description: 'The place of its first object; null on an empty page.' },
+    endCursorFieldOptions: { description: 'The place of its last object; null on an empty page.' },
+    firstArgOptions: { description: `The first so many, 1 to ${MAX_PAGE}; ${DEFAULT_PAGE} when left out.` },
+    lastArgOptions: { description: `The last so many, 1 to ${MAX_PAGE}.` },
+    afterArgOptions: { description: 'Only what comes behind this cursor.' },
+    beforeArgOptions: { description: 'Only what comes before this cursor.' },
+    nodeTypeOptions: { description: 'An object with a global id.' },
+    idFieldOptions: { description: 'Global id.' },
+    nodeQueryOptions: {
+      description: 'Any object by its global id; null when there is none.',
+      args: { id: { description: 'Its id.' } },
+    },
     nodesQueryOptions: {
       description: 'Objects by their global ids, in the order asked; null for each that is not there.',
       complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),

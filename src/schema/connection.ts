@@ -26,7 +26,7 @@ export function connectionOf(ref: OutputRef<unknown>, name: string) {
         }),
       }),
     },
-    { name: `${name}Edge`, description: `A ${name} on a page.` },
+    { name: `${name}Edge`, description: `A place on a page of ${name} objects.` },
   )
   return connection as never
 }

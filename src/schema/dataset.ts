@@ -1,5 +1,6 @@
 import { DATASET_STATES, type DatasetStore } from '../data/dataset.ts'
 import { SPLITS, type Split } from '../data/dataset-facts.ts'
+import { DatasetUnavailableError } from '../data/errors.ts'
 import { NotFoundError } from '../errors.ts'
 import { builder } from './builder.ts'
 import { apiError, checkRange } from './input-error.ts'
@@ -111,8 +112,10 @@ builder.node(DatasetRef, {
       },
       resolve: async (store, { split, count, seed }) => {
         checkRange('count', count, 1, MAX_SAMPLES)
-        await store.prepare().catch((error: Error) => {
-          throw apiError('DATASET_UNAVAILABLE', error.message)
+        await store.prepare().catch((error: unknown) => {
+          throw error instanceof DatasetUnavailableError
+            ? apiError('DATASET_UNAVAILABLE', error.message)
+            : error
         })
         return store.samples(split, count, seed ?? 0).map((index) => ({ store, split, index }))
       },

@@ -3,6 +3,7 @@ import { RunStatus } from '../db/generated/enums.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import type { Hyperparameters } from '../runs/hyperparameters.ts'
+import { MAX_LOSSES } from '../runs/service.ts'
 import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
@@ -90,7 +91,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     progress: t.field({ type: ProgressRef, description: 'How far it is.', resolve: (run) => run }),
     losses: t.field({
       type: [LossPointRef],
-      description: 'The loss points so far, by step.',
+      description: `The loss points so far, by step: the first ${MAX_LOSSES} after \`afterStep\`.`,
       complexity: { field: 5, multiplier: 1 },
       args: { afterStep: t.arg.int({ description: 'Only points of later steps.' }) },
       resolve: ({ id }, { afterStep }, { runs }) => runs.losses(id, afterStep ?? 0),

@@ -22,6 +22,7 @@ export function attachWebSocket(
   handler: GraphQLHandler,
   policy: OriginPolicy,
 ): { close(): Promise<void> } {
+  // Its types do not know closeTimeout yet.
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_WS_MESSAGE_BYTES,

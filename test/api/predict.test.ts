@@ -1,5 +1,6 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { blackPng } from '../support/images.ts'
 import { completeRun } from '../support/runs.ts'
 import { type GraphQLResult, startServer, stopServers, type TestServer } from '../support/server.ts'
 
@@ -120,10 +121,7 @@ describe('with a trained network', () => {
       .toBuffer()
     const cut = await upload(jpeg.subarray(0, jpeg.length / 2))
     expect(cut.body.data.predict).toMatchObject({ __typename: 'UnsupportedImageError', reason: 'TRUNCATED' })
-    const bomb = await sharp({ create: { width: 16_000, height: 16_000, channels: 3, background: 'red' } })
-      .png({ compressionLevel: 9 })
-      .toBuffer()
-    const huge = await upload(bomb)
+    const huge = await upload(blackPng(16_000, 16_000))
     expect(huge.body.data.predict).toMatchObject({
       __typename: 'UnsupportedImageError',
       reason: 'TOO_MANY_PIXELS',
@@ -151,13 +149,73 @@ describe('with a trained network', () => {
     expect(body.errors?.[0].message).toMatch(/x-graphql-yoga-csrf/)
   })
 
-  test('64 predicts at once are all answered or told when to come back', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 64 }, (_, index) =>
-        server.query(PREDICT, { input: { image: { sample: { index } } } }),
-      ),
+  test('a file of more than 20 MiB is refused with its reason, and so is a request with no file in it', async () => {
+    const { body } = await upload(Buffer.alloc(20 * 2 ** 20 + 1))
+    expect(body.data.predict).toMatchObject({
+      __typename: 'UnsupportedImageError',
+      reason: 'TOO_MANY_BYTES',
+    })
+    const form = new FormData()
+    form.set(
+      'operations',
+      JSON.stringify({ query: PREDICT, variables: { input: { image: { upload: null } } } }),
     )
-    for (const { predict } of answers) expect(['Prediction', 'OverloadedError']).toContain(predict.__typename)
-    expect(answers.filter(({ predict }) => predict.__typename === 'Prediction').length).toBeGreaterThan(31)
+    form.set('map', '{}')
+    const headers = { 'x-graphql-yoga-csrf': '1' }
+    const response = await fetch(`${server.url}/graphql`, { method: 'POST', body: form, headers })
+    expect(((await response.json()) as GraphQLResult).errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')
+  })
+
+  test('the query works by GET, and only as many classes as asked for are listed', async () => {
+    const ask = async (top: number) => {
+      const query = `{ predict(input: { image: { sample: { index: 5 } } }) {
+        ... on Prediction { probabilities(top: ${top}) { label } }
+      } }`
+      const response = await fetch(`${server.url}/graphql?${new URLSearchParams({ query })}`)
+      return (await response.json()) as GraphQLResult
+    }
+    expect((await ask(3)).data.predict.probabilities).toHaveLength(3)
+    expect((await ask(99)).data.predict.probabilities).toHaveLength(10)
+    for (const top of [0, -1]) expect((await ask(top)).errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')
+  })
+
+  test('the wrong one of several pictures in one request does not hurt the others', async () => {
+    const { data } = await server.execute(`{
+      good: predict(input: { image: { sample: { index: 5 } } }) { __typename }
+      bad: predict(input: { image: { base64: "AAAA" } }) { __typename }
+      none: predict(input: { image: { sample: { index: -1 } } }) { __typename }
+    }`)
+    expect(data).toEqual({
+      good: { __typename: 'Prediction' },
+      bad: { __typename: 'UnsupportedImageError' },
+      none: { __typename: 'ValidationError' },
+    })
+  })
+
+  test('more predicts at once than can wait are told when to come back, and the others are answered', async () => {
+    const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
+    const query = `query ($index: Int!) {
+      predict(input: { image: { sample: { index: $index } } }) {
+        __typename
+        ... on OverloadedError { retryAfterMs queueDepth }
+      }
+    }`
+    // While the predictor stands still, everything waits.
+    process.kill(predictor as number, 'SIGSTOP')
+    let refused = 0
+    const answers = Array.from({ length: 70 }, async (_, index) => {
+      const answer = (await server.query(query, { index })).predict
+      if (answer.__typename === 'OverloadedError') refused += 1
+      if (refused === 6) process.kill(predictor as number, 'SIGCONT')
+      return answer
+    })
+    const all = await Promise.all(answers)
+    const overloaded = all.filter(({ __typename }) => __typename === 'OverloadedError')
+    expect(overloaded).toHaveLength(6)
+    for (const error of overloaded) {
+      expect(error).toMatchObject({ queueDepth: 64 })
+      expect(error.retryAfterMs).toBeGreaterThan(0)
+    }
+    expect(all.filter(({ __typename }) => __typename === 'Prediction')).toHaveLength(64)
   })
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { collectEvents, isStatus, startRun, waitForEvent } from '../support/runs.ts'
+import { collectEvents, isStatus, startRun, TINY, waitForEvent } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 /** Long enough that it is surely at work when the test acts on it. */
@@ -85,4 +85,17 @@ test('trainingRuns lists newest first, by pages, and filters by status', async (
   ])
   const cancelled = await server.query('{ trainingRuns(status: [CANCELLED]) { totalCount } }')
   expect(cancelled.trainingRuns.totalCount).toBe(3)
+})
+
+test('a queue that is full tells when to come back', async () => {
+  await startRun(server, LONG)
+  await Promise.all(Array.from({ length: 100 }, () => startRun(server)))
+  const { startTrainingRun } = await server.query(
+    `mutation ($input: StartTrainingRunInput!) {
+      startTrainingRun(input: $input) { __typename ... on OverloadedError { message retryAfterMs queueDepth } }
+    }`,
+    { input: TINY },
+  )
+  expect(startTrainingRun).toMatchObject({ __typename: 'OverloadedError', queueDepth: 100 })
+  expect(startTrainingRun.retryAfterMs).toBeGreaterThan(0)
 })

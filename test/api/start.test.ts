@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { placeMigratedDatabase } from '../support/embedded-database.ts'
 import { postgresAvailable, startPostgres } from '../support/postgres.ts'
 import { collectEvents, startRun } from '../support/runs.ts'
 import { spawnServer, startServer, stopServers } from '../support/server.ts'
@@ -12,6 +13,7 @@ afterAll(stopServers)
 /** Starts a server that must refuse to start, and answers what it said. */
 async function refusal(env: NodeJS.ProcessEnv): Promise<{ code: number; lines: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'vggzoo-start-'))
+  await placeMigratedDatabase(join(folder, 'database'))
   const child = spawnServer({ DATA_DIR: folder, LOG_LEVEL: 'silent', ...env })
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -38,18 +40,15 @@ describe('a start with something wrong ends with one line for it', () => {
     expect(lines[0]).toMatch(/native/)
   })
 
-  test('when the port is taken', async () => {
+  test('when the port is taken, or another server uses the data folder', async () => {
     const server = await startServer()
-    const { code, lines } = await refusal({ PORT: new URL(server.url).port })
-    expect(code).toBe(1)
-    expect(lines).toEqual([expect.stringMatching(/PORT \d+ is in use/)])
-  })
-
-  test('when another server uses the data folder', async () => {
-    const server = await startServer()
-    const { code, lines } = await refusal({ DATA_DIR: server.dataDir })
-    expect(code).toBe(1)
-    expect(lines).toEqual([expect.stringMatching(/data folder .* is in use/)])
+    const port = await refusal({ PORT: new URL(server.url).port })
+    expect(port.code).toBe(1)
+    expect(port.lines).toEqual([expect.stringMatching(/PORT \d+ is in use/)])
+    const folder = await refusal({ DATA_DIR: server.dataDir })
+    expect(folder.code).toBe(1)
+    expect(folder.lines).toEqual([expect.stringMatching(/data folder .* is in use/)])
+    await server.stop()
   })
 
   test('when the database cannot be reached, without its password', async () => {

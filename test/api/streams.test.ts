@@ -2,10 +2,11 @@ import { mkdtempSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { openDatabase } from '../../src/db/client.ts'
-import { placeEmbeddedDatabase } from '../support/embedded-database.ts'
+import { placeMigratedDatabase } from '../support/embedded-database.ts'
 import { seededRandom } from '../support/random.ts'
 import { collectEvents, EVENTS, type Event, startRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
@@ -17,13 +18,14 @@ async function openSocket(
   server: TestServer,
   variables: object,
   onEvent: (event: Event) => void,
+  query = EVENTS,
 ): Promise<WebSocket> {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   socket.on('message', (data) => {
     const message = JSON.parse(String(data))
     if (message.type === 'connection_ack') {
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: EVENTS, variables } }))
+      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables } }))
     }
     if (message.type === 'next') onEvent(message.payload.data.trainingRunEvents)
     if (message.type === 'complete') socket.close()
@@ -33,11 +35,10 @@ async function openSocket(
 }
 
 /** A GET of the subscription as server-sent events, as `curl -N` sends it. */
-function openSse(server: TestServer, id: string): Promise<IncomingMessage> {
-  const query = encodeURIComponent(EVENTS)
-  const variables = encodeURIComponent(JSON.stringify({ id }))
+function openSse(server: TestServer, id: string, query = EVENTS): Promise<IncomingMessage> {
+  const search = new URLSearchParams({ query, variables: JSON.stringify({ id }) })
   return new Promise((resolve, reject) => {
-    request(`${server.url}/graphql?query=${query}&variables=${variables}`, {
+    request(`${server.url}/graphql?${search}`, {
       headers: { accept: 'text/event-stream' },
     })
       .once('response', resolve)
@@ -46,14 +47,21 @@ function openSse(server: TestServer, id: string): Promise<IncomingMessage> {
   })
 }
 
-async function openSubscriptions(server: TestServer): Promise<number> {
-  return (await server.query('{ system { openSubscriptions } }')).system.openSubscriptions
+/** Nothing tells when a subscription is open or gone; so it is asked for, often. */
+async function untilSubscriptions(server: TestServer, wanted: number): Promise<void> {
+  const count = async () => (await server.query('{ system { openSubscriptions } }')).system.openSubscriptions
+  while ((await count()) !== wanted) await setTimeout(10)
 }
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
 
 describe('reconnecting', () => {
   test('with the last cursor, 100 times at random moments of a run, shows each event exactly once', async () => {
-    const server = await startServer()
-    const id = await startRun(server, { epochs: 40, batchSize: 8, trainLimit: 48, testLimit: 8 })
+    // Epochs of one step: each makes two events, as fast as they come.
+    const id = await startRun(server, { epochs: 100, batchSize: 4, trainLimit: 4, testLimit: 1 })
     const random = seededRandom(42)
     const seen: Event[] = []
     let cuts = 0
@@ -84,22 +92,29 @@ describe('reconnecting', () => {
     expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' })
     const steps = seen.flatMap((event) => event.points ?? []).map((point) => point.step)
     expect(steps).toEqual(steps.map((_, i) => i + 1))
-    while ((await openSubscriptions(server)) > 0) await server.query('{ __typename }')
-    await server.stop()
+    await untilSubscriptions(server, 0)
   })
 })
 
 describe('subscribers that stop reading', () => {
   const EVENT_COUNT = 600
-  const POINTS = 100
+  const POINTS = 10
+  const PADDING = 2000
   const STALLED = 5
-  let server: TestServer
+  const QUERY = `subscription Events($id: ID!) {
+    trainingRunEvents(id: $id) {
+      ... on RunEvent { cursor }
+      ... on LossPoints { points { step nonFinite } }
+    }
+  }`
+  let stalling: TestServer
   let id: string
 
-  // A finished run whose log is about 12 MB as JSON: far more than sockets buffer.
+  // A finished run whose log is about 12 MB as JSON, far more than sockets buffer; long texts, so that it costs little
+  // to make. That the server holds few points, however short, is for test/unit/runs/stream.test.ts.
   beforeAll(async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-streams-'))
-    await placeEmbeddedDatabase(join(dataDir, 'database'))
+    await placeMigratedDatabase(join(dataDir, 'database'))
     const { prisma, close } = await openDatabase({ folder: join(dataDir, 'database') })
     const run = await prisma.trainingRun.create({
       data: {
@@ -130,53 +145,59 @@ describe('subscribers that stop reading', () => {
       ],
     })
     await prisma.$executeRaw`
-      INSERT INTO "LossPoint" ("runId", attempt, step, seq, epoch, loss, "learningRate", "imagesPerSecond", at)
-      SELECT ${run.id}, 1, step, (step - 1) / ${POINTS}::int + 1, 0.123456789, 2.123456789, 0.1, 123.456789, ${at}
+      INSERT INTO "LossPoint"
+        ("runId", attempt, step, seq, epoch, "nonFinite", "learningRate", "imagesPerSecond", at)
+      SELECT ${run.id}, 1, step, (step - 1) / ${POINTS}::int + 1, 0.5, repeat('x', ${PADDING}::int), 0.1, 1.5, ${at}
       FROM generate_series(1, ${EVENT_COUNT * POINTS}::int) AS step`
     await close()
     id = Buffer.from(`TrainingRun:${run.id}`).toString('base64')
     // With so little room garbage is collected soon, and memory that is held is seen.
-    server = await startServer({ dataDir, env: { NODE_OPTIONS: '--max-old-space-size=192' } })
+    stalling = await startServer({ dataDir, env: { NODE_OPTIONS: '--max-old-space-size=192' } })
   })
 
   test('cost a bounded amount of memory, disturb nobody, and are forgotten when they leave', async () => {
     // Once through, so that what the server keeps for good (code, caches) is not counted below.
-    expect(await collectEvents(server, id)).toHaveLength(EVENT_COUNT + 1)
+    expect(await collectEvents(stalling, id, QUERY)).toHaveLength(EVENT_COUNT + 1)
     const memory = async () =>
-      (await server.query('{ system { processMemoryBytes } }')).system.processMemoryBytes
+      (await stalling.query('{ system { processMemoryBytes } }')).system.processMemoryBytes
     const before = await memory()
 
     const sockets: WebSocket[] = []
     const responses: IncomingMessage[] = []
     for (let i = 0; i < STALLED; i++) {
       const socket = await new Promise<WebSocket>((resolve, reject) => {
-        const opening: Promise<WebSocket> = openSocket(server, { id }, () => {
-          void opening.then((opened) => {
-            opened.pause()
-            resolve(opened)
-          })
-        })
+        const opening: Promise<WebSocket> = openSocket(
+          stalling,
+          { id },
+          () => {
+            void opening.then((opened) => {
+              opened.pause()
+              resolve(opened)
+            })
+          },
+          QUERY,
+        )
         opening.catch(reject)
       })
       sockets.push(socket)
       // Never read from: its first bytes fill the socket's buffers and stay there.
-      responses.push((await openSse(server, id)).pause())
+      responses.push((await openSse(stalling, id, QUERY)).pause())
     }
     // The headers of an answer come before its subscription is open.
-    while ((await openSubscriptions(server)) < 2 * STALLED) await server.query('{ __typename }')
+    await untilSubscriptions(stalling, 2 * STALLED)
 
-    expect(await collectEvents(server, id)).toHaveLength(EVENT_COUNT + 1)
+    expect(await collectEvents(stalling, id, QUERY)).toHaveLength(EVENT_COUNT + 1)
     const grown = ((await memory()) - before) / 2 ** 20
     // Ten subscribers with the whole log each would be 120 MB of text alone.
     expect(grown).toBeLessThan(80)
 
     for (const socket of sockets) socket.terminate()
     for (const response of responses) response.destroy()
-    while ((await openSubscriptions(server)) > 0) await server.query('{ __typename }')
+    await untilSubscriptions(stalling, 0)
   })
 
   test('go on where they were when they read again', async () => {
-    const response = await openSse(server, id)
+    const response = await openSse(stalling, id, QUERY)
     response.setEncoding('utf8')
     let text = ''
     for await (const chunk of response) {
@@ -192,11 +213,6 @@ describe('subscribers that stop reading', () => {
 })
 
 describe('a subscription', () => {
-  let server: TestServer
-  beforeAll(async () => {
-    server = await startServer()
-  })
-
   test('to an unknown run, or with a cursor that is none of its own, is refused with a code', async () => {
     const unknown = Buffer.from('TrainingRun:nothing').toString('base64')
     const refused = async (variables: object) => {

@@ -1,25 +1,46 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { openDatabase } from '../../src/db/client.ts'
+import { readMigrations } from '../../src/db/migrations.ts'
 import { closePGlite, openPGlite } from '../../src/db/pglite.ts'
 
-/**
- * Puts an empty embedded database, not migrated, into a folder that is not there yet. Making one takes seconds, so
- * it is made once per PGlite version, kept in the system's temporary folder, and copied.
- */
+/** Puts an empty embedded database, not migrated, into a folder that is not there yet. */
 export async function placeEmbeddedDatabase(folder: string): Promise<void> {
-  await cp(await templateFolder(), folder, { recursive: true })
+  await cp(await emptyTemplate(), folder, { recursive: true })
 }
 
-async function templateFolder(): Promise<string> {
+/** The same with every migration applied. */
+export async function placeMigratedDatabase(folder: string): Promise<void> {
+  const migrations = createHash('sha256')
+    .update(JSON.stringify(readMigrations().list))
+    .digest('hex')
+    .slice(0, 12)
+  const template = await templateFolder(`${pgliteVersion()}-${migrations}`, async (draft) => {
+    await placeEmbeddedDatabase(draft)
+    await (await openDatabase({ folder: draft })).close()
+  })
+  await cp(template, folder, { recursive: true })
+}
+
+function emptyTemplate(): Promise<string> {
+  return templateFolder(pgliteVersion(), async (draft) => closePGlite(await openPGlite(draft)))
+}
+
+function pgliteVersion(): string {
   const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite')
-  const { version } = JSON.parse(readFileSync(join(dirname(entry), '../package.json'), 'utf8'))
-  const template = join(tmpdir(), `vggzoo-test-pglite-${version}`)
+  return JSON.parse(readFileSync(join(dirname(entry), '../package.json'), 'utf8')).version
+}
+
+/** Making a database takes seconds, so each is made once, kept in the system's temporary folder, and copied. */
+async function templateFolder(name: string, make: (draft: string) => Promise<void>): Promise<string> {
+  const template = join(tmpdir(), `vggzoo-test-pglite-${name}`)
   if (!existsSync(template)) {
     const draft = await mkdtemp(`${template}-`)
-    await closePGlite(await openPGlite(join(draft, 'database')))
+    await make(join(draft, 'database'))
     try {
       await rename(join(draft, 'database'), template)
     } catch (error) {

@@ -44,9 +44,9 @@ export async function startRun(server: TestServer, input: object = {}): Promise<
 }
 
 /** Every event of a run until the stream completes. */
-export async function collectEvents(server: TestServer, id: string, after?: string): Promise<Event[]> {
+export async function collectEvents(server: TestServer, id: string, query = EVENTS): Promise<Event[]> {
   const events: Event[] = []
-  for await (const { data, errors } of server.subscribe(EVENTS, { id, after })) {
+  for await (const { data, errors } of server.subscribe(query, { id })) {
     if (errors !== undefined) throw new Error(errors[0].message)
     events.push(data.trainingRunEvents)
   }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { placeDataset } from './dataset-cache.ts'
-import { placeEmbeddedDatabase } from './embedded-database.ts'
+import { placeMigratedDatabase } from './embedded-database.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js')
 
@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'vggzoo-test-'))
   folders.add(dataDir)
   if (options.dataDir === undefined) {
-    await placeEmbeddedDatabase(join(dataDir, 'database'))
+    await placeMigratedDatabase(join(dataDir, 'database'))
     if (options.dataset !== false) await placeDataset(dataDir)
   }
   const child = spawnServer({ DATA_DIR: dataDir, ...options.env })

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { crc32, deflateSync } from 'node:zlib'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { type ImageRejection, UnsupportedImageError } from '../../../src/inference/errors.ts'
 import { prepareImage } from '../../../src/inference/image.ts'
 import { MAX_IMAGE_BYTES } from '../../../src/inference/image-limits.ts'
-import { colourAt, corners, noise, quadrants } from '../../support/images.ts'
+import { blackPng, colourAt, corners, noise, quadrants } from '../../support/images.ts'
 
 const SIZE: [number, number] = [32, 32]
 const UPRIGHT = 'red green blue yellow'
@@ -294,28 +293,6 @@ function transposed(side: number): Uint8Array {
     pixels.set(colours[(y < side / 2 ? 0 : 2) + (x < side / 2 ? 0 : 1)]!, at * 3)
   }
   return pixels
-}
-
-/** One bit a pixel: 256 megapixels are 32 MB before and 140 kB after compression. sharp takes seconds for it. */
-function blackPng(width: number, height: number): Buffer {
-  const chunk = (type: string, data: Buffer) => {
-    const typed = Buffer.concat([Buffer.from(type), data])
-    const frame = Buffer.alloc(8)
-    frame.writeUInt32BE(data.length)
-    frame.writeUInt32BE(crc32(typed), 4)
-    return Buffer.concat([frame.subarray(0, 4), typed, frame.subarray(4)])
-  }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width)
-  header.writeUInt32BE(height, 4)
-  header[8] = 1
-  return Buffer.concat([
-    Buffer.from('89504e470d0a1a0a', 'hex'),
-    chunk('IHDR', header),
-    // Every row begins with the number of its filter.
-    chunk('IDAT', deflateSync(Buffer.alloc(height * (1 + Math.ceil(width / 8))), { level: 1 })),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
 }
 
 /** The most memory this process ever had; it can only grow, so a difference shows a peak in between. */

@@ -7,32 +7,32 @@ import { createBus } from '../../../src/runs/bus.ts'
 import type { Lagged, RunEvent, RunEventBody } from '../../../src/runs/events.ts'
 import { createRunLog } from '../../../src/runs/log.ts'
 import { followRun } from '../../../src/runs/stream.ts'
+import { placeMigratedDatabase } from '../../support/embedded-database.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-stream-'))
 let database: Database
 beforeAll(async () => {
-  database = await openDatabase({ folder })
+  await placeMigratedDatabase(join(folder, 'database'))
+  database = await openDatabase({ folder: join(folder, 'database') })
 })
 afterAll(async () => {
   await database.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
-const point = (step: number): RunEventBody => ({
+const points = (...steps: number[]): RunEventBody => ({
   kind: 'LOSS_POINTS',
-  points: [
-    {
-      step,
-      epoch: step / 10,
-      loss: 2.3,
-      nonFinite: null,
-      learningRate: 0.1,
-      imagesPerSecond: 1,
-      at: new Date(),
-      attempt: 1,
-    },
-  ],
+  points: steps.map((step) => ({
+    step,
+    epoch: step / 10,
+    loss: 2.3,
+    nonFinite: null,
+    learningRate: 0.1,
+    imagesPerSecond: 1,
+    at: new Date(),
+    attempt: 1,
+  })),
 })
 
 async function createRun() {
@@ -50,7 +50,7 @@ async function createRun() {
   })
   await log.transition(id, 'PREPARING', { patch: { attempt: 1 } })
   await log.transition(id, 'RUNNING')
-  const append = (step: number) => log.append(id, [point(step)])
+  const append = (step: number) => log.append(id, [points(step)])
   const end = () => log.transition(id, 'COMPLETED')
   const follow = (after = 0, capacity?: number) => followRun({ log, bus: events }, id, after, capacity)
   return { id, log, events, append, end, follow }
@@ -137,6 +137,30 @@ describe('a reader that is slower than the run', () => {
     expect(lagged[0]).toMatchObject({ from: (rest[at - 1]?.seq ?? 3) + 1, to: 23 })
   })
 
+  test('keeps no more than about a thousand points of the log, however many an event has', async () => {
+    const run = await createRun()
+    for (let i = 0; i < 24; i++) {
+      await run.log.append(run.id, [points(...Array.from({ length: 256 }, (_, j) => 256 * i + j + 1))])
+    }
+    await run.end()
+    const pages: number[] = []
+    const log: typeof run.log = {
+      ...run.log,
+      async read(...args) {
+        const page = await run.log.read(...args)
+        pages.push(
+          page.reduce((sum, event) => sum + (event.kind === 'LOSS_POINTS' ? event.points.length : 0), 0),
+        )
+        return page
+      },
+    }
+    expect(await collect(followRun({ log, bus: run.events }, run.id, 0))).toHaveLength(27)
+    expect(pages.reduce((sum, count) => sum + count)).toBe(24 * 256)
+    // The first page knows nothing yet.
+    expect(Math.max(...pages)).toBeLessThanOrEqual(8 * 256)
+    expect(Math.max(...pages.slice(1))).toBeLessThanOrEqual(1.5 * 1024)
+  })
+
   test('does not slow the others down', async () => {
     const run = await createRun()
     const stalled = run.follow(0, 2)
@@ -186,6 +210,12 @@ describe('the log', () => {
     expect(outcomes.filter(Boolean)).toHaveLength(1)
     expect(await run.log.transition(run.id, 'RUNNING')).toBe(false)
     expect(await run.log.transition('nothing', 'RUNNING')).toBe(false)
+  })
+
+  test('refuses a transition whose run has left the status that it was meant for', async () => {
+    const run = await createRun()
+    expect(await run.log.transition(run.id, 'CANCELLED', { from: ['QUEUED', 'PREPARING'] })).toBe(false)
+    expect(await run.log.transition(run.id, 'CANCELLED', { from: ['RUNNING'] })).toBe(true)
   })
 
   test('numbers events of concurrent writers without a gap', async () => {

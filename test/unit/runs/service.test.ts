@@ -1,0 +1,244 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Database, openDatabase } from '../../../src/db/client.ts'
+import type { PrismaClient } from '../../../src/db/generated/client.ts'
+import { ConflictError } from '../../../src/errors.ts'
+import { createRunService, type RunService } from '../../../src/runs/service.ts'
+import { findArchitecture } from '../../../src/zoo/catalog.ts'
+import { placeMigratedDatabase } from '../../support/embedded-database.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'vggzoo-service-'))
+let database: Database
+beforeAll(async () => {
+  await placeMigratedDatabase(join(folder, 'database'))
+  database = await openDatabase({ folder: join(folder, 'database') })
+})
+afterAll(async () => {
+  await database.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+let logged: string[]
+beforeEach(async () => {
+  logged = []
+  await database.prisma.trainingRun.deleteMany()
+})
+
+/** Runs that never get further than PREPARING: their data set is being fetched until they are stopped. */
+function createService(prisma: PrismaClient = database.prisma) {
+  const fetches: AbortSignal[] = []
+  const service = createRunService({
+    prisma,
+    logger: pino({}, { write: (line: string) => void logged.push(line) }),
+    engine: 'cpu',
+    artifactsFolder: folder,
+    concurrency: 1,
+    datasets: ['cifar10'],
+    findArchitecture,
+    prepareDataset: (_name, signal) =>
+      new Promise((_resolve, reject) => {
+        fetches.push(signal)
+        signal.addEventListener('abort', () => reject(signal.reason))
+      }),
+  })
+  return { service, fetches }
+}
+
+const ROW = {
+  name: 'a run',
+  architecture: 'vgg_mini',
+  dataset: 'cifar10',
+  hyperparameters: {},
+  seed: 1,
+  epochs: 1,
+}
+
+const start = (service: RunService) => service.start({ architecture: 'vgg_mini', dataset: 'cifar10' })
+
+async function statuses(service: RunService, id: string): Promise<unknown[]> {
+  const seen: unknown[] = []
+  for await (const event of await service.follow(id, 0)) {
+    if (event.kind === 'STATUS_CHANGED') seen.push(event.status)
+    if (event.kind === 'CONTROL_APPLIED') seen.push(`${event.control} at ${event.step}`)
+  }
+  return seen
+}
+
+async function until(service: RunService, id: string, status: string): Promise<void> {
+  for await (const event of await service.follow(id, 0)) {
+    if (event.kind === 'STATUS_CHANGED' && event.status === status) return
+  }
+}
+
+describe('cancelling', () => {
+  test('a run whose data set is being fetched ends it at once and gives up the fetch', async () => {
+    const { service, fetches } = createService()
+    const { id } = await start(service)
+    await until(service, id, 'PREPARING')
+    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    expect(await statuses(service, id)).toEqual(['PREPARING', 'CANCEL at 0', 'CANCELLED'])
+    expect(fetches[0].aborted).toBe(true)
+    await service.close()
+  })
+
+  test('twice at once answers both, and once more is a conflict', async () => {
+    const { service } = createService()
+    const first = await start(service)
+    const second = await start(service)
+    for (const { id } of [second, first]) {
+      const answers = await Promise.all([service.cancel(id), service.cancel(id)])
+      expect(answers.map(({ status }) => status)).toEqual(['CANCELLED', 'CANCELLED'])
+      await expect(service.cancel(id)).rejects.toThrow(ConflictError)
+    }
+    expect(await statuses(service, second.id)).toEqual(['CANCEL at 0', 'CANCELLED'])
+    await service.close()
+  })
+
+  test('a run that is started at this very moment leaves nobody at work for it', async () => {
+    let chosen: (() => void) | undefined
+    const { service } = createService(
+      database.prisma.$extends({
+        query: {
+          trainingRun: {
+            async findUnique({ args, query }) {
+              const found = await query(args)
+              // Cancelling has read that the run is QUEUED; now the queue chooses it and makes it PREPARING.
+              if (chosen === undefined) {
+                const choice = new Promise<void>((resolve) => {
+                  chosen = resolve
+                })
+                void service.startQueue()
+                await choice
+              }
+              return found
+            },
+            async findFirst({ args, query }) {
+              const found = await query(args)
+              setImmediate(() => chosen?.())
+              return found
+            },
+          },
+        },
+      }) as unknown as PrismaClient,
+    )
+    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'QUEUED' } })
+    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    await service.startQueue()
+    expect(await service.counts()).toEqual({ running: 0, queued: 0 })
+    expect(await statuses(service, id)).toEqual(['PREPARING', 'CANCEL at 0', 'CANCELLED'])
+    await service.close()
+  })
+
+  test('a run that nobody works for any more ends it', async () => {
+    const { service } = createService()
+    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
+    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    expect(await statuses(service, id)).toEqual(['CANCEL at 7', 'CANCELLED'])
+    await service.close()
+  })
+})
+
+describe('closing', () => {
+  test('while a data set is being fetched ends the run truly, tells who watches, and starts nothing', async () => {
+    const { service, fetches } = createService()
+    const { id } = await start(service)
+    const next = await start(service)
+    await until(service, id, 'PREPARING')
+    const watched = statuses(service, id)
+    await service.close()
+    expect(await watched).toEqual(['PREPARING', 'FAILED'])
+    expect(await service.find({ where: { id } })).toMatchObject({ failure: { code: 'SERVER_STOPPED' } })
+    expect(await service.find({ where: { id: next.id } })).toMatchObject({ status: 'QUEUED' })
+    expect(fetches).toHaveLength(1)
+    expect(service.listenerCount).toBe(0)
+  })
+})
+
+describe('a database that fails for a moment', () => {
+  /** Fails in the queue's look for the next run, as often as `failures.left` says. */
+  function failing(failures: { left: number }): PrismaClient {
+    return database.prisma.$extends({
+      query: {
+        trainingRun: {
+          findFirst({ args, query }) {
+            if (failures.left-- > 0) throw new Error('the database is away')
+            return query(args)
+          },
+        },
+      },
+    }) as unknown as PrismaClient
+  }
+
+  test('after a run has ended is logged and does not end the process', async () => {
+    const failures = { left: 0 }
+    const { service } = createService(failing(failures))
+    const rejections: unknown[] = []
+    const note = (reason: unknown) => void rejections.push(reason)
+    process.on('unhandledRejection', note)
+    const { id } = await start(service)
+    await until(service, id, 'PREPARING')
+    const next = await start(service)
+    failures.left = 1
+    await service.cancel(id)
+    while (!logged.some((line) => line.includes('the database is away'))) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    process.off('unhandledRejection', note)
+    expect(rejections).toEqual([])
+    // Whatever happens next in the queue starts what was left.
+    await service.startQueue()
+    await until(service, next.id, 'PREPARING')
+    await service.close()
+  })
+})
+
+describe('following the loss of a run', () => {
+  test('misses no point that is written while the stream is being opened', async () => {
+    let write: (() => Promise<unknown>) | undefined
+    const prisma = database.prisma.$extends({
+      query: {
+        lossPoint: {
+          async findFirst({ args, query }) {
+            const found = await query(args)
+            await write?.()
+            return found
+          },
+        },
+      },
+    }) as unknown as PrismaClient
+    const { service } = createService(prisma)
+    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING' } })
+    const at = new Date()
+    const point = (step: number) => ({
+      runId: id,
+      attempt: 1,
+      step,
+      epoch: 1,
+      loss: 1,
+      learningRate: 1,
+      imagesPerSecond: 1,
+      at,
+    })
+    const append = async (seq: number, steps: number[]) => {
+      const kind = 'LOSS_POINTS' as const
+      await database.prisma.runEvent.create({ data: { runId: id, seq, kind, at, attempt: 1 } })
+      await database.prisma.lossPoint.createMany({ data: steps.map((step) => ({ ...point(step), seq })) })
+      await database.prisma.trainingRun.update({ where: { id }, data: { lastSeq: seq } })
+    }
+    await append(1, [1, 2, 3])
+    write = () => append(2, [4, 5, 6])
+    const stream = await service.followLoss(id, 4)
+    expect([(await stream.next()).value?.step, (await stream.next()).value?.step]).toEqual([5, 6])
+    await stream.return?.()
+    write = undefined
+    // From the midst of an event that carries several.
+    const again = await service.followLoss(id, 2)
+    expect([(await again.next()).value?.step, (await again.next()).value?.step]).toEqual([3, 4])
+    await again.return?.()
+    expect(service.listenerCount).toBe(0)
+    await service.close()
+  })
+})
