@@ -1,5 +1,5 @@
 # Two images from one file:
-#   docker build -t vggzoo .                     any processor (wasm engine)
+#   docker build -t vggzoo .                     any processor (native engine)
 #   docker build -t vggzoo:cuda --target cuda .  NVIDIA: CUDA 11.8, cuDNN 8, Node 22 and tfjs-node-gpu
 # Run with a volume for what it learns:
 #   docker run -p 4000:4000 -v vggzoo:/data vggzoo
@@ -7,8 +7,11 @@
 # ------------------------------------------------------------------ build: compile, then keep what production needs
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
+# The native engine is compiled once, here; the other stages copy it.
+RUN apt-get update && apt-get install -y --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+COPY native native
+RUN npm ci && test -f native/build/Release/vggzoo.node
 COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
 COPY prisma prisma
 COPY scripts scripts
@@ -21,7 +24,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY scripts/prune-modules.sh scripts/
 # The GPU engines are optional, and Dawn alone has 300 MB for five platforms.
-RUN npm ci --omit=dev && scripts/prune-modules.sh && rm -rf node_modules/webgpu node_modules/@tensorflow/tfjs-node-gpu
+RUN npm ci --omit=dev --ignore-scripts && scripts/prune-modules.sh && rm -rf node_modules/webgpu node_modules/@tensorflow/tfjs-node-gpu
 
 FROM node:22-bookworm-slim AS cpu
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
@@ -29,6 +32,7 @@ WORKDIR /app
 RUN mkdir /data && chown node:node /data
 COPY --from=modules /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY --from=build /app/native/build/Release/vggzoo.node native/build/Release/
 COPY package.json ./
 COPY prisma/migrations prisma/migrations
 USER node
@@ -46,7 +50,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 make g+
 COPY package.json package-lock.json .npmrc ./
 COPY scripts/prune-modules.sh scripts/
 # Fails here, and not at the first run, when libtensorflow could not be fetched.
-RUN npm ci --omit=dev && test -d node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8 && scripts/prune-modules.sh
+RUN npm pkg delete scripts.install && npm ci --omit=dev && test -d node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8 && scripts/prune-modules.sh
 
 FROM nvidia/cuda:11.8.0-cudnn8-runtime-ubuntu22.04 AS cuda
 COPY --from=node:22-bookworm-slim /usr/local/bin/node /usr/local/bin/node
@@ -55,6 +59,7 @@ WORKDIR /app
 RUN useradd --uid 1000 --create-home node && mkdir /data && chown node:node /data
 COPY --from=cuda-modules /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY --from=build /app/native/build/Release/vggzoo.node native/build/Release/
 COPY package.json ./
 COPY prisma/migrations prisma/migrations
 USER node

@@ -5,6 +5,8 @@ import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const INSTRUCTION_SETS = ['AVX-512', 'AVX2', 'SSE2', 'NEON', 'generic'] as const
+
 export interface Config {
   port: number
   host: string
@@ -36,6 +38,12 @@ const environment = z.object({
     .refine((url) => /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres:// or postgresql://')
     .optional(),
   ENGINE: z.enum(ENGINE_CHOICES, `must be one of ${ENGINE_CHOICES.join(', ')}`).default('auto'),
+  // These two are read where the engine starts, in processes that inherit them.
+  NATIVE_THREADS: z
+    .string()
+    .regex(/^([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a number of threads from 1 to 256')
+    .optional(),
+  NATIVE_ISA: z.enum(INSTRUCTION_SETS, `must be one of ${INSTRUCTION_SETS.join(', ')}`).optional(),
   CIFAR10_DIR: z
     .string()
     .refine((folder) => existsSync(folder), 'must be a folder that exists')

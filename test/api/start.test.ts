@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { placeMigratedDatabase } from '../support/embedded-database.ts'
+import { FOREIGN_ISA } from '../support/foreign-isa.ts'
 import { postgresAvailable, startPostgres } from '../support/postgres.ts'
 import { collectEvents, startRun } from '../support/runs.ts'
 import { spawnServer, startServer, stopServers } from '../support/server.ts'
@@ -34,10 +35,10 @@ describe('a start with something wrong ends with one line for it', () => {
   })
 
   test('when the engine that was chosen cannot run here', async () => {
-    const { code, lines } = await refusal({ ENGINE: 'native' })
+    const { code, lines } = await refusal({ ENGINE: 'native', NATIVE_ISA: FOREIGN_ISA })
     expect(code).toBe(1)
     expect(lines).toHaveLength(1)
-    expect(lines[0]).toMatch(/native/)
+    expect(lines[0]).toContain(`ENGINE=native is not available: NATIVE_ISA is ${FOREIGN_ISA}`)
   })
 
   test('when the port is taken, or another server uses the data folder', async () => {

@@ -25,6 +25,8 @@ describe('the configuration', () => {
       LOG_LEVEL: 'loud',
       CIFAR10_DIR: '/nowhere',
       ALLOWED_ORIGINS: 'x',
+      NATIVE_THREADS: '0',
+      NATIVE_ISA: 'VAX',
     }
     try {
       readConfig(wrong)

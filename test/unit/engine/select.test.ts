@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { EngineUnavailableError } from '../../../src/engine/engine-unavailable-error.ts'
 import type { EngineReport } from '../../../src/engine/report.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
+import { FOREIGN_ISA } from '../../support/foreign-isa.ts'
 
 /** An engine is chosen for the life of a process, so each choice gets one of its own. */
 async function inProcess(
@@ -29,6 +30,8 @@ const onCpu = () => {
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
 const hasSwiftShader = process.env.CI !== undefined || existsSync(SWIFTSHADER)
 
+afterEach(() => vi.unstubAllEnvs())
+
 describe('an engine', () => {
   test('chosen by auto is the best that is there, and every better one has a reason', async () => {
     const { report } = await inProcess('auto')
@@ -43,6 +46,7 @@ describe('an engine', () => {
   })
 
   test('that is named and not there is an error of one line: what, why and what to do', async () => {
+    vi.stubEnv('NATIVE_ISA', FOREIGN_ISA)
     const missing = selectEngine('native')
     await expect(missing).rejects.toBeInstanceOf(EngineUnavailableError)
     await expect(missing).rejects.toMatchObject({

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ArtifactStore, DamagedArtifactError, openArtifactStore } from '../../../src/artifacts/store.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import { UnsupportedImageError, UnusableModelError } from '../../../src/inference/errors.ts'
 import { prepareImage } from '../../../src/inference/image.ts'
 import { createPredictor, type PredictOutcome, type Predictor } from '../../../src/inference/predictor.ts'
+import { FOREIGN_ISA } from '../../support/foreign-isa.ts'
 import { noise, noisePixels } from '../../support/images.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 import { CIFAR10_LABELS, storeRandomModel, type TrainedModel } from '../../support/trained-model.ts'
@@ -217,6 +218,7 @@ describe('what cannot be predicted is told apart', () => {
   })
 
   test('an engine that this machine lacks', async () => {
+    vi.stubEnv('NATIVE_ISA', FOREIGN_ISA)
     const native = createPredictor({
       engine: 'native',
       artifactsFolder: folder,
@@ -225,6 +227,7 @@ describe('what cannot be predicted is told apart', () => {
     })
     await expect(native.engine()).rejects.toThrow(/^ENGINE=native is not available: .*\.$/)
     await native.close()
+    vi.unstubAllEnvs()
   })
 })
 

@@ -1,0 +1,143 @@
+// Dense layers: matrix products whose larger factor, the weights [inputs, outputs], is read once and never copied whole.
+
+// y [rows, outputs] = x [rows, inputs] w + bias, and ReLU. A thread takes some columns of w: it copies a block of them
+// into panels and multiplies all rows with it.
+static void denseForward(Team& team, long rows, long inputs, long outputs, const float* x, const float* w,
+                         const float* bias, bool relu, float* y) {
+  enum : long { DEPTH = 256 };
+  const long panels = ceilDiv(outputs, NR), perItem = most(1, least(4, panels / (2 * team.size())));
+  const long width = perItem * NR, aligned = ceilDiv(rows, MR) * MR;
+  team.reserve(DEPTH * width + aligned * (width + DEPTH + 16), 0);
+  parallel(team, ceilDiv(panels, perItem), [&](long item, long worker) {
+    float* packed = team.scratch(worker);
+    float* sum = packed + DEPTH * width;
+    float* left = sum + aligned * width;
+    const long o0 = item * width, columns = least(width, outputs - o0);
+    for (long k0 = 0; k0 < inputs; k0 += DEPTH) {
+      const long depth = least(DEPTH, inputs - k0);
+      for (long k = 0; k < depth; ++k) {
+        const float* in = w + (k0 + k) * outputs + o0;
+        for (long j = 0; j < columns; j += NR) {
+          float* out = packed + j * DEPTH + k * NR;
+          if (columns - j >= NR) {
+#pragma GCC unroll 4
+            for (long v = 0; v < NR; v += LANES) store(out + v, load(in + j + v));
+          } else {
+            for (long v = 0; v < NR; ++v) out[v] = j + v < columns ? in[j + v] : 0;
+          }
+        }
+      }
+      // Rows that lie a power of two apart would share a few cache sets.
+      for (long r = 0; r < rows; ++r) copyFloats(left + r * (DEPTH + 16), x + r * inputs + k0, depth);
+      multiplyRows(left, DEPTH + 16, rows, packed, DEPTH * NR, depth, sum, width, columns, k0 > 0);
+    }
+    for (long r = 0; r < rows; ++r) {
+      for (long o = 0; o < columns; ++o) {
+        const float value = sum[r * width + o] + (bias == nullptr ? 0 : bias[o0 + o]);
+        y[r * outputs + o0 + o] = relu && value < 0 ? 0 : value;
+      }
+    }
+  });
+}
+
+// The same for a few rows, which wait for the weights to come from memory: these are read in the order they lie in.
+static void denseForwardFew(Team& team, long rows, long inputs, long outputs, const float* x, const float* w,
+                            const float* bias, bool relu, float* y) {
+  enum : long { AT_ONCE = 8 };
+  const long slots = least(SLOTS, ceilDiv(inputs, AT_ONCE)), perSlot = ceilDiv(ceilDiv(inputs, slots), AT_ONCE) * AT_ONCE;
+  team.reserve(0, slots * rows * outputs);
+  float* sums = team.shared();
+  parallel(team, slots, [&](long slot, long) {
+    float* sum = sums + slot * rows * outputs;
+    clearFloats(sum, rows * outputs);
+    const long end = least(inputs, (slot + 1) * perSlot);
+    for (long k0 = slot * perSlot; k0 < end; k0 += AT_ONCE) {
+      const long depth = least(AT_ONCE, end - k0);
+      for (long r = 0; r < rows; ++r) {
+        float* out = sum + r * outputs;
+        const float* in = x + r * inputs + k0;
+        const float* weights = w + k0 * outputs;
+        long o = 0;
+        if (depth == AT_ONCE) {
+          for (; o + LANES <= outputs; o += LANES) {
+            Vec value = load(out + o);
+#pragma GCC unroll 8
+            for (long k = 0; k < AT_ONCE; ++k) value += splat(in[k]) * load(weights + k * outputs + o);
+            store(out + o, value);
+          }
+        }
+        for (; o < outputs; ++o) {
+          for (long k = 0; k < depth; ++k) out[o] += in[k] * weights[k * outputs + o];
+        }
+      }
+    }
+  });
+  for (long r = 0; r < rows; ++r) {
+    for (long o = 0; o < outputs; ++o) {
+      float value = bias == nullptr ? 0 : bias[o];
+      for (long s = 0; s < slots; ++s) value += sums[(s * rows + r) * outputs + o];
+      y[r * outputs + o] = relu && value < 0 ? 0 : value;
+    }
+  }
+}
+
+// dx [rows, inputs] = dy [rows, outputs] w^T, computed as its transpose w dy^T: then w's rows are read as they lie.
+static void denseInputGradient(Team& team, long rows, long inputs, long outputs, const float* dy, const float* w,
+                               float* dx) {
+  enum : long { DEPTH = 512, BLOCK = 64 };
+  const long panels = ceilDiv(rows, NR), width = panels * NR;
+  team.reserve(BLOCK * width, panels * outputs * NR);
+  float* turned = team.shared();
+  // dy^T in panels: turned[panel][output][NR].
+  parallel(team, ceilDiv(outputs, BLOCK), [&](long item, long) {
+    const long from = item * BLOCK, to = least(outputs, from + BLOCK);
+    for (long r = 0; r < width; ++r) {
+      float* out = turned + r / NR * outputs * NR + r % NR;
+      for (long o = from; o < to; ++o) out[o * NR] = r < rows ? dy[r * outputs + o] : 0;
+    }
+  });
+  parallel(team, ceilDiv(inputs, BLOCK), [&](long item, long worker) {
+    float* sum = team.scratch(worker);
+    const long first = item * BLOCK, count = least(BLOCK, inputs - first);
+    for (long k0 = 0; k0 < outputs; k0 += DEPTH) {
+      multiplyRows(w + first * outputs + k0, outputs, count, turned + k0 * NR, outputs * NR,
+                   least(DEPTH, outputs - k0), sum, width, width, k0 > 0);
+    }
+    for (long r = 0; r < rows; ++r) {
+      for (long i = 0; i < count; ++i) dx[r * inputs + first + i] = sum[i * width + r];
+    }
+  });
+}
+
+// dw [inputs, outputs] = x^T dy.
+static void denseWeightGradient(Team& team, long rows, long inputs, long outputs, const float* x, const float* dy,
+                                float* dw) {
+  enum : long { BLOCK = 64, STRIDE = BLOCK + 16 };
+  const long panels = ceilDiv(outputs, NR);
+  team.reserve(rows * STRIDE + MR * NR, panels * rows * NR);
+  float* packed = team.shared();
+  parallel(team, rows, [&](long r, long) {
+    for (long o = 0; o < panels * NR; ++o) {
+      packed[(o / NR * rows + r) * NR + o % NR] = o < outputs ? dy[r * outputs + o] : 0;
+    }
+  });
+  parallel(team, ceilDiv(inputs, BLOCK), [&](long item, long worker) {
+    float* left = team.scratch(worker);
+    float* tile = left + rows * STRIDE;
+    const long first = item * BLOCK, count = least(BLOCK, inputs - first);
+    for (long r = 0; r < rows; ++r) copyFloats(left + r * STRIDE, x + r * inputs + first, count);
+    for (long panel = 0; panel < panels; ++panel) {
+      const long o0 = panel * NR, columns = least(NR, outputs - o0);
+      for (long m = 0; m < count; m += MR) {
+        const long some = least(MR, count - m);
+        float* out = dw + (first + m) * outputs + o0;
+        if (columns == NR) {
+          microColumnsOf(some, left + m, STRIDE, packed + panel * rows * NR, NR, rows, out, outputs, false);
+          continue;
+        }
+        microColumnsOf(some, left + m, STRIDE, packed + panel * rows * NR, NR, rows, tile, NR, false);
+        for (long r = 0; r < some; ++r) copyFloats(out + r * outputs, tile + r * NR, columns);
+      }
+    }
+  });
+}

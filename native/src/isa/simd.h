@@ -1,0 +1,27 @@
+// Vectors of VGG_LANES floats in GCC's vector extensions. Included once by every instruction set's file, inside its
+// namespace and after its target pragma; nothing here may come from the standard library, whose inline functions
+// the linker would share between instruction sets.
+
+typedef float Vec __attribute__((vector_size(VGG_LANES * 4)));
+typedef float LooseVec __attribute__((vector_size(VGG_LANES * 4), aligned(4), may_alias));
+typedef int IntVec __attribute__((vector_size(VGG_LANES * 4)));
+
+enum : long { LANES = VGG_LANES };
+
+static inline Vec load(const float* p) { return *reinterpret_cast<const LooseVec*>(p); }
+static inline void store(float* p, Vec v) { *reinterpret_cast<LooseVec*>(p) = v; }
+// x - 0 is x for every x, -0 included, so that this is one broadcast.
+static inline Vec splat(float x) { return x - Vec{}; }
+static inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
+static inline long least(long a, long b) { return a < b ? a : b; }
+static inline long most(long a, long b) { return a > b ? a : b; }
+static inline long ceilDiv(long a, long b) { return (a + b - 1) / b; }
+
+// a * b + c, rounded once where the machine has FMA (GCC contracts it).
+static inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+
+static inline float sumOf(Vec v) {
+  float sum = 0;
+  for (long i = 0; i < LANES; ++i) sum += v[i];
+  return sum;
+}

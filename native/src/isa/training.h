@@ -1,0 +1,62 @@
+// What a training step does outside of its layers: the loss, and the update of the weights in place.
+
+// SGD as PyTorch's: g = gradient + decay * w; v = momentum * v + g; d = nesterov ? g + momentum * v : v; w -= rate * d.
+// velocity is null without momentum.
+static void sgdStep(Team& team, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
+                    float decay, bool nesterov) {
+  parallelChunks(team, size, [=](long from, long to) {
+    if (velocity == nullptr) {
+      for (long i = from; i < to; ++i) w[i] -= rate * (gradient[i] + decay * w[i]);
+    } else if (nesterov) {
+      for (long i = from; i < to; ++i) {
+        const float g = gradient[i] + decay * w[i];
+        const float v = velocity[i] = momentum * velocity[i] + g;
+        w[i] -= rate * (g + momentum * v);
+      }
+    } else {
+      for (long i = from; i < to; ++i) {
+        const float v = velocity[i] = momentum * velocity[i] + (gradient[i] + decay * w[i]);
+        w[i] -= rate * v;
+      }
+    }
+  });
+}
+
+// Adam with decoupled weight decay (arXiv:1412.6980, arXiv:1711.05101):
+// m = beta1 m + (1 - beta1) g; s = beta2 s + (1 - beta2) g^2; w = keep * w - rate * m / (sqrt(s * squareScale) + epsilon).
+static void adamStep(Team& team, long size, float* w, const float* gradient, float* mean, float* square,
+                     const Adam& a) {
+  parallelChunks(team, size, [=](long from, long to) {
+    for (long i = from; i < to; ++i) {
+      const float g = gradient[i];
+      const float m = mean[i] = a.beta1 * mean[i] + (1 - a.beta1) * g;
+      const float s = square[i] = a.beta2 * square[i] + (1 - a.beta2) * (g * g);
+      w[i] = a.keep * w[i] - a.rate * m / (__builtin_sqrtf(s * a.squareScale) + a.epsilon);
+    }
+  });
+}
+
+// Soft-max cross-entropy of logits [rows, classes] with labels smoothed to (1 - smoothing) * onehot + smoothing /
+// classes: dx [rows, classes] is the gradient of the mean loss; loss[r] in nats, correct[r] whether the first of the
+// largest logits is the label's.
+static void crossEntropy(long rows, long classes, const float* x, const int* labels, float smoothing, float* dx,
+                         float* loss, float* correct) {
+  for (long r = 0; r < rows; ++r) {
+    const float* in = x + r * classes;
+    long best = 0;
+    for (long i = 1; i < classes; ++i) best = in[i] > in[best] || in[i] != in[i] ? i : best;
+    double sum = 0;
+    for (long i = 0; i < classes; ++i) sum += __builtin_exp(static_cast<double>(in[i]) - in[best]);
+    const double shift = in[best] + __builtin_log(sum);
+    double total = 0;
+    for (long i = 0; i < classes; ++i) {
+      const double log = in[i] - shift;
+      const double target = (i == labels[r] ? 1.0 - smoothing : 0.0) + smoothing / classes;
+      // 0 * -infinity is not a number.
+      if (target != 0) total -= target * log;
+      dx[r * classes + i] = static_cast<float>((__builtin_exp(log) - target) / rows);
+    }
+    loss[r] = static_cast<float>(total);
+    correct[r] = best == labels[r] ? 1 : 0;
+  }
+}

@@ -1,0 +1,259 @@
+// Winograd's algorithm F(4x4, 3x3) (Lavin and Gray, arXiv:1509.09308): a tile of 4x4 results of a 3x3 convolution
+// from a 6x6 patch with 36 multiplications instead of 144. Element xi = 6 * row + column of all transformed patches
+// makes one matrix product: M[xi] = V[xi] U[xi], with V [tiles, ci] from the images and U [ci, co] from the filter.
+
+enum : long { TILE = 4, PATCH = 6, PLANES = 36 };
+
+// The next length whose rows begin in other cache sets than their neighbours: an odd number of cache lines.
+static inline long spread(long floats) { return (ceilDiv(floats, 16) | 1) * 16; }
+
+struct Tiles {
+  long rows, columns, total;
+  explicit Tiles(const Convolution& g)
+      : rows(ceilDiv(g.oh, TILE)), columns(ceilDiv(g.ow, TILE)), total(rows * columns * g.n) {}
+};
+
+// B^T d: one column of a patch.
+static inline void patchTransform(const Vec (&d)[PATCH], Vec (&out)[PATCH]) {
+  const Vec even = d[4] - 4.0f * d[2], odd = d[3] - 4.0f * d[1];
+  const Vec even2 = d[4] - d[2], odd2 = 2.0f * (d[3] - d[1]);
+  out[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = even2 + odd2;
+  out[4] = even2 - odd2;
+  out[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+}
+
+// A^T m: six products give four results.
+static inline void resultTransform(const Vec (&m)[PATCH], Vec (&out)[TILE]) {
+  const Vec sum = m[1] + m[2], difference = m[1] - m[2], sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+  out[0] = m[0] + sum + sum2;
+  out[1] = difference + 2.0f * difference2;
+  out[2] = sum + 4.0f * sum2;
+  out[3] = difference + 8.0f * difference2 + m[5];
+}
+
+// A y: the transpose of resultTransform, for the filter's gradient.
+static inline void gradientTransform(const Vec (&y)[TILE], Vec (&out)[PATCH]) {
+  const Vec even = y[0] + y[2], odd = y[1] + y[3];
+  const Vec even2 = y[0] + 4.0f * y[2], odd2 = 2.0f * (y[1] + 4.0f * y[3]);
+  out[0] = y[0];
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = even2 + odd2;
+  out[4] = even2 - odd2;
+  out[5] = y[3];
+}
+
+// G w: three weights give six.
+static inline void filterTransform(const Vec (&w)[3], Vec (&out)[PATCH]) {
+  const Vec ends = w[0] + w[2];
+  const Vec ends2 = (1.0f / 24) * w[0] + (1.0f / 6) * w[2], middle = (1.0f / 12) * w[1];
+  out[0] = 0.25f * w[0];
+  out[1] = (-1.0f / 6) * (ends + w[1]);
+  out[2] = (-1.0f / 6) * (ends - w[1]);
+  out[3] = ends2 + middle;
+  out[4] = ends2 - middle;
+  out[5] = w[2];
+}
+
+// G^T u: the transpose of filterTransform.
+static inline void weightTransform(const Vec (&u)[PATCH], Vec (&out)[3]) {
+  const Vec sum = (1.0f / 6) * (u[1] + u[2]), sum2 = u[3] + u[4];
+  out[0] = 0.25f * u[0] - sum + (1.0f / 24) * sum2;
+  out[1] = (1.0f / 6) * (u[2] - u[1]) + (1.0f / 12) * (u[3] - u[4]);
+  out[2] = (1.0f / 6) * sum2 - sum + u[5];
+}
+
+// Writes the transformed patches of `count` tiles from tile `first` on: v[xi * plane + t * stride + c].
+static void transformPatches(const Convolution& g, const Tiles& tiles, const float* x, const float* zeros, long first,
+                             long count, float* v, long stride, long plane) {
+  const long perImage = tiles.rows * tiles.columns;
+  for (long t = 0; t < count; ++t) {
+    const long image = (first + t) / perImage, place = (first + t) % perImage;
+    const long y0 = place / tiles.columns * TILE - g.padTop, x0 = place % tiles.columns * TILE - g.padLeft;
+    // Where each of the 36 pixels is; those outside of the image are zero.
+    const float* pixel[PATCH][PATCH];
+    for (long i = 0; i < PATCH; ++i) {
+      for (long j = 0; j < PATCH; ++j) {
+        const bool inside = y0 + i >= 0 && y0 + i < g.h && x0 + j >= 0 && x0 + j < g.w;
+        pixel[i][j] = inside ? x + ((image * g.h + y0 + i) * g.w + x0 + j) * g.ci : zeros;
+      }
+    }
+    float* out = v + t * stride;
+    for (long c = 0; c < g.ci; c += LANES) {
+      Vec half[PATCH][PATCH];
+#pragma GCC unroll 6
+      for (int j = 0; j < PATCH; ++j) {
+        Vec d[PATCH], column[PATCH];
+#pragma GCC unroll 6
+        for (int i = 0; i < PATCH; ++i) d[i] = load(pixel[i][j] + c);
+        patchTransform(d, column);
+#pragma GCC unroll 6
+        for (int i = 0; i < PATCH; ++i) half[i][j] = column[i];
+      }
+#pragma GCC unroll 6
+      for (int i = 0; i < PATCH; ++i) {
+        Vec row[PATCH];
+        patchTransform(half[i], row);
+#pragma GCC unroll 6
+        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane + c, row[j]);
+      }
+    }
+  }
+}
+
+// Writes the results of `count` tiles from tile `first` on, for the channels [from, from + width).
+// m[xi * plane + t * stride + o - from]; where an image ends inside of a tile, the rest is dropped.
+static void transformResults(const Convolution& g, const Tiles& tiles, const float* m, long stride, long plane,
+                             long first, long count, long from, long width, const float* bias, bool relu, float* y) {
+  const long perImage = tiles.rows * tiles.columns;
+  for (long t = 0; t < count; ++t) {
+    const long image = (first + t) / perImage, place = (first + t) % perImage;
+    const long y0 = place / tiles.columns * TILE, x0 = place % tiles.columns * TILE;
+    const long height = least(TILE, g.oh - y0), width4 = least(TILE, g.ow - x0);
+    float* out = y + ((image * g.oh + y0) * g.ow + x0) * g.co + from;
+    const float* in = m + t * stride;
+    for (long c = 0; c < width; c += LANES) {
+      Vec half[TILE][PATCH];
+#pragma GCC unroll 6
+      for (int j = 0; j < PATCH; ++j) {
+        Vec column[PATCH], four[TILE];
+#pragma GCC unroll 6
+        for (int i = 0; i < PATCH; ++i) column[i] = load(in + (i * PATCH + j) * plane + c);
+        resultTransform(column, four);
+#pragma GCC unroll 4
+        for (int i = 0; i < TILE; ++i) half[i][j] = four[i];
+      }
+      const Vec shift = bias == nullptr ? Vec{} : load(bias + from + c);
+#pragma GCC unroll 4
+      for (long i = 0; i < TILE; ++i) {
+        if (i >= height) break;
+        Vec four[TILE];
+        resultTransform(half[i], four);
+#pragma GCC unroll 4
+        for (long j = 0; j < TILE; ++j) {
+          if (j >= width4) break;
+          const Vec value = four[j] + shift;
+          // Written so that NaN stays NaN.
+          store(out + (i * g.ow + j) * g.co + c, relu ? (value < Vec{} ? Vec{} : value) : value);
+        }
+      }
+    }
+  }
+}
+
+// U for a filter [3, 3, ci, co], in panels of NR columns: u[xi][panel][ci][NR].
+static void winogradPackForward(Team& team, const float* w, long ci, long co, float* u) {
+  const long panels = ceilDiv(co, NR), plane = panels * ci * NR;
+  parallel(team, ci, [=](long c, long) {
+    for (long o = 0; o < co; o += LANES) {
+      Vec half[PATCH][3];
+      for (int j = 0; j < 3; ++j) {
+        Vec column[3], six[PATCH];
+        for (int i = 0; i < 3; ++i) column[i] = load(w + ((i * 3 + j) * ci + c) * co + o);
+        filterTransform(column, six);
+        for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+      }
+      float* out = u + ((o / NR) * ci + c) * NR + o % NR;
+      for (int i = 0; i < PATCH; ++i) {
+        Vec six[PATCH];
+        filterTransform(half[i], six);
+        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+      }
+    }
+  });
+}
+
+// U for the gradient of the images: the filter turned by 180 degrees, input and output channels exchanged.
+static void winogradPackBackward(Team& team, const float* w, long ci, long co, float* u) {
+  const long panels = ceilDiv(ci, NR), plane = panels * co * NR;
+  // Blocks of LANES x LANES weights, so that both sides are read and written whole.
+  parallel(team, co / LANES, [=](long block, long) {
+    const long o0 = block * LANES;
+    for (long c0 = 0; c0 < ci; c0 += LANES) {
+      float turned[9][LANES][LANES];
+      for (long k = 0; k < 9; ++k) {
+        for (long c = 0; c < LANES; ++c) {
+          const Vec row = load(w + ((8 - k) * ci + c0 + c) * co + o0);
+          for (long o = 0; o < LANES; ++o) turned[k][o][c] = row[o];
+        }
+      }
+      for (long o = 0; o < LANES; ++o) {
+        Vec half[PATCH][3];
+        for (int j = 0; j < 3; ++j) {
+          Vec column[3], six[PATCH];
+          for (int i = 0; i < 3; ++i) column[i] = load(turned[i * 3 + j][o]);
+          filterTransform(column, six);
+          for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+        }
+        float* out = u + ((c0 / NR) * co + o0 + o) * NR + c0 % NR;
+        for (int i = 0; i < PATCH; ++i) {
+          Vec six[PATCH];
+          filterTransform(half[i], six);
+          for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+        }
+      }
+    }
+  });
+}
+
+// c[r][0..columns) = (or +=) a[r] . b for `rows` rows, over panels of NR columns that lie `panelStride` apart.
+static inline void multiplyRows(const float* a, long lda, long rows, const float* b, long panelStride, long depth,
+                                float* c, long ldc, long columns, bool add) {
+  for (long j = 0; j < columns; j += NR) {
+    const float* panel = b + j / NR * panelStride;
+    for (long r = 0; r < rows; r += MR) {
+      const float* row[MR];
+      const long count = least(MR, rows - r);
+      for (long i = 0; i < count; ++i) row[i] = a + (r + i) * lda;
+      microRowsOf(count, row, panel, NR, depth, c + r * ldc + j, ldc, add);
+    }
+  }
+}
+
+// How many tiles a thread takes at a time, and how many output channels of them.
+struct WinogradBlock {
+  long tiles, channels, vStride, vPlane, mStride, mPlane;
+  WinogradBlock(const Convolution& g, long total, long threads) {
+    channels = least(ceilDiv(g.co, NR) * NR, 64);
+    vStride = spread(g.ci);
+    mStride = spread(channels);
+    // V and M stay in the second-level cache (about 1 MB) where U fits in the third; where it does not, it comes from
+    // memory once for every block, so that blocks must be large.
+    const long kilobytes = PLANES * g.ci * g.co / 256;
+    const long fitting = (kilobytes > 3072 ? 6 << 20 : 800 << 10) / (PLANES * 4 * (vStride + mStride));
+    tiles = most(MR, fitting / MR * MR);
+    // Enough blocks for every thread, of like sizes.
+    const long blocks = ceilDiv(ceilDiv(total, tiles), threads) * threads;
+    tiles = most(MR, ceilDiv(ceilDiv(total, blocks), MR) * MR);
+    vPlane = spread(tiles * vStride);
+    mPlane = spread(tiles * mStride);
+  }
+  long floats() const { return PLANES * (vPlane + mPlane); }
+};
+
+static void winogradForward(Team& team, const Convolution& g, const float* x, const float* u, const float* bias,
+                            bool relu, float* y) {
+  const Tiles tiles(g);
+  const WinogradBlock block(g, tiles.total, team.size());
+  team.reserve(block.floats(), g.ci);
+  float* zeros = team.shared();
+  for (long c = 0; c < g.ci; ++c) zeros[c] = 0;
+  const long panels = ceilDiv(g.co, NR), panelStride = g.ci * NR;
+  parallel(team, ceilDiv(tiles.total, block.tiles), [&](long item, long worker) {
+    float* v = team.scratch(worker);
+    float* m = v + PLANES * block.vPlane;
+    const long first = item * block.tiles, count = least(block.tiles, tiles.total - first);
+    transformPatches(g, tiles, x, zeros, first, count, v, block.vStride, block.vPlane);
+    for (long from = 0; from < g.co; from += block.channels) {
+      const long width = least(block.channels, g.co - from);
+      for (long xi = 0; xi < PLANES; ++xi) {
+        multiplyRows(v + xi * block.vPlane, block.vStride, count, u + (xi * panels + from / NR) * panelStride,
+                     panelStride, g.ci, m + xi * block.mPlane, block.mStride, width, false);
+      }
+      transformResults(g, tiles, m, block.mStride, block.mPlane, first, count, from, width, bias, relu, y);
+    }
+  });
+}

@@ -1,0 +1,129 @@
+#include "team.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <new>
+
+#include "denormals.h"
+
+namespace {
+// How long a thread looks for the next loop before it sleeps: waking it costs about as much.
+constexpr auto LOOK_FOR = std::chrono::microseconds(60);
+
+inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Calls `ready` until it says yes or the time is over.
+template <class Ready>
+bool lookFor(Ready ready) {
+  const auto end = std::chrono::steady_clock::now() + LOOK_FOR;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+constexpr uint64_t LOOP = uint64_t{1} << 32;
+constexpr uint64_t ITEM = LOOP - 1;
+}  // namespace
+
+Team::Team(long threads) {
+  for (long worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+}
+
+Team::~Team() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ended_ = true;
+  }
+  wake_.notify_all();
+  for (auto& worker : workers_) worker.join();
+  std::free(memory_);
+}
+
+bool Team::claim(uint64_t& ticket) {
+  ticket = ticket_.load(std::memory_order_acquire);
+  while ((ticket & ITEM) < items_.load(std::memory_order_acquire)) {
+    // Fails when another thread claimed it, or when this loop is over and the next has begun.
+    if (ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) return true;
+  }
+  return false;
+}
+
+void Team::run(long items, Task task, void* context) {
+  if (items <= 0) return;
+  const FlushDenormals flush;
+  if (items == 1 || workers_.empty()) {
+    for (long item = 0; item < items; ++item) task(context, item, 0);
+    return;
+  }
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    // No thread is inside a loop here: every item of the last one was done, and none can be claimed.
+    done_.store(0, std::memory_order_relaxed);
+    task_.store(task, std::memory_order_relaxed);
+    context_.store(context, std::memory_order_relaxed);
+    items_.store(0, std::memory_order_relaxed);
+    ticket_.store((ticket_.load(std::memory_order_relaxed) & ~ITEM) + LOOP, std::memory_order_release);
+    items_.store(static_cast<uint64_t>(items), std::memory_order_release);
+  }
+  wake_.notify_all();
+  uint64_t ticket;
+  long mine = 0;
+  while (claim(ticket)) {
+    task(context, static_cast<long>(ticket & ITEM), 0);
+    ++mine;
+  }
+  // What is left was claimed, so somebody is at work on it.
+  if (done_.fetch_add(mine, std::memory_order_acq_rel) + mine == items) return;
+  while (!lookFor([&] { return done_.load(std::memory_order_acquire) == items; })) std::this_thread::yield();
+}
+
+void Team::work(long worker) {
+  const FlushDenormals flush;
+  const auto open = [this] {
+    return (ticket_.load(std::memory_order_acquire) & ITEM) < items_.load(std::memory_order_acquire);
+  };
+  for (;;) {
+    if (!lookFor(open)) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return ended_ || open(); });
+      if (ended_) return;
+    }
+    uint64_t ticket;
+    while (claim(ticket)) {
+      // A claimed item keeps its loop from ending, so these are the loop's own.
+      task_.load(std::memory_order_relaxed)(context_.load(std::memory_order_relaxed),
+                                            static_cast<long>(ticket & ITEM), worker);
+      done_.fetch_add(1, std::memory_order_acq_rel);
+    }
+  }
+}
+
+void Team::reserve(long floatsPerWorker, long sharedFloats) {
+  // Neighbouring threads' memory must not share a cache line, nor all begin at the same place of a page.
+  workerFloats_ = (floatsPerWorker + 15) / 16 * 16 + 16;
+  sharedFloats_ = (sharedFloats + 15) / 16 * 16 + 16;
+  const long needed = sharedFloats_ + workerFloats_ * size();
+  if (needed <= capacity_) return;
+  std::free(memory_);
+  memory_ = nullptr;
+  capacity_ = 0;
+  memory_ = static_cast<float*>(std::aligned_alloc(64, (needed * sizeof(float) + 63) / 64 * 64));
+  if (memory_ == nullptr) throw std::bad_alloc();
+  capacity_ = needed;
+}
+
+void Team::release() {
+  std::free(memory_);
+  memory_ = nullptr;
+  capacity_ = 0;
+}

@@ -1,0 +1,68 @@
+#include "convolution_cases.h"
+
+Convolution convolution(Shape images, Pair filter, long co, Pair strides, Pair dilations, Pads pads) {
+  const long height = (images.h - 1) * dilations.y + 1 + pads.top + pads.bottom - filter.y;
+  const long width = (images.w - 1) * dilations.x + 1 + pads.left + pads.right - filter.x;
+  const Convolution g{images.n,    images.h,    images.w, images.c, filter.y,
+                      filter.x,    strides.y,   strides.x, dilations.y, dilations.x,
+                      pads.top,    pads.left,   height / strides.y + 1, width / strides.x + 1, co};
+  expect("a result for " + text(g), height >= 0 && width >= 0);
+  return g;
+}
+
+Convolution backward(const Convolution& g) {
+  return {g.n, g.oh, g.ow, g.co, g.kh, g.kw, 1, 1, g.strideY, g.strideX, g.kh - 1 - g.padTop, g.kw - 1 - g.padLeft,
+          g.h, g.w, g.ci};
+}
+
+namespace {
+
+long imageLength(const Convolution& g) { return g.n * g.h * g.w * g.ci; }
+long resultLength(const Convolution& g) { return g.n * g.oh * g.ow * g.co; }
+long filterLength(const Convolution& g) { return g.kh * g.kw * g.ci * g.co; }
+
+// The check of `kernel`, done directly and by Winograd's algorithm where that fits the geometry g.
+template <class Call>
+void checkBoth(const std::string& kernel, const Convolution& g, const std::string& shape, const Values& expected,
+               const Call& call) {
+  check({kernel + ", direct", shape, TOLERANCE, {expected}, [&](Run& run) { call(run, false); }});
+  // Not to have a line for it where no instruction set fits.
+  bool fits = false;
+  for (const Kernels* kernels : instructionSets().at) fits = fits || (kernels != nullptr && kernels->winogradFits(g));
+  if (!fits) return;
+  check({kernel + ", Winograd", shape, WINOGRAD_TOLERANCE, {expected}, [&](Run& run) { call(run, true); }, {},
+         [&](const Kernels& kernels) { return kernels.winogradFits(g); }});
+}
+
+}  // namespace
+
+void checkForward(const Convolution& g, Random& random, bool bias, bool relu) {
+  checkForwardOf(g, random.values(imageLength(g)), random, bias, relu);
+}
+
+void checkForwardOf(const Convolution& g, const Floats& x, Random& random, bool bias, bool relu) {
+  const Floats w = random.values(filterLength(g)), b = random.values(bias ? g.co : 0);
+  const std::string shape = text(g) + (bias ? ", bias" : "") + (relu ? ", ReLU" : "");
+  checkBoth("convolve", g, shape, reference::convolve(g, x, w, b, relu), [&](Run& run, bool winograd) {
+    float* packed = run.scratch(packedLength(run.kernels, g, winograd));
+    run.kernels.pack(run.team, g, winograd, false, w.data(), packed);
+    run.kernels.convolve(run.team, g, winograd, x.data(), packed, bias ? b.data() : nullptr, relu, run.out(0));
+  });
+}
+
+void checkFilterGradient(const Convolution& g, Random& random) {
+  const Floats x = random.values(imageLength(g)), dy = random.values(resultLength(g));
+  checkBoth("filterGradient", g, text(g), reference::filterGradient(g, x, dy), [&](Run& run, bool winograd) {
+    run.kernels.filterGradient(run.team, g, winograd, x.data(), dy.data(), run.out(0));
+  });
+}
+
+void checkImageGradient(const Convolution& g, Random& random) {
+  const Floats w = random.values(filterLength(g)), dy = random.values(resultLength(g));
+  const Convolution back = backward(g);
+  checkBoth("image gradient", back, text(g), reference::imageGradient(g, dy, w), [&](Run& run, bool winograd) {
+    float* packed = run.scratch(packedLength(run.kernels, back, winograd));
+    run.kernels.pack(run.team, back, winograd, true, w.data(), packed);
+    run.kernels.convolve(run.team, back, winograd, dy.data(), packed, nullptr, false, run.out(0));
+  });
+}

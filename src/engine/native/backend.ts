@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs'
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
+import type { NativeAddon } from './addon.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { PackedFilters } from './packed-filters.ts'
+
+type Values = tf.backend_util.BackendValues
+
+/**
+ * TensorFlow.js' cpu backend with memory that is used again and kernels in C++. Tensors stay JavaScript arrays, so
+ * every kernel of the cpu backend runs on them as it is, and there is nothing to free by hand or by a finalizer.
+ */
+export class NativeBackend extends MathBackendCPU {
+  readonly addon: NativeAddon
+  readonly pool: BufferPool
+  readonly filters: PackedFilters
+  /** Convolutions as they are defined instead of by Winograd's algorithm: slower, and the reference for it. */
+  direct = false
+  private closed = false
+
+  constructor(addon: NativeAddon) {
+    super()
+    this.addon = addon
+    this.pool = new BufferPool(addon)
+    this.filters = new PackedFilters(this.pool)
+    // Or the first tensor prints an advertisement.
+    Object.assign(this, { firstUse: false })
+  }
+
+  /** An array for a result; `output` makes a tensor of it, or `pool.letGo` gives it back. */
+  take(length: number): Float32Array {
+    return this.pool.take(length)
+  }
+
+  /** A tensor of an array from `take`, which it now holds. */
+  output(values: Float32Array, shape: readonly number[]): tf.TensorInfo {
+    const info = this.makeTensorInfo([...shape], 'float32', values)
+    // `write` counted the tensor as one more holder beside the caller.
+    this.pool.letGo(values)
+    return info
+  }
+
+  /** The values of a tensor themselves, not a copy. */
+  values(tensor: tf.TensorInfo): Float32Array {
+    return this.data.get(tensor.dataId).values as Float32Array
+  }
+
+  override write(values: Values, shape: number[], dtype: tf.DataType): object {
+    this.hold(values)
+    return super.write(values, shape, dtype)
+  }
+
+  override move(dataId: object, values: Values, shape: number[], dtype: tf.DataType, refCount: number): void {
+    this.hold(values)
+    super.move(dataId, values, shape, dtype, refCount)
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    // A tensor may outlive the backend that made it.
+    if (this.closed || !this.data.has(dataId)) return true
+    const { values } = this.data.get(dataId)
+    const gone = super.disposeData(dataId, force)
+    if (gone) {
+      this.filters.forget(dataId)
+      if (values !== undefined && ArrayBuffer.isView(values)) this.pool.letGo(values)
+    }
+    return gone
+  }
+
+  /**
+   * A variable's values, to be changed in place. Where another tensor shows them too, or they came from outside, the
+   * variable gets a copy of its own first.
+   */
+  writable(variable: tf.Variable): Float32Array {
+    const values = this.values(variable)
+    if (this.refCount(variable.dataId) === 1 && this.pool.isSole(values)) {
+      this.filters.forget(variable.dataId)
+      return values
+    }
+    const own = this.take(values.length)
+    own.set(values)
+    const tensor = tf.engine().makeTensorFromTensorInfo(this.output(own, variable.shape))
+    variable.assign(tensor)
+    tensor.dispose()
+    return own
+  }
+
+  /** Memory of the pool is copied: what holds it now may be disposed, and the copy must not change then. */
+  override readSync(dataId: object): Values {
+    const values = super.readSync(dataId)
+    return ArrayBuffer.isView(values) && this.pool.owns(values)
+      ? (values as Float32Array).slice()
+      : (values as Values)
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[] } {
+    return { unreliable: false, reasons: [] }
+  }
+
+  override dispose(): void {
+    this.closed = true
+    this.pool.trim()
+  }
+
+  private hold(values: Values | undefined): void {
+    if (values !== undefined && ArrayBuffer.isView(values)) this.pool.hold(values)
+  }
+}

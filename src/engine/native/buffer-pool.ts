@@ -1,0 +1,96 @@
+import type { NativeAddon } from './addon.ts'
+
+/** Free memory that is kept beyond as much as is in use. */
+const SPARE_BYTES = 128 * 2 ** 20
+const CACHE_LINE = 64
+
+interface Block {
+  buffer: ArrayBuffer
+  /** Where the first cache line begins in it. */
+  offset: number
+  bytes: number
+  /** Tensors that show a part of it. */
+  holders: number
+}
+
+/**
+ * Memory for float32 values that is used again: new pages cost a training step a fifth of its time. Arrays begin at a
+ * cache line. A block is free again when the last of its holders lets it go.
+ */
+export class BufferPool {
+  private readonly addon: NativeAddon
+  private readonly blocks = new Map<ArrayBufferLike, Block>()
+  /** Free blocks by their size in bytes; a Map keeps the sizes in the order in which they were last given back. */
+  private readonly free = new Map<number, Block[]>()
+  private freeBytes = 0
+  private usedBytes = 0
+
+  constructor(addon: NativeAddon) {
+    this.addon = addon
+  }
+
+  /** An array of undefined content with one holder. */
+  take(length: number): Float32Array {
+    const bytes = Math.max(CACHE_LINE, Math.ceil((length * 4) / CACHE_LINE) * CACHE_LINE)
+    const spare = this.free.get(bytes)?.pop()
+    if (spare !== undefined) this.freeBytes -= bytes
+    const block = spare ?? this.allocate(bytes)
+    block.holders = 1
+    this.usedBytes += bytes
+    return new Float32Array(block.buffer, block.offset, length)
+  }
+
+  /** One more holder of the memory behind an array; of no effect for memory that is not the pool's. */
+  hold(values: ArrayBufferView): void {
+    const block = this.blocks.get(values.buffer)
+    if (block !== undefined) block.holders++
+  }
+
+  /** One holder fewer. */
+  letGo(values: ArrayBufferView): void {
+    const block = this.blocks.get(values.buffer)
+    if (block === undefined || --block.holders > 0) return
+    this.usedBytes -= block.bytes
+    this.freeBytes += block.bytes
+    const alike = this.free.get(block.bytes) ?? []
+    // To the end: what was not asked for longest comes first.
+    this.free.delete(block.bytes)
+    this.free.set(block.bytes, alike)
+    alike.push(block)
+    if (this.freeBytes > SPARE_BYTES + this.usedBytes) this.trim(SPARE_BYTES + this.usedBytes)
+  }
+
+  /** Whether the memory behind an array is the pool's, and may come to hold something else. */
+  owns(values: ArrayBufferView): boolean {
+    return this.blocks.has(values.buffer)
+  }
+
+  /** Whether nobody but one holder sees the memory behind an array: then it may be changed in place. */
+  isSole(values: ArrayBufferView): boolean {
+    return this.blocks.get(values.buffer)?.holders === 1
+  }
+
+  /** Lets free memory go until no more than this is left. */
+  trim(bytes = 0): void {
+    for (const [size, alike] of this.free) {
+      while (alike.length > 0 && this.freeBytes > bytes) {
+        const block = alike.pop() as Block
+        this.blocks.delete(block.buffer)
+        this.freeBytes -= size
+      }
+      if (alike.length === 0) this.free.delete(size)
+    }
+  }
+
+  get stats(): { usedBytes: number; freeBytes: number } {
+    return { usedBytes: this.usedBytes, freeBytes: this.freeBytes }
+  }
+
+  private allocate(bytes: number): Block {
+    const buffer = new ArrayBuffer(bytes + CACHE_LINE)
+    const offset = (CACHE_LINE - (this.addon.address(buffer) % CACHE_LINE)) % CACHE_LINE
+    const block = { buffer, offset, bytes, holders: 0 }
+    this.blocks.set(buffer, block)
+    return block
+  }
+}

@@ -1,0 +1,59 @@
+import * as tf from '@tensorflow/tfjs'
+import type { NativeBackend } from './backend.ts'
+
+/** The backend's name; TensorFlow.js lets none contain an underscore. */
+export const BACKEND = 'native'
+
+/** One call of a kernel, with the inputs and attributes that tfjs-core's `kernel_names` lists for it. */
+export interface KernelCall<Inputs = Record<string, tf.TensorInfo>, Attributes = Record<string, unknown>> {
+  inputs: Inputs
+  attrs: Attributes
+  backend: NativeBackend
+}
+
+const native = new Set<string>()
+
+/** The names of the kernels written in C++. */
+export function nativeKernels(): string[] {
+  return [...native].sort()
+}
+
+/** Every kernel of the cpu backend, under this backend's name: its tensors are the same JavaScript arrays. */
+export function registerCpuKernels(): void {
+  for (const kernel of tf.getKernelsForBackend('cpu')) tf.registerKernel({ ...kernel, backendName: BACKEND })
+}
+
+/** Puts a kernel in place of the cpu backend's; where it returns null, the case is not its own and that one runs. */
+export function registerNativeKernel<Inputs, Attributes>(
+  kernelName: string,
+  kernel: (call: KernelCall<Inputs, Attributes>) => tf.TensorInfo | tf.TensorInfo[] | null,
+): void {
+  const { kernelFunc } = tf.getKernel(kernelName, 'cpu')
+  tf.unregisterKernel(kernelName, BACKEND)
+  tf.registerKernel({
+    kernelName,
+    backendName: BACKEND,
+    kernelFunc: (call) =>
+      kernel(call as unknown as KernelCall<Inputs, Attributes>) ??
+      kernelFunc(call as unknown as Parameters<typeof kernelFunc>[0]),
+  })
+  native.add(kernelName)
+}
+
+/** Runs another kernel of this backend from within one. */
+export function runKernel(
+  kernelName: string,
+  inputs: Record<string, tf.TensorInfo>,
+  attrs: tf.NamedAttrMap,
+  backend: NativeBackend,
+): tf.TensorInfo {
+  return tf.getKernel(kernelName, BACKEND).kernelFunc({ inputs, attrs, backend }) as tf.TensorInfo
+}
+
+/** Float32 tensors with at least one value: what the kernels in C++ take. */
+export function areFloats(...tensors: (tf.TensorInfo | undefined)[]): boolean {
+  return tensors.every(
+    (tensor) =>
+      tensor === undefined || (tensor.dtype === 'float32' && tf.util.sizeFromShape(tensor.shape) > 0),
+  )
+}

@@ -1,0 +1,107 @@
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { PoolGeometry } from './addon.ts'
+import { areFloats, type KernelCall, registerNativeKernel } from './kernels.ts'
+
+interface Attributes {
+  filterSize: [number, number] | number
+  strides: [number, number] | number
+  pad: 'valid' | 'same' | number
+  dimRoundingMode?: 'floor' | 'round' | 'ceil'
+}
+
+export function registerPools(): void {
+  registerNativeKernel<{ x: TensorInfo }, Attributes>('MaxPool', (call) => pool(call, false))
+  registerNativeKernel<{ x: TensorInfo }, Attributes>('AvgPool', (call) => pool(call, true))
+  registerNativeKernel<{ dy: TensorInfo; input: TensorInfo }, Attributes>(
+    'MaxPoolGrad',
+    ({ inputs: { dy, input }, attrs, backend }) => {
+      const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
+      if (geometry === null) return null
+      const dx = backend.take(util.sizeFromShape(input.shape))
+      backend.addon.maxPoolGradient(geometry, backend.values(input), backend.values(dy), dx)
+      return backend.output(dx, input.shape)
+    },
+  )
+  registerNativeKernel<{ dy: TensorInfo; input: TensorInfo }, Attributes>(
+    'AvgPoolGrad',
+    ({ inputs: { dy, input }, attrs, backend }) => {
+      const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
+      if (geometry === null) return null
+      const dx = backend.take(util.sizeFromShape(input.shape))
+      backend.addon.averagePoolGradient(geometry, backend.values(dy), dx)
+      return backend.output(dx, input.shape)
+    },
+  )
+  registerNativeKernel<
+    { x: TensorInfo; mean: TensorInfo; variance: TensorInfo; offset?: TensorInfo; scale?: TensorInfo },
+    { varianceEpsilon?: number }
+  >('FusedBatchNorm', ({ inputs: { x, mean, variance, offset, scale }, attrs, backend }) => {
+    const c = x.shape.at(-1) ?? 0
+    const perChannel = [mean, variance, offset, scale].every(
+      (tensor) => tensor === undefined || tensor === null || util.sizeFromShape(tensor.shape) === c,
+    )
+    if (!perChannel || !areFloats(x, mean, variance)) return null
+    const factor = new Float32Array(c)
+    const shift = new Float32Array(c)
+    const [m, v] = [backend.values(mean), backend.values(variance)]
+    const gamma = scale ? backend.values(scale) : null
+    const beta = offset ? backend.values(offset) : null
+    for (let i = 0; i < c; i++) {
+      factor[i] = (gamma?.[i] ?? 1) / Math.sqrt(v[i] + (attrs.varianceEpsilon ?? 0.001))
+      shift[i] = (beta?.[i] ?? 0) - m[i] * factor[i]
+    }
+    const size = util.sizeFromShape(x.shape)
+    const y = backend.take(size)
+    backend.addon.scaleShift(
+      Int32Array.of(size / c, 1, 1, c),
+      backend.values(x),
+      factor,
+      shift,
+      false,
+      false,
+      y,
+    )
+    return backend.output(y, x.shape)
+  })
+}
+
+function pool(
+  { inputs: { x }, attrs, backend }: KernelCall<{ x: TensorInfo }, Attributes>,
+  average: boolean,
+): TensorInfo | null {
+  const geometry = areFloats(x) ? geometryOf(x.shape, attrs) : null
+  if (geometry === null) return null
+  const shape = [geometry[0], geometry[10], geometry[11], geometry[3]]
+  const y = backend.take(util.sizeFromShape(shape))
+  backend.addon.poolForward(geometry, average, backend.values(x), y)
+  return backend.output(y, shape)
+}
+
+function geometryOf(
+  shape: readonly number[],
+  { filterSize, strides, pad, dimRoundingMode }: Attributes,
+): PoolGeometry | null {
+  const info = backend_util.computePool2DInfo(
+    shape as [number, number, number, number],
+    filterSize,
+    strides,
+    1,
+    pad,
+    dimRoundingMode,
+  )
+  const geometry = Int32Array.of(
+    info.batchSize,
+    info.inHeight,
+    info.inWidth,
+    info.inChannels,
+    info.filterHeight,
+    info.filterWidth,
+    info.strideHeight,
+    info.strideWidth,
+    info.padInfo.top,
+    info.padInfo.left,
+    info.outHeight,
+    info.outWidth,
+  )
+  return geometry.every((value, at) => value >= (at === 8 || at === 9 ? 0 : 1)) ? geometry : null
+}
