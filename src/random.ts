@@ -5,10 +5,14 @@
 export class Random {
   /** The next whole number in [0, 2^32). */
   readonly next: () => number
+  /** The words a, b, c and the counter of sfc32: an engine can go on from here with the same numbers. */
+  readonly state: () => Int32Array
 
   /** A stream of its own for every key, for example (seed, layer, step). Each part counts modulo 2^32. */
   constructor(...key: number[]) {
-    this.next = streamOf(key)
+    const { next, state } = streamOf(key)
+    this.next = next
+    this.state = state
   }
 
   /** A whole number in [0, bound), for a bound up to 2^32. */
@@ -54,7 +58,7 @@ export class Random {
 }
 
 /** Whole numbers in [0, 2^32) by sfc32 (Chris Doty-Humphrey, PractRand). */
-function streamOf(key: readonly number[]): () => number {
+function streamOf(key: readonly number[]): { next: () => number; state: () => Int32Array } {
   let [a, b, c] = [0, 0, 0]
   for (const part of key) {
     a = mix(a ^ part)
@@ -72,7 +76,7 @@ function streamOf(key: readonly number[]): () => number {
   }
   // The first values after seeding are still alike between neighbouring keys.
   for (let i = 0; i < 12; i++) next()
-  return next
+  return { next, state: () => Int32Array.of(a, b, c, counter) }
 }
 
 /** A bijection of 32-bit numbers in which every input bit changes about half of the output bits (murmur3's finaliser). */

@@ -114,9 +114,14 @@ void pack(Call& call) {
 void convolve(Call& call) {
   const Convolution g = convolutionAt(call, 0);
   const bool winograd = winogradFor(call, g, 1);
+  const bool pool = !call.missing(6);
+  const long length = pool ? product({g.n, g.oh / 2, g.ow / 2, g.co}) : resultLength(g);
+  if (length == 0) call.refuse("no block of 2x2 results to pool");
+  const Epilogue after{call.floatsOrNull(4, "the bias", g.co), call.flag(5),
+                       pool ? call.bytes(6, "the places", length) : nullptr};
   kernels->convolve(*team, g, winograd, call.floats(2, "x", imageLength(g)),
-                    call.floats(3, "the packed filter", packedLength(*kernels, g, winograd)),
-                    call.floatsOrNull(4, "the bias", g.co), call.flag(5), call.floats(6, "y", resultLength(g)));
+                    call.floats(3, "the packed filter", packedLength(*kernels, g, winograd)), after,
+                    call.floats(7, "y", length));
 }
 
 void filterGradient(Call& call) {
@@ -266,7 +271,36 @@ void averagePoolGradient(Call& call) {
                                call.floats(2, "dx", windowInputs(g)));
 }
 
+void unpoolBiasGradient(Call& call) {
+  const Images g = imagesAt(call, 0);
+  const long pooled = pooledLength(g, true);
+  kernels->unpoolBiasGradient(*team, g, call.floats(1, "dy", pooled), call.bytes(2, "the places", pooled),
+                              call.floats(3, "z", pooledLength(g, false)), call.floats(4, "db", g.c));
+}
+
 // ------------------------------------------------------------------------------------------------- training
+
+double rateAt(const Call& call, size_t at) {
+  const double rate = call.real(at);
+  if (!(rate >= 0 && rate < 1)) call.refuse("the rate must be from 0 to below 1");
+  return rate;
+}
+
+void dropout(Call& call) {
+  const int* words = call.ints(0, "the state", 4);
+  const uint32_t state[4] = {static_cast<uint32_t>(words[0]), static_cast<uint32_t>(words[1]),
+                             static_cast<uint32_t>(words[2]), static_cast<uint32_t>(words[3])};
+  long size;
+  float* x = call.anyFloats(2, "x", size);
+  kernels->dropout(*team, size, state, rateAt(call, 1), x, call.bytes(3, "the mask", size), call.floats(4, "y", size));
+}
+
+void dropoutGradient(Call& call) {
+  long size;
+  float* dy = call.anyFloats(1, "dy", size);
+  kernels->dropoutGradient(*team, size, rateAt(call, 0), dy, call.bytes(2, "the mask", size),
+                           call.floats(3, "dx", size));
+}
 
 void sgdStep(Call& call) {
   long size;
@@ -324,6 +358,9 @@ constexpr Entry ENTRIES[] = {
     {"poolForward", poolForward},
     {"maxPoolGradient", maxPoolGradient},
     {"averagePoolGradient", averagePoolGradient},
+    {"unpoolBiasGradient", unpoolBiasGradient},
+    {"dropout", dropout},
+    {"dropoutGradient", dropoutGradient},
     {"sgdStep", sgdStep},
     {"adamStep", adamStep},
     {"crossEntropy", crossEntropy},

@@ -15,12 +15,14 @@ bool Call::missing(size_t at) const {
   return type == napi_null || type == napi_undefined;
 }
 
-float Call::number(size_t at) const {
+float Call::number(size_t at) const { return static_cast<float>(real(at)); }
+
+double Call::real(size_t at) const {
   double value;
   if (at >= count_ || napi_get_value_double(env_, arguments_[at], &value) != napi_ok) {
     refuse("argument " + std::to_string(at) + " must be a number");
   }
-  return static_cast<float>(value);
+  return value;
 }
 
 long Call::whole(size_t at, const char* what, long from) const {
@@ -86,6 +88,15 @@ int* Call::ints(size_t at, const char* what, long length) const {
     refuse(std::string(what) + " has " + std::to_string(count) + " values, its shape says " + std::to_string(length));
   }
   return static_cast<int*>(data);
+}
+
+unsigned char* Call::bytes(size_t at, const char* what, long length) const {
+  long count;
+  void* data = array(at, what, napi_uint8_array, "a Uint8Array", count);
+  if (count != length) {
+    refuse(std::string(what) + " has " + std::to_string(count) + " values, its shape says " + std::to_string(length));
+  }
+  return static_cast<unsigned char*>(data);
 }
 
 void Call::wholes(size_t at, const char* what, long count, long* out) const {

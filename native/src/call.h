@@ -17,6 +17,7 @@ class Call {
   // The whole number at a place, from `from` on.
   long whole(size_t at, const char* what, long from = 0) const;
   float number(size_t at) const;
+  double real(size_t at) const;
   bool flag(size_t at) const;
   std::string text(size_t at) const;
   bool missing(size_t at) const;
@@ -29,6 +30,8 @@ class Call {
   // A Float32Array of any length.
   float* anyFloats(size_t at, const char* what, long& length) const;
   int* ints(size_t at, const char* what, long length) const;
+  // A Uint8Array of exactly this length.
+  unsigned char* bytes(size_t at, const char* what, long length) const;
   // Where an ArrayBuffer's memory begins.
   uintptr_t address(size_t at) const;
 

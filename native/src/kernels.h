@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "shapes.h"
 #include "team.h"
 
@@ -12,8 +14,8 @@ struct Kernels {
 
   bool (*winogradFits)(const Convolution&);
   void (*pack)(Team&, const Convolution&, bool winograd, bool backward, const float* w, float* packed);
-  void (*convolve)(Team&, const Convolution&, bool winograd, const float* x, const float* packed, const float* bias,
-                   bool relu, float* y);
+  void (*convolve)(Team&, const Convolution&, bool winograd, const float* x, const float* packed, const Epilogue&,
+                   float* y);
   void (*filterGradient)(Team&, const Convolution&, bool winograd, const float* x, const float* dy, float* dw);
 
   void (*denseForward)(Team&, long rows, long inputs, long outputs, const float* x, const float* w, const float* bias,
@@ -39,7 +41,11 @@ struct Kernels {
   void (*poolForward)(Team&, const PoolWindow&, bool average, const float* x, float* y);
   void (*maxPoolGradient)(Team&, const PoolWindow&, const float* x, const float* dy, float* dx);
   void (*averagePoolGradient)(Team&, const PoolWindow&, const float* dy, float* dx);
+  void (*unpoolBiasGradient)(Team&, const Images&, const float* dy, const unsigned char* places, float* z, float* db);
 
+  void (*dropout)(Team&, long size, const uint32_t (&state)[4], double rate, const float* x, unsigned char* mask,
+                  float* y);
+  void (*dropoutGradient)(Team&, long size, double rate, const float* dy, const unsigned char* mask, float* dx);
   void (*sgdStep)(Team&, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
                   float decay, bool nesterov);
   void (*adamStep)(Team&, long size, float* w, const float* gradient, float* mean, float* square, const Adam&);

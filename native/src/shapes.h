@@ -11,6 +11,17 @@ struct Convolution {
   long oh, ow, co;
 };
 
+// What is done to a convolution's results before they are written.
+struct Epilogue {
+  // [co], or null.
+  const float* bias;
+  bool relu;
+  // Not null: of each 2x2 block of results only the largest is written, [n, oh / 2, ow / 2, co] (an odd last row or
+  // column is left out), and here which of the block it was, in reading order, or PLACE_NONE where ReLU made it 0.
+  unsigned char* places;
+};
+constexpr int PLACE_NONE = 4;
+
 // A pool over windows of [n, h, w, c]; results [n, oh, ow, c].
 struct PoolWindow {
   long n, h, w, c;

@@ -1,5 +1,7 @@
 #include "convolution_cases.h"
 
+#include <cmath>
+
 Convolution convolution(Shape images, Pair filter, long co, Pair strides, Pair dilations, Pads pads) {
   const long height = (images.h - 1) * dilations.y + 1 + pads.top + pads.bottom - filter.y;
   const long width = (images.w - 1) * dilations.x + 1 + pads.left + pads.right - filter.x;
@@ -34,6 +36,27 @@ void checkBoth(const std::string& kernel, const Convolution& g, const std::strin
          [&](const Kernels& kernels) { return kernels.winogradFits(g); }});
 }
 
+Floats toFloats(const Values& values) { return Floats(values.begin(), values.end()); }
+
+// Whether each place is that of the first of the largest in its block of the full results. Not for NaN.
+bool placesAreRight(const Convolution& g, const float* full, const float* pooled,
+                    const std::vector<unsigned char>& places, bool relu) {
+  for (long i = 0; i < static_cast<long>(places.size()); ++i) {
+    const long o = i % g.co, column = i / g.co % (g.ow / 2), row = i / g.co / (g.ow / 2) % (g.oh / 2);
+    const long image = i / g.co / (g.ow / 2) / (g.oh / 2);
+    int first = 0;
+    float block[4];
+    for (int k = 0; k < 4; ++k) {
+      block[k] = full[((image * g.oh + 2 * row + k / 2) * g.ow + 2 * column + k % 2) * g.co + o];
+      if (block[k] > block[first]) first = k;
+    }
+    if (std::isnan(block[0] + block[1] + block[2] + block[3])) continue;
+    if (relu && block[first] == 0) first = PLACE_NONE;
+    if (places[i] != first || pooled[i] != block[first % 4]) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void checkForward(const Convolution& g, Random& random, bool bias, bool relu) {
@@ -46,7 +69,23 @@ void checkForwardOf(const Convolution& g, const Floats& x, Random& random, bool 
   checkBoth("convolve", g, shape, reference::convolve(g, x, w, b, relu), [&](Run& run, bool winograd) {
     float* packed = run.scratch(packedLength(run.kernels, g, winograd));
     run.kernels.pack(run.team, g, winograd, false, w.data(), packed);
-    run.kernels.convolve(run.team, g, winograd, x.data(), packed, bias ? b.data() : nullptr, relu, run.out(0));
+    run.kernels.convolve(run.team, g, winograd, x.data(), packed,
+                         {bias ? b.data() : nullptr, relu, nullptr}, run.out(0));
+  });
+  if (g.oh < 2 || g.ow < 2) return;
+  // NaN wins, as where batch norm comes before the pool.
+  const Values pooled = reference::scaleShift({g.n, g.oh, g.ow, g.co}, toFloats(reference::convolve(g, x, w, b, relu)),
+                                              Floats(g.co, 1), Floats(g.co, 0), false, true);
+  // The places must be right for the results of the same kernel: those of the reference may differ in a near tie.
+  checkBoth("convolve, pool", g, shape, pooled, [&](Run& run, bool winograd) {
+    float* packed = run.scratch(packedLength(run.kernels, g, winograd));
+    float* full = run.scratch(resultLength(g));
+    std::vector<unsigned char> places(pooled.size());
+    run.kernels.pack(run.team, g, winograd, false, w.data(), packed);
+    const float* shift = bias ? b.data() : nullptr;
+    run.kernels.convolve(run.team, g, winograd, x.data(), packed, {shift, relu, nullptr}, full);
+    run.kernels.convolve(run.team, g, winograd, x.data(), packed, {shift, relu, places.data()}, run.out(0));
+    if (!placesAreRight(g, full, run.out(0), places, relu)) run.out(0)[0] = std::nanf("");
   });
 }
 
@@ -63,6 +102,6 @@ void checkImageGradient(const Convolution& g, Random& random) {
   checkBoth("image gradient", back, text(g), reference::imageGradient(g, dy, w), [&](Run& run, bool winograd) {
     float* packed = run.scratch(packedLength(run.kernels, back, winograd));
     run.kernels.pack(run.team, back, winograd, true, w.data(), packed);
-    run.kernels.convolve(run.team, back, winograd, dy.data(), packed, nullptr, false, run.out(0));
+    run.kernels.convolve(run.team, back, winograd, dy.data(), packed, {nullptr, false, nullptr}, run.out(0));
   });
 }

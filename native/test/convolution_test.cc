@@ -96,7 +96,7 @@ void testNoMemory(Random& random) {
            run.kernels.pack(run.team, g, false, false, w.data(), packed);
            bool thrown = false;
            try {
-             run.kernels.convolve(run.team, g, false, x.data(), packed, nullptr, false, run.out(0));
+             run.kernels.convolve(run.team, g, false, x.data(), packed, {nullptr, false, nullptr}, run.out(0));
            } catch (const std::bad_alloc&) {
              thrown = true;
            }

@@ -33,6 +33,23 @@ void checkTies(const PoolWindow& g, const Floats& x, Random& random) {
   checkMaximum(g, x, random.steps(g.n * g.oh * g.ow * g.c, 99, 1), EXACT);
 }
 
+void checkUnpool(const Images& g, Random& random) {
+  const long pooled = g.n * (g.h / 2) * (g.w / 2) * g.c;
+  const Floats dy = random.values(pooled);
+  std::vector<unsigned char> places(pooled);
+  for (unsigned char& place : places) place = static_cast<unsigned char>(random.between(0, PLACE_NONE));
+  Values z(g.rows() * g.c), db(g.c);
+  for (long i = 0; i < pooled; ++i) {
+    const long c = i % g.c, x = i / g.c % (g.w / 2), y = i / g.c / (g.w / 2) % (g.h / 2), n = i / g.c / (g.w / 2) / (g.h / 2);
+    if (places[i] == PLACE_NONE) continue;
+    z[((n * g.h + 2 * y + places[i] / 2) * g.w + 2 * x + places[i] % 2) * g.c + c] = dy[i];
+    db[c] += dy[i];
+  }
+  check({"unpoolBiasGradient", text({g.n, g.h, g.w, g.c}), TOLERANCE, {z, db}, [&](Run& run) {
+           run.kernels.unpoolBiasGradient(run.team, g, dy.data(), places.data(), run.out(0), run.out(1));
+         }, {}, nullptr, 1});
+}
+
 }  // namespace
 
 void testPools() {
@@ -53,6 +70,10 @@ void testPools() {
       window(1, 2, 5, 4, 1, 2, 2, 1, 0, 4, 0, 4),
   };
   for (const PoolWindow& g : windows) checkPool(g, random);
+  for (const Images& g : {Images{1, 2, 2, 1}, Images{2, 3, 3, 17}, Images{3, 8, 6, 64}, Images{1, 5, 4, 33},
+                          Images{40, 7, 9, 16}, Images{1, 4, 5, 130}}) {
+    checkUnpool(g, random);
+  }
   for (long i = 0; i < (few ? 10 : 60); ++i) {
     const long kh = random.between(1, 4), kw = random.between(1, 4);
     checkPool(window(random.between(1, 4), random.between(kh, 12), random.between(kw, 12), random.between(1, 40), kh,

@@ -37,6 +37,28 @@ void checkAdam(long size, long step, float decay, Random& random) {
          {w, mean, square}});
 }
 
+void checkDropout(long size, double rate, Random& random) {
+  const Floats x = random.values(size), dy = random.values(size);
+  const uint32_t state[4] = {static_cast<uint32_t>(random.next()), static_cast<uint32_t>(random.next()),
+                             static_cast<uint32_t>(random.next()), 13};
+  Values y(size), dx(size);
+  uint32_t a = state[0], b = state[1], c = state[2], counter = state[3];
+  for (long i = 0; i < size; ++i) {
+    const uint32_t out = a + b + counter++;
+    a = b ^ (b >> 9);
+    b = c + (c << 3);
+    c = ((c << 21) | (c >> 11)) + out;
+    const bool keep = out / 4294967296.0 >= rate;
+    y[i] = keep ? x[i] / (1 - rate) : 0;
+    dx[i] = keep ? dy[i] / (1 - rate) : 0;
+  }
+  check({"dropout", text({size}), TOLERANCE, {y, dx}, [&](Run& run) {
+           std::vector<unsigned char> mask(size);
+           run.kernels.dropout(run.team, size, state, rate, x.data(), mask.data(), run.out(0));
+           run.kernels.dropoutGradient(run.team, size, rate, dy.data(), mask.data(), run.out(1));
+         }});
+}
+
 void checkLoss(long rows, long classes, const Floats& x, const std::vector<int>& labels, float smoothing) {
   const reference::Loss loss = reference::crossEntropy(rows, classes, x, labels, smoothing);
   check({"crossEntropy", text({rows, classes}), TOLERANCE, {loss.dx, loss.loss, loss.correct}, [&](Run& run) {
@@ -79,6 +101,9 @@ void testTraining() {
       checkAdam(size, 1, decay, random);
       checkAdam(size, 100, decay, random);
     }
+  }
+  for (const long size : SIZES) {
+    for (const double rate : {0.0, 0.3, 0.5, 0.999}) checkDropout(size, rate, random);
   }
   testLoss(random);
 }

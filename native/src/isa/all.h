@@ -3,6 +3,7 @@
 #include "simd.h"
 #include "parallel.h"
 #include "micro.h"
+#include "largest.h"
 #include "winograd.h"
 #include "winograd_gradient.h"
 #include "direct.h"

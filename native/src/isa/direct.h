@@ -84,8 +84,35 @@ static void gatherBand(const Convolution& g, const Band& band, const float* x, l
   }
 }
 
-static void directForward(Team& team, const Convolution& g, const float* x, const float* packed, const float* bias,
-                          bool relu, float* y) {
+// Bias, 2x2 max-pool and ReLU of finished results.
+static void poolResults(Team& team, const Convolution& g, const float* full, const Epilogue& after, float* y) {
+  const long oh = g.oh / 2, ow = g.ow / 2, line = g.ow * g.co;
+  parallel(team, g.n * oh, [&](long item, long) {
+    const float* in = full + (item / oh * g.oh + item % oh * 2) * line;
+    for (long column = 0; column < ow; ++column) {
+      const float* at = in + 2 * column * g.co;
+      const long to = (item * ow + column) * g.co;
+      long i = 0;
+      for (; i + LANES <= g.co; i += LANES) {
+        const Vec shift = after.bias == nullptr ? Vec{} : load(after.bias + i);
+        storeLargest(load(at + i) + shift, load(at + g.co + i) + shift, load(at + line + i) + shift,
+                     load(at + line + g.co + i) + shift, after.relu, y + to + i, after.places + to + i);
+      }
+      for (; i < g.co; ++i) {
+        const float shift = after.bias == nullptr ? 0 : after.bias[i];
+        const float block[4] = {at[i] + shift, at[g.co + i] + shift, at[line + i] + shift, at[line + g.co + i] + shift};
+        storeLargestOne(block, after.relu, y + to + i, after.places + to + i);
+      }
+    }
+  });
+}
+
+static void directForward(Team& team, const Convolution& g, const float* x, const float* packed, const Epilogue& after,
+                          float* result) {
+  const bool pool = after.places != nullptr;
+  // With a pool, the results are gathered whole first: these layers are small, or have few input channels.
+  const float* bias = pool ? nullptr : after.bias;
+  const bool relu = !pool && after.relu;
   const Band band(g, 96);
   const long imageParts = ceilDiv(g.n, band.images), rowParts = ceilDiv(g.oh, band.rows);
   const long panels = ceilDiv(g.co, NR), depth = g.kw * g.ci;
@@ -94,7 +121,8 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
   const long perGroup = ceilDiv(panels, least(panels, wanted)), groups = ceilDiv(panels, perGroup);
   const bool inPlace = g.kh == 1 && g.kw == 1 && g.padTop == 0 && g.padLeft == 0 && g.dilationY == 1 &&
                        g.dilationX == 1 && (g.oh - 1) * g.strideY < g.h && (g.ow - 1) * g.strideX < g.w;
-  team.reserve((inPlace ? 0 : band.floats(g)) + MR * NR, 0);
+  team.reserve((inPlace ? 0 : band.floats(g)) + MR * NR, pool ? g.n * g.oh * g.ow * g.co : 0);
+  float* y = pool ? team.shared() : result;
   parallel(team, imageParts * rowParts * groups, [&](long item, long worker) {
     const long part = item / groups, image = part / rowParts * band.images, row = part % rowParts * band.rows;
     const long images = least(band.images, g.n - image), rows = least(band.rows, g.oh - row);
@@ -134,6 +162,7 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
       }
     }
   });
+  if (pool) poolResults(team, g, y, after, result);
 }
 
 // dw[k][o] = sum over the pixels p of patch[p][k] * dy[p][o], k over [kh, kw, ci].

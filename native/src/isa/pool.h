@@ -96,3 +96,54 @@ static void averagePoolGradient(Team& team, const PoolWindow& g, const float* dy
     }
   });
 }
+
+// The way back through a convolution's 2x2 max-pool, ReLU and bias: z [n, h, w, c] has dy [n, h/2, w/2, c] where the
+// largest was and zeros elsewhere; db [c] are the sums of z over all pixels: partial sums of a fixed number of parts,
+// added in order.
+static void unpoolBiasGradient(Team& team, const Images& g, const float* dy, const unsigned char* places, float* z,
+                               float* db) {
+  const long lines = ceilDiv(g.h, 2), items = g.n * lines, oh = g.h / 2, ow = g.w / 2;
+  const long parts = least(64, items), perPart = ceilDiv(items, parts), width = ceilDiv(g.c, LANES) * LANES;
+  team.reserve(0, parts * width);
+  float* sums = team.shared();
+  parallel(team, parts, [&](long part, long) {
+    float* sum = sums + part * width;
+    clearFloats(sum, width);
+    for (long item = part * perPart; item < least(items, (part + 1) * perPart); ++item) {
+      const long image = item / lines, line = item % lines;
+      float* upper = z + (image * g.h + 2 * line) * g.w * g.c;
+      float* lower = upper + g.w * g.c;
+      if (line == oh) {
+        clearFloats(upper, g.w * g.c);
+        continue;
+      }
+      for (long column = 0; column < ow; ++column) {
+        const long from = ((image * oh + line) * ow + column) * g.c;
+        float* to[4] = {upper + 2 * column * g.c, upper + (2 * column + 1) * g.c, lower + 2 * column * g.c,
+                        lower + (2 * column + 1) * g.c};
+        long i = 0;
+        for (; i + LANES <= g.c; i += LANES) {
+          const Vec value = load(dy + from + i);
+          const IntVec place = loadBytes(places + from + i);
+#pragma GCC unroll 4
+          for (int k = 0; k < 4; ++k) store(to[k] + i, place == k ? value : Vec{});
+          store(sum + i, load(sum + i) + (place == PLACE_NONE ? Vec{} : value));
+        }
+        for (; i < g.c; ++i) {
+          const int place = places[from + i];
+          for (int k = 0; k < 4; ++k) to[k][i] = place == k ? dy[from + i] : 0;
+          if (place != PLACE_NONE) sum[i] += dy[from + i];
+        }
+      }
+      if (g.w % 2 != 0) {
+        clearFloats(upper + (g.w - 1) * g.c, g.c);
+        clearFloats(lower + (g.w - 1) * g.c, g.c);
+      }
+    }
+  });
+  for (long i = 0; i < g.c; ++i) {
+    float sum = 0;
+    for (long part = 0; part < parts; ++part) sum += sums[part * width + i];
+    db[i] = sum;
+  }
+}

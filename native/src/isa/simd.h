@@ -5,11 +5,20 @@
 typedef float Vec __attribute__((vector_size(VGG_LANES * 4)));
 typedef float LooseVec __attribute__((vector_size(VGG_LANES * 4), aligned(4), may_alias));
 typedef int IntVec __attribute__((vector_size(VGG_LANES * 4)));
+typedef signed char ByteVec __attribute__((vector_size(VGG_LANES)));
+typedef signed char LooseByteVec __attribute__((vector_size(VGG_LANES), aligned(1), may_alias));
 
 enum : long { LANES = VGG_LANES };
 
 static inline Vec load(const float* p) { return *reinterpret_cast<const LooseVec*>(p); }
 static inline void store(float* p, Vec v) { *reinterpret_cast<LooseVec*>(p) = v; }
+// Small whole numbers, one byte each.
+static inline IntVec loadBytes(const unsigned char* p) {
+  return __builtin_convertvector(static_cast<ByteVec>(*reinterpret_cast<const LooseByteVec*>(p)), IntVec);
+}
+static inline void storeBytes(unsigned char* p, IntVec v) {
+  *reinterpret_cast<LooseByteVec*>(p) = __builtin_convertvector(v, ByteVec);
+}
 // x - 0 is x for every x, -0 included, so that this is one broadcast.
 static inline Vec splat(float x) { return x - Vec{}; }
 static inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }

@@ -18,8 +18,8 @@ static void pack(Team& team, const Convolution& g, bool winograd, bool backward,
 }
 
 static void convolve(Team& team, const Convolution& g, bool winograd, const float* x, const float* packed,
-                     const float* bias, bool relu, float* y) {
-  return (winograd ? winogradForward : directForward)(team, g, x, packed, bias, relu, y);
+                     const Epilogue& after, float* y) {
+  return (winograd ? winogradForward : directForward)(team, g, x, packed, after, y);
 }
 
 static void filterGradient(Team& team, const Convolution& g, bool winograd, const float* x, const float* dy,
@@ -61,6 +61,7 @@ static constexpr Kernels TABLE = {
     VGG_NAME,        LANES,  NR,           winogradFits,        pack,           convolve,          filterGradient,
     dense,           denseInputGradient, denseWeightGradient, reluBiasGradient, unary,     binary,
     reduceRows,      sumColumns,   softmax,             transpose,      channelMoments,    normalize,
-    batchNormGradient, poolForward, maxPoolGradient,    averagePoolGradient, sgdStep,      adamStep,
+    batchNormGradient, poolForward, maxPoolGradient,    averagePoolGradient, unpoolBiasGradient, dropout, dropoutGradient,
+    sgdStep,      adamStep,
     crossEntropy,    peak,
 };

@@ -1,5 +1,32 @@
 // What a training step does outside of its layers: the loss, and the update of the weights in place.
 
+// dx = dy / (1 - rate) where mask is 1, else 0.
+static void dropoutGradient(Team& team, long size, double rate, const float* dy, const unsigned char* mask, float* dx) {
+  const float kept = static_cast<float>(1 / (1 - rate));
+  parallelChunks(team, size, [=](long from, long to) {
+    for (long i = from; i < to; ++i) dx[i] = mask[i] != 0 ? dy[i] * kept : 0;
+  });
+}
+
+// y = x / (1 - rate) where a random number says keep, else 0; mask has 1 for what is kept. The numbers are those of
+// src/random.ts, sfc32 (Chris Doty-Humphrey, PractRand), from the state that it has after seeding: every engine drops
+// the same.
+static void dropout(Team& team, long size, const uint32_t (&state)[4], double rate, const float* x, unsigned char* mask,
+                    float* y) {
+  uint32_t a = state[0], b = state[1], c = state[2], counter = state[3];
+  // One number after the other: a stream cannot be shared out.
+  const double threshold = rate * 4294967296.0;
+  for (long i = 0; i < size; ++i) {
+    const uint32_t out = a + b + counter;
+    ++counter;
+    a = b ^ (b >> 9);
+    b = c + (c << 3);
+    c = ((c << 21) | (c >> 11)) + out;
+    mask[i] = out < threshold ? 0 : 1;
+  }
+  dropoutGradient(team, size, rate, x, mask, y);
+}
+
 // SGD as PyTorch's: g = gradient + decay * w; v = momentum * v + g; d = nesterov ? g + momentum * v : v; w -= rate * d.
 // velocity is null without momentum.
 static void sgdStep(Team& team, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,

@@ -106,14 +106,21 @@ static void transformPatches(const Convolution& g, const Tiles& tiles, const flo
 
 // Writes the results of `count` tiles from tile `first` on, for the channels [from, from + width).
 // m[xi * plane + t * stride + o - from]; where an image ends inside of a tile, the rest is dropped.
+// POOL: only the largest of each 2x2 block is written, and where it was.
+template <bool POOL>
 static void transformResults(const Convolution& g, const Tiles& tiles, const float* m, long stride, long plane,
-                             long first, long count, long from, long width, const float* bias, bool relu, float* y) {
+                             long first, long count, long from, long width, const Epilogue& after, float* y) {
+  const float* bias = after.bias;
+  const bool relu = after.relu;
   const long perImage = tiles.rows * tiles.columns;
   for (long t = 0; t < count; ++t) {
     const long image = (first + t) / perImage, place = (first + t) % perImage;
     const long y0 = place / tiles.columns * TILE, x0 = place % tiles.columns * TILE;
     const long height = least(TILE, g.oh - y0), width4 = least(TILE, g.ow - x0);
-    float* out = y + ((image * g.oh + y0) * g.ow + x0) * g.co + from;
+    const long outWidth = POOL ? g.ow / 2 : g.ow;
+    const long start = POOL ? ((image * (g.oh / 2) + y0 / 2) * outWidth + x0 / 2) * g.co + from
+                            : ((image * g.oh + y0) * g.ow + x0) * g.co + from;
+    float* out = y + start;
     const float* in = m + t * stride;
     for (long c = 0; c < width; c += LANES) {
       Vec half[TILE][PATCH];
@@ -127,6 +134,23 @@ static void transformResults(const Convolution& g, const Tiles& tiles, const flo
         for (int i = 0; i < TILE; ++i) half[i][j] = four[i];
       }
       const Vec shift = bias == nullptr ? Vec{} : load(bias + from + c);
+      if constexpr (POOL) {
+#pragma GCC unroll 2
+        for (long i = 0; i < TILE / 2; ++i) {
+          if (2 * i + 1 >= height) break;
+          Vec upper[TILE], lower[TILE];
+          resultTransform(half[2 * i], upper);
+          resultTransform(half[2 * i + 1], lower);
+#pragma GCC unroll 2
+          for (long j = 0; j < TILE / 2; ++j) {
+            if (2 * j + 1 >= width4) break;
+            const long at = (i * outWidth + j) * g.co + c;
+            storeLargest(upper[2 * j] + shift, upper[2 * j + 1] + shift, lower[2 * j] + shift, lower[2 * j + 1] + shift,
+                         relu, out + at, after.places + start + at);
+          }
+        }
+        continue;
+      }
 #pragma GCC unroll 4
       for (long i = 0; i < TILE; ++i) {
         if (i >= height) break;
@@ -234,8 +258,8 @@ struct WinogradBlock {
   long floats() const { return PLANES * (vPlane + mPlane); }
 };
 
-static void winogradForward(Team& team, const Convolution& g, const float* x, const float* u, const float* bias,
-                            bool relu, float* y) {
+static void winogradForward(Team& team, const Convolution& g, const float* x, const float* u, const Epilogue& after,
+                            float* y) {
   const Tiles tiles(g);
   const WinogradBlock block(g, tiles.total, team.size());
   team.reserve(block.floats(), g.ci);
@@ -253,7 +277,8 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
         multiplyRows(v + xi * block.vPlane, block.vStride, count, u + (xi * panels + from / NR) * panelStride,
                      panelStride, g.ci, m + xi * block.mPlane, block.mStride, width, false);
       }
-      transformResults(g, tiles, m, block.mStride, block.mPlane, first, count, from, width, bias, relu, y);
+      (after.places != nullptr ? transformResults<true> : transformResults<false>)(
+          g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);
     }
   });
 }

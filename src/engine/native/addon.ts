@@ -74,6 +74,8 @@ export interface NativeAddon {
     packed: Floats,
     bias: MaybeFloats,
     relu: boolean,
+    /** Not null: y is [n, oh / 2, ow / 2, co], the largest of each 2x2 block; and here is which it was, 0 to 3, or 4: none. */
+    places: Uint8Array | null,
     y: Floats,
   ): void
   filterGradient(geometry: ConvolutionGeometry, direct: boolean, x: Floats, dy: Floats, dw: Floats): void
@@ -142,7 +144,12 @@ export interface NativeAddon {
   poolForward(geometry: PoolGeometry, average: boolean, x: Floats, y: Floats): void
   maxPoolGradient(geometry: PoolGeometry, x: Floats, dy: Floats, dx: Floats): void
   averagePoolGradient(geometry: PoolGeometry, dy: Floats, dx: Floats): void
+  /** The way back through what `convolve` does with `places`: z [n, h, w, c] from dy [n, h / 2, w / 2, c]; db as above. */
+  unpoolBiasGradient(shape: ImagesShape, dy: Floats, places: Uint8Array, z: Floats, db: Floats): void
 
+  /** state: of src/random.ts. y = x / (1 - rate) where mask becomes 1, else 0. */
+  dropout(state: Int32Array, rate: number, x: Floats, mask: Uint8Array, y: Floats): void
+  dropoutGradient(rate: number, dy: Floats, mask: Uint8Array, dx: Floats): void
   sgdStep(
     w: Floats,
     gradient: Floats,

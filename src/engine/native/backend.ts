@@ -33,16 +33,29 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   /** A tensor of an array from `take`, which it now holds. */
-  output(values: Float32Array, shape: readonly number[]): tf.TensorInfo {
-    const info = this.makeTensorInfo([...shape], 'float32', values)
+  output(
+    values: Float32Array | Uint8Array,
+    shape: readonly number[],
+    dtype: 'float32' | 'bool' = 'float32',
+  ): tf.TensorInfo {
+    const info = this.makeTensorInfo([...shape], dtype, values)
     // `write` counted the tensor as one more holder beside the caller.
     this.pool.letGo(values)
     return info
   }
 
-  /** The values of a tensor themselves, not a copy. */
+  /**
+   * The values of a float32 tensor themselves; a copy where they are of another type: the cpu backend casts whole
+   * numbers to float32 by calling them so.
+   */
   values(tensor: tf.TensorInfo): Float32Array {
-    return this.data.get(tensor.dataId).values as Float32Array
+    const { values } = this.data.get(tensor.dataId)
+    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>)
+  }
+
+  /** Whether nothing but this tensor sees its values: then what need not outlive it may take their place. */
+  isSole(tensor: tf.TensorInfo): boolean {
+    return this.refCount(tensor.dataId) === 1 && this.pool.isSole(this.values(tensor))
   }
 
   override write(values: Values, shape: number[], dtype: tf.DataType): object {
@@ -73,7 +86,7 @@ export class NativeBackend extends MathBackendCPU {
    */
   writable(variable: tf.Variable): Float32Array {
     const values = this.values(variable)
-    if (this.refCount(variable.dataId) === 1 && this.pool.isSole(values)) {
+    if (this.isSole(variable)) {
       this.filters.forget(variable.dataId)
       return values
     }

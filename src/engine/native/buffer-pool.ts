@@ -40,6 +40,12 @@ export class BufferPool {
     return new Float32Array(block.buffer, block.offset, length)
   }
 
+  /** The same for bytes. */
+  takeBytes(length: number): Uint8Array {
+    const values = this.take(Math.ceil(length / 4))
+    return new Uint8Array(values.buffer, values.byteOffset, length)
+  }
+
   /** One more holder of the memory behind an array; of no effect for memory that is not the pool's. */
   hold(values: ArrayBufferView): void {
     const block = this.blocks.get(values.buffer)

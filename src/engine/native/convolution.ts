@@ -1,7 +1,7 @@
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs'
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import type { ConvolutionGeometry } from './addon.ts'
 import type { NativeBackend } from './backend.ts'
-import { areFloats, registerNativeKernel } from './kernels.ts'
+import { areFloats, isRow, registerNativeKernel } from './kernels.ts'
 
 interface Attributes {
   strides: [number, number] | number
@@ -14,7 +14,7 @@ interface Attributes {
 type Shape4D = [number, number, number, number]
 
 /** What the kernels in C++ do: float32 images with the channels last, filters without holes. Else null. */
-function geometryOf(
+export function convolutionGeometry(
   inputShape: readonly number[],
   filterShape: readonly number[],
   { strides, dilations, pad, dimRoundingMode, dataFormat }: Attributes,
@@ -55,6 +55,11 @@ function isWhole(geometry: ConvolutionGeometry): boolean {
   return geometry.every((value, at) => value >= (at === 10 || at === 11 ? 0 : 1))
 }
 
+/** `conv2dTranspose` takes any shape for its results: its images need not be what they would be convolved to. */
+function resultsFit([n, , , , , , , , , , , , oh, ow, co]: ConvolutionGeometry, dy: TensorInfo): boolean {
+  return util.arraysEqual(dy.shape, [n, oh, ow, co])
+}
+
 /** The convolution of dy whose result is the gradient of the images. */
 export function backward(geometry: ConvolutionGeometry): ConvolutionGeometry {
   const [n, h, w, ci, kh, kw, strideY, strideX, , , padTop, padLeft, oh, ow, co] = geometry
@@ -87,7 +92,8 @@ export function convolve(
     bias = null,
     relu = false,
     turned = false,
-  }: { bias?: Float32Array | null; relu?: boolean; turned?: boolean },
+    places = null,
+  }: { bias?: Float32Array | null; relu?: boolean; turned?: boolean; places?: Uint8Array | null },
   y: Float32Array,
 ): void {
   const { addon, direct } = backend
@@ -97,7 +103,7 @@ export function convolve(
     `${direct} ${turned} ${geometry.join()}`,
     addon.packedFloats(geometry, direct),
     (packed) => addon.pack(geometry, direct, turned, backend.values(filter), packed),
-    (packed) => addon.convolve(geometry, direct, x, packed, bias, relu, y),
+    (packed) => addon.convolve(geometry, direct, x, packed, bias, relu, places, y),
   )
 }
 
@@ -118,8 +124,8 @@ export function registerConvolutions(): void {
     'Conv2DBackpropInput',
     ({ inputs: { dy, filter }, attrs, backend }) => {
       if (!areFloats(dy, filter)) return null
-      const geometry = geometryOf(attrs.inputShape, filter.shape, attrs)
-      const back = geometry && backward(geometry)
+      const geometry = convolutionGeometry(attrs.inputShape, filter.shape, attrs)
+      const back = geometry && resultsFit(geometry, dy) ? backward(geometry) : null
       if (back === null || !isWhole(back)) return null
       const dx = backend.take(product(attrs.inputShape))
       convolve(backend, back, backend.values(dy), filter, { turned: true }, dx)
@@ -130,8 +136,8 @@ export function registerConvolutions(): void {
     'Conv2DBackpropFilter',
     ({ inputs: { x, dy }, attrs, backend }) => {
       if (!areFloats(x, dy)) return null
-      const geometry = geometryOf(x.shape, attrs.filterShape, attrs)
-      if (geometry === null) return null
+      const geometry = convolutionGeometry(x.shape, attrs.filterShape, attrs)
+      if (geometry === null || !resultsFit(geometry, dy)) return null
       const dw = backend.take(product(attrs.filterShape))
       backend.addon.filterGradient(geometry, backend.direct, backend.values(x), backend.values(dy), dw)
       return backend.output(dw, attrs.filterShape)
@@ -148,9 +154,9 @@ function forward(
   attrs: Attributes,
 ): TensorInfo | null {
   if (!areFloats(x, filter, bias)) return null
-  const geometry = geometryOf(x.shape, filter.shape, attrs)
+  const geometry = convolutionGeometry(x.shape, filter.shape, attrs)
   const channels = filter.shape[3]
-  if (geometry === null || (bias && product(bias.shape) !== channels)) return null
+  if (geometry === null || (bias && !isRow(bias, channels))) return null
   const shape = [geometry[0], geometry[12], geometry[13], channels]
   const y = backend.take(product(shape))
   convolve(

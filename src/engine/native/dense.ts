@@ -1,6 +1,6 @@
-import { type TensorInfo, util } from '@tensorflow/tfjs'
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import type { NativeBackend } from './backend.ts'
-import { areFloats, registerNativeKernel } from './kernels.ts'
+import { areFloats, isRow, registerNativeKernel } from './kernels.ts'
 
 interface Attributes {
   transposeA: boolean
@@ -36,16 +36,17 @@ function multiply(
   if (!areFloats(a, b, bias) || (transposeA && transposeB)) return null
   const [rows, depth] = lastTwo(a.shape, transposeA)
   const [depthOfB, columns] = lastTwo(b.shape, transposeB)
-  const count = util.sizeFromShape(a.shape.slice(0, -2))
-  if (count !== util.sizeFromShape(b.shape.slice(0, -2)) || depth !== depthOfB) return null
-  if (bias && util.sizeFromShape(bias.shape) !== columns) return null
-  const leading = a.shape.length >= b.shape.length ? a.shape : b.shape
-  const shape = [...leading.slice(0, -2), rows, columns]
+  const leading = backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+  const count = util.sizeFromShape(leading)
+  if ([a, b].some(({ shape }) => util.sizeFromShape(shape.slice(0, -2)) !== count)) return null
+  if (depth !== depthOfB || (bias && !isRow(bias, columns))) return null
+  const shape = [...leading, rows, columns]
   const { addon } = backend
+  const [allOfA, allOfB] = [backend.values(a), backend.values(b)]
   const out = backend.take(count * rows * columns)
   for (let i = 0; i < count; i++) {
-    const left = part(backend.values(a), i, rows * depth)
-    const right = part(backend.values(b), i, depth * columns)
+    const left = part(allOfA, i, rows * depth)
+    const right = part(allOfB, i, depth * columns)
     const y = part(out, i, rows * columns)
     if (transposeA) addon.denseWeightGradient(depth, rows, columns, left, right, y)
     else if (transposeB) addon.denseInputGradient(rows, columns, depth, left, right, y)

@@ -40,14 +40,17 @@ export function registerNativeKernel<Inputs, Attributes>(
   native.add(kernelName)
 }
 
-/** Runs another kernel of this backend from within one. */
-export function runKernel(
+/** A kernel of our own, which no other backend has; it returns a list of results. */
+export function registerFusedKernel<Inputs, Attributes>(
   kernelName: string,
-  inputs: Record<string, tf.TensorInfo>,
-  attrs: tf.NamedAttrMap,
-  backend: NativeBackend,
-): tf.TensorInfo {
-  return tf.getKernel(kernelName, BACKEND).kernelFunc({ inputs, attrs, backend }) as tf.TensorInfo
+  kernel: (call: KernelCall<Inputs, Attributes>) => tf.TensorInfo[],
+): void {
+  tf.registerKernel({
+    kernelName,
+    backendName: BACKEND,
+    kernelFunc: (call) => kernel(call as unknown as KernelCall<Inputs, Attributes>),
+  })
+  native.add(kernelName)
 }
 
 /** Float32 tensors with at least one value: what the kernels in C++ take. */
@@ -56,4 +59,9 @@ export function areFloats(...tensors: (tf.TensorInfo | undefined)[]): boolean {
     (tensor) =>
       tensor === undefined || (tensor.dtype === 'float32' && tf.util.sizeFromShape(tensor.shape) > 0),
   )
+}
+
+/** Whether a bias has one value for each of the last dimension, not as many along another one. */
+export function isRow({ shape }: tf.TensorInfo, length: number): boolean {
+  return shape.at(-1) === length && tf.util.sizeFromShape(shape) === length
 }

@@ -15,7 +15,7 @@ export function registerPools(): void {
   registerNativeKernel<{ dy: TensorInfo; input: TensorInfo }, Attributes>(
     'MaxPoolGrad',
     ({ inputs: { dy, input }, attrs, backend }) => {
-      const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
+      const geometry = gradientGeometry(dy, input, attrs)
       if (geometry === null) return null
       const dx = backend.take(util.sizeFromShape(input.shape))
       backend.addon.maxPoolGradient(geometry, backend.values(input), backend.values(dy), dx)
@@ -25,7 +25,7 @@ export function registerPools(): void {
   registerNativeKernel<{ dy: TensorInfo; input: TensorInfo }, Attributes>(
     'AvgPoolGrad',
     ({ inputs: { dy, input }, attrs, backend }) => {
-      const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
+      const geometry = gradientGeometry(dy, input, attrs)
       if (geometry === null) return null
       const dx = backend.take(util.sizeFromShape(input.shape))
       backend.addon.averagePoolGradient(geometry, backend.values(dy), dx)
@@ -71,10 +71,21 @@ function pool(
 ): TensorInfo | null {
   const geometry = areFloats(x) ? geometryOf(x.shape, attrs) : null
   if (geometry === null) return null
-  const shape = [geometry[0], geometry[10], geometry[11], geometry[3]]
+  const [n, h, w, c, kh, kw, , , , , oh, ow] = geometry
+  // The cpu backend shows the images themselves then, whatever the padding and the strides.
+  if (kh === 1 && kw === 1 && oh === h && ow === w) return null
+  const shape = [n, oh, ow, c]
   const y = backend.take(util.sizeFromShape(shape))
   backend.addon.poolForward(geometry, average, backend.values(x), y)
   return backend.output(y, shape)
+}
+
+/** tfjs does not tell the gradients how sizes were rounded: theirs may be others than dy's, and are the cpu backend's. */
+function gradientGeometry(dy: TensorInfo, input: TensorInfo, attrs: Attributes): PoolGeometry | null {
+  const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
+  if (geometry === null) return null
+  const [n, , , c, , , , , , , oh, ow] = geometry
+  return util.arraysEqual(dy.shape, [n, oh, ow, c]) ? geometry : null
 }
 
 function geometryOf(

@@ -4,6 +4,7 @@ import { NativeBackend } from './backend.ts'
 import { registerConvolutions } from './convolution.ts'
 import { registerMatrixProducts } from './dense.ts'
 import { registerElementwise } from './elementwise.ts'
+import { registerFused } from './fused.ts'
 import { BACKEND, registerCpuKernels } from './kernels.ts'
 import { registerPools } from './pooling.ts'
 import { registerReductions } from './reductions.ts'
@@ -19,5 +20,6 @@ export function registerNativeBackend(addon: NativeAddon): void {
   registerElementwise()
   registerReductions()
   registerPools()
+  registerFused()
   tf.registerBackend(BACKEND, () => new NativeBackend(addon), PRIORITY)
 }

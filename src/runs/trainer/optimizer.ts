@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
+import { fusedLayers } from '../../engine/fused.ts'
 import type { Optimizer } from '../hyperparameters.ts'
 
 /** Updates variables in place from their gradients. */
@@ -23,9 +24,15 @@ export function createStepper(optimizer: Optimizer, variables: readonly tf.Varia
 function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly tf.Variable[]): Stepper {
   const { momentum, nesterov, weightDecay } = options
   const velocities = momentum === 0 ? [] : variables.map((it) => zeros(it, 'velocity'))
+  const fused = fusedLayers()
   return {
     apply(gradients, learningRate) {
       variables.forEach((variable, i) => {
+        if (fused !== undefined) {
+          const rule = { learningRate, momentum, nesterov, weightDecay }
+          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, rule)
+          return
+        }
         tf.tidy(() => {
           const gradient = gradients[variable.name]
           const g = weightDecay === 0 ? gradient : gradient.add(variable.mul(weightDecay))
@@ -54,6 +61,7 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
   const { beta1, beta2, epsilon, weightDecay } = options
   const means = variables.map((it) => zeros(it, 'mean'))
   const squares = variables.map((it) => zeros(it, 'square'))
+  const fused = fusedLayers()
   let step = 0
   return {
     apply(gradients, learningRate) {
@@ -61,6 +69,11 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
       const meanBias = 1 - beta1 ** step
       const squareBias = 1 - beta2 ** step
       variables.forEach((variable, i) => {
+        if (fused !== undefined) {
+          const rule = { learningRate, beta1, beta2, epsilon, weightDecay, step }
+          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], rule)
+          return
+        }
         tf.tidy(() => {
           const g = gradients[variable.name]
           const mean = means[i].mul(beta1).add(g.mul(1 - beta1))

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../../data/batches.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
+import { forwardOf } from '../../zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../zoo/model.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
+import { crossEntropy } from './loss.ts'
 import { createStepper } from './optimizer.ts'
 
 export interface StepResult {
@@ -30,26 +32,20 @@ export function createTrainingSession(
   initializeWeights(model, seed)
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable)
   const stepper = createStepper(hyperparameters.optimizer, variables)
-  const { classes, inputShape } = architecture
+  const forward = forwardOf(model, { training: true })
+  const { inputShape } = architecture
   return {
     model,
     async step(batch, index, learningRate) {
       dropout.step = index
       const [loss, correct] = tf.tidy(() => {
         const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
-        const labels = tf.tensor1d(batch.y, 'int32')
-        const target = tf.oneHot(labels, classes).toFloat()
         let hits: tf.Tensor | undefined
         const { value, grads } = tf.variableGrads(() => {
-          const logits = model.apply(x, { training: true }) as tf.Tensor2D
+          const outcome = crossEntropy(forward(x), batch.y, hyperparameters.labelSmoothing)
           // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
-          hits = tf.keep(tf.tidy(() => logits.argMax(1).equal(labels.toInt()).sum()))
-          return tf.losses.softmaxCrossEntropy(
-            target,
-            logits,
-            undefined,
-            hyperparameters.labelSmoothing,
-          ) as tf.Scalar
+          hits = tf.keep(outcome.correct)
+          return outcome.loss
         }, variables)
         stepper.apply(grads, learningRate)
         return [value, hits as tf.Tensor]

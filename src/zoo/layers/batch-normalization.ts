@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
+import type { After, FusedLayers } from '../../engine/fused.ts'
 
 type LayerConfig = ConstructorParameters<typeof tf.layers.Layer>[0]
 
@@ -47,15 +48,33 @@ export class ChannelNormalization extends tf.layers.Layer {
     })
   }
 
+  /** The same with what follows it, in one pass over memory. */
+  fused(layers: FusedLayers, x: tf.Tensor4D, after: After, training: boolean): tf.Tensor4D {
+    const [n, h, w] = x.shape
+    if (!training) {
+      const { scale, shift } = this.history()
+      return layers.scaleShift(x, scale, shift, after)
+    }
+    const [gamma, beta] = [this.gamma.read(), this.beta.read()] as tf.Tensor1D[]
+    const { y, mean, variance } = layers.normalization(x, gamma!, beta!, EPSILON, after)
+    this.remember(mean, variance, n * h * w)
+    return y
+  }
+
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), axis: -1, epsilon: EPSILON, momentum: MOMENTUM, center: true, scale: true }
   }
 
   private normalizeByHistory(x: tf.Tensor4D): tf.Tensor {
     // As one scale and shift: 1.1 ms instead of the 4.4 ms of tf.batchNorm, again in WebAssembly.
+    const { scale, shift } = this.history()
+    return tf.add(tf.mul(x, scale), shift)
+  }
+
+  private history(): { scale: tf.Tensor1D; shift: tf.Tensor1D } {
     const scale = tf.mul(this.gamma.read(), tf.rsqrt(tf.add(this.movingVariance.read(), EPSILON)))
     const shift = tf.sub(this.beta.read(), tf.mul(this.movingMean.read(), scale))
-    return tf.add(tf.mul(x, scale), shift)
+    return { scale: scale as tf.Tensor1D, shift: shift as tf.Tensor1D }
   }
 
   private normalizeByBatch(x: tf.Tensor4D): tf.Tensor {

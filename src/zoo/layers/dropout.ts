@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
+import { fusedLayers } from '../../engine/fused.ts'
 import { Random } from '../../random.ts'
 
 /** What a model's dropout masks depend on besides the layer. The trainer sets `step` before every step. */
@@ -42,6 +43,8 @@ export class SteppedDropout extends tf.layers.Layer {
         throw new Error(`Layer ${this.name}: a model that trains needs buildModel's option "dropout".`)
       }
       const random = new Random(this.state.seed, this.layer, this.state.step)
+      const fused = fusedLayers()
+      if (fused !== undefined) return fused.dropout(x, this.rate, random.state())
       return tf.mul(x, tf.tensor(random.dropoutMask(x.size, this.rate), x.shape))
     })
   }

@@ -1,0 +1,44 @@
+import type * as tf from '@tensorflow/tfjs'
+import type { AdamOptions, SgdOptions } from '../fused.ts'
+import type { NativeBackend } from './backend.ts'
+
+/** One pass over memory for all that an optimizer does to a variable. */
+export function sgdStep(
+  backend: NativeBackend,
+  variable: tf.Variable,
+  gradient: tf.Tensor,
+  velocity: tf.Variable | null,
+  { learningRate, momentum, nesterov, weightDecay }: SgdOptions,
+): void {
+  backend.addon.sgdStep(
+    backend.writable(variable),
+    backend.values(gradient),
+    velocity === null ? null : backend.writable(velocity),
+    learningRate,
+    momentum,
+    weightDecay,
+    nesterov,
+  )
+}
+
+export function adamStep(
+  backend: NativeBackend,
+  variable: tf.Variable,
+  gradient: tf.Tensor,
+  mean: tf.Variable,
+  square: tf.Variable,
+  { learningRate, beta1, beta2, epsilon, weightDecay, step }: AdamOptions,
+): void {
+  backend.addon.adamStep(
+    backend.writable(variable),
+    backend.values(gradient),
+    backend.writable(mean),
+    backend.writable(square),
+    beta1,
+    beta2,
+    epsilon,
+    learningRate / (1 - beta1 ** step),
+    1 / (1 - beta2 ** step),
+    1 - learningRate * weightDecay,
+  )
+}
