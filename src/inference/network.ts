@@ -4,6 +4,7 @@ import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { findArchitecture } from '../zoo/catalog.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
+import { forwardOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
 import { decodeSafetensors } from '../zoo/safetensors.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
@@ -54,11 +55,10 @@ export async function loadNetwork(
     throw new UnusableModelError(`${artifacts.path(digest)}: ${error.message}`)
   }
   const values = valuesOfBytes(preprocessing)
+  const forward = forwardOf(model, { training: false })
   return {
     async classify(pictures) {
-      const logits = tf.tidy(
-        () => model.predictOnBatch(inputTensor(pictures, values, preprocessing.size)) as tf.Tensor,
-      )
+      const logits = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
       // [n, classes]
       const numbers = await logits.data()
       logits.dispose()

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../../data/batches.ts'
+import { forwardOf } from '../../zoo/forward.ts'
 import type { EvaluationResult } from './protocol.ts'
 
 /** Counts what a model gets right, batch by batch, without training it. */
@@ -18,12 +19,10 @@ export function createEvaluator(
   let lossSum = 0
   let top5 = 0
   let count = 0
+  const forward = forwardOf(model, { training: false })
   return {
     async add(batch) {
-      const logits = tf.tidy(
-        () =>
-          model.apply(tf.tensor4d(batch.x, [batch.size, ...inputShape]), { training: false }) as tf.Tensor2D,
-      )
+      const logits = tf.tidy(() => forward(tf.tensor4d(batch.x, [batch.size, ...inputShape])))
       try {
         const values = await logits.data()
         for (let i = 0; i < batch.size; i++) {
