@@ -6,6 +6,7 @@
 #define VGG_NAME "AVX2"
 #define VGG_LANES 8
 #define VGG_MR 6
+#define VGG_SR 6
 #define VGG_NV 2
 
 namespace avx2 {

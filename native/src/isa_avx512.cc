@@ -6,6 +6,7 @@
 #define VGG_NAME "AVX-512"
 #define VGG_LANES 16
 #define VGG_MR 8
+#define VGG_SR 12
 #define VGG_NV 2
 
 namespace avx512 {

@@ -6,12 +6,15 @@
 #if defined(__aarch64__)
 #define VGG_NAME "NEON"
 #define VGG_MR 8
+#define VGG_SR 8
 #elif defined(__x86_64__)
 #define VGG_NAME "SSE2"
 #define VGG_MR 4
+#define VGG_SR 4
 #else
 #define VGG_NAME "generic"
 #define VGG_MR 4
+#define VGG_SR 4
 #endif
 
 namespace baseline {

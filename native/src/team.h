@@ -31,7 +31,8 @@ class Team {
   float* shared() const { return memory_; }
   // Gives the scratch memory back.
   void release();
-
+  // Of the second-level cache, which each thread has to itself.
+  long cacheBytes() const { return cacheBytes_; }
 
  private:
   void work(long worker);
@@ -53,4 +54,5 @@ class Team {
   long capacity_ = 0;
   long sharedFloats_ = 0;
   long workerFloats_ = 0;
+  long cacheBytes_ = 1 << 19;
 };

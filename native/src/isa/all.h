@@ -1,5 +1,6 @@
 // One instruction set's kernels. The including file has set its target, VGG_LANES (floats of a vector), VGG_MR and
-// VGG_NV (rows, and vectors, of the block of results that fits its registers), VGG_NAME, and opened its namespace.
+// VGG_NV (rows, and vectors, of the block of results that fits its registers; VGG_SR rows where one pointer leads to
+// all), VGG_NAME, and opened its namespace.
 #include "simd.h"
 #include "parallel.h"
 #include "micro.h"

@@ -1,5 +1,19 @@
 // Dense layers: matrix products whose larger factor, the weights [inputs, outputs], is read once and never copied whole.
 
+// c[r][0..columns) = (or +=) a[r] . b for `rows` rows, over panels of NR columns that lie `panelStride` apart.
+static inline void multiplyRows(const float* a, long lda, long rows, const float* b, long panelStride, long depth,
+                                float* c, long ldc, long columns, bool add) {
+  for (long j = 0; j < columns; j += NR) {
+    const float* panel = b + j / NR * panelStride;
+    for (long r = 0; r < rows; r += MR) {
+      const float* row[MR];
+      const long count = least(MR, rows - r);
+      for (long i = 0; i < count; ++i) row[i] = a + (r + i) * lda;
+      microRowsOf(count, row, panel, NR, depth, c + r * ldc + j, ldc, add);
+    }
+  }
+}
+
 // y [rows, outputs] = x [rows, inputs] w + bias, and ReLU. A thread takes some columns of w: it copies a block of them
 // into panels and multiplies all rows with it.
 static void denseForward(Team& team, long rows, long inputs, long outputs, const float* x, const float* w,

@@ -44,11 +44,6 @@ struct Band {
   long floats(const Convolution& g) const { return images * inRows * inColumns * g.ci; }
 };
 
-static inline void copyFloats(float* to, const float* from, long count) {
-  __builtin_memcpy(to, from, count * sizeof(float));
-}
-static inline void clearFloats(float* to, long count) { __builtin_memset(to, 0, count * sizeof(float)); }
-
 // Copies what a band needs of the images: [image][inRows][inColumns][ci], zeros where there is no pixel.
 static void gatherBand(const Convolution& g, const Band& band, const float* x, long image, long images, long row,
                        float* out) {
@@ -163,6 +158,16 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
     }
   });
   if (pool) poolResults(team, g, y, after, result);
+}
+
+// c[m][j] (+)= sum over k of a[k * lda + m] * b[k * ldb + j]; columns is a multiple of NR.
+static inline void multiplyColumns(const float* a, long lda, long rows, const float* b, long ldb, long columns,
+                                   long depth, float* c, long ldc, bool add) {
+  for (long j = 0; j < columns; j += NR) {
+    for (long m = 0; m < rows; m += MR) {
+      microColumnsOf(least(MR, rows - m), a + m, lda, b + j, ldb, depth, c + m * ldc + j, ldc, add);
+    }
+  }
 }
 
 // dw[k][o] = sum over the pixels p of patch[p][k] * dy[p][o], k over [kh, kw, ci].

@@ -1,6 +1,10 @@
 // The innermost loop of every matrix product: a block of MR x NR results in registers.
 
-enum : long { MR = VGG_MR, NV = VGG_NV, NR = VGG_NV * VGG_LANES };
+constexpr long MR = VGG_MR, SR = VGG_SR, NV = VGG_NV, NR = VGG_NV * VGG_LANES;
+
+// Columns of a left factor's panel: whole vectors, and whole blocks of a product's rows.
+constexpr long VP = MR % LANES == 0 || LANES % MR == 0 ? (LANES > MR ? LANES : MR) : LANES * 3;
+static_assert(VP % LANES == 0 && VP % MR == 0, "");
 
 // c[r][j] (+)= sum over k of a[r][k] * b[k * ldb + j], for ROWS rows and NR columns.
 // a: where each row starts; its k are neighbours in memory.
@@ -26,6 +30,45 @@ __attribute__((noinline)) static void microRows(const float* const* a, const flo
       for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
     }
     b += ldb;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
+  }
+}
+
+// The same for rows that lie `lda` apart, of which registers hold more, written and not added. Meanwhile the cache is
+// told of `step` floats of `ahead` for each k: what is multiplied next comes from far.
+template <int ROWS>
+__attribute__((noinline)) static void microStrided(const float* a, long lda, const float* b, long depth, float* c,
+                                                   long ldc, const float* ahead, long step) {
+  enum : int { GROUPS = (ROWS + 3) / 4 };
+  Vec acc[ROWS][NV];
+  const float* group[GROUPS];
+#pragma GCC unroll 4
+  for (int i = 0; i < GROUPS; ++i) group[i] = a + 4 * i * lda;
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) acc[r][j] = Vec{};
+  }
+#pragma GCC unroll 1
+  for (long k = 0; k < depth; ++k) {
+    Vec right[NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
+    __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      const Vec left = splat(group[r / 4][r % 4 * lda]);
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < GROUPS; ++i) ++group[i];
+    b += NR;
+    ahead += step;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r) {
@@ -64,6 +107,39 @@ __attribute__((noinline)) static void microColumns(const float* a, long lda, con
   }
 }
 
+// The same for panels of both factors, [k][VP] and [k][NR], with `ahead` as above.
+template <int ROWS>
+__attribute__((noinline)) static void microPanels(const float* a, const float* b, long depth, float* c, long ldc,
+                                                  bool add, const float* ahead, long step) {
+  Vec acc[ROWS][NV];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
+  }
+#pragma GCC unroll 1
+  for (long k = 0; k < depth; ++k) {
+    Vec right[NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
+    __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r) {
+      const Vec left = splat(a[r]);
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
+    }
+    a += VP;
+    b += NR;
+    ahead += step;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
+  }
+}
+
 // 1 to MR rows: the last block of a matrix is rarely whole.
 template <int ROWS = MR>
 static inline void microRowsOf(long rows, const float* const* a, const float* b, long ldb, long depth, float* c,
@@ -75,6 +151,16 @@ static inline void microRowsOf(long rows, const float* const* a, const float* b,
   }
 }
 
+template <int ROWS = SR>
+static inline void microStridedOf(long rows, const float* a, long lda, const float* b, long depth, float* c, long ldc,
+                                  const float* ahead, long step) {
+  if (rows == ROWS) {
+    microStrided<ROWS>(a, lda, b, depth, c, ldc, ahead, step);
+  } else if constexpr (ROWS > 1) {
+    microStridedOf<ROWS - 1>(rows, a, lda, b, depth, c, ldc, ahead, step);
+  }
+}
+
 template <int ROWS = MR>
 static inline void microColumnsOf(long rows, const float* a, long lda, const float* b, long ldb, long depth, float* c,
                                   long ldc, bool add) {
@@ -82,5 +168,15 @@ static inline void microColumnsOf(long rows, const float* a, long lda, const flo
     microColumns<ROWS>(a, lda, b, ldb, depth, c, ldc, add);
   } else if constexpr (ROWS > 1) {
     microColumnsOf<ROWS - 1>(rows, a, lda, b, ldb, depth, c, ldc, add);
+  }
+}
+
+template <int ROWS = MR>
+static inline void microPanelsOf(long rows, const float* a, const float* b, long depth, float* c, long ldc, bool add,
+                                 const float* ahead, long step) {
+  if (rows == ROWS) {
+    microPanels<ROWS>(a, b, depth, c, ldc, add, ahead, step);
+  } else if constexpr (ROWS > 1) {
+    microPanelsOf<ROWS - 1>(rows, a, b, depth, c, ldc, add, ahead, step);
   }
 }

@@ -8,7 +8,7 @@ typedef int IntVec __attribute__((vector_size(VGG_LANES * 4)));
 typedef signed char ByteVec __attribute__((vector_size(VGG_LANES)));
 typedef signed char LooseByteVec __attribute__((vector_size(VGG_LANES), aligned(1), may_alias));
 
-enum : long { LANES = VGG_LANES };
+constexpr long LANES = VGG_LANES;
 
 static inline Vec load(const float* p) { return *reinterpret_cast<const LooseVec*>(p); }
 static inline void store(float* p, Vec v) { *reinterpret_cast<LooseVec*>(p) = v; }
@@ -34,3 +34,8 @@ static inline float sumOf(Vec v) {
   for (long i = 0; i < LANES; ++i) sum += v[i];
   return sum;
 }
+
+static inline void copyFloats(float* to, const float* from, long count) {
+  __builtin_memcpy(to, from, count * sizeof(float));
+}
+static inline void clearFloats(float* to, long count) { __builtin_memset(to, 0, count * sizeof(float)); }

@@ -66,23 +66,55 @@ static inline void weightTransform(const Vec (&u)[PATCH], Vec (&out)[3]) {
   out[2] = (1.0f / 6) * sum2 - sum + u[5];
 }
 
-// Writes the transformed patches of `count` tiles from tile `first` on: v[xi * plane + t * stride + c].
-static void transformPatches(const Convolution& g, const Tiles& tiles, const float* x, const float* zeros, long first,
-                             long count, float* v, long stride, long plane) {
-  const long perImage = tiles.rows * tiles.columns;
-  for (long t = 0; t < count; ++t) {
-    const long image = (first + t) / perImage, place = (first + t) % perImage;
-    const long y0 = place / tiles.columns * TILE - g.padTop, x0 = place % tiles.columns * TILE - g.padLeft;
-    // Where each of the 36 pixels is; those outside of the image are zero.
-    const float* pixel[PATCH][PATCH];
-    for (long i = 0; i < PATCH; ++i) {
-      for (long j = 0; j < PATCH; ++j) {
-        const bool inside = y0 + i >= 0 && y0 + i < g.h && x0 + j >= 0 && x0 + j < g.w;
-        pixel[i][j] = inside ? x + ((image * g.h + y0 + i) * g.w + x0 + j) * g.ci : zeros;
-      }
+// Which tile comes when: image by image, row by row.
+struct TileWalk {
+  long image, y0, x0;
+  TileWalk(const Tiles& tiles, long first)
+      : image(first / (tiles.rows * tiles.columns)),
+        y0(first % (tiles.rows * tiles.columns) / tiles.columns * TILE),
+        x0(first % tiles.columns * TILE) {}
+  void next(const Tiles& tiles) {
+    x0 += TILE;
+    if (x0 < tiles.columns * TILE) return;
+    x0 = 0;
+    y0 += TILE;
+    if (y0 < tiles.rows * TILE) return;
+    y0 = 0;
+    ++image;
+  }
+};
+
+// Where the SIDE x SIDE pixels from (y, x) on of an image [h, w, c] are; those outside of it are at `zeros`.
+template <int SIDE>
+static inline void findPixels(const float* image, long h, long w, long c, long y, long x, const float* zeros,
+                              const float* (&pixel)[SIDE][SIDE]) {
+  const float* first = image + (y * w + x) * c;
+  if (y >= 0 && x >= 0 && y + SIDE <= h && x + SIDE <= w) {
+    for (long i = 0; i < SIDE; ++i) {
+      for (long j = 0; j < SIDE; ++j) pixel[i][j] = first + (i * w + j) * c;
     }
-    float* out = v + t * stride;
+    return;
+  }
+  for (long i = 0; i < SIDE; ++i) {
+    const bool row = y + i >= 0 && y + i < h;
+    for (long j = 0; j < SIDE; ++j) {
+      const bool inside = row & (x + j >= 0) & (x + j < w);
+      pixel[i][j] = inside ? first + (i * w + j) * c : zeros;
+    }
+  }
+}
+
+// Writes the transformed patches of `count` tiles from tile `first` on: plane xi of channel c of tile t goes to
+// place(t, c) + xi * plane.
+template <class Place>
+static void transformPatches(const Convolution& g, const Tiles& tiles, const float* x, const float* zeros, long first,
+                             long count, long plane, const Place& place) {
+  TileWalk walk(tiles, first);
+  for (long t = 0; t < count; ++t, walk.next(tiles)) {
+    const float* pixel[PATCH][PATCH];
+    findPixels(x + walk.image * g.h * g.w * g.ci, g.h, g.w, g.ci, walk.y0 - g.padTop, walk.x0 - g.padLeft, zeros, pixel);
     for (long c = 0; c < g.ci; c += LANES) {
+      float* out = place(t, c);
       Vec half[PATCH][PATCH];
 #pragma GCC unroll 6
       for (int j = 0; j < PATCH; ++j) {
@@ -98,7 +130,7 @@ static void transformPatches(const Convolution& g, const Tiles& tiles, const flo
         Vec row[PATCH];
         patchTransform(half[i], row);
 #pragma GCC unroll 6
-        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane + c, row[j]);
+        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, row[j]);
       }
     }
   }
@@ -112,10 +144,9 @@ static void transformResults(const Convolution& g, const Tiles& tiles, const flo
                              long first, long count, long from, long width, const Epilogue& after, float* y) {
   const float* bias = after.bias;
   const bool relu = after.relu;
-  const long perImage = tiles.rows * tiles.columns;
-  for (long t = 0; t < count; ++t) {
-    const long image = (first + t) / perImage, place = (first + t) % perImage;
-    const long y0 = place / tiles.columns * TILE, x0 = place % tiles.columns * TILE;
+  TileWalk walk(tiles, first);
+  for (long t = 0; t < count; ++t, walk.next(tiles)) {
+    const auto [image, y0, x0] = walk;
     const long height = least(TILE, g.oh - y0), width4 = least(TILE, g.ow - x0);
     const long outWidth = POOL ? g.ow / 2 : g.ow;
     const long start = POOL ? ((image * (g.oh / 2) + y0 / 2) * outWidth + x0 / 2) * g.co + from
@@ -223,16 +254,15 @@ static void winogradPackBackward(Team& team, const float* w, long ci, long co, f
   });
 }
 
-// c[r][0..columns) = (or +=) a[r] . b for `rows` rows, over panels of NR columns that lie `panelStride` apart.
-static inline void multiplyRows(const float* a, long lda, long rows, const float* b, long panelStride, long depth,
-                                float* c, long ldc, long columns, bool add) {
-  for (long j = 0; j < columns; j += NR) {
-    const float* panel = b + j / NR * panelStride;
-    for (long r = 0; r < rows; r += MR) {
-      const float* row[MR];
-      const long count = least(MR, rows - r);
-      for (long i = 0; i < count; ++i) row[i] = a + (r + i) * lda;
-      microRowsOf(count, row, panel, NR, depth, c + r * ldc + j, ldc, add);
+// c [rows, columns] = a b, over the panels of NR columns of b, which lie one after the other; `next` follows on the last.
+static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, const float* next, long depth,
+                                 float* c, long ldc, long columns) {
+  const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
+  for (long j = 0; j < columns; j += NR, b += depth * NR) {
+    // The next panel comes while this one is multiplied, a part with every block of rows.
+    const float* ahead = j + NR < columns ? b + depth * NR : next;
+    for (long r = 0; r < rows; r += SR, ahead += depth * step) {
+      microStridedOf(least(SR, rows - r), a + r * lda, lda, b, depth, c + r * ldc + j, ldc, ahead, step);
     }
   }
 }
@@ -240,18 +270,23 @@ static inline void multiplyRows(const float* a, long lda, long rows, const float
 // How many tiles a thread takes at a time, and how many output channels of them.
 struct WinogradBlock {
   long tiles, channels, vStride, vPlane, mStride, mPlane;
-  WinogradBlock(const Convolution& g, long total, long threads) {
-    channels = least(ceilDiv(g.co, NR) * NR, 64);
+  WinogradBlock(const Convolution& g, long total, const Team& team) {
     vStride = spread(g.ci);
+    // Best V and M stay in the second-level cache, and U comes from the third as often as there are blocks of tiles.
+    // Where too few tiles fit for that, V and M go to the third-level cache once, and every plane's product comes from
+    // and goes there: then blocks are large.
+    channels = least(ceilDiv(g.co, NR) * NR, 64);
     mStride = spread(channels);
-    // V and M stay in the second-level cache (about 1 MB) where U fits in the third; where it does not, it comes from
-    // memory once for every block, so that blocks must be large.
-    const long kilobytes = PLANES * g.ci * g.co / 256;
-    const long fitting = (kilobytes > 3072 ? 6 << 20 : 800 << 10) / (PLANES * 4 * (vStride + mStride));
-    tiles = most(MR, fitting / MR * MR);
+    tiles = team.cacheBytes() * 7 / 10 / (PLANES * 4 * (vStride + mStride)) / SR * SR;
+    if (tiles < 3 * SR) {
+      channels = ceilDiv(g.co, NR) * NR;
+      mStride = spread(channels);
+      tiles = least(ceilDiv(128, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
+    }
+    tiles = most(SR, tiles);
     // Enough blocks for every thread, of like sizes.
-    const long blocks = ceilDiv(ceilDiv(total, tiles), threads) * threads;
-    tiles = most(MR, ceilDiv(ceilDiv(total, blocks), MR) * MR);
+    const long blocks = ceilDiv(ceilDiv(total, tiles), team.size()) * team.size();
+    tiles = most(SR, ceilDiv(ceilDiv(total, blocks), SR) * SR);
     vPlane = spread(tiles * vStride);
     mPlane = spread(tiles * mStride);
   }
@@ -261,7 +296,7 @@ struct WinogradBlock {
 static void winogradForward(Team& team, const Convolution& g, const float* x, const float* u, const Epilogue& after,
                             float* y) {
   const Tiles tiles(g);
-  const WinogradBlock block(g, tiles.total, team.size());
+  const WinogradBlock block(g, tiles.total, team);
   team.reserve(block.floats(), g.ci);
   float* zeros = team.shared();
   for (long c = 0; c < g.ci; ++c) zeros[c] = 0;
@@ -270,12 +305,15 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
     float* v = team.scratch(worker);
     float* m = v + PLANES * block.vPlane;
     const long first = item * block.tiles, count = least(block.tiles, tiles.total - first);
-    transformPatches(g, tiles, x, zeros, first, count, v, block.vStride, block.vPlane);
+    transformPatches(g, tiles, x, zeros, first, count, block.vPlane,
+                     [&](long t, long c) { return v + t * block.vStride + c; });
     for (long from = 0; from < g.co; from += block.channels) {
       const long width = least(block.channels, g.co - from);
       for (long xi = 0; xi < PLANES; ++xi) {
-        multiplyRows(v + xi * block.vPlane, block.vStride, count, u + (xi * panels + from / NR) * panelStride,
-                     panelStride, g.ci, m + xi * block.mPlane, block.mStride, width, false);
+        const float* plane = u + (xi * panels + from / NR) * panelStride;
+        const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
+        multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, next, g.ci, m + xi * block.mPlane,
+                      block.mStride, width);
       }
       (after.places != nullptr ? transformResults<true> : transformResults<false>)(
           g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);

@@ -17,6 +17,8 @@ export class NativeBackend extends MathBackendCPU {
   /** Convolutions as they are defined instead of by Winograd's algorithm: slower, and the reference for it. */
   direct = false
   private closed = false
+  /** What a kernel took that is no tensor yet. */
+  private loose: Set<ArrayBufferView> | null = null
 
   constructor(addon: NativeAddon) {
     super()
@@ -29,7 +31,9 @@ export class NativeBackend extends MathBackendCPU {
 
   /** An array for a result; `output` makes a tensor of it, or `pool.letGo` gives it back. */
   take(length: number): Float32Array {
-    return this.pool.take(length)
+    const values = this.pool.take(length)
+    this.loose?.add(values)
+    return values
   }
 
   /** A tensor of an array from `take`, which it now holds. */
@@ -41,7 +45,23 @@ export class NativeBackend extends MathBackendCPU {
     const info = this.makeTensorInfo([...shape], dtype, values)
     // `write` counted the tensor as one more holder beside the caller.
     this.pool.letGo(values)
+    this.loose?.delete(values)
     return info
+  }
+
+  /** Runs a kernel; what it took for its results is given back if it fails, as it does without memory to work in. */
+  orGiveBack<Result>(kernel: () => Result): Result {
+    const outer = this.loose
+    const mine = new Set<ArrayBufferView>()
+    this.loose = mine
+    try {
+      return kernel()
+    } catch (error) {
+      for (const values of mine) this.pool.letGo(values)
+      throw error
+    } finally {
+      this.loose = outer
+    }
   }
 
   /**

@@ -50,9 +50,14 @@ export function convolutionGeometry(
   return isWhole(geometry) ? geometry : null
 }
 
-/** An empty result, or a padding that cuts the image off, is the cpu backend's. */
+/** The addon takes no more. */
+const LARGEST_PADDING = 2 ** 20
+
+/** An empty result, or a padding that cuts the image off or is immense, is the cpu backend's. */
 function isWhole(geometry: ConvolutionGeometry): boolean {
-  return geometry.every((value, at) => value >= (at === 10 || at === 11 ? 0 : 1))
+  return geometry.every((value, at) =>
+    at === 10 || at === 11 ? value >= 0 && value <= LARGEST_PADDING : value >= 1,
+  )
 }
 
 /** `conv2dTranspose` takes any shape for its results: its images need not be what they would be convolved to. */
@@ -97,11 +102,12 @@ export function convolve(
   y: Float32Array,
 ): void {
   const { addon, direct } = backend
+  const length = addon.packedFloats(geometry, direct)
   backend.filters.with(
     filter.dataId,
-    // The number of pixels decides, too, whether Winograd's algorithm pays.
-    `${direct} ${turned} ${geometry.join()}`,
-    addon.packedFloats(geometry, direct),
+    // The length tells whether it is for Winograd's algorithm; else images of all sizes share it.
+    `${turned} ${length}`,
+    length,
     (packed) => addon.pack(geometry, direct, turned, backend.values(filter), packed),
     (packed) => addon.convolve(geometry, direct, x, packed, bias, relu, places, y),
   )

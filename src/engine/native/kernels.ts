@@ -33,9 +33,13 @@ export function registerNativeKernel<Inputs, Attributes>(
   tf.registerKernel({
     kernelName,
     backendName: BACKEND,
-    kernelFunc: (call) =>
-      kernel(call as unknown as KernelCall<Inputs, Attributes>) ??
-      kernelFunc(call as unknown as Parameters<typeof kernelFunc>[0]),
+    kernelFunc: (call) => {
+      const own = call as unknown as KernelCall<Inputs, Attributes>
+      return (
+        own.backend.orGiveBack(() => kernel(own)) ??
+        kernelFunc(call as unknown as Parameters<typeof kernelFunc>[0])
+      )
+    },
   })
   native.add(kernelName)
 }
