@@ -1,5 +1,7 @@
 // The boundary between JavaScript and the kernels: reads arguments, checks every length, calls the kernel. The
 // functions and their arguments are described in src/engine/native/addon.ts.
+#include <dlfcn.h>
+
 #include <mutex>
 #include <new>
 
@@ -390,9 +392,16 @@ napi_value enter(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// Node unloads an addon with the last Worker that uses it; the team's threads would run on in memory that is gone.
+void stayLoaded() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(stayLoaded), &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  stayLoaded();
   for (const Entry& entry : ENTRIES) {
     napi_value function;
     napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, enter, const_cast<Entry*>(&entry), &function);

@@ -7,6 +7,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <new>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "denormals.h"
 
@@ -46,17 +49,27 @@ Team::Team(long threads) {
   const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
   if (bytes > 0) cacheBytes_ = std::min(std::max(bytes, 1L << 18), 1L << 22);
 #endif
-  for (long worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (long worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (...) {
+    // The system has no more threads to give. Those that run must end before they are forgotten.
+    end();
+    throw;
+  }
 }
 
 Team::~Team() {
+  end();
+  std::free(memory_);
+}
+
+void Team::end() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
   }
   wake_.notify_all();
   for (auto& worker : workers_) worker.join();
-  std::free(memory_);
 }
 
 bool Team::claim(uint64_t& ticket) {
@@ -123,7 +136,11 @@ void Team::reserve(long floatsPerWorker, long sharedFloats) {
   workerFloats_ = (floatsPerWorker + 15) / 16 * 16 + 16;
   sharedFloats_ = (sharedFloats + 15) / 16 * 16 + 16;
   const long needed = sharedFloats_ + workerFloats_ * size();
-  if (needed <= capacity_) return;
+  if (needed > capacity_) allocate(needed);
+  fence(floatsPerWorker, sharedFloats);
+}
+
+void Team::allocate(long needed) {
   std::free(memory_);
   memory_ = nullptr;
   capacity_ = 0;
@@ -136,6 +153,17 @@ void Team::reserve(long floatsPerWorker, long sharedFloats) {
   if (page == HUGE_PAGE) madvise(memory_, bytes, MADV_HUGEPAGE);
 #endif
   capacity_ = needed;
+}
+
+// Lets AddressSanitizer see what goes past the end of a part of the scratch memory.
+void Team::fence([[maybe_unused]] long floatsPerWorker, [[maybe_unused]] long sharedFloats) {
+#ifdef __SANITIZE_ADDRESS__
+  ASAN_POISON_MEMORY_REGION(memory_, capacity_ * sizeof(float));
+  ASAN_UNPOISON_MEMORY_REGION(memory_, sharedFloats * sizeof(float));
+  for (long worker = 0; worker < size(); ++worker) {
+    ASAN_UNPOISON_MEMORY_REGION(scratch(worker), floatsPerWorker * sizeof(float));
+  }
+#endif
 }
 
 void Team::release() {

@@ -14,6 +14,7 @@ class Team {
  public:
   using Task = void (*)(void* context, long item, long worker);
 
+  // Throws std::system_error where there are not so many threads to be had.
   explicit Team(long threads);
   ~Team();
   Team(const Team&) = delete;
@@ -37,6 +38,9 @@ class Team {
  private:
   void work(long worker);
   bool claim(uint64_t& ticket);
+  void end();
+  void allocate(long floats);
+  void fence(long floatsPerWorker, long sharedFloats);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

@@ -6,7 +6,7 @@
 #include <limits>
 #include <memory>
 
-bool few = false;
+bool few = false, races = false;
 
 // ---------------------------------------------------------------------------------------------------------- inputs
 
@@ -143,8 +143,9 @@ void prepareScratch(Team& team, bool exact) {
 // What is wrong on one instruction set; empty: nothing.
 std::string failure(const Check& check, const Kernels& kernels, Line& line) {
   std::vector<Floats> first;
-  for (long threads = 1; threads <= 3; ++threads) {
+  for (long threads = races ? 2 : 1; threads <= 3; ++threads) {
     for (const bool canaries : {true, false}) {
+      if (races && canaries) continue;
       const std::string when = " (" + std::to_string(threads) + " threads)";
       Team& team = teamOf(threads);
       prepareScratch(team, !canaries);

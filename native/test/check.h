@@ -96,6 +96,8 @@ bool report();
 
 // Fewer and smaller cases, for sanitizers.
 extern bool few;
+// Only what threads may do to each other, for ThreadSanitizer: each case once with 2 and once with 3 threads.
+extern bool races;
 
 // "3x5x1"
 std::string text(std::initializer_list<long> lengths);

@@ -1,10 +1,15 @@
 // Teams of threads: that every item is done once, by threads that come, sleep and go, for callers that share a team.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 
 #include "check.h"
@@ -71,6 +76,28 @@ void testStartAndEnd() {
     if (round % 3 != 0) right = right && loopIsRight(team, round % 5);
   }
   expect("teams that start and end", right);
+}
+
+// A system has only so many threads to give: here because there is no room for the stacks of 200.
+void testNoThreads() {
+// Sanitizers need more memory than there is then.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  long pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit before;
+  getrlimit(RLIMIT_AS, &before);
+  rlimit tight = before;
+  tight.rlim_cur = pages * sysconf(_SC_PAGESIZE) + (100 << 20);
+  setrlimit(RLIMIT_AS, &tight);
+  bool thrown = false;
+  try {
+    Team team(200);
+  } catch (const std::system_error&) {
+    thrown = true;
+  }
+  setrlimit(RLIMIT_AS, &before);
+  expect("no more threads", thrown);
+#endif
 }
 
 void testScratch() {
@@ -160,6 +187,7 @@ void testTeam() {
   testManyLoops();
   testSleep();
   testStartAndEnd();
+  testNoThreads();
   testScratch();
   testTwoThreads();
   testPeak();

@@ -1,36 +1,28 @@
 // Dense layers: matrix products whose larger factor, the weights [inputs, outputs], is read once and never copied whole.
 
-// c[r][0..columns) = (or +=) a[r] . b for `rows` rows, over panels of NR columns that lie `panelStride` apart.
-static inline void multiplyRows(const float* a, long lda, long rows, const float* b, long panelStride, long depth,
-                                float* c, long ldc, long columns, bool add) {
-  for (long j = 0; j < columns; j += NR) {
-    const float* panel = b + j / NR * panelStride;
-    for (long r = 0; r < rows; r += MR) {
-      const float* row[MR];
-      const long count = least(MR, rows - r);
-      for (long i = 0; i < count; ++i) row[i] = a + (r + i) * lda;
-      microRowsOf(count, row, panel, NR, depth, c + r * ldc + j, ldc, add);
-    }
-  }
-}
-
 // y [rows, outputs] = x [rows, inputs] w + bias, and ReLU. A thread takes some columns of w: it copies a block of them
-// into panels and multiplies all rows with it.
+// into panels and multiplies all rows with it, while the next block comes from memory.
 static void denseForward(Team& team, long rows, long inputs, long outputs, const float* x, const float* w,
                          const float* bias, bool relu, float* y) {
-  enum : long { DEPTH = 256 };
-  const long panels = ceilDiv(outputs, NR), perItem = most(1, least(4, panels / (2 * team.size())));
-  const long width = perItem * NR, aligned = ceilDiv(rows, MR) * MR;
-  team.reserve(DEPTH * width + aligned * (width + DEPTH + 16), 0);
+  enum : long { DEPTH = 256, LINE = 16 };
+  const long panels = ceilDiv(outputs, NR), perItem = most(1, least(8, panels / (2 * team.size())));
+  const long width = perItem * NR, steps = ceilDiv(inputs, DEPTH);
+  // Rows that lie a power of two apart would share a few cache sets: x is copied to [steps][rows][stride].
+  constexpr long stride = DEPTH + 16;
+  team.reserve(DEPTH * width + rows * width, steps * rows * stride);
+  float* left = team.shared();
+  parallel(team, steps, [&](long s, long) {
+    const long depth = least(DEPTH, inputs - s * DEPTH);
+    for (long r = 0; r < rows; ++r) copyFloats(left + (s * rows + r) * stride, x + r * inputs + s * DEPTH, depth);
+  });
   parallel(team, ceilDiv(panels, perItem), [&](long item, long worker) {
     float* packed = team.scratch(worker);
     float* sum = packed + DEPTH * width;
-    float* left = sum + aligned * width;
     const long o0 = item * width, columns = least(width, outputs - o0);
-    for (long k0 = 0; k0 < inputs; k0 += DEPTH) {
-      const long depth = least(DEPTH, inputs - k0);
+    for (long s = 0; s < steps; ++s) {
+      const long depth = least(DEPTH, inputs - s * DEPTH);
       for (long k = 0; k < depth; ++k) {
-        const float* in = w + (k0 + k) * outputs + o0;
+        const float* in = w + (s * DEPTH + k) * outputs + o0;
         for (long j = 0; j < columns; j += NR) {
           float* out = packed + j * DEPTH + k * NR;
           if (columns - j >= NR) {
@@ -41,9 +33,15 @@ static void denseForward(Team& team, long rows, long inputs, long outputs, const
           }
         }
       }
-      // Rows that lie a power of two apart would share a few cache sets.
-      for (long r = 0; r < rows; ++r) copyFloats(left + r * (DEPTH + 16), x + r * inputs + k0, depth);
-      multiplyRows(left, DEPTH + 16, rows, packed, DEPTH * NR, depth, sum, width, columns, k0 > 0);
+      const float* next = w + (s + 1) * DEPTH * outputs + o0;
+      long line = 0;
+      for (long j = 0; j < columns; j += NR) {
+        for (long r = 0; r < rows; r += SR, line += LINE) {
+          const bool fetch = s + 1 < steps && line < columns;
+          microStridedOf(least(SR, rows - r), left + (s * rows + r) * stride, stride, packed + j * DEPTH, depth,
+                         sum + r * width + j, width, s > 0, fetch ? next + line : packed, fetch ? outputs : 0);
+        }
+      }
     }
     for (long r = 0; r < rows; ++r) {
       for (long o = 0; o < columns; ++o) {
@@ -98,24 +96,32 @@ static void denseForwardFew(Team& team, long rows, long inputs, long outputs, co
 // dx [rows, inputs] = dy [rows, outputs] w^T, computed as its transpose w dy^T: then w's rows are read as they lie.
 static void denseInputGradient(Team& team, long rows, long inputs, long outputs, const float* dy, const float* w,
                                float* dx) {
-  enum : long { DEPTH = 512, BLOCK = 64 };
-  const long panels = ceilDiv(rows, NR), width = panels * NR;
-  team.reserve(BLOCK * width, panels * outputs * NR);
+  enum : long { DEPTH = 256, TURN = 64 };
+  const long panels = ceilDiv(rows, NR), width = panels * NR, steps = ceilDiv(outputs, DEPTH);
+  // Rows of w that a thread takes: many, because all of dy goes by for each of them.
+  const long block = most(1, least(16, inputs / (4 * SR * team.size()))) * SR;
+  constexpr long stride = DEPTH + 16;
+  team.reserve(block * (width + stride), steps * panels * DEPTH * NR);
   float* turned = team.shared();
-  // dy^T in panels: turned[panel][output][NR].
-  parallel(team, ceilDiv(outputs, BLOCK), [&](long item, long) {
-    const long from = item * BLOCK, to = least(outputs, from + BLOCK);
+  // dy^T in panels: turned[step][panel][DEPTH][NR].
+  parallel(team, ceilDiv(outputs, TURN), [&](long item, long) {
+    const long from = item * TURN, to = least(outputs, from + TURN);
     for (long r = 0; r < width; ++r) {
-      float* out = turned + r / NR * outputs * NR + r % NR;
-      for (long o = from; o < to; ++o) out[o * NR] = r < rows ? dy[r * outputs + o] : 0;
+      for (long o = from; o < to; ++o) {
+        turned[((o / DEPTH * panels + r / NR) * DEPTH + o % DEPTH) * NR + r % NR] = r < rows ? dy[r * outputs + o] : 0;
+      }
     }
   });
-  parallel(team, ceilDiv(inputs, BLOCK), [&](long item, long worker) {
-    float* sum = team.scratch(worker);
-    const long first = item * BLOCK, count = least(BLOCK, inputs - first);
-    for (long k0 = 0; k0 < outputs; k0 += DEPTH) {
-      multiplyRows(w + first * outputs + k0, outputs, count, turned + k0 * NR, outputs * NR,
-                   least(DEPTH, outputs - k0), sum, width, width, k0 > 0);
+  parallel(team, ceilDiv(inputs, block), [&](long item, long worker) {
+    float* left = team.scratch(worker);
+    float* sum = left + block * stride;
+    const long first = item * block, count = least(block, inputs - first);
+    for (long s = 0; s < steps; ++s) {
+      const long depth = least(DEPTH, outputs - s * DEPTH);
+      for (long r = 0; r < count; ++r) copyFloats(left + r * stride, w + (first + r) * outputs + s * DEPTH, depth);
+      const float* panel = turned + s * panels * DEPTH * NR;
+      multiplyTiles(left, stride, count, panel, DEPTH * NR, panel + (s + 1 < steps ? panels * DEPTH * NR : 0), depth,
+                    sum, width, width, s > 0);
     }
     for (long r = 0; r < rows; ++r) {
       for (long i = 0; i < count; ++i) dx[r * inputs + first + i] = sum[i * width + r];

@@ -79,6 +79,12 @@ static void gatherBand(const Convolution& g, const Band& band, const float* x, l
   }
 }
 
+// The first layer of a network: few values to sum up for each result, so that the results stay in registers throughout,
+// and rows of pixels that are long enough to be multiplied as they lie.
+static inline bool isNarrow(const Convolution& g) {
+  return g.kw * g.ci <= 4 * SR && g.ow >= 8 && g.dilationY == 1 && g.dilationX == 1;
+}
+
 // Bias, 2x2 max-pool and ReLU of finished results.
 static void poolResults(Team& team, const Convolution& g, const float* full, const Epilogue& after, float* y) {
   const long oh = g.oh / 2, ow = g.ow / 2, line = g.ow * g.co;
@@ -112,9 +118,10 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
   const long imageParts = ceilDiv(g.n, band.images), rowParts = ceilDiv(g.oh, band.rows);
   const long panels = ceilDiv(g.co, NR), depth = g.kw * g.ci;
   // A single small picture is shared out by output channels, or all but one thread would be idle.
-  const long wanted = ceilDiv(4 * team.size(), imageParts * rowParts);
+  const bool narrow = isNarrow(g) && g.co % NR == 0;
+  const long wanted = narrow ? 1 : ceilDiv(4 * team.size(), imageParts * rowParts);
   const long perGroup = ceilDiv(panels, least(panels, wanted)), groups = ceilDiv(panels, perGroup);
-  const bool inPlace = g.kh == 1 && g.kw == 1 && g.padTop == 0 && g.padLeft == 0 && g.dilationY == 1 &&
+  const bool inPlace = !narrow && g.kh == 1 && g.kw == 1 && g.padTop == 0 && g.padLeft == 0 && g.dilationY == 1 &&
                        g.dilationX == 1 && (g.oh - 1) * g.strideY < g.h && (g.ow - 1) * g.strideX < g.w;
   team.reserve((inPlace ? 0 : band.floats(g)) + MR * NR, pool ? g.n * g.oh * g.ow * g.co : 0);
   float* y = pool ? team.shared() : result;
@@ -124,6 +131,21 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
     float* tile = team.scratch(worker);
     float* gathered = tile + MR * NR;
     if (!inPlace) gatherBand(g, band, x, image, images, row, gathered);
+    if (narrow) {
+      for (long line = 0; line < images * rows; ++line) {
+        const long i = line / rows, r = line % rows;
+        const float* source = gathered + (i * band.inRows + r * g.strideY) * band.inColumns * g.ci;
+        float* target = y + ((image + i) * g.oh + row + r) * g.ow * g.co;
+        for (long panel = 0; panel < panels; ++panel) {
+          for (long c = 0; c < g.ow; c += MR) {
+            microTapsOf(least(MR, g.ow - c), source + c * g.strideX * g.ci, g.strideX * g.ci, band.inColumns * g.ci,
+                        packed + panel * depth * NR, panels * depth * NR, g.kh, depth,
+                        bias == nullptr ? nullptr : bias + panel * NR, relu, target + c * g.co + panel * NR, g.co);
+          }
+        }
+      }
+      return;
+    }
     const long pixels = images * rows * g.ow;
     const long firstPanel = item % groups * perGroup, lastPanel = least(panels, firstPanel + perGroup);
     for (long panel = firstPanel; panel < lastPanel; ++panel) {
@@ -170,8 +192,41 @@ static inline void multiplyColumns(const float* a, long lda, long rows, const fl
   }
 }
 
+// The same for a narrow convolution: a row of the image, with zeros around, is the left factor as it lies, its patches
+// overlapping.
+static void narrowFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
+  const long depth = g.kw * g.ci, rows = g.kh * depth, lines = g.n * g.oh;
+  const long perSlot = ceilDiv(lines, SLOTS), slots = ceilDiv(lines, perSlot);
+  Band band(g, 1);
+  team.reserve(band.floats(g), slots * rows * g.co);
+  float* sums = team.shared();
+  parallel(team, slots, [&](long slot, long worker) {
+    float* gathered = team.scratch(worker);
+    float* sum = sums + slot * rows * g.co;
+    for (long line = slot * perSlot; line < least(lines, (slot + 1) * perSlot); ++line) {
+      gatherBand(g, band, x, line / g.oh, 1, line % g.oh, gathered);
+      for (long y = 0; y < g.kh; ++y) {
+        for (long k = 0; k < depth; k += SR) {
+          const float* left = gathered + y * band.inColumns * g.ci + k;
+          float* to = sum + (y * depth + k) * g.co;
+          for (long j = 0; j < g.co; j += NR) {
+            microColumnsOf(least(SR, depth - k), left, g.strideX * g.ci, dy + line * g.ow * g.co + j, g.co, g.ow, to + j,
+                           g.co, line > slot * perSlot);
+          }
+        }
+      }
+    }
+  });
+  for (long i = 0; i < rows * g.co; ++i) {
+    float total = 0;
+    for (long s = 0; s < slots; ++s) total += sums[s * rows * g.co + i];
+    dw[i] = total;
+  }
+}
+
 // dw[k][o] = sum over the pixels p of patch[p][k] * dy[p][o], k over [kh, kw, ci].
 static void directFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
+  if (isNarrow(g) && g.co % NR == 0) return narrowFilterGradient(team, g, x, dy, dw);
   enum : long { PIXELS = 64 };
   const long depth = g.kh * g.kw * g.ci, block = least(64, ceilDiv(depth, MR) * MR), blocks = ceilDiv(depth, block);
   const long pixels = g.n * g.oh * g.ow, width = ceilDiv(g.co, NR) * NR;

@@ -25,7 +25,7 @@ static void reluBiasGradient(Team& team, long rows, long c, const float* dy, con
     for (long r = item * perItem; r < end; ++r) {
       const float* in = dy + r * c;
       const float* passed = y == nullptr ? nullptr : y + r * c;
-      float* out = z + r * c;
+      float* out = y == nullptr ? nullptr : z + r * c;
       long i = 0;
       for (; i + LANES <= c; i += LANES) {
         Vec value = load(in + i);

@@ -38,11 +38,48 @@ __attribute__((noinline)) static void microRows(const float* const* a, const flo
   }
 }
 
-// The same for rows that lie `lda` apart, of which registers hold more, written and not added. Meanwhile the cache is
-// told of `step` floats of `ahead` for each k: what is multiplied next comes from far.
+// y[r][j] = sum over taps and k of a[r * lda + tap * aTap + k] * b[tap * bTap + k * NR + j], and bias and ReLU: a whole
+// convolution of few channels, whose pixels lie `lda` apart, for ROWS pixels and NR channels.
+template <int ROWS>
+__attribute__((noinline)) static void microTaps(const float* a, long lda, long aTap, const float* b, long bTap, long taps,
+                                                long depth, const float* bias, bool relu, float* y, long ldy) {
+  Vec acc[ROWS][NV];
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) acc[r][j] = Vec{};
+  }
+  for (long tap = 0; tap < taps; ++tap) {
+    const float* left = a + tap * aTap;
+    const float* right = b + tap * bTap;
+#pragma GCC unroll 1
+    for (long k = 0; k < depth; ++k, ++left, right += NR) {
+      Vec vector[NV];
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) vector[j] = load(right + j * LANES);
+#pragma GCC unroll 16
+      for (int r = 0; r < ROWS; ++r) {
+        const Vec scalar = splat(left[r * lda]);
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[r][j] += scalar * vector[j];
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) {
+      const Vec value = acc[r][j] + (bias == nullptr ? Vec{} : load(bias + j * LANES));
+      store(y + r * ldy + j * LANES, relu ? (value < Vec{} ? Vec{} : value) : value);
+    }
+  }
+}
+
+// The same for rows that lie `lda` apart, of which registers hold more, and b a panel. Meanwhile the cache is told of
+// `ahead`, which moves by `step` floats for each k: what is multiplied next comes from far.
 template <int ROWS>
 __attribute__((noinline)) static void microStrided(const float* a, long lda, const float* b, long depth, float* c,
-                                                   long ldc, const float* ahead, long step) {
+                                                   long ldc, bool add, const float* ahead, long step) {
   enum : int { GROUPS = (ROWS + 3) / 4 };
   Vec acc[ROWS][NV];
   const float* group[GROUPS];
@@ -51,7 +88,7 @@ __attribute__((noinline)) static void microStrided(const float* a, long lda, con
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[r][j] = Vec{};
+    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
   }
 #pragma GCC unroll 1
   for (long k = 0; k < depth; ++k) {
@@ -153,15 +190,15 @@ static inline void microRowsOf(long rows, const float* const* a, const float* b,
 
 template <int ROWS = SR>
 static inline void microStridedOf(long rows, const float* a, long lda, const float* b, long depth, float* c, long ldc,
-                                  const float* ahead, long step) {
+                                  bool add, const float* ahead, long step) {
   if (rows == ROWS) {
-    microStrided<ROWS>(a, lda, b, depth, c, ldc, ahead, step);
+    microStrided<ROWS>(a, lda, b, depth, c, ldc, add, ahead, step);
   } else if constexpr (ROWS > 1) {
-    microStridedOf<ROWS - 1>(rows, a, lda, b, depth, c, ldc, ahead, step);
+    microStridedOf<ROWS - 1>(rows, a, lda, b, depth, c, ldc, add, ahead, step);
   }
 }
 
-template <int ROWS = MR>
+template <int ROWS = (SR > MR ? SR : MR)>
 static inline void microColumnsOf(long rows, const float* a, long lda, const float* b, long ldb, long depth, float* c,
                                   long ldc, bool add) {
   if (rows == ROWS) {
@@ -178,5 +215,28 @@ static inline void microPanelsOf(long rows, const float* a, const float* b, long
     microPanels<ROWS>(a, b, depth, c, ldc, add, ahead, step);
   } else if constexpr (ROWS > 1) {
     microPanelsOf<ROWS - 1>(rows, a, b, depth, c, ldc, add, ahead, step);
+  }
+}
+
+// c [rows, columns] (+)= a b, over the panels of NR columns of b; `next` is what is multiplied after them.
+static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, long panelStride, const float* next,
+                                 long depth, float* c, long ldc, long columns, bool add) {
+  const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
+  for (long j = 0; j < columns; j += NR, b += panelStride) {
+    // The next panel comes while this one is multiplied, a part with every block of rows.
+    const float* ahead = j + NR < columns ? b + panelStride : next;
+    for (long r = 0; r < rows; r += SR, ahead += depth * step) {
+      microStridedOf(least(SR, rows - r), a + r * lda, lda, b, depth, c + r * ldc + j, ldc, add, ahead, step);
+    }
+  }
+}
+
+template <int ROWS = MR>
+static inline void microTapsOf(long rows, const float* a, long lda, long aTap, const float* b, long bTap, long taps,
+                               long depth, const float* bias, bool relu, float* y, long ldy) {
+  if (rows == ROWS) {
+    microTaps<ROWS>(a, lda, aTap, b, bTap, taps, depth, bias, relu, y, ldy);
+  } else if constexpr (ROWS > 1) {
+    microTapsOf<ROWS - 1>(rows, a, lda, aTap, b, bTap, taps, depth, bias, relu, y, ldy);
   }
 }

@@ -39,7 +39,8 @@ static void normalize(Team& team, const Images& g, const float* x, const float* 
 }
 
 static float peak(Team& team, long rounds) {
-  float results[64] = {};
+  team.reserve(0, team.size());
+  float* results = team.shared();
   parallel(team, team.size(), [&](long item, long) {
     enum : int { CHAINS = 12 };
     Vec sums[CHAINS];
@@ -50,10 +51,10 @@ static float peak(Team& team, long rounds) {
       for (int i = 0; i < CHAINS; ++i) sums[i] = sums[i] * factor + term;
     }
     for (int i = 1; i < CHAINS; ++i) sums[0] += sums[i];
-    results[item % 64] = sumOf(sums[0]);
+    results[item] = sumOf(sums[0]);
   });
   float total = 0;
-  for (float result : results) total += result;
+  for (long item = 0; item < team.size(); ++item) total += results[item];
   return total;
 }
 

@@ -254,19 +254,6 @@ static void winogradPackBackward(Team& team, const float* w, long ci, long co, f
   });
 }
 
-// c [rows, columns] = a b, over the panels of NR columns of b, which lie one after the other; `next` follows on the last.
-static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, const float* next, long depth,
-                                 float* c, long ldc, long columns) {
-  const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
-  for (long j = 0; j < columns; j += NR, b += depth * NR) {
-    // The next panel comes while this one is multiplied, a part with every block of rows.
-    const float* ahead = j + NR < columns ? b + depth * NR : next;
-    for (long r = 0; r < rows; r += SR, ahead += depth * step) {
-      microStridedOf(least(SR, rows - r), a + r * lda, lda, b, depth, c + r * ldc + j, ldc, ahead, step);
-    }
-  }
-}
-
 // How many tiles a thread takes at a time, and how many output channels of them.
 struct WinogradBlock {
   long tiles, channels, vStride, vPlane, mStride, mPlane;
@@ -312,8 +299,8 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
       for (long xi = 0; xi < PLANES; ++xi) {
         const float* plane = u + (xi * panels + from / NR) * panelStride;
         const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
-        multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, next, g.ci, m + xi * block.mPlane,
-                      block.mStride, width);
+        multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, panelStride, next, g.ci,
+                      m + xi * block.mPlane, block.mStride, width, false);
       }
       (after.places != nullptr ? transformResults<true> : transformResults<false>)(
           g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);
