@@ -59,6 +59,10 @@ export interface FusedLayers {
     labels: Int32Array,
     labelSmoothing: number,
   ): { loss: tf.Scalar; correct: tf.Scalar }
+  /** Zeros of a variable's shape, in memory that steps can change in place. */
+  zerosLike(variable: tf.Variable): tf.Tensor
+  /** Gives a variable memory that steps can change in place, before the first of them does: then memory is short. */
+  settle(variable: tf.Variable): void
   /** Changes the variable in place; without momentum there is no velocity. See optimizer.ts for the rules. */
   sgdStep(variable: tf.Variable, gradient: tf.Tensor, velocity: tf.Variable | null, options: SgdOptions): void
   adamStep(

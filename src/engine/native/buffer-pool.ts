@@ -3,6 +3,7 @@ import type { NativeAddon } from './addon.ts'
 /** Free memory that is kept beyond as much as is in use. */
 const SPARE_BYTES = 128 * 2 ** 20
 const CACHE_LINE = 64
+const LARGE_BYTES = 2 ** 20
 
 interface Block {
   buffer: ArrayBuffer
@@ -32,11 +33,11 @@ export class BufferPool {
   /** An array of undefined content with one holder. */
   take(length: number): Float32Array {
     const bytes = Math.max(CACHE_LINE, Math.ceil((length * 4) / CACHE_LINE) * CACHE_LINE)
-    const spare = this.free.get(bytes)?.pop()
-    if (spare !== undefined) this.freeBytes -= bytes
+    const spare = this.free.get(bytes)?.pop() ?? this.larger(bytes)
+    if (spare !== undefined) this.freeBytes -= spare.bytes
     const block = spare ?? this.allocate(bytes)
     block.holders = 1
-    this.usedBytes += bytes
+    this.usedBytes += block.bytes
     return new Float32Array(block.buffer, block.offset, length)
   }
 
@@ -90,6 +91,17 @@ export class BufferPool {
 
   get stats(): { usedBytes: number; freeBytes: number } {
     return { usedBytes: this.usedBytes, freeBytes: this.freeBytes }
+  }
+
+  /** For a large array, the smallest free block that is at most twice as large: less memory in all than a new one. */
+  private larger(bytes: number): Block | undefined {
+    if (bytes < LARGE_BYTES) return undefined
+    let best: number | undefined
+    for (const [size, alike] of this.free) {
+      if (size > bytes && size <= 2 * bytes && alike.length > 0 && (best === undefined || size < best))
+        best = size
+    }
+    return best === undefined ? undefined : this.free.get(best)?.pop()
   }
 
   private allocate(bytes: number): Block {

@@ -3,6 +3,7 @@ import { type FusedLayers, registerFusedLayers } from '../fused.ts'
 import type { NativeBackend } from './backend.ts'
 import { registerFusedConvolutions } from './fused-convolution.ts'
 import { registerFusedDense } from './fused-dense.ts'
+import { tensorOf } from './fused-gradient.ts'
 import { registerFusedLoss } from './fused-loss.ts'
 import { registerFusedNormalization } from './fused-normalization.ts'
 import { BACKEND } from './kernels.ts'
@@ -34,6 +35,13 @@ const operations: FusedLayers = {
   crossEntropy(logits, labels, smoothing) {
     const [loss, correct] = run('VggzooCrossEntropy', { logits }, { labels, smoothing })
     return { loss: loss as tf.Scalar, correct: correct as tf.Scalar }
+  },
+  zerosLike(variable) {
+    const backend = tf.backend() as NativeBackend
+    return tensorOf(backend, backend.take(variable.size).fill(0), variable.shape)
+  },
+  settle(variable) {
+    ;(tf.backend() as NativeBackend).writable(variable)
   },
   sgdStep: (variable, gradient, velocity, options) =>
     sgdStep(tf.backend() as NativeBackend, variable, gradient, velocity, options),

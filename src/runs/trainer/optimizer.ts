@@ -14,6 +14,7 @@ export interface Stepper {
  * so the update rules are written out here.
  */
 export function createStepper(optimizer: Optimizer, variables: readonly tf.Variable[]): Stepper {
+  for (const variable of variables) fusedLayers()?.settle(variable)
   return optimizer.kind === 'sgd' ? sgd(optimizer, variables) : adam(optimizer, variables)
 }
 
@@ -93,5 +94,8 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
 }
 
 function zeros(like: tf.Variable, role: string): tf.Variable {
-  return tf.tidy(() => tf.variable(tf.zerosLike(like), false, `${like.name}/${role}`))
+  return tf.tidy(() => {
+    const value = fusedLayers()?.zerosLike(like) ?? tf.zerosLike(like)
+    return tf.variable(value, false, `${like.name}/${role}`)
+  })
 }
