@@ -35,9 +35,11 @@ long imageLength(const Convolution& g) { return product({g.n, g.h, g.w, g.ci}); 
 long resultLength(const Convolution& g) { return product({g.n, g.oh, g.ow, g.co}); }
 long filterLength(const Convolution& g) { return product({g.kh, g.kw, g.ci, g.co}); }
 
-// Direct convolution is the reference for Winograd's: a caller may ask for it.
+// Direct convolution is the reference for Winograd's: a caller may ask for it. For a picture or two in a deep layer it
+// is faster, too: the transformed filter is four times as long, and it comes from memory for a handful of tiles.
 bool winogradFor(const Call& call, const Convolution& g, size_t direct) {
-  return !call.flag(direct) && kernels->winogradFits(g);
+  const long tiles = g.n * ((g.oh + 3) / 4) * ((g.ow + 3) / 4);
+  return !call.flag(direct) && tiles > 8 && kernels->winogradFits(g);
 }
 
 // [n, h, w, c, kh, kw, strideY, strideX, padTop, padLeft, oh, ow]

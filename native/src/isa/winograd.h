@@ -271,9 +271,11 @@ struct WinogradBlock {
       tiles = least(ceilDiv(128, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
     }
     tiles = most(SR, tiles);
-    // Enough blocks for every thread, of like sizes.
+    // Enough blocks for every thread, of like sizes; whole blocks of rows unless a thread would wait for another then.
     const long blocks = ceilDiv(ceilDiv(total, tiles), team.size()) * team.size();
-    tiles = most(SR, ceilDiv(ceilDiv(total, blocks), SR) * SR);
+    const long even = ceilDiv(total, blocks), whole = ceilDiv(even, SR) * SR, count = ceilDiv(total, whole);
+    const bool alike = count % team.size() == 0 && count * whole - total <= whole / 4;
+    tiles = count > 4 * team.size() || alike ? whole : even;
     vPlane = spread(tiles * vStride);
     mPlane = spread(tiles * mStride);
   }

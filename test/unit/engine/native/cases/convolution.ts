@@ -15,16 +15,16 @@ export interface Convolution {
   winograd?: boolean
 }
 
-/** What VGG is made of, and its borders: images that end within a tile of 4x4, several blocks of tiles and channels. */
+/** What VGG is made of, and its borders: more than eight tiles of 4x4, images that end within a tile, several blocks of tiles and channels. */
 const WINOGRAD: Convolution[] = [
-  { images: [2, 8, 8], kernel: [3, 3], channels: [32, 32] },
-  { images: [1, 12, 8], kernel: [3, 3], channels: [32, 64] },
-  { images: [2, 7, 7], kernel: [3, 3], channels: [64, 32] },
-  { images: [1, 7, 11], kernel: [3, 3], channels: [48, 32] },
-  { images: [1, 9, 14], kernel: [3, 3], channels: [32, 48], pad: 'valid' },
-  { images: [1, 8, 8], kernel: [3, 3], channels: [32, 80], pad: 2 },
+  { images: [3, 8, 8], kernel: [3, 3], channels: [32, 32] },
+  { images: [2, 12, 8], kernel: [3, 3], channels: [32, 64] },
+  { images: [3, 7, 7], kernel: [3, 3], channels: [64, 32] },
+  { images: [2, 7, 11], kernel: [3, 3], channels: [48, 32] },
+  { images: [2, 9, 14], kernel: [3, 3], channels: [32, 48], pad: 'valid' },
+  { images: [3, 8, 8], kernel: [3, 3], channels: [32, 80], pad: 2 },
   {
-    images: [1, 8, 7],
+    images: [3, 8, 7],
     kernel: [3, 3],
     channels: [48, 48],
     pad: [
@@ -35,8 +35,8 @@ const WINOGRAD: Convolution[] = [
     ],
   },
   // Filters whose transforms do not fit the second-level cache, nor the third.
-  { images: [1, 7, 7], kernel: [3, 3], channels: [96, 48] },
-  { images: [1, 4, 4], kernel: [3, 3], channels: [160, 160] },
+  { images: [3, 7, 7], kernel: [3, 3], channels: [96, 48] },
+  { images: [9, 4, 4], kernel: [3, 3], channels: [160, 160] },
 ].map((it) => ({ ...it, winograd: true }) as Convolution)
 
 const CHOSEN: Convolution[] = [
@@ -47,7 +47,7 @@ const CHOSEN: Convolution[] = [
   { images: [2, 8, 8], kernel: [3, 3], channels: [33, 37] },
   { images: [2, 5, 5], kernel: [3, 3], channels: [16, 40] },
   { images: [9, 2, 2], kernel: [3, 3], channels: [8, 8] },
-  // Winograd's shape, but most of each tile would be computed in vain; a step of two.
+  // Winograd's shape, but a handful of tiles; most of each tile would be computed in vain; a step of two.
   { images: [2, 5, 1], kernel: [3, 3], channels: [32, 32] },
   { images: [1, 9, 9], kernel: [3, 3], channels: [32, 32], strides: [2, 2] },
   // Filters of one pixel are read where they lie.
