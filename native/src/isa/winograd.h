@@ -104,35 +104,35 @@ static inline void findPixels(const float* image, long h, long w, long c, long y
   }
 }
 
-// Writes the transformed patches of `count` tiles from tile `first` on: plane xi of channel c of tile t goes to
-// place(t, c) + xi * plane.
-template <class Place>
+// B^T d B of one patch and LANES channels: plane xi goes to out + xi * plane.
+static inline void transformPatch(const float* const (&pixel)[PATCH][PATCH], long c, long plane, float* out) {
+  Vec half[PATCH][PATCH];
+#pragma GCC unroll 6
+  for (int j = 0; j < PATCH; ++j) {
+    Vec d[PATCH], column[PATCH];
+#pragma GCC unroll 6
+    for (int i = 0; i < PATCH; ++i) d[i] = load(pixel[i][j] + c);
+    patchTransform(d, column);
+#pragma GCC unroll 6
+    for (int i = 0; i < PATCH; ++i) half[i][j] = column[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < PATCH; ++i) {
+    Vec row[PATCH];
+    patchTransform(half[i], row);
+#pragma GCC unroll 6
+    for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, row[j]);
+  }
+}
+
+// Writes the transformed patches of `count` tiles from tile `first` on: v[xi * plane + t * stride + c].
 static void transformPatches(const Convolution& g, const Tiles& tiles, const float* x, const float* zeros, long first,
-                             long count, long plane, const Place& place) {
+                             long count, float* v, long stride, long plane) {
   TileWalk walk(tiles, first);
   for (long t = 0; t < count; ++t, walk.next(tiles)) {
     const float* pixel[PATCH][PATCH];
     findPixels(x + walk.image * g.h * g.w * g.ci, g.h, g.w, g.ci, walk.y0 - g.padTop, walk.x0 - g.padLeft, zeros, pixel);
-    for (long c = 0; c < g.ci; c += LANES) {
-      float* out = place(t, c);
-      Vec half[PATCH][PATCH];
-#pragma GCC unroll 6
-      for (int j = 0; j < PATCH; ++j) {
-        Vec d[PATCH], column[PATCH];
-#pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) d[i] = load(pixel[i][j] + c);
-        patchTransform(d, column);
-#pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) half[i][j] = column[i];
-      }
-#pragma GCC unroll 6
-      for (int i = 0; i < PATCH; ++i) {
-        Vec row[PATCH];
-        patchTransform(half[i], row);
-#pragma GCC unroll 6
-        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, row[j]);
-      }
-    }
+    for (long c = 0; c < g.ci; c += LANES) transformPatch(pixel, c, plane, v + t * stride + c);
   }
 }
 
@@ -199,23 +199,29 @@ static void transformResults(const Convolution& g, const Tiles& tiles, const flo
   }
 }
 
+// Filters are transformed by a panel and some of its rows at a time, so that every plane is written as it lies.
+enum : long { ROWS_AT_ONCE = 64 };
+
 // U for a filter [3, 3, ci, co], in panels of NR columns: u[xi][panel][ci][NR].
 static void winogradPackForward(Team& team, const float* w, long ci, long co, float* u) {
-  const long panels = ceilDiv(co, NR), plane = panels * ci * NR;
-  parallel(team, ci, [=](long c, long) {
-    for (long o = 0; o < co; o += LANES) {
-      Vec half[PATCH][3];
-      for (int j = 0; j < 3; ++j) {
-        Vec column[3], six[PATCH];
-        for (int i = 0; i < 3; ++i) column[i] = load(w + ((i * 3 + j) * ci + c) * co + o);
-        filterTransform(column, six);
-        for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
-      }
-      float* out = u + ((o / NR) * ci + c) * NR + o % NR;
-      for (int i = 0; i < PATCH; ++i) {
-        Vec six[PATCH];
-        filterTransform(half[i], six);
-        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+  const long panels = ceilDiv(co, NR), plane = panels * ci * NR, chunks = ceilDiv(ci, ROWS_AT_ONCE);
+  parallel(team, panels * chunks, [=](long item, long) {
+    const long panel = item / chunks, first = item % chunks * ROWS_AT_ONCE;
+    for (long c = first; c < least(ci, first + ROWS_AT_ONCE); ++c) {
+      for (long o = panel * NR; o < least(co, (panel + 1) * NR); o += LANES) {
+        Vec half[PATCH][3];
+        for (int j = 0; j < 3; ++j) {
+          Vec column[3], six[PATCH];
+          for (int i = 0; i < 3; ++i) column[i] = load(w + ((i * 3 + j) * ci + c) * co + o);
+          filterTransform(column, six);
+          for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+        }
+        float* out = u + (panel * ci + c) * NR + o % NR;
+        for (int i = 0; i < PATCH; ++i) {
+          Vec six[PATCH];
+          filterTransform(half[i], six);
+          for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+        }
       }
     }
   });
@@ -223,31 +229,33 @@ static void winogradPackForward(Team& team, const float* w, long ci, long co, fl
 
 // U for the gradient of the images: the filter turned by 180 degrees, input and output channels exchanged.
 static void winogradPackBackward(Team& team, const float* w, long ci, long co, float* u) {
-  const long panels = ceilDiv(ci, NR), plane = panels * co * NR;
-  // Blocks of LANES x LANES weights, so that both sides are read and written whole.
-  parallel(team, co / LANES, [=](long block, long) {
-    const long o0 = block * LANES;
-    for (long c0 = 0; c0 < ci; c0 += LANES) {
-      float turned[9][LANES][LANES];
-      for (long k = 0; k < 9; ++k) {
-        for (long c = 0; c < LANES; ++c) {
-          const Vec row = load(w + ((8 - k) * ci + c0 + c) * co + o0);
-          for (long o = 0; o < LANES; ++o) turned[k][o][c] = row[o];
+  const long panels = ceilDiv(ci, NR), plane = panels * co * NR, chunks = ceilDiv(co, ROWS_AT_ONCE);
+  parallel(team, panels * chunks, [=](long item, long) {
+    const long panel = item / chunks, first = item % chunks * ROWS_AT_ONCE;
+    // Blocks of LANES x LANES weights, so that both sides are read and written whole.
+    for (long o0 = first; o0 < least(co, first + ROWS_AT_ONCE); o0 += LANES) {
+      for (long c0 = panel * NR; c0 < least(ci, (panel + 1) * NR); c0 += LANES) {
+        float turned[9][LANES][LANES];
+        for (long k = 0; k < 9; ++k) {
+          for (long c = 0; c < LANES; ++c) {
+            const Vec row = load(w + ((8 - k) * ci + c0 + c) * co + o0);
+            for (long o = 0; o < LANES; ++o) turned[k][o][c] = row[o];
+          }
         }
-      }
-      for (long o = 0; o < LANES; ++o) {
-        Vec half[PATCH][3];
-        for (int j = 0; j < 3; ++j) {
-          Vec column[3], six[PATCH];
-          for (int i = 0; i < 3; ++i) column[i] = load(turned[i * 3 + j][o]);
-          filterTransform(column, six);
-          for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
-        }
-        float* out = u + ((c0 / NR) * co + o0 + o) * NR + c0 % NR;
-        for (int i = 0; i < PATCH; ++i) {
-          Vec six[PATCH];
-          filterTransform(half[i], six);
-          for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+        for (long o = 0; o < LANES; ++o) {
+          Vec half[PATCH][3];
+          for (int j = 0; j < 3; ++j) {
+            Vec column[3], six[PATCH];
+            for (int i = 0; i < 3; ++i) column[i] = load(turned[i * 3 + j][o]);
+            filterTransform(column, six);
+            for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+          }
+          float* out = u + (panel * co + o0 + o) * NR + c0 % NR;
+          for (int i = 0; i < PATCH; ++i) {
+            Vec six[PATCH];
+            filterTransform(half[i], six);
+            for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+          }
         }
       }
     }
@@ -294,8 +302,7 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
     float* v = team.scratch(worker);
     float* m = v + PLANES * block.vPlane;
     const long first = item * block.tiles, count = least(block.tiles, tiles.total - first);
-    transformPatches(g, tiles, x, zeros, first, count, block.vPlane,
-                     [&](long t, long c) { return v + t * block.vStride + c; });
+    transformPatches(g, tiles, x, zeros, first, count, v, block.vStride, block.vPlane);
     for (long from = 0; from < g.co; from += block.channels) {
       const long width = least(block.channels, g.co - from);
       for (long xi = 0; xi < PLANES; ++xi) {

@@ -1,34 +1,24 @@
 // The gradient of a 3x3 filter: the transpose of winograd.h's algorithm. dU[xi] [ci, co] = V[xi]^T Z[xi] with
 // V = B^T x B as there and Z = A dy A^T; then dw = G^T dU G.
 
-// Writes A dy A^T of `count` tiles from tile `first` on: plane xi of channel c of tile t goes to place(t, c) + xi * plane.
-template <class Place>
-static void transformGradients(const Convolution& g, const Tiles& tiles, const float* dy, const float* zeros,
-                               long first, long count, long plane, const Place& place) {
-  TileWalk walk(tiles, first);
-  for (long t = 0; t < count; ++t, walk.next(tiles)) {
-    const float* pixel[TILE][TILE];
-    findPixels(dy + walk.image * g.oh * g.ow * g.co, g.oh, g.ow, g.co, walk.y0, walk.x0, zeros, pixel);
-    for (long c = 0; c < g.co; c += LANES) {
-      float* out = place(t, c);
-      Vec half[PATCH][TILE];
+// A dy A^T of one tile and LANES channels: plane xi goes to out + xi * plane.
+static inline void transformGradient(const float* const (&pixel)[TILE][TILE], long c, long plane, float* out) {
+  Vec half[PATCH][TILE];
 #pragma GCC unroll 4
-      for (int j = 0; j < TILE; ++j) {
-        Vec four[TILE], six[PATCH];
+  for (int j = 0; j < TILE; ++j) {
+    Vec four[TILE], six[PATCH];
 #pragma GCC unroll 4
-        for (int i = 0; i < TILE; ++i) four[i] = load(pixel[i][j] + c);
-        gradientTransform(four, six);
+    for (int i = 0; i < TILE; ++i) four[i] = load(pixel[i][j] + c);
+    gradientTransform(four, six);
 #pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
-      }
+    for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+  }
 #pragma GCC unroll 6
-      for (int i = 0; i < PATCH; ++i) {
-        Vec six[PATCH];
-        gradientTransform(half[i], six);
+  for (int i = 0; i < PATCH; ++i) {
+    Vec six[PATCH];
+    gradientTransform(half[i], six);
 #pragma GCC unroll 6
-        for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
-      }
-    }
+    for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
   }
 }
 
@@ -75,31 +65,45 @@ struct GradientBlock {
     return PLANES * (ceilDiv(g.ci, VP) * VP + ceilDiv(g.co, NR) * NR);
   }
 
+  // Transforms `count` tiles from `first` on, which become those from `at` on of the block. Channel by channel, so that
+  // each of the planes is written as it lies: the tiles of a panel are neighbours.
   void transform(const Convolution& g, const Tiles& all, const float* x, const float* dy, const float* zeros, long first,
                  long at, long count, float* v, float* z) const {
-    transformPatches(g, all, x, zeros, first + at, count, vPlane,
-                     [=](long t, long c) { return v + c / VP * vPanel + (at + t) * VP + c % VP; });
-    transformGradients(g, all, dy, zeros, first + at, count, zPlane,
-                       [=](long t, long c) { return z + c / NR * zPanel + (at + t) * NR + c % NR; });
+    enum : long { GROUP = 16 };
+    TileWalk walk(all, first);
+    for (long t0 = 0; t0 < count; t0 += GROUP) {
+      const long some = least(GROUP, count - t0);
+      const float* patch[GROUP][PATCH][PATCH];
+      const float* tile[GROUP][TILE][TILE];
+      for (long t = 0; t < some; ++t, walk.next(all)) {
+        findPixels(x + walk.image * g.h * g.w * g.ci, g.h, g.w, g.ci, walk.y0 - g.padTop, walk.x0 - g.padLeft, zeros,
+                   patch[t]);
+        findPixels(dy + walk.image * g.oh * g.ow * g.co, g.oh, g.ow, g.co, walk.y0, walk.x0, zeros, tile[t]);
+      }
+      for (long c = 0; c < g.ci; c += LANES) {
+        float* out = v + c / VP * vPanel + (at + t0) * VP + c % VP;
+        for (long t = 0; t < some; ++t) transformPatch(patch[t], c, vPlane, out + t * VP);
+      }
+      for (long c = 0; c < g.co; c += LANES) {
+        float* out = z + c / NR * zPanel + (at + t0) * NR + c % NR;
+        for (long t = 0; t < some; ++t) transformGradient(tile[t], c, zPlane, out + t * NR);
+      }
+    }
   }
 
-  // du [ci, width] (+)= V^T Z of one plane and `count` tiles, for the rows [from, to) of du; from is a multiple of VP.
-  void multiply(const float* v, const float* z, long from, long to, long count, float* du, bool add) const {
-    // As many tiles as leave a panel of each in the first-level cache.
-    enum : long { DEPTH = 192 };
-    for (long k0 = 0; k0 < count; k0 += DEPTH) {
-      const long depth = least(DEPTH, count - k0);
-      for (long j = 0; j < width; j += NR) {
-        const float* right = z + j / NR * zPanel + k0 * NR;
-        for (long m = from; m < to; m += MR) {
-          const float* left = v + m / VP * vPanel + k0 * VP + m % VP;
-          // The next tiles come while these are multiplied: those of the right factor with the first rows, a cache line
-          // of each with one block of them; those of the left factor with the first columns.
-          const long line = (m - from) / MR * 16;
-          const float* ahead = line < NR ? right + DEPTH * NR + line : left + DEPTH * VP;
-          const long step = line < NR ? NR : j == 0 ? VP : 0;
-          microPanelsOf(least(MR, to - m), left, right, depth, du + m * width + j, width, add || k0 > 0, ahead, step);
-        }
+  // du [ci, width] (+)= V^T Z of one plane and `count` tiles. `later` planes on is the one that this thread multiplies
+  // next. A block of du is read and written once, however many tiles there are.
+  void multiply(const Convolution& g, const float* v, const float* z, long count, float* du, bool add, long later) const {
+    for (long j = 0; j < width; j += NR) {
+      const float* right = z + j / NR * zPanel;
+      for (long m = 0; m < g.ci; m += MR) {
+        const float* left = v + m / VP * vPanel + m % VP;
+        // Meanwhile comes what is next: the right factor's next panel with the first rows, a cache line of each of its
+        // rows with one block of them; the next plane's left factor with the first columns.
+        const long line = m / MR * 16;
+        const float* ahead = line < NR ? right + zPanel + line : left + later * vPlane;
+        const long step = line < NR ? NR : j == 0 && m % VP == 0 ? VP : 0;
+        microPanelsOf(least(MR, g.ci - m), left, right, count, du + m * width + j, width, add, ahead, step);
       }
     }
   }
@@ -125,7 +129,7 @@ static void winogradSmallFilterGradient(Team& team, const Convolution& g, const 
       const long count = least(block.tiles, end - first);
       block.transform(g, all, x, dy, zeros, first, 0, count, v, z);
       for (long xi = 0; xi < PLANES; ++xi) {
-        block.multiply(v + xi * block.vPlane, z + xi * block.zPlane, 0, g.ci, count, du + xi * plane, first > begin);
+        block.multiply(g, v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * plane, first > begin, 0);
       }
     }
   });
@@ -151,10 +155,11 @@ static void winogradLargeFilterGradient(Team& team, const Convolution& g, const 
   for (long first = 0; first < all.total; first += block.tiles) {
     const long count = least(block.tiles, all.total - first);
     parallel(team, ceilDiv(count, CHUNK), [&](long item, long) {
-      block.transform(g, all, x, dy, zeros, first, item * CHUNK, least(CHUNK, count - item * CHUNK), v, z);
+      block.transform(g, all, x, dy, zeros, first + item * CHUNK, item * CHUNK, least(CHUNK, count - item * CHUNK), v, z);
     });
     parallel(team, PLANES, [&](long xi, long) {
-      block.multiply(v + xi * block.vPlane, z + xi * block.zPlane, 0, g.ci, count, du + xi * plane, first > 0);
+      block.multiply(g, v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * plane, first > 0,
+                     least(team.size(), PLANES - 1 - xi));
     });
   }
   transformWeights(team, g, du, width, 1, dw);

@@ -36,6 +36,20 @@ export class NativeBackend extends MathBackendCPU {
     return values
   }
 
+  /** The same for bytes. */
+  takeBytes(length: number): Uint8Array {
+    const values = this.pool.takeBytes(length)
+    this.loose?.add(values)
+    return values
+  }
+
+  /** The array of a tensor as one for another tensor's result: as if it had been taken. */
+  takeOver(values: Float32Array): Float32Array {
+    this.pool.hold(values)
+    this.loose?.add(values)
+    return values
+  }
+
   /** A tensor of an array from `take`, which it now holds. */
   output(
     values: Float32Array | Uint8Array,

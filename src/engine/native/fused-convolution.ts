@@ -31,12 +31,13 @@ export function registerFusedConvolutions(): void {
   registerConsumingGradient<Attributes>(
     'VggzooConvolutionRelu',
     { inputs: ['x', 'filter'], outputs: [true] },
-    (dy, [x, filter, y], _, backend) => {
+    (dy, [x, filter, y], { biasGradient }, backend) => {
       const db = backend.take(filter.shape[3]!)
       const rows = dy.size / db.length
       const z = inPlaceOf(backend, dy, (from, to) =>
         backend.addon.reluBiasGradient(rows, db.length, from, backend.values(y), to, db),
       )
+      if (!biasGradient) db.fill(0)
       y.dispose()
       return gradients(backend, x, filter, z, db)
     },
@@ -44,12 +45,13 @@ export function registerFusedConvolutions(): void {
   registerConsumingGradient<Attributes>(
     'VggzooConvolutionPool',
     { inputs: ['x', 'filter'], outputs: [false, true] },
-    (dy, [x, filter, places], _, backend) => {
+    (dy, [x, filter, places], { biasGradient }, backend) => {
       const shape = [...x.shape.slice(0, 3), filter.shape[3]!]
       const db = backend.take(filter.shape[3]!)
       const z = backend.take(tf.util.sizeFromShape(shape))
       const from = backend.data.get(places.dataId).values as Uint8Array
       backend.addon.unpoolBiasGradient(Int32Array.from(shape), backend.values(dy), from, z, db)
+      if (!biasGradient) db.fill(0)
       tf.dispose([dy, places])
       return gradients(backend, x, filter, tensorOf(backend, z, shape), db)
     },
@@ -63,7 +65,7 @@ function forward({ inputs: { x, filter, bias }, attrs, backend }: KernelCall<Inp
   const shape = pool ? [n, h >> 1, w >> 1, filter.shape[3]!] : [n, h, w, filter.shape[3]!]
   const size = tf.util.sizeFromShape(shape)
   const y = backend.take(size)
-  const places = pool ? backend.pool.takeBytes(size) : null
+  const places = pool ? backend.takeBytes(size) : null
   const options = { bias: backend.values(bias), relu, places }
   convolve(backend, geometry, backend.values(x), filter, options, y)
   const result = backend.output(y, shape)

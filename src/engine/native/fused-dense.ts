@@ -36,7 +36,7 @@ export function registerFusedDense(): void {
     ({ inputs: { x }, attrs: { rate, state }, backend }) => {
       const size = tf.util.sizeFromShape(x.shape)
       const y = backend.take(size)
-      const mask = backend.pool.takeBytes(size)
+      const mask = backend.takeBytes(size)
       backend.addon.dropout(state, rate, backend.values(x), mask, y)
       return [backend.output(y, x.shape), backend.output(mask, x.shape, 'bool')]
     },

@@ -27,7 +27,11 @@ export function registerConsumingGradient<Attributes>(
       const [dy, ...others] = Array.isArray(dys) ? dys : [dys]
       // Zeros, which TensorFlow.js makes for results that lead nowhere.
       tf.dispose(others)
-      return gradient(dy, tensors, attrs as Attributes, tf.backend() as NativeBackend)
+      const backend = tf.backend() as NativeBackend
+      const results = backend.orGiveBack(() => gradient(dy, tensors, attrs as Attributes, backend))
+      return Object.fromEntries(
+        Object.entries(results).map(([input, result]) => [input, () => backend.orGiveBack(result)]),
+      )
     },
   })
 }
@@ -48,8 +52,7 @@ export function inPlaceOf(
 ): tf.Tensor {
   const from = backend.values(given)
   const sole = backend.isSole(given)
-  const to = sole ? from : backend.take(from.length)
-  if (sole) backend.pool.hold(to)
+  const to = sole ? backend.takeOver(from) : backend.take(from.length)
   fill(from, to)
   const result = tensorOf(backend, to, given.shape)
   given.dispose()

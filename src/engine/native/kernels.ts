@@ -52,7 +52,10 @@ export function registerFusedKernel<Inputs, Attributes>(
   tf.registerKernel({
     kernelName,
     backendName: BACKEND,
-    kernelFunc: (call) => kernel(call as unknown as KernelCall<Inputs, Attributes>),
+    kernelFunc: (call) => {
+      const own = call as unknown as KernelCall<Inputs, Attributes>
+      return own.backend.orGiveBack(() => kernel(own))
+    },
   })
   native.add(kernelName)
 }

@@ -12,8 +12,9 @@ import { registerReductions } from './reductions.ts'
 /** TensorFlow.js prefers the backend with the highest priority: its own are 1 (cpu) to 3 (webgpu). */
 const PRIORITY = 4
 
-/** Registers the backend and its kernels with TensorFlow.js. The addon must have been started. */
+/** Registers the backend and its kernels with TensorFlow.js, once. The addon must have been started. */
 export function registerNativeBackend(addon: NativeAddon): void {
+  if (tf.findBackendFactory(BACKEND) !== null) return
   registerCpuKernels()
   registerConvolutions()
   registerMatrixProducts()
