@@ -1,47 +1,87 @@
 // Dense layers: matrix products whose larger factor, the weights [inputs, outputs], is read once and never copied whole.
 
+// Copies rows of [height, width] floats that lie `stride` apart in far memory to where `place(row, column)` says, NR
+// columns at a time, a part with each call of `some`: what is copied next was asked for one call before.
+template <class Place>
+class Copying {
+ public:
+  Copying(const float* from, long stride, long height, long width, long calls, const Place& place)
+      : from_(from), stride_(stride), height_(width > 0 ? height : 0), width_(width), place_(place),
+        perCall_(ceilDiv(height * ceilDiv(width, NR), most(1, calls - 1))) {
+    fetch();
+  }
+  void some() {
+    for (long i = 0; i < perCall_ && row_ < height_; ++i) {
+      const float* in = from_ + row_ * stride_ + column_;
+      float* out = place_(row_, column_);
+      if (width_ - column_ >= NR) {
+#pragma GCC unroll 4
+        for (long v = 0; v < NR; v += LANES) store(out + v, load(in + v));
+      } else {
+        for (long v = 0; v < NR; ++v) out[v] = column_ + v < width_ ? in[v] : 0;
+      }
+      advance(row_, column_);
+    }
+    fetch();
+  }
+  void all() {
+    while (row_ < height_) some();
+  }
+
+ private:
+  void advance(long& row, long& column) const {
+    column += NR;
+    if (column < width_) return;
+    column = 0;
+    ++row;
+  }
+  void fetch() const {
+    long row = row_, column = column_;
+    for (long i = 0; i < perCall_ && row < height_; ++i, advance(row, column)) {
+      const float* in = from_ + row * stride_ + column;
+#pragma GCC unroll 4
+      for (long v = 0; v < NR; v += 16) __builtin_prefetch(in + v, 0, 2);
+    }
+  }
+  const float* from_;
+  long stride_, height_, width_;
+  const Place& place_;
+  long perCall_, row_ = 0, column_ = 0;
+};
+
 // y [rows, outputs] = x [rows, inputs] w + bias, and ReLU. A thread takes some columns of w: it copies a block of them
-// into panels and multiplies all rows with it, while the next block comes from memory.
+// into panels and multiplies all rows with it, while it copies the next.
 static void denseForward(Team& team, long rows, long inputs, long outputs, const float* x, const float* w,
                          const float* bias, bool relu, float* y) {
-  enum : long { DEPTH = 256, LINE = 16 };
+  enum : long { DEPTH = 256 };
   const long panels = ceilDiv(outputs, NR), perItem = most(1, least(8, panels / (2 * team.size())));
   const long width = perItem * NR, steps = ceilDiv(inputs, DEPTH);
   // Rows that lie a power of two apart would share a few cache sets: x is copied to [steps][rows][stride].
   constexpr long stride = DEPTH + 16;
-  team.reserve(DEPTH * width + rows * width, steps * rows * stride);
+  team.reserve(2 * DEPTH * width + rows * width, steps * rows * stride);
   float* left = team.shared();
   parallel(team, steps, [&](long s, long) {
     const long depth = least(DEPTH, inputs - s * DEPTH);
     for (long r = 0; r < rows; ++r) copyFloats(left + (s * rows + r) * stride, x + r * inputs + s * DEPTH, depth);
   });
   parallel(team, ceilDiv(panels, perItem), [&](long item, long worker) {
-    float* packed = team.scratch(worker);
-    float* sum = packed + DEPTH * width;
+    float* packed[2] = {team.scratch(worker), team.scratch(worker) + DEPTH * width};
+    float* sum = packed[1] + DEPTH * width;
     const long o0 = item * width, columns = least(width, outputs - o0);
+    float* target = packed[0];
+    const auto place = [&](long k, long column) { return target + column * DEPTH + k * NR; };
+    const auto copying = [&](long s) {
+      const long k = least(inputs, s * DEPTH);
+      return Copying(w + k * outputs + o0, outputs, least(DEPTH, inputs - k), columns, tileSteps(rows, columns), place);
+    };
+    copying(0).all();
     for (long s = 0; s < steps; ++s) {
-      const long depth = least(DEPTH, inputs - s * DEPTH);
-      for (long k = 0; k < depth; ++k) {
-        const float* in = w + (s * DEPTH + k) * outputs + o0;
-        for (long j = 0; j < columns; j += NR) {
-          float* out = packed + j * DEPTH + k * NR;
-          if (columns - j >= NR) {
-#pragma GCC unroll 4
-            for (long v = 0; v < NR; v += LANES) store(out + v, load(in + j + v));
-          } else {
-            for (long v = 0; v < NR; ++v) out[v] = j + v < columns ? in[j + v] : 0;
-          }
-        }
-      }
-      const float* next = w + (s + 1) * DEPTH * outputs + o0;
-      long line = 0;
-      for (long j = 0; j < columns; j += NR) {
-        for (long r = 0; r < rows; r += SR, line += LINE) {
-          const bool fetch = s + 1 < steps && line < columns;
-          microStridedOf(least(SR, rows - r), left + (s * rows + r) * stride, stride, packed + j * DEPTH, depth,
-                         sum + r * width + j, width, s > 0, fetch ? next + line : packed, fetch ? outputs : 0);
-        }
-      }
+      target = packed[(s + 1) % 2];
+      auto next = copying(s + 1);
+      const float* right = packed[s % 2];
+      multiplyTiles(left + s * rows * stride, stride, rows, right, DEPTH * NR, right, least(DEPTH, inputs - s * DEPTH), sum,
+                    width, columns, s > 0, [&] { next.some(); });
+      next.all();
     }
     for (long r = 0; r < rows; ++r) {
       for (long o = 0; o < columns; ++o) {
@@ -101,7 +141,7 @@ static void denseInputGradient(Team& team, long rows, long inputs, long outputs,
   // Rows of w that a thread takes: many, because all of dy goes by for each of them.
   const long block = most(1, least(16, inputs / (4 * SR * team.size()))) * SR;
   constexpr long stride = DEPTH + 16;
-  team.reserve(block * (width + stride), steps * panels * DEPTH * NR);
+  team.reserve(block * (width + 2 * stride), steps * panels * DEPTH * NR);
   float* turned = team.shared();
   // dy^T in panels: turned[step][panel][DEPTH][NR].
   parallel(team, ceilDiv(outputs, TURN), [&](long item, long) {
@@ -113,15 +153,23 @@ static void denseInputGradient(Team& team, long rows, long inputs, long outputs,
     }
   });
   parallel(team, ceilDiv(inputs, block), [&](long item, long worker) {
-    float* left = team.scratch(worker);
-    float* sum = left + block * stride;
+    float* left[2] = {team.scratch(worker), team.scratch(worker) + block * stride};
+    float* sum = left[1] + block * stride;
     const long first = item * block, count = least(block, inputs - first);
+    float* target = left[0];
+    const auto place = [&](long r, long column) { return target + r * stride + column; };
+    const auto copying = [&](long s) {
+      const long o = least(outputs, s * DEPTH);
+      return Copying(w + first * outputs + o, outputs, count, least(DEPTH, outputs - o), tileSteps(count, width), place);
+    };
+    copying(0).all();
     for (long s = 0; s < steps; ++s) {
-      const long depth = least(DEPTH, outputs - s * DEPTH);
-      for (long r = 0; r < count; ++r) copyFloats(left + r * stride, w + (first + r) * outputs + s * DEPTH, depth);
+      target = left[(s + 1) % 2];
+      auto next = copying(s + 1);
       const float* panel = turned + s * panels * DEPTH * NR;
-      multiplyTiles(left, stride, count, panel, DEPTH * NR, panel + (s + 1 < steps ? panels * DEPTH * NR : 0), depth,
-                    sum, width, width, s > 0);
+      multiplyTiles(left[s % 2], stride, count, panel, DEPTH * NR, panel + (s + 1 < steps ? panels * DEPTH * NR : 0),
+                    least(DEPTH, outputs - s * DEPTH), sum, width, width, s > 0, [&] { next.some(); });
+      next.all();
     }
     for (long r = 0; r < rows; ++r) {
       for (long i = 0; i < count; ++i) dx[r * inputs + first + i] = sum[i * width + r];

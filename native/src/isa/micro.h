@@ -218,18 +218,22 @@ static inline void microPanelsOf(long rows, const float* a, const float* b, long
   }
 }
 
-// c [rows, columns] (+)= a b, over the panels of NR columns of b; `next` is what is multiplied after them.
+// c [rows, columns] (+)= a b, over the panels of NR columns of b; `next` is what is multiplied after them. between() is
+// called before each of the tileSteps(rows, columns) blocks.
+template <class Between>
 static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, long panelStride, const float* next,
-                                 long depth, float* c, long ldc, long columns, bool add) {
+                                 long depth, float* c, long ldc, long columns, bool add, const Between& between) {
   const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
   for (long j = 0; j < columns; j += NR, b += panelStride) {
     // The next panel comes while this one is multiplied, a part with every block of rows.
     const float* ahead = j + NR < columns ? b + panelStride : next;
     for (long r = 0; r < rows; r += SR, ahead += depth * step) {
+      between();
       microStridedOf(least(SR, rows - r), a + r * lda, lda, b, depth, c + r * ldc + j, ldc, add, ahead, step);
     }
   }
 }
+static inline long tileSteps(long rows, long columns) { return ceilDiv(rows, SR) * ceilDiv(columns, NR); }
 
 template <int ROWS = MR>
 static inline void microTapsOf(long rows, const float* a, long lda, long aTap, const float* b, long bTap, long taps,

@@ -309,7 +309,7 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
         const float* plane = u + (xi * panels + from / NR) * panelStride;
         const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
         multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, panelStride, next, g.ci,
-                      m + xi * block.mPlane, block.mStride, width, false);
+                      m + xi * block.mPlane, block.mStride, width, false, [] {});
       }
       (after.places != nullptr ? transformResults<true> : transformResults<false>)(
           g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);
