@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { EngineCandidate } from './candidate.ts'
+import { correctGradients } from './corrections.ts'
 import { cpuEngine } from './cpu.ts'
 import { EngineUnavailableError } from './engine-unavailable-error.ts'
 import { nativeEngine } from './native.ts'
@@ -25,6 +26,7 @@ const CANDIDATES: readonly EngineCandidate[] = [
 export async function selectEngine(choice: EngineChoice): Promise<EngineReport> {
   // Without it tfjs checks the outputs of every operation for NaN, and advertises tfjs-node on the console.
   tf.enableProdMode()
+  correctGradients()
 
   const notTaken: EngineReport['notTaken'] = []
   for (const candidate of CANDIDATES) {

@@ -17,6 +17,11 @@ export interface RunFailure {
   message: string
 }
 
+/** Whether this is what an engine, or JavaScript, says when there is no memory for an array or to work in. */
+export function isOutOfMemory(message: string): boolean {
+  return /has no room|allocation failed|(out of|not enough) memory|memory access out of bounds/i.test(message)
+}
+
 /** The failure of a run whose trainer ended without having said how the run ended. */
 export function failureOfExit(exit: ChildExit): RunFailure {
   if (exit.outOfMemory) {

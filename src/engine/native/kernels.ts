@@ -23,8 +23,17 @@ export function registerCpuKernels(): void {
   for (const kernel of tf.getKernelsForBackend('cpu')) tf.registerKernel({ ...kernel, backendName: BACKEND })
 }
 
-/** Puts a kernel in place of the cpu backend's; where it returns null, the case is not its own and that one runs. */
+/** Puts a kernel in C++ in place of the cpu backend's, as below. */
 export function registerNativeKernel<Inputs, Attributes>(
+  kernelName: string,
+  kernel: (call: KernelCall<Inputs, Attributes>) => tf.TensorInfo | tf.TensorInfo[] | null,
+): void {
+  replaceKernel(kernelName, kernel)
+  native.add(kernelName)
+}
+
+/** Puts a kernel in place of the cpu backend's; where it returns null, the case is not its own and that one runs. */
+export function replaceKernel<Inputs, Attributes>(
   kernelName: string,
   kernel: (call: KernelCall<Inputs, Attributes>) => tf.TensorInfo | tf.TensorInfo[] | null,
 ): void {
@@ -41,7 +50,6 @@ export function registerNativeKernel<Inputs, Attributes>(
       )
     },
   })
-  native.add(kernelName)
 }
 
 /** A kernel of our own, which no other backend has; it returns a list of results. */

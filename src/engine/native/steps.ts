@@ -29,6 +29,8 @@ export function adamStep(
   square: tf.Variable,
   { learningRate, beta1, beta2, epsilon, weightDecay, step }: AdamOptions,
 ): void {
+  // The betas as the addon has them: of a beta2 of 0.999 as float32, what is left to 1 is 0.005% more than 0.001.
+  const [decay1, decay2] = [Math.fround(beta1), Math.fround(beta2)]
   backend.addon.adamStep(
     backend.writable(variable),
     backend.values(gradient),
@@ -37,8 +39,8 @@ export function adamStep(
     beta1,
     beta2,
     epsilon,
-    learningRate / (1 - beta1 ** step),
-    1 / (1 - beta2 ** step),
+    learningRate / (1 - decay1 ** step),
+    1 / (1 - decay2 ** step),
     1 - learningRate * weightDecay,
   )
 }

@@ -9,7 +9,7 @@ import { dieWithParent } from '../../process/lifeline.ts'
 import { connectToParent } from '../../process/parent.ts'
 import { encodeSafetensors } from '../../zoo/safetensors.ts'
 import { exportWeights } from '../../zoo/weights.ts'
-import type { RunFailure } from '../failure.ts'
+import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
 import { createTrainingSession } from './session.ts'
@@ -75,7 +75,7 @@ function failureOf(error: unknown): RunFailure {
   if (error instanceof EngineUnavailableError) return { code: 'ENGINE_UNAVAILABLE', message: error.message }
   if (error instanceof DamagedDatasetError) return { code: 'DATASET_UNAVAILABLE', message: error.message }
   const message = error instanceof Error ? error.message : String(error)
-  if (/has no room|allocation failed|out of memory|memory access out of bounds/i.test(message)) {
+  if (isOutOfMemory(message)) {
     return {
       code: 'OUT_OF_MEMORY',
       message: `The trainer ran out of memory (${message}). Use a smaller batchSize or architecture.`,
