@@ -8,3 +8,8 @@ export function trainable(name: string): Architecture {
   if (architecture === undefined) throw new Error(`There is no architecture ${name}.`)
   return fitArchitecture(architecture, [32, 32, 3], 10)
 }
+
+/** The same network without dropout, whose masks no two libraries draw alike. */
+export function withoutDropout(architecture: Architecture): Architecture {
+  return { ...architecture, head: { ...architecture.head, dropout: 0 } }
+}

@@ -1,123 +1,139 @@
 /**
  * Latency and throughput of predictions on every engine of this machine, and Debian's PyTorch beside them.
  *   npm run bench:predict
- * The weights are random: speed does not depend on them. The whole way is measured, from `predict()` in this
- * process to its answer: IPC, decoding, forward pass, PNG. PyTorch computes the forward pass alone.
+ *   BENCH_ENGINES=native,pytorch npm run bench:predict
+ * First the forward pass alone, of a picture that is in memory, in a process of its own: like beside like. Then the
+ * whole way, from `predict()` in this process to its answer: IPC, decoding, forward pass, PNG.
  */
 import { setMaxListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { openArtifactStore } from '../src/artifacts/store.ts'
-import { ENGINE_CHOICES, type EngineChoice } from '../src/engine/report.ts'
 import { selectEngine } from '../src/engine/select.ts'
-import { createPredictor, type Predictor, type PredictRequest } from '../src/inference/predictor.ts'
-import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
-import type { Architecture } from '../src/zoo/architecture.ts'
-import { findArchitecture } from '../src/zoo/catalog.ts'
-import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import { encodeSafetensors } from '../src/zoo/safetensors.ts'
-import { exportWeights } from '../src/zoo/weights.ts'
-import { measureTorch, TORCH_THREADS } from './pytorch.ts'
+import type { Predictor, PredictRequest } from '../src/inference/predictor.ts'
+import type { ModelRef } from '../src/inference/protocol.ts'
+import { Absentees, type Contender, chosenContenders } from './cases.ts'
+import { type EngineName, measureEngine, THREADS } from './engine.ts'
+import { trainable } from './networks.ts'
+import {
+  cell,
+  type Latency,
+  measureLatency,
+  SAMPLE,
+  startPredictor,
+  storeRandomModel,
+} from './predictions.ts'
+import { measureTorch } from './pytorch.ts'
+import { median } from './statistics.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']
+/** PyTorch's time over that of native's forward pass. */
+const TARGETS: Readonly<Record<string, number>> = { lecture_vgg16: 6 }
 const CONCURRENT = 32
 /** Each measurement ends after so many predictions or this time. */
 const MOST = 200
 const MEASURE_MS = 2000
+/** The machine's speed drifts: native and PyTorch take turns. */
+const ROUNDS = 3
 
+const contenders = chosenContenders()
+const absent = new Absentees()
 const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
 try {
   console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}`)
-  console.log('ms per prediction: p50 / p95; x: times the PyTorch forward pass of one picture, of p50\n')
-  await main()
+  console.log(
+    "ms per prediction: p50 / p95; x: PyTorch's forward pass of one picture takes so many times the p50",
+  )
+  const torch = new Map<string, number>()
+  for (const network of NETWORKS) torch.set(network, await measureForward(network))
+  // The engine of this process only writes the weights.
+  await selectEngine('cpu')
+  const models: ModelRef[] = []
+  for (const network of NETWORKS) models.push(await storeRandomModel(trainable(network), folder))
+  const photo = await photograph(500, 375)
+  for (const contender of contenders) {
+    if (contender !== 'pytorch' && !absent.has(contender)) await measureWhole(contender, models, torch, photo)
+  }
 } finally {
   await rm(folder, { recursive: true })
 }
 
-async function main(): Promise<void> {
-  // The engine of this process only writes the weights.
-  await selectEngine('cpu')
-  const models = await Promise.all(NETWORKS.map((name) => storeRandomModel(findArchitecture(name)!)))
-  const torch = new Map<string, number>()
-  for (const name of NETWORKS) {
-    const result = measureTorch('forward', findArchitecture(name)!)
-    if (typeof result === 'string') {
-      console.log(`PyTorch: ${result}`)
-      break
+/** The forward pass of one picture on every engine. @returns PyTorch's median in ms, or NaN */
+async function measureForward(network: string): Promise<number> {
+  console.log(`\n${network}: the forward pass alone`)
+  const architecture = trainable(network)
+  const rounds = new Map<Contender, Latency[]>()
+  let batches = Number.NaN
+  let version = ''
+  const measure = async (contender: Contender) => {
+    if (absent.has(contender)) return
+    const result =
+      contender === 'pytorch'
+        ? measureTorch('forward', architecture, { seconds: 1 })
+        : await measureEngine('forward', { engine: contender, network, seconds: 1 })
+    if (typeof result === 'string') return absent.report(contender, result)
+    if ('version' in result) {
+      batches = result.batchPerSecond
+      version = `${result.version}, BLAS ${result.blas}`
     }
-    torch.set(name, result.p50)
-    row(`PyTorch ${result.version}, ${TORCH_THREADS} threads`, name, [
-      ['forward', cell(result.p50, result.p95)],
-      [`batch of ${CONCURRENT}`, `${result.batchPerSecond.toFixed(1)} pictures/s`],
-    ])
+    rounds.set(contender, [...(rounds.get(contender) ?? []), result])
   }
-  const photo = await photograph(500, 375)
-  const sample = new Uint8Array(32 * 32 * 3).fill(120)
-  for (const engine of ENGINE_CHOICES) {
-    if (engine !== 'auto') await measureEngine(engine, models, torch, { bytes: photo }, { pixels: sample })
+  const pair: Contender[] = contenders.filter(
+    (contender) => contender === 'native' || contender === 'pytorch',
+  )
+  for (let round = 0; round < ROUNDS; round++) for (const contender of pair) await measure(contender)
+  for (const contender of contenders) if (!pair.includes(contender)) await measure(contender)
+
+  const theirs = rounds.get('pytorch')
+  const torch = median(theirs?.map(({ p50 }) => p50) ?? [])
+  for (const [contender, results] of rounds) {
+    const [p50, p95] = [median(results.map((it) => it.p50)), median(results.map((it) => it.p95))]
+    // Native beside the PyTorch of its own round.
+    const ratios =
+      theirs?.length === results.length ? results.map((it, i) => theirs[i].p50 / it.p50) : [torch / p50]
+    const target = contender === 'native' && theirs !== undefined ? TARGETS[network] : undefined
+    const title = contender === 'pytorch' ? `PyTorch ${version}, ${THREADS} threads` : contender
+    const cells = [`${cell({ p50, p95 })} ${times(median(ratios))}`]
+    if (contender === 'pytorch') cells.push(`batch of ${CONCURRENT} ${batches.toFixed(1)} pictures/s`)
+    if (target !== undefined) cells.push(`target ${target} x ${median(ratios) >= target ? 'met' : 'missed'}`)
+    row(title, cells)
   }
+  return torch
 }
 
-async function measureEngine(
-  engine: EngineChoice,
+async function measureWhole(
+  engine: EngineName,
   models: ModelRef[],
-  torch: Map<string, number>,
-  photo: PredictImage,
-  sample: PredictImage,
+  torch: ReadonlyMap<string, number>,
+  bytes: Uint8Array,
 ): Promise<void> {
-  const predictor = createPredictor({
-    engine,
-    artifactsFolder: folder,
-    log: { info() {}, warn: console.warn, error() {} },
-    entry: new URL('../dist/inference/predictor-process.js', import.meta.url),
-  })
+  const predictor = startPredictor(engine, folder)
   try {
     const started = performance.now()
     const report = await predictor.engine().catch((error: Error) => error)
-    if (report instanceof Error) {
-      console.log(report.message)
-      return
-    }
-    console.log(`\n${report.kind} (${report.device}), ready in ${Math.round(performance.now() - started)} ms`)
+    if (report instanceof Error) return absent.report(engine, report.message)
+    console.log(
+      `\n${report.kind} (${report.device}), the whole way; ready in ${Math.round(performance.now() - started)} ms`,
+    )
+    const options = { milliseconds: MEASURE_MS, most: MOST }
     for (const model of models) {
       const first = performance.now()
-      await predictor.predict({ model, image: sample })
+      await predictor.predict({ model, image: SAMPLE })
       const load = performance.now() - first
-      const base = torch.get(model.architecture)
-      const small = await measureLatency(predictor, { model, image: sample })
-      const large = await measureLatency(predictor, { model, image: photo })
-      const rate = await measureRate(predictor, { model, image: photo })
-      row('', model.architecture, [
-        [
-          'sample',
-          `${cell(small.p50, small.p95)}${base === undefined ? '' : ` (${(small.p50 / base).toFixed(2)} x)`}`,
-        ],
-        ['photograph', cell(large.p50, large.p95)],
-        [`${CONCURRENT} at once`, `${rate.toFixed(1)} photographs/s`],
-        ['first', `${Math.round(load)} ms`],
+      const small = await measureLatency(predictor, { model, image: SAMPLE }, options)
+      const large = await measureLatency(predictor, { model, image: { bytes } }, options)
+      const rate = await measureRate(predictor, { model, image: { bytes } })
+      row(model.architecture, [
+        `sample ${cell(small)} ${times(torch.get(model.architecture)! / small.p50)}`,
+        `photograph ${cell(large)}`,
+        `${CONCURRENT} at once ${rate.toFixed(1)} photographs/s`,
+        `first ${Math.round(load)} ms`,
       ])
     }
   } finally {
     await predictor.close()
   }
-}
-
-async function measureLatency(
-  predictor: Predictor,
-  request: PredictRequest,
-): Promise<{ p50: number; p95: number }> {
-  const latencies: number[] = []
-  const end = performance.now() + MEASURE_MS
-  // Two to warm up.
-  for (let count = -2; count < MOST && (count < 5 || performance.now() < end); count++) {
-    const { latencyMs } = await predictor.predict(request)
-    if (count >= 0) latencies.push(latencyMs)
-  }
-  latencies.sort((one, other) => one - other)
-  const quantile = (part: number) => latencies[Math.floor(part * (latencies.length - 1))]!
-  return { p50: quantile(0.5), p95: quantile(0.95) }
 }
 
 /** Predictions a second while 32 callers wait at any time. */
@@ -142,22 +158,6 @@ async function measureRate(predictor: Predictor, request: PredictRequest): Promi
   return answers / ((last - started) / 1000)
 }
 
-async function storeRandomModel(architecture: Architecture): Promise<ModelRef> {
-  const model = buildModel(architecture)
-  initializeWeights(model, 1)
-  const { digest } = await openArtifactStore(folder).put(
-    encodeSafetensors(await exportWeights(model, architecture)),
-  )
-  model.dispose()
-  const [height, width] = architecture.inputShape
-  const labels = Array.from({ length: architecture.classes }, (_, index) => `class ${index}`)
-  return {
-    digest,
-    architecture: architecture.name,
-    preprocessing: { size: [height, width], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], labels },
-  }
-}
-
 /** A JPEG as people send them, about 60 kB: smooth shapes with some grain. */
 function photograph(width: number, height: number): Promise<Buffer> {
   const pixels = new Uint8Array(width * height * 3)
@@ -170,10 +170,10 @@ function photograph(width: number, height: number): Promise<Buffer> {
     .toBuffer()
 }
 
-function cell(p50: number, p95: number): string {
-  return `${p50.toFixed(1)} / ${p95.toFixed(1)} ms`
+function times(value: number): string {
+  return Number.isNaN(value) ? '' : `(${value.toFixed(2)} x)`
 }
 
-function row(engine: string, network: string, cells: [string, string][]): void {
-  console.log(`${engine.padEnd(28)} ${network.padEnd(14)} ${cells.map((pair) => pair.join(' ')).join(' · ')}`)
+function row(title: string, cells: readonly string[]): void {
+  console.log(`  ${title.padEnd(24)} ${cells.join(' · ')}`)
 }

@@ -1,59 +1,150 @@
 /**
  * Training throughput of every engine this machine has, and its ratio to PyTorch's in the same run:
  *   npm run bench:train
- * A step is forward, backward and SGD with momentum on a batch that is in memory already.
+ *   BENCH_ENGINES=native,pytorch BENCH_CASES=lecture_vgg16/128,vgg_mini/128 npm run bench:train
+ * A step is forward, backward and SGD with momentum on a batch that is in memory already. Ends with 1 when the engines
+ * do not agree on the losses.
  */
-import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
-import { ENGINE_CHOICES } from '../src/engine/report.ts'
+import { analyze } from '../src/zoo/analysis.ts'
+import { Absentees, type Case, type Contender, chosenCases, chosenContenders, isTooSlow } from './cases.ts'
+import { type Measurements, measureEngine, THREADS } from './engine.ts'
 import { trainable } from './networks.ts'
-import { measureTorch, TORCH_THREADS } from './pytorch.ts'
+import { measureTorch } from './pytorch.ts'
+import { median } from './statistics.ts'
+import { compareLosses } from './train-losses.ts'
 
-/** Plain JavaScript takes minutes for a step that others take in a second: it has a case of its own. */
-const CASES = [
-  { network: 'vgg_mini', batch: 2, skip: [] },
-  { network: 'vgg_mini', batch: 128, skip: ['cpu'] },
-  { network: 'vgg16_cifar', batch: 64, skip: ['cpu'] },
-  { network: 'lecture_vgg16', batch: 64, skip: ['cpu'] },
-] as const
-const SECONDS = 10
+/** The machine's speed drifts: native and PyTorch take turns, and ratios are those of neighbours. */
+const ROUNDS = 2
+const ROUND_SECONDS = 6
 
+type Trained = Pick<Measurements['train']['result'], 'times' | 'imagesPerSecond' | 'mebibytes'> & {
+  title: string
+  note: string
+  peak: number | null
+}
+
+const contenders = chosenContenders()
+const absent = new Absentees()
 console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}`)
-for (const { network, batch, skip } of CASES) {
-  console.log(`\n${network}, batch ${batch}`)
-  const torch = measureTorch('train', trainable(network), batch)
-  const baseline = typeof torch === 'string' ? null : torch.imagesPerSecond
-  if (typeof torch === 'string') console.log(`  ${torch}`)
-  else row(`PyTorch ${torch.version}, ${TORCH_THREADS} threads`, torch.imagesPerSecond, baseline, '')
-  for (const engine of ENGINE_CHOICES) {
-    if (engine === 'auto') continue
-    if ((skip as readonly string[]).includes(engine)) {
-      console.log(`  ${engine.padEnd(30)} left out: too slow for this network`)
+console.log(
+  `Images/s by the median step. GFLOP/s: 6 per multiply-add of the forward pass as a direct convolution, so three\n` +
+    `passes of 2, though nobody computes the gradient of the first layer's input. Peak: what multiply-adds in\n` +
+    `registers reach on ${THREADS} threads in the same process; Winograd's fewer products let an engine exceed it.`,
+)
+const compared = new Set<string>()
+for (const it of chosenCases()) {
+  console.log(`\n${it.network}, batch ${it.batch}`)
+  await measureCase(it)
+  if (compared.has(it.network)) continue
+  compared.add(it.network)
+  const present = contenders.filter((contender) => !absent.has(contender))
+  if (!(await compareLosses(it.network, present))) process.exitCode = 1
+}
+
+async function measureCase(it: Case): Promise<void> {
+  const rounds: Map<Contender, Trained | string>[] = []
+  const present = contenders.filter((contender) => !absent.has(contender))
+  const pair = present.filter((contender) => contender === 'native' || contender === 'pytorch')
+  for (let round = 0; round < ROUNDS; round++) {
+    const results = new Map<Contender, Trained | string>()
+    for (const contender of pair) results.set(contender, await measure(contender, it))
+    rounds.push(results)
+  }
+  const of = (contender: Contender) =>
+    rounds.map((results) => results.get(contender)).filter((result) => typeof result === 'object')
+  const torch = medianOf(of('pytorch'), it)
+  const peak = median(of('native').flatMap((result) => result.peak ?? []))
+  const ratios = rounds.flatMap((results) => {
+    const [ours, theirs] = [results.get('native'), results.get('pytorch')]
+    return typeof ours === 'object' && typeof theirs === 'object'
+      ? ours.imagesPerSecond / theirs.imagesPerSecond
+      : []
+  })
+  for (const contender of present) {
+    if (isTooSlow(contender, it)) {
+      console.log(`  ${contender.padEnd(24)} left out: too slow`)
       continue
     }
-    const result = measure(engine, network, batch)
-    if ('unavailable' in result) console.log(`  ${engine.padEnd(30)} ${result.unavailable}`)
-    else row(engine, result.imagesPerSecond, baseline, `${result.mebibytes.toFixed(0)} MiB, ${result.device}`)
+    const inPair = rounds[0].has(contender)
+    const result = inPair
+      ? (medianOf(of(contender), it) ?? rounds[0].get(contender))
+      : await measure(contender, it)
+    if (typeof result !== 'object') {
+      absent.report(contender, result ?? 'nothing was measured')
+      continue
+    }
+    const timesTorch =
+      contender === 'native'
+        ? median(ratios)
+        : result.imagesPerSecond / (torch?.imagesPerSecond ?? Number.NaN)
+    const timesPeak =
+      contender === 'native'
+        ? median(of('native').map((round) => timesOfPeak(it, round.imagesPerSecond, round.peak)))
+        : timesOfPeak(it, result.imagesPerSecond, peak)
+    row(result, it, timesPeak, timesTorch)
+    if (contender === 'native') judge(it, timesTorch, timesPeak, ratios)
   }
+  if (!Number.isNaN(peak)) console.log(`  peak ${(peak / 1e9).toFixed(0)} GFLOP/s`)
 }
 
-function row(name: string, imagesPerSecond: number, baseline: number | null, note: string): void {
-  const ratio = baseline === null ? '' : `${(imagesPerSecond / baseline).toFixed(2)} x PyTorch`
-  console.log(
-    `  ${name.padEnd(30)} ${imagesPerSecond.toFixed(1).padStart(8)} images/s  ${ratio.padEnd(16)} ${note}`,
-  )
+async function measure(contender: Contender, { network, batch }: Case): Promise<Trained | string> {
+  if (contender === 'pytorch') {
+    const result = measureTorch('train', trainable(network), { batch, seconds: ROUND_SECONDS })
+    if (typeof result === 'string') return result
+    return {
+      ...result,
+      title: `PyTorch ${result.version}`,
+      note: `${THREADS} threads, BLAS: ${result.blas}`,
+      peak: null,
+    }
+  }
+  const result = await measureEngine('train', { engine: contender, network, batch, seconds: ROUND_SECONDS })
+  return typeof result === 'string' ? result : { ...result, title: contender, note: result.device }
 }
 
-type Measured = { device: string; imagesPerSecond: number; mebibytes: number } | { unavailable: string }
+/** The steps of all rounds as one, or undefined where there are none. */
+function medianOf(rounds: readonly Trained[], { batch }: Case): Trained | undefined {
+  if (rounds.length === 0) return undefined
+  const times = rounds.flatMap((round) => round.times)
+  const mebibytes = Math.max(...rounds.map((round) => round.mebibytes))
+  return { ...rounds[0], times, mebibytes, imagesPerSecond: (batch * 1000) / median(times) }
+}
 
-function measure(engine: string, network: string, batch: number): Measured {
-  const script = join(import.meta.dirname, 'train-engine.ts')
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', script, engine, network, String(batch), String(SECONDS)],
-    { encoding: 'utf8' },
-  )
-  const line = stdout.trim().split('\n').at(-1)
-  return line ? (JSON.parse(line) as Measured) : { unavailable: `ended: ${stderr.trim().split('\n').at(-1)}` }
+function timesOfPeak(it: Case, imagesPerSecond: number, peak: number | null): number {
+  return (operations(it) * imagesPerSecond) / (peak ?? Number.NaN)
+}
+
+function operations({ network }: Case): number {
+  return 6 * analyze(trainable(network)).multiplyAdds
+}
+
+function row(result: Trained, it: Case, timesPeak: number, timesTorch: number): void {
+  const { title, imagesPerSecond, mebibytes, note } = result
+  const gigaflops = (operations(it) * imagesPerSecond) / 1e9
+  const cells = [
+    `${imagesPerSecond.toFixed(1).padStart(8)} images/s`,
+    `${gigaflops.toFixed(gigaflops < 10 ? 1 : 0).padStart(5)} GFLOP/s`,
+    `${ratio(timesPeak)} x peak`,
+    `${ratio(timesTorch)} x PyTorch`,
+    `${mebibytes.toFixed(0).padStart(5)} MiB`,
+  ]
+  console.log(`  ${title.padEnd(24)} ${cells.join('  ')}  ${note}`)
+}
+
+function ratio(value: number): string {
+  return (Number.isNaN(value) ? '-' : value.toFixed(2)).padStart(6)
+}
+
+function judge({ targets }: Case, timesTorch: number, timesPeak: number, ratios: readonly number[]): void {
+  const line = (what: string, value: number, target: number | undefined) => {
+    if (target === undefined || Number.isNaN(value)) return
+    console.log(`  ${''.padEnd(24)} target ${target} x ${what}: ${value >= target ? 'met' : 'missed'}`)
+  }
+  line('PyTorch', timesTorch, targets?.torch)
+  line('peak', timesPeak, targets?.peak)
+  if (ratios.length > 1) {
+    const rounds = ratios.map((value) => value.toFixed(2)).join(', ')
+    console.log(`  ${''.padEnd(24)} x PyTorch in each round: ${rounds}`)
+  }
 }

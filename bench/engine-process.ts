@@ -1,0 +1,163 @@
+/** One measurement of one engine; engine.ts starts it. Its last line is the result as JSON, or why there is none. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import * as tf from '@tensorflow/tfjs'
+import type { ImageBatch } from '../src/data/batches.ts'
+import { loadAddon } from '../src/engine/native/addon.ts'
+import { selectEngine } from '../src/engine/select.ts'
+import { Random } from '../src/random.ts'
+import { createTrainingSession, type TrainingSession } from '../src/runs/trainer/session.ts'
+import type { Architecture } from '../src/zoo/architecture.ts'
+import { buildModel, initializeWeights } from '../src/zoo/model.ts'
+import { encodeSafetensorsParts } from '../src/zoo/safetensors.ts'
+import { exportWeights } from '../src/zoo/weights.ts'
+import { type Measurements, type SoakSample, STARTED, THREADS } from './engine.ts'
+import { trainable, withoutDropout } from './networks.ts'
+import { median, quantile } from './statistics.ts'
+
+const RATE = 0.01
+const SEED = 1
+
+const MODES: {
+  [Mode in keyof Measurements]: (
+    job: Measurements[Mode]['job'],
+    device: string,
+  ) => Promise<Measurements[Mode]['result']>
+} = { train, losses, forward, soak }
+
+const [mode, text] = process.argv.slice(2)
+const job = JSON.parse(text)
+if (job.nice !== undefined) setPriority(job.nice)
+try {
+  const { device } = await selectEngine(job.engine)
+  console.log(JSON.stringify(await MODES[mode as keyof Measurements](job, device)))
+} catch (error) {
+  console.log((error as Error).message.split('\n')[0])
+}
+process.exit(0)
+
+async function train(
+  { engine, network, batch: size, seconds }: Measurements['train']['job'],
+  device: string,
+): Promise<Measurements['train']['result']> {
+  const before = engine === 'native' ? measurePeak() : null
+  const session = startSession(trainable(network))
+  const batch = randomBatch(size)
+  // The first step compiles and allocates; it does not count.
+  await session.step(batch, 0, RATE)
+  console.log(STARTED)
+  const times: number[] = []
+  const end = performance.now() + seconds * 1000
+  while (times.length < 2 || performance.now() < end) {
+    const started = performance.now()
+    await session.step(batch, times.length + 1, RATE)
+    times.push(performance.now() - started)
+  }
+  // Before and after: what a core can do changes while it works, and with what others do on its machine.
+  const peak = before === null ? null : Math.max(before, measurePeak())
+  const mebibytes = process.resourceUsage().maxRSS / 1024
+  return { device, times, imagesPerSecond: (size * 1000) / median(times), peak, mebibytes }
+}
+
+/** Multiply-adds in registers on all threads: 0.3 s in parts, of which the best counts. */
+function measurePeak(): number {
+  const addon = loadAddon()
+  const attempt = (rounds: number) => {
+    const started = performance.now()
+    const operations = addon.peak(rounds) * rounds * THREADS
+    const seconds = (performance.now() - started) / 1000
+    return { seconds, rate: operations / seconds }
+  }
+  // The first wakes the threads; the second says how many rounds take 0.05 s.
+  attempt(100_000)
+  const rounds = Math.ceil((100_000 / attempt(100_000).seconds) * 0.05)
+  return Math.max(...Array.from({ length: 6 }, () => attempt(rounds).rate))
+}
+
+async function losses({
+  network,
+  batch: size,
+  steps,
+  file,
+}: Measurements['losses']['job']): Promise<Measurements['losses']['result']> {
+  const architecture = withoutDropout(trainable(network))
+  const session = startSession(architecture)
+  const batch = randomBatch(size)
+  if (!existsSync(file)) {
+    const parts = encodeSafetensorsParts([
+      ...(await exportWeights(session.model, architecture)),
+      { name: 'batch.x', shape: [size, ...architecture.inputShape], data: batch.x },
+      { name: 'batch.y', shape: [size], data: BigInt64Array.from(batch.y, BigInt) },
+    ])
+    writeFileSync(file, '')
+    for (const part of parts) writeFileSync(file, part, { flag: 'a' })
+  }
+  const values: number[] = []
+  for (let step = 0; step < steps; step++) values.push((await session.step(batch, step, RATE)).loss)
+  return { losses: values }
+}
+
+/** What the predictor does with one picture between decoding it and answering. */
+async function forward(
+  { network, seconds }: Measurements['forward']['job'],
+  device: string,
+): Promise<Measurements['forward']['result']> {
+  const model = buildModel(trainable(network))
+  initializeWeights(model, SEED)
+  const { x } = randomBatch(1)
+  const times: number[] = []
+  let end = Number.POSITIVE_INFINITY
+  // Five to warm up: the first ones order the filters and compile.
+  for (let count = -5; count < 5 || performance.now() < end; count++) {
+    if (count === 0) end = performance.now() + seconds * 1000
+    const started = performance.now()
+    const logits = tf.tidy(() => model.predictOnBatch(tf.tensor4d(x, [1, 32, 32, 3])) as tf.Tensor)
+    await logits.data()
+    if (count >= 0) times.push(performance.now() - started)
+    logits.dispose()
+  }
+  return { device, p50: quantile(times, 0.5), p95: quantile(times, 0.95) }
+}
+
+async function soak({
+  network,
+  batch: size,
+  steps,
+  seconds,
+}: Measurements['soak']['job']): Promise<Measurements['soak']['result']> {
+  const session = startSession(trainable(network))
+  const source = randomBatch(size)
+  const samples: SoakSample[] = []
+  const started = performance.now()
+  let step = 0
+  for (; step < steps && performance.now() < started + seconds * 1000; step++) {
+    if (step >= 200 && step % 100 === 0) samples.push(sample(step))
+    // Arrays of its own for every step, as training has them.
+    const batch = { x: source.x.slice(), y: source.y.slice(), size }
+    await session.step(batch, step, RATE)
+  }
+  samples.push(sample(step))
+  return { samples, imagesPerSecond: (step * size * 1000) / (performance.now() - started) }
+}
+
+function sample(step: number): SoakSample {
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
+  const mebi = 2 ** 20
+  return {
+    step,
+    mebibytes: rss / mebi,
+    heap: heapUsed / mebi,
+    buffers: arrayBuffers / mebi,
+    tensors: tf.memory().numTensors,
+  }
+}
+
+function startSession(architecture: Architecture): TrainingSession {
+  const optimizer = { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 } as const
+  return createTrainingSession(architecture, { optimizer, labelSmoothing: 0 }, SEED)
+}
+
+function randomBatch(size: number): ImageBatch {
+  const x = new Random(SEED).normal(size * 32 * 32 * 3, 1)
+  return { x, y: Int32Array.from({ length: size }, (_, i) => i % 10), size }
+}

@@ -1,0 +1,76 @@
+/** What the benchmarks of predictions share: weights in a store, requests, and their latencies. */
+import { openArtifactStore } from '../src/artifacts/store.ts'
+import type { EngineChoice } from '../src/engine/report.ts'
+import { createPredictor, type Predictor, type PredictRequest } from '../src/inference/predictor.ts'
+import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
+import type { Architecture } from '../src/zoo/architecture.ts'
+import { buildModel, initializeWeights } from '../src/zoo/model.ts'
+import { encodeSafetensors } from '../src/zoo/safetensors.ts'
+import { exportWeights } from '../src/zoo/weights.ts'
+import { quantile } from './statistics.ts'
+
+/** A picture that needs no decoding. */
+export const SAMPLE: PredictImage = { pixels: new Uint8Array(32 * 32 * 3).fill(120) }
+
+export interface Latency {
+  /** Milliseconds. */
+  p50: number
+  p95: number
+}
+
+/** On the engine of this process. The weights are random: speed does not depend on them. */
+export async function storeRandomModel(architecture: Architecture, folder: string): Promise<ModelRef> {
+  const model = buildModel(architecture)
+  initializeWeights(model, 1)
+  const { digest } = await openArtifactStore(folder).put(
+    encodeSafetensors(await exportWeights(model, architecture)),
+  )
+  model.dispose()
+  const [height, width] = architecture.inputShape
+  const labels = Array.from({ length: architecture.classes }, (_, index) => `class ${index}`)
+  return {
+    digest,
+    architecture: architecture.name,
+    preprocessing: { size: [height, width], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], labels },
+  }
+}
+
+/** As the server's, with the compiled process. */
+export function startPredictor(engine: EngineChoice, folder: string): Predictor {
+  return createPredictor({
+    engine,
+    artifactsFolder: folder,
+    log: { info() {}, warn: console.warn, error() {} },
+    entry: new URL('../dist/inference/predictor-process.js', import.meta.url),
+  })
+}
+
+/**
+ * From the call to the answer, one request after the other.
+ * @param pauseMs  between an answer and the next call
+ */
+export async function measureLatency(
+  predictor: Predictor,
+  request: PredictRequest,
+  { milliseconds, most = Number.POSITIVE_INFINITY, pauseMs = 0 }: MeasureOptions,
+): Promise<Latency> {
+  const latencies: number[] = []
+  const end = performance.now() + milliseconds
+  // Two to warm up.
+  for (let count = -2; count < most && (count < 5 || performance.now() < end); count++) {
+    const { latencyMs } = await predictor.predict(request)
+    if (count >= 0) latencies.push(latencyMs)
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
+  return { p50: quantile(latencies, 0.5), p95: quantile(latencies, 0.95) }
+}
+
+interface MeasureOptions {
+  milliseconds: number
+  most?: number
+  pauseMs?: number
+}
+
+export function cell({ p50, p95 }: Latency): string {
+  return `${p50.toFixed(1)} / ${p95.toFixed(1)} ms`
+}
