@@ -63,6 +63,12 @@ export interface Outcome {
   data: Float32Array
 }
 
+export const outcomeOf = (tensor: tf.Tensor) => ({
+  shape: tensor.shape,
+  dtype: tensor.dtype,
+  data: tensor.dataSync().slice() as Float32Array,
+})
+
 /** What a computation gives on one backend. Its inputs are new there, and all is disposed of after it. */
 export async function on<Inputs extends Record<string, Values>>(
   backend: typeof BACKEND | 'cpu',
@@ -76,11 +82,7 @@ export async function on<Inputs extends Record<string, Values>>(
         name,
         tf.tensor(data, shape, dtype),
       ])
-      return [compute(Object.fromEntries(tensors))].flat().map((result) => ({
-        shape: result.shape,
-        dtype: result.dtype,
-        data: result.dataSync().slice() as Float32Array,
-      }))
+      return [compute(Object.fromEntries(tensors))].flat().map(outcomeOf)
     })
   } finally {
     await tf.setBackend(BACKEND)
