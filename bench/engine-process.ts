@@ -8,6 +8,7 @@ import { selectEngine } from '../src/engine/select.ts'
 import { Random } from '../src/random.ts'
 import { createTrainingSession, type TrainingSession } from '../src/runs/trainer/session.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
+import { forwardOf } from '../src/zoo/forward.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
 import { encodeSafetensorsParts } from '../src/zoo/safetensors.ts'
 import { exportWeights } from '../src/zoo/weights.ts'
@@ -104,6 +105,7 @@ async function forward(
 ): Promise<Measurements['forward']['result']> {
   const model = buildModel(trainable(network))
   initializeWeights(model, SEED)
+  const infer = forwardOf(model, { training: false })
   const { x } = randomBatch(1)
   const times: number[] = []
   let end = Number.POSITIVE_INFINITY
@@ -111,7 +113,7 @@ async function forward(
   for (let count = -5; count < 5 || performance.now() < end; count++) {
     if (count === 0) end = performance.now() + seconds * 1000
     const started = performance.now()
-    const logits = tf.tidy(() => model.predictOnBatch(tf.tensor4d(x, [1, 32, 32, 3])) as tf.Tensor)
+    const logits = tf.tidy(() => infer(tf.tensor4d(x, [1, 32, 32, 3])))
     await logits.data()
     if (count >= 0) times.push(performance.now() - started)
     logits.dispose()

@@ -1,6 +1,5 @@
 /** Runs engine-process.ts: a process for each measurement of an engine, as a backend lives as long as its process. */
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { allowedThreads } from '../src/engine/native/threads.ts'
 import type { EngineChoice } from '../src/engine/report.ts'
 
@@ -56,14 +55,18 @@ export interface SoakSample {
   tensors: number
 }
 
+let script: string | undefined
+
 /** @param onStarted  called once the process is warm and measures. @returns a line that says why there is nothing */
 export async function measureEngine<Mode extends keyof Measurements>(
   mode: Mode,
   job: Measurements[Mode]['job'],
   onStarted: () => void = () => {},
 ): Promise<Measurements[Mode]['result'] | string> {
-  const script = join(import.meta.dirname, 'engine-process.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, mode, JSON.stringify(job)])
+  // Not at the top: the process that is measured imports this file, too, and needs no compiler.
+  const { compileEngineProcess } = await import('./compile.ts')
+  script ??= compileEngineProcess()
+  const child = spawn(process.execPath, [script, mode, JSON.stringify(job)])
   let said = ''
   let complained = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

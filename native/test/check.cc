@@ -42,8 +42,9 @@ bool same(float value, uint32_t bits) { return std::memcmp(&value, &bits, sizeof
 
 Guarded::Guarded(long length, bool canaries, long offset)
     : length_(length), offset_(canaries ? GUARD + offset : 0), behind_(canaries ? GUARD : 0) {
-  memory_ = Floats(offset_ + length_ + behind_);
-  for (float& value : memory_) std::memcpy(&value, &CANARY, sizeof CANARY);
+  float canary;
+  std::memcpy(&canary, &CANARY, sizeof CANARY);
+  memory_.assign(offset_ + length_ + behind_, canary);
   if (length_ > 0) std::memset(data(), FILLING, length_ * sizeof(float));
 }
 

@@ -8,7 +8,7 @@
 // Where memory is asked for that does not exist, sanitizers must answer as the system does.
 #define VISIBLE __attribute__((visibility("default")))
 extern "C" VISIBLE const char* __asan_default_options() { return "allocator_may_return_null=1"; }
-extern "C" VISIBLE const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" VISIBLE const char* __tsan_default_options() { return "allocator_may_return_null=1:halt_on_error=1"; }
 
 int main(int count, char** arguments) {
   for (int i = 1; i < count; ++i) {
