@@ -15,7 +15,8 @@ const why = build()
 if (why !== null) {
   rmSync(join(here, 'build'), { recursive: true, force: true })
   const before = 'vggzoo: no native engine, WebAssembly is several times slower: '
-  const after = '. Later: npm run install'
+  // `npm rebuild` builds what a program depends on, and never the program itself.
+  const after = `. Later: ${here.includes('/node_modules/') ? 'npm rebuild vggzoo' : 'npm run install'}`
   const room = LONGEST - before.length - after.length
   console.log(`${before}${why.length > room ? `${why.slice(0, room - 3)}...` : why}${after}`)
 }

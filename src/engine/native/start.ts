@@ -3,6 +3,9 @@ import { loadAddon, type NativeAddon } from './addon.ts'
 import { registerNativeBackend } from './register.ts'
 import { allowedThreads } from './threads.ts'
 
+/** See native/install.mjs: `npm rebuild` is for a program that depends on this package. */
+const BUILD = import.meta.dirname.includes('/node_modules/') ? 'npm rebuild vggzoo' : 'npm run install'
+
 export interface NativeStarted {
   instructionSet: string
   threads: number
@@ -19,7 +22,7 @@ export function startNative(): NativeStarted | EngineRefused {
   } catch {
     return {
       reason: 'it was not built when vggzoo was installed',
-      remedy: 'install a C++ compiler, make and Python 3, then run npm run install',
+      remedy: `install a C++ compiler, make and Python 3, then run ${BUILD}`,
     }
   }
   const wanted = process.env.NATIVE_ISA || null
