@@ -209,7 +209,7 @@ void sumColumns(Call& call) {
 
 void softmax(Call& call) {
   const long rows = call.whole(0, "rows", 1), c = call.whole(1, "columns", 1), size = product({rows, c});
-  kernels->softmax(*team, rows, c, call.floats(2, "x", size), call.flag(3), call.floats(4, "y", size));
+  kernels->softmax(*team, rows, c, call.floats(2, "x", size), call.floats(3, "y", size));
 }
 
 void transpose(Call& call) {

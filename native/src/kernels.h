@@ -29,7 +29,7 @@ struct Kernels {
                  long bColumn, float* y);
   void (*reduceRows)(Team&, int op, long rows, long c, const float* x, float scale, float* y);
   void (*sumColumns)(Team&, long rows, long c, const float* x, float scale, float* y);
-  void (*softmax)(Team&, long rows, long c, const float* x, bool logarithm, float* y);
+  void (*softmax)(Team&, long rows, long c, const float* x, float* y);
   void (*transpose)(Team&, long count, long rows, long columns, const float* x, float* y);
 
   void (*channelMoments)(Team&, long rows, long c, const float* x, float* mean, float* variance);

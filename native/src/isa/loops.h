@@ -145,8 +145,8 @@ static void sumColumns(Team& team, long rows, long c, const float* x, float scal
   for (long i = 0; i < c; ++i) y[i] *= scale;
 }
 
-// y [rows, c] = the soft-max of every row, or its logarithm.
-static void softmax(Team& team, long rows, long c, const float* x, bool logarithm, float* y) {
+// y [rows, c] = the soft-max of every row.
+static void softmax(Team& team, long rows, long c, const float* x, float* y) {
   const long perItem = rowsPerItem(c * 8);
   parallel(team, ceilDiv(rows, perItem), [=](long item, long) {
     const long end = least(rows, (item + 1) * perItem);
@@ -157,17 +157,11 @@ static void softmax(Team& team, long rows, long c, const float* x, bool logarith
       for (long i = 1; i < c; ++i) top = in[i] > top || in[i] != in[i] ? in[i] : top;
       double sum = 0;
       for (long i = 0; i < c; ++i) {
-        const float e = __builtin_expf(in[i] - top);
-        if (!logarithm) out[i] = e;
-        sum += e;
+        out[i] = __builtin_expf(in[i] - top);
+        sum += out[i];
       }
-      if (logarithm) {
-        const float shift = static_cast<float>(__builtin_log(sum));
-        for (long i = 0; i < c; ++i) out[i] = in[i] - top - shift;
-      } else {
-        const float factor = static_cast<float>(1 / sum);
-        for (long i = 0; i < c; ++i) out[i] *= factor;
-      }
+      const float factor = static_cast<float>(1 / sum);
+      for (long i = 0; i < c; ++i) out[i] *= factor;
     }
   });
 }

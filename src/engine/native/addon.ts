@@ -111,7 +111,7 @@ export interface NativeAddon {
   reduceRows(op: number, rows: number, c: number, x: Floats, scale: number, y: Floats): void
   /** y [c] = scale * sums of x [rows, c] over the rows. */
   sumColumns(rows: number, c: number, x: Floats, scale: number, y: Floats): void
-  softmax(rows: number, c: number, x: Floats, logarithm: boolean, y: Floats): void
+  softmax(rows: number, c: number, x: Floats, y: Floats): void
   transpose(count: number, rows: number, columns: number, x: Floats, y: Floats): void
 
   channelMoments(rows: number, c: number, x: Floats, mean: Floats, variance: Floats): void

@@ -17,7 +17,7 @@ export function registerReductions(): void {
     ({ inputs, attrs: { reductionIndices, keepDims }, backend }) =>
       reduce({ inputs, attrs: { axis: reductionIndices, keepDims }, backend }, REDUCE.max, () => 1),
   )
-  registerSoftmax('Softmax', false)
+  registerSoftmax()
   registerNativeKernel<{ x: TensorInfo }, { perm: number[] }>(
     'Transpose',
     ({ inputs: { x }, attrs: { perm }, backend }) => {
@@ -60,9 +60,9 @@ function reduce(
   return null
 }
 
-function registerSoftmax(kernelName: string, logarithm: boolean): void {
+function registerSoftmax(): void {
   registerNativeKernel<{ logits: TensorInfo }, { dim?: number; axis?: number }>(
-    kernelName,
+    'Softmax',
     ({ inputs: { logits }, attrs: { dim, axis }, backend }) => {
       const rank = logits.shape.length
       const along = dim ?? axis ?? -1
@@ -70,7 +70,7 @@ function registerSoftmax(kernelName: string, logarithm: boolean): void {
       const columns = logits.shape[rank - 1]
       const size = util.sizeFromShape(logits.shape)
       const y = backend.take(size)
-      backend.addon.softmax(size / columns, columns, backend.values(logits), logarithm, y)
+      backend.addon.softmax(size / columns, columns, backend.values(logits), y)
       return backend.output(y, logits.shape)
     },
   )

@@ -138,7 +138,7 @@ export const CALLS: Partial<Record<keyof NativeAddon, () => Argument[]>> = {
     output('y', 3),
   ],
   sumColumns: () => [whole('rows', 3), whole('columns', 5), input('x', 15), real(3, 1), output('y', 5)],
-  softmax: () => [whole('rows', 3), whole('columns', 5), input('x', 15), flag(3, false), output('y', 15)],
+  softmax: () => [whole('rows', 3), whole('columns', 5), input('x', 15), output('y', 15)],
   transpose: () => [
     whole('matrices', 2),
     whole('rows', 3),
