@@ -34,6 +34,8 @@ export interface PredictionServiceOptions {
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
+const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
+
 export function createPredictionService({
   prisma,
   predictor,
@@ -64,7 +66,7 @@ export function createPredictionService({
 
   async function findVersion(model: PredictInput['model']): Promise<ModelVersion> {
     if (model === null) {
-      const newest = await prisma.modelVersion.findFirst({ orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] })
+      const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })
       if (newest === null) {
         throw new NotFoundError(
           'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED.',
@@ -79,13 +81,14 @@ export function createPredictionService({
     }
     const run = await prisma.trainingRun.findUnique({
       where: { id: model.runId },
-      include: { modelVersion: true },
+      include: { modelVersions: { orderBy: NEWEST, take: 1 } },
     })
     if (run === null) throw new NotFoundError('There is no training run with this id.')
-    if (run.modelVersion === null) {
+    const [newest] = run.modelVersions
+    if (newest === undefined) {
       throw new NotFoundError(`Run #${run.number} is ${run.status} and has no trained weights.`)
     }
-    return run.modelVersion
+    return newest
   }
 
   async function read(image: PredictInput['image']): Promise<{ bytes: Uint8Array } | { pixels: Uint8Array }> {
@@ -122,12 +125,11 @@ export function createPredictionService({
       prisma.prediction.findMany({
         ...query,
         where: { modelVersionId },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        orderBy: NEWEST,
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
-    listModels: (query) =>
-      prisma.model.findMany({ ...query, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] }),
+    listModels: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
     countModels: () => prisma.model.count(),
   }
 }

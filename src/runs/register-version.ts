@@ -16,14 +16,17 @@ export async function registerVersion(
   weights: { digest: string; bytes: number },
 ): Promise<void> {
   const name = architecture.name
-  const model = await tx.model.upsert({ where: { name }, create: { name }, update: {} })
-  const newest = await tx.modelVersion.aggregate({ where: { modelId: model.id }, _max: { version: true } })
+  const model = await tx.model.upsert({
+    where: { name },
+    create: { name, newestVersion: 1 },
+    update: { newestVersion: { increment: 1 } },
+  })
   const [height, width] = architecture.inputShape
   const { normalization } = run.hyperparameters as unknown as Hyperparameters
   await tx.modelVersion.create({
     data: {
       modelId: model.id,
-      version: (newest._max.version ?? 0) + 1,
+      version: model.newestVersion,
       architecture: architecture.name,
       dataset: run.dataset,
       runId: run.id,

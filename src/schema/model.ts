@@ -29,8 +29,9 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     run: t.relation('run', { nullable: true, description: 'The run that made it.' }),
     dataset: t.field({
       type: DatasetRef,
-      description: 'What it learned from.',
-      resolve: ({ dataset }, _args, { datasets }) => datasets.get(dataset)!,
+      nullable: true,
+      description: 'What it learned from; null for what was imported.',
+      resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
     }),
     accuracy: t.exposeFloat('accuracy', { nullable: true, description: 'On the test images.' }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),

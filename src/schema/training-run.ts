@@ -122,9 +122,9 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       description: 'The newest place in its log: subscribe with it to get only what comes.',
       resolve: ({ lastSeq }) => lastSeq,
     }),
-    modelVersion: t.relation('modelVersion', {
-      nullable: true,
-      description: 'What the run made; null until it is COMPLETED.',
+    modelVersions: t.relation('modelVersions', {
+      query: { orderBy: { createdAt: 'desc' } },
+      description: 'What was made of its weights, newest first; the first one when it is COMPLETED.',
     }),
   }),
 })

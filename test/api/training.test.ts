@@ -40,7 +40,7 @@ const RUN = `query Run($id: ID!) {
     losses { step epoch loss nonFinite learningRate attempt }
     epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds }
     evaluation { loss accuracy top5Accuracy count confusionMatrix perClass { label accuracy count } }
-    modelVersion { version digest bytes accuracy model { name } run { id } architecture { name } }
+    modelVersions { version digest bytes accuracy model { name } run { id } architecture { name } }
   }
 }`
 
@@ -74,19 +74,19 @@ describe('a training run', () => {
     expect(sum(matrix.map(sum))).toBe(TINY.testLimit)
     expect(evaluation.accuracy).toBeCloseTo(sum(matrix.map((row, i) => row[i])) / TINY.testLimit)
     expect(evaluation.perClass.map((score: { label: string }) => score.label)).toContain('frog')
-    expect(run.modelVersion).toMatchObject({
+    expect(run.modelVersions[0]).toMatchObject({
       model: { name: 'vgg_mini' },
       architecture: { name: 'vgg_mini' },
       run: { id },
     })
-    expect(run.modelVersion.digest).toMatch(/^[0-9a-f]{64}$/)
+    expect(run.modelVersions[0].digest).toMatch(/^[0-9a-f]{64}$/)
   })
 
   test('gives the same losses and the same weights for the same seed, and others for another', async () => {
     const read = async (run: string) => {
       const { trainingRun } = await server.query(RUN, { id: run })
       const losses: number[] = trainingRun.losses.map((point: { loss: number }) => point.loss)
-      return { losses, digest: trainingRun.modelVersion.digest }
+      return { losses, digest: trainingRun.modelVersions[0].digest }
     }
     const first = await read(id)
     const again = await startRun(server)

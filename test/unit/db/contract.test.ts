@@ -96,13 +96,14 @@ for (const { kind, available, place } of kinds) {
 
         const read = await prisma.trainingRun.findUniqueOrThrow({
           where: { id: run.id },
-          include: { modelVersion: { include: { predictions: true } } },
+          include: { modelVersions: { include: { predictions: true } } },
         })
         expect(read).toMatchObject({ hyperparameters: RUN.hyperparameters, evaluation: [1, null, { a: [] }] })
         expect(read).toMatchObject({ failure: null, engine: null, startedAt: AT, finishedAt: null })
-        expect(read.modelVersion?.bytes).toBe(9007199254740993n)
-        expect(read.modelVersion?.predictions[0]).toMatchObject({ confidence: 0.1, latencyMs: 1 / 3 })
-        expect([...read.modelVersion!.predictions[0]!.input]).toEqual([...input])
+        const [made] = read.modelVersions
+        expect(made?.bytes).toBe(9007199254740993n)
+        expect(made?.predictions[0]).toMatchObject({ confidence: 0.1, latencyMs: 1 / 3 })
+        expect([...made!.predictions[0]!.input]).toEqual([...input])
       })
 
       test('numbers the runs in the order in which they came', async () => {
