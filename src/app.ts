@@ -9,6 +9,8 @@ import { claimPostgres } from './db/postgres-claim.ts'
 import { claim } from './db/single-owner.ts'
 import { createPredictionService } from './inference/predictions.ts'
 import { createPredictor } from './inference/predictor.ts'
+import { createModelService } from './models/service.ts'
+import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { createRunService } from './runs/service.ts'
 import { createGraphQLHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
@@ -73,9 +75,16 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (config.engine !== 'auto') await predictor.engine()
 
+    const keeper = createWeightsKeeper(database.prisma, openArtifactStore(artifactsFolder))
+    const models = createModelService({
+      prisma: database.prisma,
+      keeper,
+      facts: (dataset) => datasets.get(dataset)?.facts,
+    })
     const runs = onClose(
       createRunService({
         prisma: database.prisma,
+        keeper,
         logger,
         engine: config.engine,
         artifactsFolder,
@@ -92,24 +101,24 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
           const store = datasets.get(name)
           if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
           const { file } = await store.prepare(signal)
-          return { file, labels: store.facts.classes }
+          return { file, facts: store.facts, digest: store.state().digest! }
         },
       }),
       (it) => it.close(),
     )
     await runs.recover()
-    await openArtifactStore(artifactsFolder).tidy()
+    await keeper.sweep()
 
     const system = createSystemService({
       version,
       database: database.kind,
       engine: () => predictor.engine(),
       queue: () => runs.counts(),
-      openSubscriptions: () => runs.listenerCount,
+      openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
     })
-    const predictions = createPredictionService({ prisma: database.prisma, predictor, datasets })
+    const predictions = createPredictionService({ prisma: database.prisma, models, predictor, datasets })
     const handler = createGraphQLHandler({
-      context: { runs, predictions, datasets, system, database: { prisma: database.prisma } },
+      context: { runs, models, predictions, datasets, system, database: { prisma: database.prisma } },
       allowedOrigins: config.allowedOrigins,
       logger,
     })

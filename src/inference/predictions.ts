@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
-import type { Model, ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
+import type { ModelService, VersionRef } from '../models/service.ts'
 import type { Predictor } from './predictor.ts'
-import type { Preprocessing } from './preprocessing.ts'
+import type { PredictImage } from './protocol.ts'
 
 export interface PredictInput {
   image:
@@ -13,7 +15,7 @@ export interface PredictInput {
     | { base64: string }
     | { sample: { dataset: string; split: Split; index: number } }
   /** Null: the newest version there is. */
-  model: { versionId: string } | { runId: string } | null
+  model: VersionRef | null
 }
 
 /** Classifies pictures with trained versions, and keeps the answers that are asked to be kept. */
@@ -23,35 +25,32 @@ export interface PredictionService {
   predictAndStore(input: PredictInput): Promise<Prediction>
   list(query: Prisma.PredictionFindManyArgs, modelVersionId?: string): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
-  getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
-  listModels(query: Prisma.ModelFindManyArgs): Promise<Model[]>
-  countModels(): Promise<number>
 }
 
 export interface PredictionServiceOptions {
   prisma: PrismaClient
+  models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
-const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
-
 export function createPredictionService({
   prisma,
+  models,
   predictor,
   datasets,
 }: PredictionServiceOptions): PredictionService {
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
     const started = performance.now()
-    const version = await findVersion(model)
-    const { probabilities, input } = await predictor.predict({
-      model: {
-        digest: version.digest,
-        architecture: version.architecture,
-        preprocessing: version.preprocessing as unknown as Preprocessing,
-      },
-      image: await read(image),
-    })
+    const version = await models.resolve(model)
+    const preprocessing = version.preprocessing as unknown as Preprocessing
+    const { digest, architecture } = version
+    const { probabilities, input } = await predictor
+      .predict({
+        model: { digest, architecture, preprocessing },
+        image: await read(image, preprocessing.size),
+      })
+      .catch((error: unknown) => gone(version, error))
     return {
       id: randomUUID(),
       modelVersionId: version.id,
@@ -64,34 +63,14 @@ export function createPredictionService({
     }
   }
 
-  async function findVersion(model: PredictInput['model']): Promise<ModelVersion> {
-    if (model === null) {
-      const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })
-      if (newest === null) {
-        throw new NotFoundError(
-          'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED.',
-        )
-      }
-      return newest
-    }
-    if ('versionId' in model) {
-      const version = await prisma.modelVersion.findUnique({ where: { id: model.versionId } })
-      if (version === null) throw new NotFoundError('There is no model version with this id.')
-      return version
-    }
-    const run = await prisma.trainingRun.findUnique({
-      where: { id: model.runId },
-      include: { modelVersions: { orderBy: NEWEST, take: 1 } },
-    })
-    if (run === null) throw new NotFoundError('There is no training run with this id.')
-    const [newest] = run.modelVersions
-    if (newest === undefined) {
-      throw new NotFoundError(`Run #${run.number} is ${run.status} and has no trained weights.`)
-    }
-    return newest
+  /** Passes an error on, unless its cause is that the version was deleted meanwhile. */
+  async function gone({ id }: { id: string }, error: unknown): Promise<never> {
+    if ((await prisma.modelVersion.count({ where: { id } })) > 0) throw error
+    throw new NotFoundError('The model version was deleted while the picture was on its way.')
   }
 
-  async function read(image: PredictInput['image']): Promise<{ bytes: Uint8Array } | { pixels: Uint8Array }> {
+  /** @param size  [height, width] of the network's input */
+  async function read(image: PredictInput['image'], size: [number, number]): Promise<PredictImage> {
     if ('bytes' in image) return image
     if ('base64' in image) return { bytes: decodeBase64(image.base64) }
     const { dataset, split, index } = image.sample
@@ -106,6 +85,8 @@ export function createPredictionService({
     await store.prepare().catch((error: unknown) => {
       throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
     })
+    const [height, width] = store.facts.imageShape
+    if (height !== size[0] || width !== size[1]) return { bytes: await store.imagePng(split, index, 1) }
     return { pixels: (await store.readImages(split, [index])).pixels }
   }
 
@@ -113,24 +94,22 @@ export function createPredictionService({
     predict,
     async predictAndStore(input) {
       const { probabilities, ...prediction } = await predict(input)
-      return prisma.prediction.create({
-        data: {
-          ...prediction,
-          input: new Uint8Array(prediction.input),
-          probabilities: probabilities as Prisma.InputJsonValue,
-        },
-      })
+      const data = {
+        ...prediction,
+        input: new Uint8Array(prediction.input),
+        probabilities: probabilities as Prisma.InputJsonValue,
+      }
+      return prisma.prediction
+        .create({ data })
+        .catch((error: unknown) => gone({ id: prediction.modelVersionId }, error))
     },
     list: (query, modelVersionId) =>
       prisma.prediction.findMany({
         ...query,
         where: { modelVersionId },
-        orderBy: NEWEST,
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
-    getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
-    listModels: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
-    countModels: () => prisma.model.count(),
   }
 }
 

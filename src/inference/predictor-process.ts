@@ -3,6 +3,7 @@ import sharp from 'sharp'
 import { type ArtifactStore, openArtifactStore } from '../artifacts/store.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
@@ -60,7 +61,7 @@ async function configure(options: Extract<ToPredictor, { type: 'configure' }>): 
 async function accept({ id, model, image }: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
   decoding.add(id)
   try {
-    const prepared = await prepare(image, model.preprocessing.size)
+    const prepared = await prepare(image, model.preprocessing)
     if (!decoding.has(id)) return
     // Weights of one digest mean different things to different architectures and labels.
     batcher.add(id, JSON.stringify(model), { id, model, image: prepared })
@@ -71,8 +72,8 @@ async function accept({ id, model, image }: Extract<ToPredictor, { type: 'predic
   }
 }
 
-async function prepare(image: PredictImage, size: [number, number]): Promise<PreparedImage> {
-  if ('bytes' in image) return prepareImage(image.bytes, size)
+async function prepare(image: PredictImage, { size, resize }: Preprocessing): Promise<PreparedImage> {
+  if ('bytes' in image) return prepareImage(image.bytes, size, resize)
   return { pixels: image.pixels, png: await encodePng(image.pixels, size) }
 }
 

@@ -215,9 +215,9 @@ export function createPredictor(options: PredictorOptions): Predictor {
 function plainModel({
   digest,
   architecture,
-  preprocessing: { size, mean, std, labels },
+  preprocessing: { size, resize, mean, std, labels },
 }: ModelRef): ModelRef {
-  return { digest, architecture, preprocessing: { size, mean, std, labels } }
+  return { digest, architecture, preprocessing: { size, resize, mean, std, labels } }
 }
 
 /** What is wrong at first sight is refused here and costs the process nothing. Returns the size in bytes. */

@@ -1,6 +1,6 @@
 import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ImageRejection } from './errors.ts'
-import type { Preprocessing } from './preprocessing.ts'
 
 /** Weights, the network they belong to, and what its inputs and outputs mean. */
 export interface ModelRef {

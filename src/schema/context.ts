@@ -1,11 +1,13 @@
 import type { DatasetStore } from '../data/dataset.ts'
 import type { PredictionService } from '../inference/predictions.ts'
+import type { ModelService } from '../models/service.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
 
 /** The domain as resolvers see it. */
 export interface Services {
   runs: RunService
+  models: ModelService
   predictions: PredictionService
   /** By name. */
   datasets: ReadonlyMap<string, DatasetStore>

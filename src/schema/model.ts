@@ -7,36 +7,80 @@ import { DatasetRef } from './dataset.ts'
 export const ModelRef = builder.prismaNode('Model', {
   nullable: true,
   description:
-    'Trained weights under one name, in versions. Every completed run adds one to the model of its network.',
+    'Weights under one name, in versions. Every completed run adds one to the model of its network; registerModel and importModel add more.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name of its network.' }),
+    name: t.exposeString('name', { description: 'The name to use in inputs.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'Movable names of its versions, by name.',
+    }),
   }),
+})
+
+const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
+  description: 'TRAINED by a run of this server, or IMPORTED.',
+  values: ['TRAINED', 'IMPORTED'] as const,
 })
 
 export const ModelVersionRef = builder.prismaNode('ModelVersion', {
   nullable: true,
-  description: 'The weights that one run made.',
+  description: 'Weights that can predict, and where they come from.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     model: t.relation('model', { description: 'What it is a version of.' }),
-    version: t.exposeInt('version', { description: 'Counted from 1.' }),
+    version: t.exposeInt('version', { description: 'Counted from 1; a number is never given twice.' }),
+    origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Where it comes from.' }),
+    source: t.exposeString('source', {
+      nullable: true,
+      description: 'Of an imported one: the names of its files.',
+    }),
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
       resolve: ({ architecture }) => findArchitecture(architecture)!,
     }),
-    run: t.relation('run', { nullable: true, description: 'The run that made it.' }),
+    run: t.relation('run', {
+      nullable: true,
+      description: 'The run that trained it; null when it was imported or the run was deleted.',
+    }),
+    checkpoint: t.relation('checkpoint', {
+      nullable: true,
+      description: 'The checkpoint it was made of; null when it was imported or the run was deleted.',
+    }),
     dataset: t.field({
       type: DatasetRef,
       nullable: true,
-      description: 'What it learned from; null for what was imported.',
+      description: 'What it learned from; null when it was imported.',
       resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
     }),
-    accuracy: t.exposeFloat('accuracy', { nullable: true, description: 'On the test images.' }),
+    accuracy: t.exposeFloat('accuracy', {
+      nullable: true,
+      description: 'On the test images; null when it was imported.',
+    }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'The aliases that name it now.',
+    }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+})
+
+export const ModelAliasRef = builder.prismaNode('ModelAlias', {
+  nullable: true,
+  description: 'A name that moves from version to version of a model, such as champion.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    model: t.relation('model', { description: 'Whose alias it is.' }),
+    name: t.exposeString('name', { description: 'The alias.' }),
+    version: t.relation('version', { description: 'What it names now.' }),
+    protected: t.exposeBoolean('protected', {
+      description: 'Whether it must be unprotected before it moves.',
+    }),
+    movedAt: t.expose('movedAt', { type: 'DateTime', description: 'When it came to this version.' }),
   }),
 })
 
@@ -50,18 +94,5 @@ builder.prismaObjectField(ModelRef, 'versions', (t) =>
       description: 'Newest first.',
     },
     connectionOf(ModelVersionRef, 'ModelVersion'),
-  ),
-)
-
-builder.queryField('models', (t) =>
-  t.prismaConnection(
-    {
-      type: ModelRef,
-      cursor: 'id',
-      description: 'Models that can predict.',
-      totalCount: (_root, _args, { predictions }) => predictions.countModels(),
-      resolve: (query, _root, _args, { predictions }) => predictions.listModels(query),
-    },
-    connectionOf(ModelRef, 'Model'),
   ),
 )

@@ -29,8 +29,8 @@ const PredictionRef = builder.prismaNode('Prediction', {
     modelVersion: t.prismaField({
       type: ModelVersionRef,
       description: 'The weights that were asked.',
-      resolve: (query, { modelVersionId }, _args, { predictions }) =>
-        predictions.getVersion({ ...query, where: { id: modelVersionId } }),
+      resolve: (query, { modelVersionId }, _args, { models }) =>
+        models.getVersion({ ...query, where: { id: modelVersionId } }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     label: t.exposeString('label', { description: 'The most likely class.' }),
@@ -75,12 +75,21 @@ const ImageInput = builder.inputType('ImageInput', {
   }),
 })
 
+const AliasRefInput = builder.inputType('AliasRefInput', {
+  description: 'An alias of a model.',
+  fields: (t) => ({
+    model: t.string({ required: true, description: 'The name of the model.' }),
+    name: t.string({ required: true, description: 'The alias, such as champion.' }),
+  }),
+})
+
 const ModelRefInput = builder.inputType('ModelRefInput', {
   description: 'Exactly one way to name trained weights.',
   isOneOf: true,
   fields: (t) => ({
     versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
-    runId: t.globalID({ for: TrainingRunRef, description: 'What this run made.' }),
+    runId: t.globalID({ for: TrainingRunRef, description: 'The newest version made of this run.' }),
+    alias: t.field({ type: AliasRefInput, description: 'What an alias names now.' }),
   }),
 })
 
@@ -150,6 +159,8 @@ async function toDomain({ image, model }: typeof PredictInput.$inferInput): Prom
         ? null
         : model.versionId != null
           ? { versionId: model.versionId.id }
-          : { runId: model.runId!.id },
+          : model.runId != null
+            ? { runId: model.runId.id }
+            : { alias: model.alias! },
   }
 }

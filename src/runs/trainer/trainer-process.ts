@@ -12,7 +12,7 @@ import { exportWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
-import { createTrainingSession } from './session.ts'
+import { createTrainingSession, type TrainingSession } from './session.ts'
 import { countSteps, train } from './train.ts'
 
 /** Training takes every core it gets; the server and a predict next to it come first. */
@@ -43,9 +43,16 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
   const outcome = await train(job, dataset, session, {
     point: reporter.point,
     progress: reporter.progress,
-    epoch(summary, progress) {
+    async epoch(summary, evaluation, progress) {
       reporter.flush()
       void parent.send({ type: 'epoch', summary, progress })
+      const file = await save(job, session)
+      const { loss: testLoss, accuracy: testAccuracy } = evaluation
+      const { step } = progress
+      await parent.send({
+        type: 'saved',
+        weights: { ...file, step, epoch: summary.epoch, testLoss, testAccuracy },
+      })
     },
     cancelled: () => cancelled,
   })
@@ -61,14 +68,14 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
           message: `The loss became ${outcome.loss} at step ${outcome.step}. Use a lower learningRate.`,
         },
       }
-    case 'trained': {
-      const metadata = { format: 'pt', architecture: job.architecture.name, seed: String(job.seed) }
-      const weights = encodeSafetensors(await exportWeights(session.model, job.architecture), metadata)
-      const { digest, bytes } = await openArtifactStore(job.artifactsFolder).put(weights)
-      await parent.send({ type: 'saved', step: outcome.step, digest, bytes })
+    case 'trained':
       return { type: 'completed', evaluation: outcome.evaluation }
-    }
   }
+}
+
+async function save({ architecture, artifactsFolder, metadata }: TrainingJob, { model }: TrainingSession) {
+  const weights = encodeSafetensors(await exportWeights(model, architecture), metadata)
+  return openArtifactStore(artifactsFolder).stageContent(weights)
 }
 
 function failureOf(error: unknown): RunFailure {

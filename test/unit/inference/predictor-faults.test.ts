@@ -7,6 +7,7 @@ import {
   type Predictor,
   type PredictorOptions,
 } from '../../../src/inference/predictor.ts'
+import { COVER } from '../../../src/models/preprocessing.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
 // The real process is in predictor.test.ts; this one is a script that dies, hangs and waits on demand.
@@ -39,6 +40,7 @@ function request(architecture: string, picture = 0) {
       architecture,
       preprocessing: {
         size: [1, 1] as [number, number],
+        resize: COVER,
         mean: [0, 0, 0] as [number, number, number],
         std: [1, 1, 1] as [number, number, number],
         labels: [],
