@@ -116,7 +116,13 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       queue: () => runs.counts(),
       openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
     })
-    const predictions = createPredictionService({ prisma: database.prisma, models, predictor, datasets })
+    const predictions = createPredictionService({
+      prisma: database.prisma,
+      models,
+      predictor,
+      logger,
+      datasets,
+    })
     const handler = createGraphQLHandler({
       context: { runs, models, predictions, datasets, system, database: { prisma: database.prisma } },
       allowedOrigins: config.allowedOrigins,

@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import sharp from 'sharp'
+import { DamagedArtifactError } from '../artifacts/store.ts'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
-import type { Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
+import { analyze } from '../zoo/analysis.ts'
+import { UnusableModelError } from './errors.ts'
+import { architectureOf } from './network.ts'
 import type { Predictor } from './predictor.ts'
-import type { PredictImage } from './protocol.ts'
+import type { LayerRequest, ModelRef, PredictImage } from './protocol.ts'
 
 export interface PredictInput {
   image:
@@ -23,6 +29,14 @@ export interface PredictionService {
   /** Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. */
   predict(input: PredictInput): Promise<Prediction>
   predictAndStore(input: PredictInput): Promise<Prediction>
+  /**
+   * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
+   * the network does not have.
+   */
+  activations(
+    prediction: Pick<Prediction, 'modelVersionId' | 'input'>,
+    request: LayerRequest,
+  ): Promise<Buffer>
   list(query: Prisma.PredictionFindManyArgs, modelVersionId?: string): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
 }
@@ -31,6 +45,7 @@ export interface PredictionServiceOptions {
   prisma: PrismaClient
   models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict'>
+  logger: Pick<Logger, 'error'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
@@ -38,19 +53,16 @@ export function createPredictionService({
   prisma,
   models,
   predictor,
+  logger,
   datasets,
 }: PredictionServiceOptions): PredictionService {
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
     const started = performance.now()
     const version = await models.resolve(model)
-    const preprocessing = version.preprocessing as unknown as Preprocessing
-    const { digest, architecture } = version
+    const ref = refOf(version)
     const { probabilities, input } = await predictor
-      .predict({
-        model: { digest, architecture, preprocessing },
-        image: await read(image, preprocessing.size),
-      })
-      .catch((error: unknown) => gone(version, error))
+      .predict({ model: ref, image: await read(image, ref.preprocessing.size) })
+      .catch((error: unknown) => fail(version, error))
     return {
       id: randomUUID(),
       modelVersionId: version.id,
@@ -63,10 +75,21 @@ export function createPredictionService({
     }
   }
 
-  /** Passes an error on, unless its cause is that the version was deleted meanwhile. */
-  async function gone({ id }: { id: string }, error: unknown): Promise<never> {
-    if ((await prisma.modelVersion.count({ where: { id } })) > 0) throw error
-    throw new NotFoundError('The model version was deleted while the picture was on its way.')
+  /** Passes an error on, in words about the version where the version is the cause. */
+  async function fail({ id }: { id: string }, error: unknown): Promise<never> {
+    const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
+    if (version === null) {
+      throw new NotFoundError('The model version was deleted while the picture was on its way.')
+    }
+    if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
+    logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
+    const what =
+      error instanceof DamagedArtifactError
+        ? `its file ${version.digest}.safetensors is missing or altered`
+        : 'its weights do not fit its network, or answer no numbers'
+    throw new UnusableModelError(
+      `Version ${version.version} of ${version.model.name} cannot be used: ${what}. Delete it and train or import it again.`,
+    )
   }
 
   /** @param size  [height, width] of the network's input */
@@ -101,7 +124,21 @@ export function createPredictionService({
       }
       return prisma.prediction
         .create({ data })
-        .catch((error: unknown) => gone({ id: prediction.modelVersionId }, error))
+        .catch((error: unknown) => fail({ id: prediction.modelVersionId }, error))
+    },
+    async activations({ modelVersionId, input }, inspect) {
+      const version = await models.resolve({ versionId: modelVersionId })
+      const model = refOf(version)
+      const layers = analyze(architectureOf(model)).layers.filter(({ kind }) => kind !== 'SOFTMAX')
+      if (!layers.some(({ name }) => name === inspect.layer)) {
+        const names = layers.map(({ name }) => name).join(', ')
+        throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
+      }
+      const pixels = await sharp(input).removeAlpha().toColourspace('srgb').raw().toBuffer()
+      const answer = await predictor
+        .predict({ model, image: { pixels }, inspect })
+        .catch((error: unknown) => fail(version, error))
+      return answer.input
     },
     list: (query, modelVersionId) =>
       prisma.prediction.findMany({
@@ -111,6 +148,10 @@ export function createPredictionService({
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
   }
+}
+
+function refOf({ digest, architecture, preprocessing }: ModelVersion): ModelRef {
+  return { digest, architecture, preprocessing: preprocessing as unknown as Preprocessing }
 }
 
 /** @throws ValidationError for text that is not base64: Buffer would skip over what it cannot read. */

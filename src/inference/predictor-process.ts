@@ -7,16 +7,18 @@ import type { Preprocessing } from '../models/preprocessing.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
+import { drawFeatureMaps } from './feature-maps.ts'
 import { encodePng, type PreparedImage, prepareImage } from './image.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
 import { architectureOf, loadNetwork, type Network, weightBytes } from './network.ts'
-import type { FromPredictor, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
+import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
 interface Job {
   id: number
   model: ModelRef
   image: PreparedImage
+  inspect: LayerRequest | undefined
 }
 
 dieWithParent()
@@ -58,13 +60,18 @@ async function configure(options: Extract<ToPredictor, { type: 'configure' }>): 
   }
 }
 
-async function accept({ id, model, image }: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
+async function accept({
+  id,
+  model,
+  image,
+  inspect,
+}: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
   decoding.add(id)
   try {
     const prepared = await prepare(image, model.preprocessing)
     if (!decoding.has(id)) return
     // Weights of one digest mean different things to different architectures and labels.
-    batcher.add(id, JSON.stringify(model), { id, model, image: prepared })
+    batcher.add(id, JSON.stringify({ model, inspect }), { id, model, image: prepared, inspect })
   } catch (error) {
     reject(id, error)
   } finally {
@@ -77,13 +84,20 @@ async function prepare(image: PredictImage, { size, resize }: Preprocessing): Pr
   return { pixels: image.pixels, png: await encodePng(image.pixels, size) }
 }
 
-async function compute(key: string, jobs: Job[]): Promise<void> {
+async function compute(_key: string, jobs: Job[]): Promise<void> {
   try {
-    const { model } = jobs[0]!
+    const { model, inspect } = jobs[0]!
     const architecture = architectureOf(model)
-    const network = await networks.get(key, weightBytes(architecture), () =>
+    const network = await networks.get(JSON.stringify(model), weightBytes(architecture), () =>
       loadNetwork(model, architecture, artifacts),
     )
+    if (inspect !== undefined) {
+      for (const { id, image } of jobs) {
+        const png = await drawFeatureMaps(await network.activations(image.pixels, inspect))
+        void parent.send({ type: 'predicted', id, probabilities: [], png })
+      }
+      return
+    }
     const answers = await network.classify(jobs.map(({ image }) => image.pixels))
     jobs.forEach(({ id, image }, index) => {
       void parent.send({ type: 'predicted', id, probabilities: answers[index]!, png: image.png })

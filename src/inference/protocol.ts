@@ -17,6 +17,14 @@ export type PredictImage =
   /** RGB bytes, row by row, already of the network's size: a sample of a data set. */
   | { pixels: Uint8Array }
 
+/** What one layer of a network makes of a picture. */
+export interface LayerRequest {
+  /** A layer of the zoo's analysis, apart from the soft-max. */
+  layer: string
+  /** Only the first so many of its channels or units. */
+  first: number
+}
+
 export interface ClassProbability {
   label: string
   probability: number
@@ -25,7 +33,7 @@ export interface ClassProbability {
 export type ToPredictor =
   /** The first message. */
   | { type: 'configure'; engine: EngineChoice; artifactsFolder: string; modelBytes: number }
-  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage }
+  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: LayerRequest }
   /** Nobody waits for the answer any more. It may come nevertheless. */
   | { type: 'cancel'; id: number }
 
@@ -33,7 +41,7 @@ export type FromPredictor =
   | { type: 'ready'; engine: EngineReport }
   /** The engine that was asked for by name is not there; the process ends. */
   | { type: 'unavailable'; message: string }
-  /** png: what the network saw. */
+  /** png: what the network saw, or what the layer that was asked for made of it. */
   | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
   | { type: 'rejected'; id: number; rejection: Rejection }
 

@@ -1,13 +1,17 @@
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
-import { UnsupportedImageError } from '../inference/errors.ts'
+import { UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
 import type { PredictInput as DomainInput } from '../inference/predictions.ts'
 import type { ClassProbability } from '../inference/protocol.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { SplitEnum } from './dataset.ts'
-import { badInput } from './input-error.ts'
+import { apiError, badInput, checkRange } from './input-error.ts'
 import { ModelVersionRef } from './model.ts'
 import { TrainingRunRef } from './training-run.ts'
+
+/** Of a forward pass, in an operation's complexity. */
+const COST = 100
+const MAX_MAPS = 1024
 
 const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
   description: 'How likely one class is.',
@@ -49,6 +53,28 @@ const PredictionRef = builder.prismaNode('Prediction', {
       type: 'DataUrl',
       description: 'The picture the network really saw, as a PNG.',
       resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
+    }),
+    activations: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'What a layer makes of the picture, as a PNG: a grey tile for each channel, from its smallest value (black) to its largest (white). Computed when it is selected.',
+      complexity: COST,
+      args: {
+        layer: t.arg.string({ required: true, description: 'A name from Architecture.layers: features.0.' }),
+        first: t.arg.int({
+          required: true,
+          defaultValue: 64,
+          description: `Only the first so many channels, 1 to ${MAX_MAPS}.`,
+        }),
+      },
+      resolve: async (prediction, { layer, first }, { predictions }) => {
+        checkRange('activations: first', first, 1, MAX_MAPS)
+        const bytes = await predictions
+          .activations(prediction, { layer, first })
+          .catch((error: unknown) => rethrow(error))
+        return { mediaType: 'image/png', bytes }
+      },
     }),
     latencyMs: t.exposeFloat('latencyMs', { description: 'Milliseconds from the request to the answer.' }),
   }),
@@ -103,10 +129,15 @@ const PredictInput = builder.inputType('PredictInput', {
 
 const PredictResult = builder.errorUnion('PredictResult', {
   description: 'The prediction, or why there is none.',
-  types: [PredictionRef, UnsupportedImageError, ValidationError, NotFoundError, OverloadedError],
+  types: [
+    PredictionRef,
+    UnsupportedImageError,
+    ValidationError,
+    NotFoundError,
+    UnusableModelError,
+    OverloadedError,
+  ],
 })
-
-const COST = 100
 
 builder.queryField('predict', (t) =>
   t.field({
@@ -145,6 +176,14 @@ builder.queryField('predictions', (t) =>
     connectionOf(PredictionRef, 'Prediction'),
   ),
 )
+
+/** The field has no result union: its expected failures are errors with a code. */
+function rethrow(error: unknown): never {
+  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
+  if (error instanceof UnusableModelError) throw apiError('MODEL_UNUSABLE', error.message)
+  if (error instanceof OverloadedError) throw apiError('OVERLOADED', error.message)
+  throw error
+}
 
 async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
   return {
