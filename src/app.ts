@@ -75,9 +75,11 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (config.engine !== 'auto') await predictor.engine()
 
-    const keeper = createWeightsKeeper(database.prisma, openArtifactStore(artifactsFolder))
+    const artifacts = openArtifactStore(artifactsFolder)
+    const keeper = createWeightsKeeper(database.prisma, artifacts)
     const models = createModelService({
       prisma: database.prisma,
+      artifacts,
       keeper,
       facts: (dataset) => datasets.get(dataset)?.facts,
     })

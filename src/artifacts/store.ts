@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Artifact {
@@ -25,11 +25,8 @@ export interface ArtifactStore {
   stage(): Promise<{ staged: string; path: string }>
   /** Gives a staged file its name. */
   adopt(artifact: StagedArtifact): Promise<void>
-  stageContent(content: Uint8Array): Promise<StagedArtifact>
   put(content: Uint8Array): Promise<Artifact>
-  /** Reads and verifies; a missing or altered file is a DamagedArtifactError that names it. */
-  get(digest: string): Promise<Buffer>
-  /** Verifies without keeping it in memory; throws DamagedArtifactError. */
+  /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
   verify(digest: string): Promise<void>
   path(digest: string): string
   /** A folder for what is made from this file and can be made again; it goes with the file. */
@@ -61,23 +58,6 @@ export function openArtifactStore(folder: string): ArtifactStore {
     await syncFolder(folder)
   }
 
-  async function stageContent(content: Uint8Array): Promise<StagedArtifact> {
-    const { staged, path: temporary } = await stage()
-    try {
-      const file = await open(temporary, 'w')
-      try {
-        await file.writeFile(content)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-    } catch (error) {
-      await rm(temporary, { force: true })
-      throw error
-    }
-    return { staged, digest: sha256(content), bytes: content.byteLength }
-  }
-
   const unreadable = (digest: string, error: NodeJS.ErrnoException) =>
     new DamagedArtifactError(
       `The weights file ${path(digest)} cannot be read (${error.code ?? error.message}).`,
@@ -92,18 +72,12 @@ export function openArtifactStore(folder: string): ArtifactStore {
     derived,
     stage,
     adopt,
-    stageContent,
     async put(content) {
-      const artifact = await stageContent(content)
-      await adopt(artifact)
-      return { digest: artifact.digest, bytes: artifact.bytes }
-    },
-    async get(digest) {
-      const content = await readFile(path(digest)).catch((error: NodeJS.ErrnoException) => {
-        throw unreadable(digest, error)
-      })
-      if (sha256(content) !== digest) throw altered(digest)
-      return content
+      const { staged, path: temporary } = await stage()
+      const artifact = { digest: sha256(content), bytes: content.byteLength }
+      await writeFile(temporary, content, { flush: true })
+      await adopt({ staged, ...artifact })
+      return artifact
     },
     async verify(digest) {
       const hash = createHash('sha256')

@@ -7,9 +7,9 @@ import { findArchitecture } from '../zoo/catalog.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import { forwardOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
-import { decodeSafetensors } from '../zoo/safetensors.ts'
+import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
-import { importWeights } from '../zoo/weights.ts'
+import { loadWeights } from '../zoo/weights.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
 import { UnusableModelError } from './errors.ts'
 import type { Activations } from './feature-maps.ts'
@@ -51,10 +51,11 @@ export async function loadNetwork(
   architecture: Architecture,
   artifacts: ArtifactStore,
 ): Promise<Network> {
-  const file = await artifacts.get(digest)
+  await artifacts.verify(digest)
   const model = buildModel(architecture)
   try {
-    importWeights(model, architecture, decodeSafetensors(file).tensors)
+    const file = await openSafetensors(artifacts.path(digest))
+    await loadWeights(model, architecture, file).finally(() => file.close())
   } catch (error) {
     model.dispose()
     if (!(error instanceof WeightsMismatchError || error instanceof SafetensorsError)) throw error

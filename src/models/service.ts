@@ -1,9 +1,11 @@
+import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
 import { createModelAliases, type ModelAliases } from './aliases.ts'
+import { drawFilters } from './filters.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
 import { createTrainedVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
@@ -33,6 +35,8 @@ export interface ModelService {
    */
   deleteVersion(id: string): Promise<ModelVersion>
   getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
+  /** A PNG of the filters of its first convolution. Throws DamagedArtifactError. */
+  filters(version: Pick<ModelVersion, 'digest'>): Promise<Buffer>
   list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
   count(): Promise<number>
   find(query: Omit<Prisma.ModelFindUniqueArgs, 'where'>, name: string): Promise<Model | null>
@@ -40,6 +44,7 @@ export interface ModelService {
 
 export interface ModelServiceOptions {
   prisma: PrismaClient
+  artifacts: ArtifactStore
   keeper: WeightsKeeper
   /** By the name of the data set. */
   facts(dataset: string): DatasetFacts | undefined
@@ -47,7 +52,7 @@ export interface ModelServiceOptions {
 
 const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
 
-export function createModelService({ prisma, keeper, facts }: ModelServiceOptions): ModelService {
+export function createModelService({ prisma, artifacts, keeper, facts }: ModelServiceOptions): ModelService {
   async function byRun(runId: string): Promise<ModelVersion> {
     const run = await prisma.trainingRun.findUnique({
       where: { id: runId },
@@ -144,6 +149,10 @@ export function createModelService({ prisma, keeper, facts }: ModelServiceOption
       return version
     },
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
+    async filters({ digest }) {
+      await artifacts.verify(digest)
+      return drawFilters(artifacts.path(digest))
+    },
     list: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
     count: () => prisma.model.count(),
     // A name that no model can have may not even be text that the database can compare.

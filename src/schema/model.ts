@@ -1,8 +1,10 @@
+import { DamagedArtifactError } from '../artifacts/store.ts'
 import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
+import { apiError } from './input-error.ts'
 
 export const ModelRef = builder.prismaNode('Model', {
   nullable: true,
@@ -62,6 +64,20 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },
       description: 'The aliases that name it now.',
+    }),
+    filters: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'The filters of its first convolution as a PNG: a tile in colour for each, from its smallest weight to its largest. Drawn when it is selected.',
+      complexity: 20,
+      resolve: async (version, _args, { models }) => ({
+        mediaType: 'image/png',
+        bytes: await models.filters(version).catch((error: unknown) => {
+          if (!(error instanceof DamagedArtifactError)) throw error
+          throw apiError('MODEL_UNUSABLE', `The file ${version.digest}.safetensors is missing or altered.`)
+        }),
+      }),
     }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),

@@ -1,5 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { decodeSafetensors } from '../../src/zoo/safetensors.ts'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
@@ -70,6 +73,32 @@ test('a picture that was stored can be looked into later, and gives the same map
   expect(node.activations).toBe(now.activations)
 })
 
+test('the filters of the first convolution are drawn in colour, each from its smallest weight to its largest', async () => {
+  const { trainingRuns } = await server.query(
+    '{ trainingRuns(first: 1) { edges { node { modelVersions { filters digest } } } } }',
+  )
+  const [version] = trainingRuns.edges[0].node.modelVersions
+  const { data, info } = await picture(version.filters).raw().toBuffer({ resolveWithObject: true })
+  // 32 filters of 3 x 3, enlarged eight times: 6 columns, 6 rows, a pixel around each.
+  expect(info).toMatchObject({ width: 6 * 25 + 1, height: 6 * 25 + 1, channels: 3 })
+  const file = join(server.dataDir, 'artifacts', `${version.digest}.safetensors`)
+  const { tensors } = decodeSafetensors(readFileSync(file))
+  const { data: weights } = tensors.find(({ name }) => name === 'features.0.weight')!
+  const filter = 13
+  const mine = Array.from(weights.subarray(filter * 27, (filter + 1) * 27) as Float32Array)
+  const [least, most] = [Math.min(...mine), Math.max(...mine)]
+  const [row, column] = [Math.floor(filter / 6), filter % 6]
+  for (let y = 0; y < 3; y++) {
+    for (let x = 0; x < 3; x++) {
+      for (let channel = 0; channel < 3; channel++) {
+        const place = ((row * 25 + 1 + y * 8 + 4) * info.width + column * 25 + 1 + x * 8 + 4) * 3 + channel
+        const weight = mine[(channel * 3 + y) * 3 + x]
+        expect(data[place]).toBe(Math.round(((weight - least) * 255) / (most - least)))
+      }
+    }
+  }
+})
+
 test('a layer that the network does not have is an error that names those it has', async () => {
   for (const layer of ['features.99', 'softmax', '__proto__', '']) {
     const { data, errors } = await server.execute(ACTIVATIONS, { layer })
@@ -79,4 +108,29 @@ test('a layer that the network does not have is an error that names those it has
   }
   const { errors } = await server.execute(ACTIVATIONS, { layer: 'features.0', first: 0 })
   expect(errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')
+})
+
+test('a version whose file was altered is named by every way that leads to it', async () => {
+  const run = await completeRun(server, { seed: 9 })
+  const { trainingRun } = await server.query(
+    `{ trainingRun(id: "${run}") { modelVersions { id version digest model { name } } } }`,
+  )
+  const [version] = trainingRun.modelVersions
+  const file = join(server.dataDir, 'artifacts', `${version.digest}.safetensors`)
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 1] ^= 1
+  writeFileSync(file, bytes)
+  const { predict } = await server.query(
+    `query ($id: ID!) { predict(input: { image: { sample: { index: 1 } }, model: { versionId: $id } }) {
+      __typename ... on Error { message } } }`,
+    { id: version.id },
+  )
+  expect(predict.__typename).toBe('UnusableModelError')
+  expect(predict.message).toContain(`Version ${version.version} of vgg_mini`)
+  expect(predict.message).toContain(version.digest)
+  const { errors } = await server.execute(
+    'query ($id: ID!) { node(id: $id) { ... on ModelVersion { filters } } }',
+    { id: version.id },
+  )
+  expect(errors?.[0].extensions?.code).toBe('MODEL_UNUSABLE')
 })

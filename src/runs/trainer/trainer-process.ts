@@ -1,4 +1,5 @@
 /** The process of one training run: started by the server, ends with the run. */
+import { rm } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { openArtifactStore } from '../../artifacts/store.ts'
 import { DamagedDatasetError } from '../../data/errors.ts'
@@ -7,8 +8,7 @@ import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts
 import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
 import { connectToParent } from '../../process/parent.ts'
-import { encodeSafetensors } from '../../zoo/safetensors.ts'
-import { exportWeights } from '../../zoo/weights.ts'
+import { saveWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
@@ -74,8 +74,13 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
 }
 
 async function save({ architecture, artifactsFolder, metadata }: TrainingJob, { model }: TrainingSession) {
-  const weights = encodeSafetensors(await exportWeights(model, architecture), metadata)
-  return openArtifactStore(artifactsFolder).stageContent(weights)
+  const { staged, path } = await openArtifactStore(artifactsFolder).stage()
+  try {
+    return { staged, ...(await saveWeights(model, architecture, path, metadata)) }
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  }
 }
 
 function failureOf(error: unknown): RunFailure {
