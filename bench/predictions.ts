@@ -30,7 +30,7 @@ export async function storeRandomModel(architecture: Architecture, folder: strin
   const labels = Array.from({ length: architecture.classes }, (_, index) => `class ${index}`)
   return {
     digest,
-    architecture: architecture.name,
+    architecture,
     preprocessing: { size: [height, width], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], labels },
   }
 }

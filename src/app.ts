@@ -14,8 +14,8 @@ import { createGraphQLHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
 import { createOriginPolicy } from './server/origin.ts'
 import { createSystemService } from './system/service.ts'
-import { findArchitecture } from './zoo/catalog.ts'
 import { fitArchitecture } from './zoo/fit.ts'
+import { openArchitectureRegistry } from './zoo/registry.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -61,6 +61,8 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     )
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
 
+    const { maxParameters } = config
+    const architectures = await openArchitectureRegistry({ prisma: database.prisma, maxParameters })
     const cifar10 = onClose(
       createCifar10Store({
         folder: join(config.dataDir, 'datasets'),
@@ -81,8 +83,10 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         artifactsFolder,
         concurrency: 1,
         datasets: [...datasets.keys()],
+        architectures,
+        maxParameters,
         findArchitecture(name) {
-          const architecture = findArchitecture(name)
+          const architecture = architectures.find(name)
           return (
             architecture &&
             fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
@@ -107,9 +111,21 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       queue: () => runs.counts(),
       openSubscriptions: () => runs.listenerCount,
     })
-    const predictions = createPredictionService({ prisma: database.prisma, predictor, datasets })
+    const predictions = createPredictionService({
+      prisma: database.prisma,
+      predictor,
+      architectures,
+      datasets,
+    })
     const handler = createGraphQLHandler({
-      context: { runs, predictions, datasets, system, database: { prisma: database.prisma } },
+      context: {
+        architectures,
+        runs,
+        predictions,
+        datasets,
+        system,
+        database: { prisma: database.prisma },
+      },
       allowedOrigins: config.allowedOrigins,
       logger,
     })

@@ -4,6 +4,10 @@ import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import type { Model, ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { fitArchitecture } from '../zoo/fit.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { UnusableModelError } from './errors.ts'
 import type { Predictor } from './predictor.ts'
 import type { Preprocessing } from './preprocessing.ts'
 
@@ -31,6 +35,7 @@ export interface PredictionService {
 export interface PredictionServiceOptions {
   prisma: PrismaClient
   predictor: Pick<Predictor, 'predict'>
+  architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
@@ -39,17 +44,16 @@ const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
 export function createPredictionService({
   prisma,
   predictor,
+  architectures,
   datasets,
 }: PredictionServiceOptions): PredictionService {
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
     const started = performance.now()
     const version = await findVersion(model)
+    const preprocessing = version.preprocessing as unknown as Preprocessing
+    const architecture = architectureOf(version.architecture, preprocessing)
     const { probabilities, input } = await predictor.predict({
-      model: {
-        digest: version.digest,
-        architecture: version.architecture,
-        preprocessing: version.preprocessing as unknown as Preprocessing,
-      },
+      model: { digest: version.digest, architecture, preprocessing },
       image: await read(image),
     })
     return {
@@ -62,6 +66,13 @@ export function createPredictionService({
       latencyMs: performance.now() - started,
       createdAt: new Date(),
     }
+  }
+
+  function architectureOf(name: string, { size, labels }: Preprocessing): Architecture {
+    const architecture = architectures.find(name)
+    if (architecture === undefined)
+      throw new UnusableModelError(`The zoo has no architecture named "${name}".`)
+    return fitArchitecture(architecture, [...size, 3], labels.length)
   }
 
   async function findVersion(model: PredictInput['model']): Promise<ModelVersion> {

@@ -8,7 +8,7 @@ import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
 import { encodePng, type PreparedImage, prepareImage } from './image.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
-import { architectureOf, loadNetwork, type Network, weightBytes } from './network.ts'
+import { loadNetwork, type Network, weightBytes } from './network.ts'
 import type { FromPredictor, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
@@ -79,9 +79,8 @@ async function prepare(image: PredictImage, size: [number, number]): Promise<Pre
 async function compute(key: string, jobs: Job[]): Promise<void> {
   try {
     const { model } = jobs[0]!
-    const architecture = architectureOf(model)
-    const network = await networks.get(key, weightBytes(architecture), () =>
-      loadNetwork(model, architecture, artifacts),
+    const network = await networks.get(key, weightBytes(model.architecture), () =>
+      loadNetwork(model, artifacts),
     )
     const answers = await network.classify(jobs.map(({ image }) => image.pixels))
     jobs.forEach(({ id, image }, index) => {

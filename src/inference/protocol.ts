@@ -1,4 +1,5 @@
 import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { Architecture } from '../zoo/architecture.ts'
 import type { ImageRejection } from './errors.ts'
 import type { Preprocessing } from './preprocessing.ts'
 
@@ -6,8 +7,8 @@ import type { Preprocessing } from './preprocessing.ts'
 export interface ModelRef {
   /** sha256 of the weights file in the artifact store. */
   digest: string
-  /** A name in the zoo. */
-  architecture: string
+  /** As the weights were trained: its input size and classes are those of `preprocessing`. */
+  architecture: Architecture
   preprocessing: Preprocessing
 }
 

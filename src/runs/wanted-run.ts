@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
-import type { Architecture } from '../zoo/architecture.ts'
+import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
+import { analyzeWithin } from '../zoo/limits.ts'
 import {
   type Hyperparameters,
   type HyperparametersInput,
@@ -37,7 +38,11 @@ export interface WantedRun {
 /** @throws ValidationError with an issue for each wrong value */
 export function resolveRun(
   input: StartRunInput,
-  known: { findArchitecture(name: string): Architecture | undefined; datasets: readonly string[] },
+  known: {
+    findArchitecture(name: string): Architecture | undefined
+    maxParameters: number
+    datasets: readonly string[]
+  },
 ): WantedRun {
   const { architecture: name, dataset, name: title, seed, idempotencyKey, ...asked } = input
   const issues: Issue[] = []
@@ -47,6 +52,9 @@ export function resolveRun(
       path: ['architecture'],
       message: `There is no architecture "${name}". The query architectures lists them.`,
     })
+  } else {
+    const reason = whyNotTrainable(architecture, known.maxParameters)
+    if (reason !== null) issues.push({ path: ['architecture'], message: reason })
   }
   if (!known.datasets.includes(dataset)) {
     issues.push({
@@ -71,6 +79,17 @@ export function resolveRun(
     dataset,
     seed: seed ?? preset?.seed ?? null,
     hyperparameters: resolved.hyperparameters,
+  }
+}
+
+/** Fitted to a data set's images, a list may have too many pools, or another number of parameters. */
+function whyNotTrainable(architecture: Architecture, maxParameters: number): string | null {
+  try {
+    analyzeWithin(architecture, maxParameters)
+    return null
+  } catch (error) {
+    if (!(error instanceof ArchitectureError)) throw error
+    return `${architecture.name} cannot be trained here. ${error.message}`
   }
 }
 

@@ -2,9 +2,11 @@ import type { DatasetStore } from '../data/dataset.ts'
 import type { PredictionService } from '../inference/predictions.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 
 /** The domain as resolvers see it. */
 export interface Services {
+  architectures: ArchitectureRegistry
   runs: RunService
   predictions: PredictionService
   /** By name. */

@@ -1,4 +1,3 @@
-import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -24,7 +23,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
-      resolve: ({ architecture }) => findArchitecture(architecture)!,
+      resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
     }),
     run: t.relation('run', { nullable: true, description: 'The run that made it.' }),
     dataset: t.field({
