@@ -124,8 +124,8 @@ async function measureWhole(
       const small = await measureLatency(predictor, { model, image: SAMPLE }, options)
       const large = await measureLatency(predictor, { model, image: { bytes } }, options)
       const rate = await measureRate(predictor, { model, image: { bytes } })
-      row(model.architecture, [
-        `sample ${cell(small)} ${times(torch.get(model.architecture)! / small.p50)}`,
+      row(model.architecture.name, [
+        `sample ${cell(small)} ${times(torch.get(model.architecture.name)! / small.p50)}`,
         `photograph ${cell(large)}`,
         `${CONCURRENT} at once ${rate.toFixed(1)} photographs/s`,
         `first ${Math.round(load)} ms`,

@@ -32,7 +32,7 @@ export async function storeRandomModel(architecture: Architecture, folder: strin
   const labels = Array.from({ length: architecture.classes }, (_, index) => `class ${index}`)
   return {
     digest,
-    architecture: architecture.name,
+    architecture,
     preprocessing: {
       size: [height, width],
       resize: COVER,

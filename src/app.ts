@@ -16,8 +16,8 @@ import { createGraphQLHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
 import { createOriginPolicy } from './server/origin.ts'
 import { createSystemService } from './system/service.ts'
-import { findArchitecture } from './zoo/catalog.ts'
 import { fitArchitecture } from './zoo/fit.ts'
+import { openArchitectureRegistry } from './zoo/registry.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -63,6 +63,8 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     )
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
 
+    const { maxParameters } = config
+    const architectures = await openArchitectureRegistry({ prisma: database.prisma, maxParameters })
     const cifar10 = onClose(
       createCifar10Store({
         folder: join(config.dataDir, 'datasets'),
@@ -92,8 +94,10 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         artifactsFolder,
         concurrency: 1,
         datasets: [...datasets.keys()],
+        architectures,
+        maxParameters,
         findArchitecture(name) {
-          const architecture = findArchitecture(name)
+          const architecture = architectures.find(name)
           return (
             architecture &&
             fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
@@ -123,10 +127,19 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       models,
       predictor,
       logger,
+      architectures,
       datasets,
     })
     const handler = createGraphQLHandler({
-      context: { runs, models, predictions, datasets, system, database: { prisma: database.prisma } },
+      context: {
+        architectures,
+        runs,
+        models,
+        predictions,
+        datasets,
+        system,
+        database: { prisma: database.prisma },
+      },
       allowedOrigins: config.allowedOrigins,
       logger,
     })

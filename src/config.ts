@@ -17,12 +17,17 @@ export interface Config {
   logLevel: (typeof LOG_LEVELS)[number]
   /** Origins beside the server's own that browsers may call it from. */
   allowedOrigins: string[]
+  /** The most parameters that a network may have, to be created or trained. */
+  maxParameters: number
 }
 
 /** Every wrong value of the environment, a line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
+
+/** What the API's 32-bit counts can say. */
+const MOST_PARAMETERS = 2 ** 31 - 1
 
 const environment = z.object({
   PORT: z
@@ -57,6 +62,15 @@ const environment = z.object({
       'must be a comma-separated list of origins such as https://example.org',
     )
     .default([]),
+  MAX_PARAMETERS: z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
+    .transform(Number)
+    .refine(
+      (count) => count >= 1 && count <= MOST_PARAMETERS,
+      `must be a number from 1 to ${MOST_PARAMETERS}`,
+    )
+    .default(500_000_000),
 })
 
 /** @throws ConfigError that names every wrong variable */
@@ -87,6 +101,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     cifar10Dir: value.CIFAR10_DIR === undefined ? null : resolve(value.CIFAR10_DIR),
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
+    maxParameters: value.MAX_PARAMETERS,
   }
 }
 

@@ -3,8 +3,6 @@ import type { ArtifactStore } from '../artifacts/store.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
-import { findArchitecture } from '../zoo/catalog.ts'
-import { fitArchitecture } from '../zoo/fit.ts'
 import { forwardOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
@@ -28,13 +26,6 @@ export interface Network {
   dispose(): void
 }
 
-/** @throws UnusableModelError when the zoo has no such network */
-export function architectureOf({ architecture: name, preprocessing }: ModelRef): Architecture {
-  const architecture = findArchitecture(name)
-  if (architecture === undefined) throw new UnusableModelError(`The zoo has no architecture named "${name}".`)
-  return fitArchitecture(architecture, [...preprocessing.size, 3], preprocessing.labels.length)
-}
-
 /** What its weights take, in bytes of float32. */
 export function weightBytes(architecture: Architecture): number {
   return analyze(architecture).parameterCount * 4
@@ -47,8 +38,7 @@ export function weightBytes(architecture: Architecture): number {
  * @throws UnusableModelError when it is whole and does not fit the architecture
  */
 export async function loadNetwork(
-  { digest, preprocessing }: ModelRef,
-  architecture: Architecture,
+  { digest, architecture, preprocessing }: ModelRef,
   artifacts: ArtifactStore,
 ): Promise<Network> {
   await artifacts.verify(digest)

@@ -10,8 +10,9 @@ import { NotFoundError, ValidationError } from '../errors.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
 import { analyze } from '../zoo/analysis.ts'
+import { fitArchitecture } from '../zoo/fit.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { UnusableModelError } from './errors.ts'
-import { architectureOf } from './network.ts'
 import type { Predictor } from './predictor.ts'
 import type { LayerRequest, ModelRef, PredictImage } from './protocol.ts'
 
@@ -46,6 +47,7 @@ export interface PredictionServiceOptions {
   models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict'>
   logger: Pick<Logger, 'error'>
+  architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
@@ -54,6 +56,7 @@ export function createPredictionService({
   models,
   predictor,
   logger,
+  architectures,
   datasets,
 }: PredictionServiceOptions): PredictionService {
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
@@ -72,6 +75,20 @@ export function createPredictionService({
       input: new Uint8Array(input),
       latencyMs: performance.now() - started,
       createdAt: new Date(),
+    }
+  }
+
+  function refOf(version: ModelVersion): ModelRef {
+    const preprocessing = version.preprocessing as unknown as Preprocessing
+    const architecture = architectures.find(version.architecture)
+    if (architecture === undefined) {
+      throw new UnusableModelError(`The zoo has no architecture named "${version.architecture}".`)
+    }
+    const { size, labels } = preprocessing
+    return {
+      digest: version.digest,
+      architecture: fitArchitecture(architecture, [...size, 3], labels.length),
+      preprocessing,
     }
   }
 
@@ -129,7 +146,7 @@ export function createPredictionService({
     async activations({ modelVersionId, input }, inspect) {
       const version = await models.resolve({ versionId: modelVersionId })
       const model = refOf(version)
-      const layers = analyze(architectureOf(model)).layers.filter(({ kind }) => kind !== 'SOFTMAX')
+      const layers = analyze(model.architecture).layers.filter(({ kind }) => kind !== 'SOFTMAX')
       if (!layers.some(({ name }) => name === inspect.layer)) {
         const names = layers.map(({ name }) => name).join(', ')
         throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
@@ -148,10 +165,6 @@ export function createPredictionService({
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
   }
-}
-
-function refOf({ digest, architecture, preprocessing }: ModelVersion): ModelRef {
-  return { digest, architecture, preprocessing: preprocessing as unknown as Preprocessing }
 }
 
 /** @throws ValidationError for text that is not base64: Buffer would skip over what it cannot read. */

@@ -10,7 +10,7 @@ import { createBatcher } from './batcher.ts'
 import { drawFeatureMaps } from './feature-maps.ts'
 import { encodePng, type PreparedImage, prepareImage } from './image.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
-import { architectureOf, loadNetwork, type Network, weightBytes } from './network.ts'
+import { loadNetwork, type Network, weightBytes } from './network.ts'
 import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
@@ -87,9 +87,8 @@ async function prepare(image: PredictImage, { size, resize }: Preprocessing): Pr
 async function compute(_key: string, jobs: Job[]): Promise<void> {
   try {
     const { model, inspect } = jobs[0]!
-    const architecture = architectureOf(model)
-    const network = await networks.get(JSON.stringify(model), weightBytes(architecture), () =>
-      loadNetwork(model, architecture, artifacts),
+    const network = await networks.get(JSON.stringify(model), weightBytes(model.architecture), () =>
+      loadNetwork(model, artifacts),
     )
     if (inspect !== undefined) {
       for (const { id, image } of jobs) {

@@ -1,13 +1,14 @@
 import type { EngineChoice, EngineReport } from '../engine/report.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
+import type { Architecture } from '../zoo/architecture.ts'
 import type { ImageRejection } from './errors.ts'
 
 /** Weights, the network they belong to, and what its inputs and outputs mean. */
 export interface ModelRef {
   /** sha256 of the weights file in the artifact store. */
   digest: string
-  /** A name in the zoo. */
-  architecture: string
+  /** As the weights were trained: its input size and classes are those of `preprocessing`. */
+  architecture: Architecture
   preprocessing: Preprocessing
 }
 

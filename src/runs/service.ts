@@ -8,6 +8,7 @@ import type { WeightsKeeper } from '../models/weights-keeper.ts'
 import { createBus } from '../streams/bus.ts'
 import { flatMap, followChanges } from '../streams/iterate.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { createRunLog } from './log.ts'
@@ -64,6 +65,10 @@ export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'chec
   logger: Logger
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
   findArchitecture(name: string): Architecture | undefined
+  /** What a run is started with stays in the zoo. */
+  architectures: Pick<ArchitectureRegistry, 'using'>
+  /** The most parameters that a network may have to be trained. */
+  maxParameters: number
   datasets: readonly string[]
   concurrency: number
 }
@@ -97,44 +102,46 @@ export function createRunService(options: RunServiceOptions): RunService {
     return run
   }
 
+  async function start(input: StartRunInput): Promise<TrainingRun> {
+    const wanted = resolveRun(input, options)
+    const existing = await started(input.idempotencyKey, wanted)
+    if (existing !== null) return existing
+    const { queued } = await queue.counts()
+    if (queued >= MAX_QUEUED) {
+      throw new OverloadedError(
+        `${queued} runs are queued already. Cancel one or try again later.`,
+        60_000,
+        queued,
+      )
+    }
+    let run: TrainingRun
+    try {
+      run = await prisma.trainingRun.create({
+        data: {
+          name: wanted.name,
+          architecture: wanted.architecture,
+          dataset: wanted.dataset,
+          hyperparameters: wanted.hyperparameters as unknown as Prisma.InputJsonObject,
+          epochs: wanted.hyperparameters.epochs,
+          seed: wanted.seed ?? randomInt(MAX_SEED + 1),
+          ...wanted.checkpoints,
+          idempotencyKey: input.idempotencyKey,
+        },
+      })
+    } catch (error) {
+      // Two requests with one key at once: the other one was first.
+      const isDuplicate = error instanceof PrismaClientKnownRequestError && error.code === 'P2002'
+      const first = isDuplicate ? await started(input.idempotencyKey, wanted) : null
+      if (first === null) throw error
+      return first
+    }
+    changes.publish('runs', run.id)
+    queue.wake()
+    return run
+  }
+
   return {
-    async start(input) {
-      const wanted = resolveRun(input, options)
-      const existing = await started(input.idempotencyKey, wanted)
-      if (existing !== null) return existing
-      const { queued } = await queue.counts()
-      if (queued >= MAX_QUEUED) {
-        throw new OverloadedError(
-          `${queued} runs are queued already. Cancel one or try again later.`,
-          60_000,
-          queued,
-        )
-      }
-      let run: TrainingRun
-      try {
-        run = await prisma.trainingRun.create({
-          data: {
-            name: wanted.name,
-            architecture: wanted.architecture,
-            dataset: wanted.dataset,
-            hyperparameters: wanted.hyperparameters as unknown as Prisma.InputJsonObject,
-            epochs: wanted.hyperparameters.epochs,
-            seed: wanted.seed ?? randomInt(MAX_SEED + 1),
-            ...wanted.checkpoints,
-            idempotencyKey: input.idempotencyKey,
-          },
-        })
-      } catch (error) {
-        // Two requests with one key at once: the other one was first.
-        const isDuplicate = error instanceof PrismaClientKnownRequestError && error.code === 'P2002'
-        const first = isDuplicate ? await started(input.idempotencyKey, wanted) : null
-        if (first === null) throw error
-        return first
-      }
-      changes.publish('runs', run.id)
-      queue.wake()
-      return run
-    },
+    start: (input) => options.architectures.using(input.architecture, () => start(input)),
     async cancel(id) {
       for (;;) {
         const run = await find(id)

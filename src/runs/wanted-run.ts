@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
-import type { Architecture } from '../zoo/architecture.ts'
+import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
+import { analyzeWithin } from '../zoo/limits.ts'
 import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from './checkpoints.ts'
 import {
   type Hyperparameters,
@@ -40,7 +41,11 @@ export interface WantedRun {
 /** @throws ValidationError with an issue for each wrong value */
 export function resolveRun(
   input: StartRunInput,
-  known: { findArchitecture(name: string): Architecture | undefined; datasets: readonly string[] },
+  known: {
+    findArchitecture(name: string): Architecture | undefined
+    maxParameters: number
+    datasets: readonly string[]
+  },
 ): WantedRun {
   const { architecture: name, dataset, name: title, seed, idempotencyKey, ...rest } = input
   const { checkpoints = DEFAULT_CHECKPOINT_POLICY, ...asked } = rest
@@ -51,6 +56,9 @@ export function resolveRun(
       path: ['architecture'],
       message: `There is no architecture "${name}". The query architectures lists them.`,
     })
+  } else {
+    const reason = whyNotTrainable(architecture, known.maxParameters)
+    if (reason !== null) issues.push({ path: ['architecture'], message: reason })
   }
   if (!known.datasets.includes(dataset)) {
     issues.push({
@@ -87,6 +95,17 @@ export function resolveRun(
     seed: seed ?? preset?.seed ?? null,
     hyperparameters: resolved.hyperparameters,
     checkpoints,
+  }
+}
+
+/** Fitted to a data set's images, a list may have too many pools, or another number of parameters. */
+function whyNotTrainable(architecture: Architecture, maxParameters: number): string | null {
+  try {
+    analyzeWithin(architecture, maxParameters)
+    return null
+  } catch (error) {
+    if (!(error instanceof ArchitectureError)) throw error
+    return `${architecture.name} cannot be trained here. ${error.message}`
   }
 }
 

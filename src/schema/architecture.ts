@@ -1,7 +1,6 @@
 import { resolveArrayConnection } from '@pothos/plugin-relay'
 import { type Analysis, analyze, LAYER_KINDS, type LayerInfo } from '../zoo/analysis.ts'
 import { ARCHITECTURE_ORIGINS, type Architecture } from '../zoo/architecture.ts'
-import { architectures, findArchitecture } from '../zoo/catalog.ts'
 import { formatFeatures } from '../zoo/features.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -57,7 +56,7 @@ export const ArchitectureRef = builder.objectRef<Architecture>('Architecture')
 builder.node(ArchitectureRef, {
   description: 'A network of the VGG family.',
   id: { resolve: (architecture) => architecture.name },
-  loadOne: (name) => findArchitecture(name) ?? null,
+  loadOne: (name, { architectures }) => architectures.find(name) ?? null,
   fields: (t) => ({
     name: t.exposeString('name', {
       description: 'The name to use in inputs: vgg16, lecture_vgg16, vgg_mini.',
@@ -102,12 +101,10 @@ builder.queryFields((t) => ({
   architectures: t.connection(
     {
       type: ArchitectureRef,
-      description: 'The networks of the zoo.',
+      description: 'The networks of the zoo: the built-in ones, then those that were created, oldest first.',
       args: { origin: t.arg({ type: Origin, description: 'Only those of this origin.' }) },
-      resolve: (_root, { origin, ...page }) => {
-        const chosen = architectures.filter(
-          (architecture) => origin == null || architecture.origin === origin,
-        )
+      resolve: (_root, { origin, ...page }, { architectures }) => {
+        const chosen = architectures.list(origin ?? undefined)
         const connection = resolveArrayConnection(
           { args: page, maxSize: MAX_PAGE, defaultSize: DEFAULT_PAGE },
           chosen,
@@ -122,6 +119,6 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'A network by its name; null when there is none.',
     args: { name: t.arg.string({ required: true, description: 'Such as vgg_mini.' }) },
-    resolve: (_root, { name }) => findArchitecture(name) ?? null,
+    resolve: (_root, { name }, { architectures }) => architectures.find(name) ?? null,
   }),
 }))

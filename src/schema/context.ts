@@ -3,9 +3,11 @@ import type { PredictionService } from '../inference/predictions.ts'
 import type { ModelService } from '../models/service.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 
 /** The domain as resolvers see it. */
 export interface Services {
+  architectures: ArchitectureRegistry
   runs: RunService
   models: ModelService
   predictions: PredictionService

@@ -1,6 +1,7 @@
 import './scalars.ts'
 import './errors.ts'
 import './architecture.ts'
+import './architecture-roots.ts'
 import './dataset.ts'
 import './training-run-roots.ts'
 import './model-roots.ts'

@@ -1,5 +1,4 @@
 import { DamagedArtifactError } from '../artifacts/store.ts'
-import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -41,7 +40,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
-      resolve: ({ architecture }) => findArchitecture(architecture)!,
+      resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
     }),
     run: t.relation('run', {
       nullable: true,

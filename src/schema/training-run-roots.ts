@@ -1,5 +1,5 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
-import { findArchitecture } from '../zoo/catalog.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
@@ -34,8 +34,9 @@ builder.queryFields((t) => ({
         status: t.arg({ type: [RunStatusEnum], description: 'Only runs in one of these.' }),
         architecture: t.arg.string({ description: 'Only runs of this network.' }),
       },
-      totalCount: (_root, args, { runs }) => runs.count(filter(args)),
-      resolve: (query, _root, args, { runs }) => runs.list({ ...query, where: filter(args) }),
+      totalCount: (_root, args, { runs, architectures }) => runs.count(filter(args, architectures)),
+      resolve: (query, _root, args, { runs, architectures }) =>
+        runs.list({ ...query, where: filter(args, architectures) }),
     },
     TrainingRunConnection,
   ),
@@ -122,19 +123,16 @@ builder.subscriptionFields((t) => ({
   }),
 }))
 
-function filter({
-  status,
-  architecture,
-}: {
-  status?: readonly string[] | null
-  architecture?: string | null
-}) {
+function filter(
+  { status, architecture }: { status?: readonly string[] | null; architecture?: string | null },
+  architectures: ArchitectureRegistry,
+) {
   return {
     ...(status == null ? {} : { status: { in: [...status] as never[] } }),
     // A name that no network has may not even be text that the database can compare.
     ...(architecture == null
       ? {}
-      : { architecture: { in: findArchitecture(architecture) ? [architecture] : [] } }),
+      : { architecture: { in: architectures.find(architecture) ? [architecture] : [] } }),
   }
 }
 

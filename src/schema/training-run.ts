@@ -4,7 +4,6 @@ import type { EngineReport } from '../engine/report.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import type { Hyperparameters } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
-import { findArchitecture } from '../zoo/catalog.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { CheckpointPolicyRef } from './checkpoint.ts'
@@ -62,7 +61,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
-      resolve: ({ architecture }) => findArchitecture(architecture)!,
+      resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
     }),
     dataset: t.field({
       type: DatasetRef,

@@ -1,5 +1,5 @@
 import { type Architecture, ArchitectureError, type Feature } from './architecture.ts'
-import { formatFeature, MAX_WIDTH } from './features.ts'
+import { formatFeature, MAX_WIDTH, placeOf } from './features.ts'
 
 export const LAYER_KINDS = [
   'CONV',
@@ -180,7 +180,7 @@ function tooManyPools(
 ): ArchitectureError {
   const before = features.slice(0, entry).filter(({ kind }) => kind === 'pool').length
   return new ArchitectureError(
-    `Feature list, entry ${entry} (${formatFeature(feature)}): too many pools for an input of ` +
+    `Feature list, ${placeOf(entry, formatFeature(feature))}: too many pools for an input of ` +
       `${inputShape[0]}x${inputShape[1]}. After ${before} of them ${height}x${width} is left, ` +
       `and a 2x2 pool needs 2x2. Take a pool out or give a larger input.`,
     entry,
@@ -200,7 +200,7 @@ function checkNumbers({ features, inputShape, classes, head }: Architecture): vo
     if (feature.kind === 'pool') return
     if (Number.isInteger(feature.width) && feature.width >= 1 && feature.width <= MAX_WIDTH) return
     throw new ArchitectureError(
-      `Feature list, entry ${entry} (${formatFeature(feature)}): the width must be a whole number from 1 to ${MAX_WIDTH}.`,
+      `Feature list, ${placeOf(entry, formatFeature(feature))}: the width must be a whole number from 1 to ${MAX_WIDTH}.`,
       entry,
     )
   })

@@ -11,7 +11,25 @@ export const MAX_WIDTH = 65_535
  * @throws ArchitectureError that names the first wrong entry and its index.
  */
 export function parseFeatures(text: string): Feature[] {
-  return text.split(',').map((entry, index) => parseEntry(entry.trim(), index))
+  return readFeatures(text.split(','), (error) => {
+    throw error
+  })
+}
+
+/**
+ * The same for a list that is split already, and every wrong entry is reported: the list is whole when none is.
+ * @param report  gets an ArchitectureError for each wrong entry, in order
+ */
+export function readFeatures(
+  entries: readonly string[],
+  report: (error: ArchitectureError) => void,
+): Feature[] {
+  return entries.flatMap((entry, index) => {
+    const feature = parseEntry(entry.trim(), index)
+    if (!(feature instanceof ArchitectureError)) return [feature]
+    report(feature)
+    return []
+  })
 }
 
 /** The list notation of features, without spaces; `parseFeatures` reads it back to the same list. */
@@ -25,22 +43,22 @@ export function formatFeature(feature: Feature): string {
   return `${feature.width}${feature.kernel === 1 ? 'x1' : ''}${feature.lrn ? ':lrn' : ''}`
 }
 
-function parseEntry(entry: string, index: number): Feature {
+function parseEntry(entry: string, index: number): Feature | ArchitectureError {
   const wrong = (what: string) =>
-    new ArchitectureError(`Feature list, entry ${index} (${quote(entry)}): ${what}`, index)
-  if (entry === '') throw wrong('nothing between the commas; write a width such as 64, or M for a max-pool.')
+    new ArchitectureError(`Feature list, ${placeOf(index, quote(entry))}: ${what}`, index)
+  if (entry === '') return wrong('nothing between the commas; write a width such as 64, or M for a max-pool.')
   if (/^m$/i.test(entry)) return { kind: 'pool' }
 
   const parts = /^(?<width>\d+)(?:x(?<kernel>[^:]*))?(?::(?<suffix>.*))?$/i.exec(entry)?.groups
-  if (parts === undefined) throw wrong('expected a width (64), a 1x1 convolution (64x1), 64:lrn or M.')
+  if (parts === undefined) return wrong('expected a width (64), a 1x1 convolution (64x1), 64:lrn or M.')
   if (parts.kernel !== undefined && parts.kernel !== '1') {
-    throw wrong('only x1 may follow a width; a 3x3 convolution is written as the width alone.')
+    return wrong('only x1 may follow a width; a 3x3 convolution is written as the width alone.')
   }
   if (parts.suffix !== undefined && parts.suffix.toLowerCase() !== 'lrn') {
-    throw wrong('only :lrn may follow a convolution.')
+    return wrong('only :lrn may follow a convolution.')
   }
   const width = Number(parts.width)
-  if (width < 1 || width > MAX_WIDTH) throw wrong(`the width must be between 1 and ${MAX_WIDTH}.`)
+  if (width < 1 || width > MAX_WIDTH) return wrong(`the width must be between 1 and ${MAX_WIDTH}.`)
   return {
     kind: 'conv',
     width,
@@ -49,7 +67,12 @@ function parseEntry(entry: string, index: number): Feature {
   }
 }
 
+/** An entry in a message; people count from 1. */
+export function placeOf(index: number, text: string): string {
+  return `entry ${index + 1} (${text})`
+}
+
 /** Quoted for a message, shortened: an entry may be a megabyte of anything. */
-function quote(entry: string): string {
+export function quote(entry: string): string {
   return JSON.stringify(entry.length > 40 ? `${entry.slice(0, 40)}…` : entry)
 }

@@ -56,7 +56,7 @@ export async function storeRandomModel(
   }
   return {
     digest,
-    architecture: name,
+    architecture,
     preprocessing,
     forward: (input) => tf.tidy(() => model.apply(input) as tf.Tensor2D),
     dispose: () => model.dispose(),

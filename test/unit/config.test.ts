@@ -11,6 +11,7 @@ describe('the configuration', () => {
       cifar10Dir: null,
       logLevel: 'info',
       allowedOrigins: [],
+      maxParameters: 500_000_000,
     })
   })
 
@@ -27,6 +28,7 @@ describe('the configuration', () => {
       ALLOWED_ORIGINS: 'x',
       NATIVE_THREADS: '0',
       NATIVE_ISA: 'VAX',
+      MAX_PARAMETERS: '2147483648',
     }
     try {
       readConfig(wrong)

@@ -8,6 +8,7 @@ import {
   type PredictorOptions,
 } from '../../../src/inference/predictor.ts'
 import { COVER } from '../../../src/models/preprocessing.ts'
+import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
 // The real process is in predictor.test.ts; this one is a script that dies, hangs and waits on demand.
@@ -33,11 +34,11 @@ afterEach(async () => {
 })
 
 /** The picture is one RGB pixel whose first byte is a number to tell it by. */
-function request(architecture: string, picture = 0) {
+function request(what: string, picture = 0) {
   return {
     model: {
       digest: '',
-      architecture,
+      architecture: { ...findArchitecture('vgg_mini')!, name: what },
       preprocessing: {
         size: [1, 1] as [number, number],
         resize: COVER,

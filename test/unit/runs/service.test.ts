@@ -41,6 +41,8 @@ function createService(prisma: PrismaClient = database.prisma) {
     concurrency: 1,
     datasets: ['cifar10'],
     findArchitecture,
+    architectures: { using: (name, task) => task(findArchitecture(name)) },
+    maxParameters: 1e9,
     prepareDataset: (_name, signal) =>
       new Promise((_resolve, reject) => {
         fetches.push(signal)

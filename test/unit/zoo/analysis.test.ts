@@ -158,7 +158,7 @@ describe('a network that cannot exist', () => {
   it('has more pools than its input allows: the error names the first pool too many', () => {
     const error = refusal({ features: parseFeatures('8,M,M,M,M,M,16,M,M') })
     expect(error.entry).toBe(7)
-    expect(error.message).toMatch(/entry 7 \(M\): too many pools for an input of 32x32.*1x1 is left/)
+    expect(error.message).toMatch(/entry 8 \(M\): too many pools for an input of 32x32.*1x1 is left/)
   })
 
   it.each<[string, Partial<Architecture>, RegExp]>([
@@ -167,7 +167,7 @@ describe('a network that cannot exist', () => {
     [
       'a width of 0',
       { features: [{ kind: 'conv', width: 0, kernel: 3, lrn: false }] },
-      /entry 0 \(0\): the width/,
+      /entry 1 \(0\): the width/,
     ],
     ['half a class', { classes: 0.5 }, /classes is 0\.5/],
     ['no channels', { inputShape: [32, 32, 0] }, /input channels is 0/],

@@ -43,7 +43,7 @@ describe('the list notation', () => {
   ])('refuses %j and names the entry', (text, index, quoted) => {
     const error = captured(() => parseFeatures(text))
     expect(error.entry).toBe(index)
-    expect(error.message).toContain(`entry ${index} (${quoted})`)
+    expect(error.message).toContain(`entry ${index + 1} (${quoted})`)
   })
 
   it('keeps its message short whatever the entry is', () => {
