@@ -12,9 +12,11 @@ import { createPredictor } from './inference/predictor.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { createRunService } from './runs/service.ts'
-import { createGraphQLHandler } from './server/graphql.ts'
+import { createDownloadHandler } from './server/downloads.ts'
+import { createGraphQLHandler, createUploadHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
 import { createOriginPolicy } from './server/origin.ts'
+import { createUploadStore } from './server/upload-store.ts'
 import { createSystemService } from './system/service.ts'
 import { fitArchitecture } from './zoo/fit.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
@@ -79,12 +81,17 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
 
     const artifacts = openArtifactStore(artifactsFolder)
     const keeper = createWeightsKeeper(database.prisma, artifacts)
-    const models = createModelService({
-      prisma: database.prisma,
-      artifacts,
-      keeper,
-      facts: (dataset) => datasets.get(dataset)?.facts,
-    })
+    const models = onClose(
+      createModelService({
+        prisma: database.prisma,
+        artifacts,
+        keeper,
+        architectures,
+        facts: (dataset) => datasets.get(dataset)?.facts,
+        log: logger,
+      }),
+      (it) => it.close(),
+    )
     const runs = onClose(
       createRunService({
         prisma: database.prisma,
@@ -114,6 +121,8 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     )
     await runs.recover()
     await keeper.sweep()
+    const uploads = createUploadStore(join(config.dataDir, 'uploads'), config.maxModelBytes)
+    await uploads.sweep()
 
     const system = createSystemService({
       version,
@@ -130,7 +139,8 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       architectures,
       datasets,
     })
-    const handler = createGraphQLHandler({
+    const { allowedOrigins } = config
+    const api = {
       context: {
         architectures,
         runs,
@@ -140,14 +150,16 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         system,
         database: { prisma: database.prisma },
       },
-      allowedOrigins: config.allowedOrigins,
+      allowedOrigins,
       logger,
-    })
+    }
     const server = onClose(
       await listen({
         host: config.host,
         port: config.port,
-        handler,
+        handler: createGraphQLHandler(api),
+        uploadHandler: createUploadHandler({ ...api, uploads }),
+        downloads: createDownloadHandler({ find: models.downloads.find, allowedOrigins, logger }),
         policy: createOriginPolicy(config),
         async health() {
           await database.prisma.$queryRaw`SELECT 1`

@@ -9,8 +9,8 @@ import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/gener
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
+import { architectureOf } from '../models/versions.ts'
 import { analyze } from '../zoo/analysis.ts'
-import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { UnusableModelError } from './errors.ts'
 import type { Predictor } from './predictor.ts'
@@ -79,16 +79,10 @@ export function createPredictionService({
   }
 
   function refOf(version: ModelVersion): ModelRef {
-    const preprocessing = version.preprocessing as unknown as Preprocessing
-    const architecture = architectures.find(version.architecture)
-    if (architecture === undefined) {
-      throw new UnusableModelError(`The zoo has no architecture named "${version.architecture}".`)
-    }
-    const { size, labels } = preprocessing
     return {
       digest: version.digest,
-      architecture: fitArchitecture(architecture, [...size, 3], labels.length),
-      preprocessing,
+      architecture: architectureOf(version, architectures),
+      preprocessing: version.preprocessing as unknown as Preprocessing,
     }
   }
 

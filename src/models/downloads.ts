@@ -5,6 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import { isLayersModel } from '../zoo/formats/standard-layers.ts'
+import type { Converter } from './converter.ts'
 
 /** A file that can be fetched over HTTP. */
 export interface Download {
@@ -28,12 +30,7 @@ export interface DownloadsOptions {
   /** The network of a version, of its input's size and with its classes. */
   architectureOf(version: ModelVersion): Architecture
   /** Writes model.json and its weights into an empty folder. */
-  exportLayersModel(
-    source: string,
-    architecture: Architecture,
-    folder: string,
-    metadata: Record<string, unknown>,
-  ): Promise<void>
+  exportLayersModel: Converter['exportLayersModel']
 }
 
 const SAFETENSORS = 'model.safetensors'
@@ -89,7 +86,12 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const { path: draft } = await artifacts.stage()
     await mkdir(draft)
     try {
-      await options.exportLayersModel(artifacts.path(digest), architecture, draft, metadata)
+      await options.exportLayersModel({
+        source: artifacts.path(digest),
+        architecture,
+        folder: draft,
+        metadata,
+      })
       await mkdir(dirname(folder), { recursive: true })
       await rename(draft, folder)
     } catch (error) {
@@ -117,6 +119,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
         }
       }
       if (name !== LAYERS_MODEL || part === undefined) return null
+      if (!isLayersModel(options.architectureOf(version))) return null
       await verify(digest)
       const folder = await layersModel(version)
       if (!(await readdir(folder)).includes(part)) return null

@@ -1,13 +1,18 @@
+import type { Logger } from 'pino'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createModelAliases, type ModelAliases } from './aliases.ts'
+import { createConverter } from './converter.ts'
+import { createDownloads, type Downloads } from './downloads.ts'
 import { drawFilters } from './filters.ts'
+import { createModelImport, type ImportInput } from './import.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
-import { createTrainedVersion } from './versions.ts'
+import { architectureOf, createTrainedVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
 /** How a model version is named from outside. */
@@ -25,6 +30,9 @@ export interface RegisterInput {
 /** Weights that are kept under names, in versions. */
 export interface ModelService {
   readonly aliases: ModelAliases
+  readonly downloads: Downloads
+  /** See createModelImport. */
+  import(input: ImportInput): Promise<ModelVersion>
   /** The version that is meant; null means the newest there is. Throws NotFoundError. */
   resolve(ref: VersionRef | null): Promise<ModelVersion>
   /** Throws NotFoundError, ValidationError, or ConflictError for a run that is not COMPLETED. */
@@ -39,6 +47,8 @@ export interface ModelService {
   filters(version: Pick<ModelVersion, 'digest'>): Promise<Buffer>
   list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
   count(): Promise<number>
+  /** Ends what is being converted. */
+  close(): Promise<void>
   find(query: Omit<Prisma.ModelFindUniqueArgs, 'where'>, name: string): Promise<Model | null>
 }
 
@@ -48,11 +58,16 @@ export interface ModelServiceOptions {
   keeper: WeightsKeeper
   /** By the name of the data set. */
   facts(dataset: string): DatasetFacts | undefined
+  architectures: Pick<ArchitectureRegistry, 'find' | 'using'>
+  log: Pick<Logger, 'info'>
 }
 
 const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
 
-export function createModelService({ prisma, artifacts, keeper, facts }: ModelServiceOptions): ModelService {
+export function createModelService(options: ModelServiceOptions): ModelService {
+  const { prisma, artifacts, keeper, facts, architectures } = options
+  const converter = createConverter({ log: options.log })
+
   async function byRun(runId: string): Promise<ModelVersion> {
     const run = await prisma.trainingRun.findUnique({
       where: { id: runId },
@@ -102,6 +117,14 @@ export function createModelService({ prisma, artifacts, keeper, facts }: ModelSe
 
   return {
     aliases: createModelAliases(prisma),
+    downloads: createDownloads({
+      prisma,
+      artifacts,
+      architectureOf: (version) => architectureOf(version, architectures),
+      exportLayersModel: converter.exportLayersModel,
+    }),
+    import: createModelImport({ ...options, converter }),
+    close: converter.close,
     async resolve(ref) {
       if (ref === null) {
         const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })

@@ -1,9 +1,14 @@
 import { DamagedArtifactError } from '../artifacts/store.ts'
+import type { ModelVersion } from '../db/generated/client.ts'
+import { layersModelPath, safetensorsPath } from '../models/downloads.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
+import { isLayersModel } from '../zoo/formats/standard-layers.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
 import { apiError } from './input-error.ts'
+import { PreprocessingRef } from './preprocessing.ts'
 
 export const ModelRef = builder.prismaNode('Model', {
   nullable: true,
@@ -23,6 +28,33 @@ export const ModelRef = builder.prismaNode('Model', {
 const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
   description: 'TRAINED by a run of this server, or IMPORTED.',
   values: ['TRAINED', 'IMPORTED'] as const,
+})
+
+const DownloadRef = builder.objectRef<{ url: string }>('Download').implement({
+  description: 'A file over plain HTTP, with ETag and ranges.',
+  fields: (t) => ({
+    url: t.exposeString('url', { description: 'Its path on this server, beginning with /.' }),
+  }),
+})
+
+const DownloadsRef = builder.objectRef<ModelVersion>('Downloads').implement({
+  description: 'The weights as other programs read them.',
+  fields: (t) => ({
+    safetensors: t.field({
+      type: DownloadRef,
+      description:
+        "A safetensors file with torchvision's names: torchvision's own VGG loads it with strict=True.",
+      resolve: (version) => ({ url: safetensorsPath(version) }),
+    }),
+    layersModel: t.field({
+      type: DownloadRef,
+      nullable: true,
+      description:
+        'The model.json of a TF.js LayersModel, beside its weights: tf.loadLayersModel opens it. It takes a normalised picture and answers probabilities, and getUserDefinedMetadata() has the preprocessing. Null for a network with local response normalisation, for which TF.js has no layer.',
+      resolve: (version, _args, { architectures }) =>
+        isLayersModel(architectures.find(version.architecture)!) ? { url: layersModelPath(version) } : null,
+    }),
+  }),
 })
 
 export const ModelVersionRef = builder.prismaNode('ModelVersion', {
@@ -77,6 +109,16 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
           throw apiError('MODEL_UNUSABLE', `The file ${version.digest}.safetensors is missing or altered.`)
         }),
       }),
+    }),
+    preprocessing: t.field({
+      type: PreprocessingRef,
+      description: 'How a picture becomes its input.',
+      resolve: ({ preprocessing }) => preprocessing as unknown as Preprocessing,
+    }),
+    downloads: t.field({
+      type: DownloadsRef,
+      description: 'The weights as other programs read them.',
+      resolve: (version) => version,
     }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),

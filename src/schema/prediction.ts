@@ -1,7 +1,9 @@
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
+import { checkImageBytes } from '../inference/image-format.ts'
 import type { PredictInput as DomainInput } from '../inference/predictions.ts'
 import type { ClassProbability } from '../inference/protocol.ts'
+import type { UploadedFile } from '../uploads.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { SplitEnum } from './dataset.ts'
@@ -185,11 +187,16 @@ function rethrow(error: unknown): never {
   throw error
 }
 
+async function readImage(upload: UploadedFile): Promise<Uint8Array> {
+  checkImageBytes(upload.size)
+  return upload.bytes()
+}
+
 async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
   return {
     image:
       image.upload != null
-        ? { bytes: new Uint8Array(await image.upload.arrayBuffer()) }
+        ? { bytes: await readImage(image.upload) }
         : image.base64 != null
           ? { base64: image.base64 }
           : { sample: image.sample! },

@@ -21,6 +21,11 @@ export class LayersModelError extends Error {
   override name = 'LayersModelError'
 }
 
+/** Whether standard layers can express a network. */
+export function isLayersModel({ features }: Architecture): boolean {
+  return !features.some((feature) => feature.kind === 'conv' && feature.lrn)
+}
+
 /**
  * A network in layers that every TensorFlow.js has, from the normalised picture to probabilities; those with weights
  * have the names of `analyze`.
