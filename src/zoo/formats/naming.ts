@@ -19,13 +19,14 @@ export interface NamedAs {
   toTorch(data: Float32Array): Float32Array
 }
 
-/** The naming that a file's names are of: what is neither timm's nor Keras' is judged as torchvision's. */
+/** The naming that most of a file's names are of; torchvision's when none is. */
 export function detectNaming(names: readonly string[], architecture: Architecture): Naming {
-  if (names.some((name) => /^(pre_logits|head)\./.test(name))) return timm(architecture)
-  if (names.some((name) => /^(block\d+_conv\d+|fc\d+|predictions)\//.test(kerasName(name)))) {
-    return keras(architecture)
-  }
-  return torchvision(architecture)
+  const namings = [torchvision(architecture), timm(architecture), keras(architecture)]
+  const known = namings.map(({ normalize, tensors }) => {
+    const expected = new Set(tensors.map(({ name }) => name))
+    return names.filter((name) => expected.has(normalize(name))).length
+  })
+  return namings[known.indexOf(Math.max(...known))]!
 }
 
 const same = (data: Float32Array) => data
