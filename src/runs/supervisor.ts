@@ -168,16 +168,16 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
             at: new Date(point.at),
             attempt: run.attempt,
           }))
-          await options.log.append(run.id, [{ kind: 'LOSS_POINTS', points }], rowOf(message.progress))
+          await options.log.append(run.id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, message.progress))
           return
         }
         case 'progress':
           lastStep = message.progress.step
-          await options.log.progress(run.id, rowOf(message.progress))
+          await options.log.progress(run.id, rowOf(run, message.progress))
           return
         case 'epoch':
           await options.log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
-            ...rowOf(message.progress),
+            ...rowOf(run, message.progress),
             epochSummaries: { create: { attempt: run.attempt, ...message.summary } },
           })
           return
@@ -216,8 +216,9 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   }
 }
 
-function rowOf({ epoch, step, imagesPerSecond, secondsRemaining }: TrainerProgress) {
-  return { epoch, step, imagesPerSecond, secondsRemaining }
+function rowOf(run: TrainingRun, { peakMemoryBytes, ...progress }: TrainerProgress) {
+  // An earlier attempt may have needed more.
+  return { ...progress, peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)) }
 }
 
 function finished() {

@@ -47,6 +47,12 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
       nullable: true,
       description: 'An estimate from the speed of late; null when nothing is known or left.',
     }),
+    peakMemoryBytes: t.float({
+      nullable: true,
+      description:
+        'The most resident memory that the process of the run had; null until the trainer has started.',
+      resolve: ({ peakMemoryBytes }) => (peakMemoryBytes === null ? null : Number(peakMemoryBytes)),
+    }),
   }),
 })
 

@@ -51,6 +51,8 @@ export interface TrainerProgress {
   step: number
   imagesPerSecond: number | null
   secondsRemaining: number | null
+  /** The most resident memory that the trainer had so far. */
+  peakMemoryBytes: number
 }
 
 export interface TrainerEpoch {

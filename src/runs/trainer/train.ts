@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
+import { peakMemoryBytes } from '../../process/peak-memory.ts'
 import { NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
 import { createEvaluator } from './evaluate.ts'
@@ -114,6 +115,7 @@ export async function train(
       step,
       imagesPerSecond: clock.imagesPerSecond(),
       secondsRemaining: clock.secondsRemaining(steps.total - step, epochs - epoch),
+      peakMemoryBytes: peakMemoryBytes(),
     }
   }
 }
