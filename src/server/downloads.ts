@@ -57,6 +57,7 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
     })
       .on('error', ({ status, message }: Error & { status?: number }) => {
         for (const name of ['etag', 'content-disposition', 'cache-control']) response.removeHeader(name)
+        if (status === 412) return answer(response, 412, 'The file is another one than the condition names.')
         if (status === 416) return answer(response, 416, 'The range lies outside of the file.')
         logger.error({ path: request.url, message }, 'a download failed')
         answer(response, 500, 'Unexpected error. The server log says more.')

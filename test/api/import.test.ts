@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeSafetensors, encodeSafetensors } from '../../src/zoo/safetensors.ts'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
-import { type FilePart, sendFiles } from '../support/upload.ts'
+import { type FilePart, sendFiles, uploadsGone } from '../support/upload.ts'
 
 const IMPORT = `mutation Import($input: ImportModelInput!) {
   importModel(input: $input) {
@@ -60,14 +60,6 @@ const importFile = (input: object, bytes: Uint8Array) =>
     { 'input.weights.safetensors': { name: 'weights.safetensors', bytes } },
   )
 const probabilitiesOf = async (id: string) => (await server.query(PREDICT, { id })).predict.probabilities
-const uploads = () => {
-  try {
-    return readdirSync(join(server.dataDir, 'uploads'))
-  } catch {
-    return []
-  }
-}
-
 test('what was downloaded as safetensors imports as it is, with its labels and its normalisation', async () => {
   const imported = await importFile({}, weights)
   expect(imported).toMatchObject({
@@ -84,7 +76,7 @@ test('what was downloaded as safetensors imports as it is, with its labels and i
   })
   expect(imported.preprocessing.labels).toContain('frog')
   expect(await probabilitiesOf(imported.id)).toEqual(await probabilitiesOf(version.id))
-  expect(uploads()).toEqual([])
+  await uploadsGone(server)
 })
 
 test('what was downloaded as a LayersModel imports with all its files', async () => {
@@ -187,8 +179,8 @@ describe('what cannot work is refused with an issue for each', () => {
     expect((await importFile({ name: ' ' }, weights)).issues[0].path).toEqual(['name'])
   })
 
-  test('and leaves no file behind', () => {
-    expect(uploads()).toEqual([])
+  test('and leaves no file behind', async () => {
+    await uploadsGone(server)
     expect(readdirSync(join(server.dataDir, 'artifacts')).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 })

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, watch } from 'node:fs'
+import { join } from 'node:path'
 import type { GraphQLResult, TestServer } from './server.ts'
 
 export interface FilePart {
@@ -30,4 +32,21 @@ export async function sendFiles(
     headers: { 'x-graphql-yoga-csrf': '1' },
   })
   return { status: response.status, body: (await response.json()) as GraphQLResult }
+}
+
+/** Resolves when the server has no file of an upload: it deletes them when their request is over. */
+export async function uploadsGone({ dataDir }: TestServer): Promise<void> {
+  const folder = join(dataDir, 'uploads')
+  const isEmpty = () => !existsSync(folder) || readdirSync(folder).length === 0
+  if (isEmpty()) return
+  await new Promise<void>((resolve) => {
+    const check = () => {
+      if (!isEmpty()) return
+      watcher.close()
+      resolve()
+    }
+    const watcher = watch(folder, check)
+    // What happened before anybody watched.
+    check()
+  })
 }
