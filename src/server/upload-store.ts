@@ -59,7 +59,7 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
       reject(error)
     }
     const cut = () => {
-      if (!request.complete) broken(refuse('The request ended in the middle of its body.'))
+      if (!request.readableEnded) broken(refuse('The request ended in the middle of its body.'))
     }
     const attempt = (step: () => void) => {
       try {
@@ -84,6 +84,8 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
       }),
     )
     parser.on('file', (name, content, filename) => {
+      // Busboy tells of a cut body here too, even when nobody listens any more.
+      content.on('error', () => {})
       attempt(() => parts.file(name, content, filename, broken))
       // One that nobody takes would hold up the rest.
       if (!content.readableFlowing && content.listenerCount('data') === 0) content.resume()
@@ -100,6 +102,8 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
       parts.written().then(resolve, reject)
     })
     request.once('close', cut)
+    // A request that is closed already tells nobody again.
+    if (request.destroyed) return cut()
     request.pipe(parser)
   })
 }

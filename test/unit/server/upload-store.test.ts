@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { type ClientRequest, createServer, type IncomingMessage, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createUploadStore, type UploadStore } from '../../../src/server/upload-store.ts'
+import { seededRandom } from '../../support/random.ts'
+
+const BODY = Buffer.from(
+  [
+    ...part('operations', '{"variables":{"a":null,"b":null}}'),
+    ...part('map', '{"0":["variables.a"],"1":["variables.b"]}'),
+    ...part('0"; filename="first', 'x'.repeat(300)),
+    ...part('1"; filename="second', 'y'.repeat(300)),
+    '--boundary--',
+  ].join('\r\n'),
+)
+
+function part(name: string, value: string): string[] {
+  return ['--boundary', `content-disposition: form-data; name="${name}"`, '', value]
+}
+
+let folder: string
+let store: UploadStore
+let server: Server
+let onRequest: (request: IncomingMessage) => Promise<unknown>
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vggzoo-uploads-'))
+  store = createUploadStore(folder, 1000)
+  server = createServer((request, response) => void onRequest(request).finally(() => response.end()))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+})
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Opens a request with a body of so many bytes. */
+function open(length: number): ClientRequest {
+  const { port } = server.address() as AddressInfo
+  const headers = { 'content-type': 'multipart/form-data; boundary=boundary', 'content-length': length }
+  const opened = request({ host: '127.0.0.1', port, method: 'POST', headers })
+  opened.on('error', () => {}).flushHeaders()
+  return opened
+}
+
+/** What becomes of the next request: the number of its files on disk, or what is wrong with it. */
+function received(): Promise<number | string> {
+  return new Promise((resolve) => {
+    onRequest = async (request) => {
+      const outcome = store.receive(request).then(
+        async ({ release }) => {
+          const files = readdirSync(folder).length
+          await release()
+          return files
+        },
+        (error: Error) => error.message,
+      )
+      resolve(await outcome)
+    }
+  })
+}
+
+describe('a body', () => {
+  test('that is whole comes as its files', async () => {
+    const outcome = received()
+    open(BODY.length).end(BODY)
+    expect(await outcome).toBe(2)
+  })
+
+  test('that ends at whatever byte is refused and leaves no file', async () => {
+    for (let length = 0; length < BODY.length; length++) {
+      const outcome = received()
+      open(length).end(BODY.subarray(0, length))
+      expect([length, await outcome]).toEqual([length, expect.any(String)])
+      expect(readdirSync(folder)).toEqual([])
+    }
+  })
+
+  test('whose client goes away at whatever byte is refused and leaves no file', async () => {
+    for (let length = 0; length < BODY.length; length++) {
+      const outcome = received()
+      const opened = open(BODY.length)
+      opened.write(BODY.subarray(0, length), () => opened.destroy())
+      expect([length, await outcome]).toEqual([length, expect.any(String)])
+      expect(readdirSync(folder)).toEqual([])
+    }
+  })
+
+  test('whose client is gone before it is read is refused', async () => {
+    const outcome = new Promise<unknown>((resolve) => {
+      onRequest = async (request) => {
+        await new Promise((closed) => request.on('error', () => {}).once('close', closed))
+        await store.receive(request).catch(resolve)
+      }
+    })
+    const opened = open(BODY.length)
+    opened.write(BODY.subarray(0, 100), () => opened.destroy())
+    expect(await outcome).toMatchObject({ message: 'The request ended in the middle of its body.' })
+  })
+
+  test('that is altered at random, in pieces of random lengths, is answered and leaves no file', async () => {
+    const random = seededRandom(5)
+    const below = (most: number) => Math.floor(most * random())
+    for (let i = 0; i < 500; i++) {
+      const altered = Buffer.from(BODY)
+      for (let alterations = 1 + below(3); alterations > 0; alterations--) {
+        altered[below(altered.length)] = below(256)
+      }
+      const outcome = received()
+      const opened = open(altered.length)
+      for (let at = 0; at < altered.length; ) {
+        const end = at + 1 + below(400)
+        opened.write(altered.subarray(at, end))
+        at = end
+      }
+      opened.end()
+      expect(['number', 'string']).toContain(typeof (await outcome))
+      expect(readdirSync(folder)).toEqual([])
+    }
+  })
+})
