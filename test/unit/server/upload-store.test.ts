@@ -81,6 +81,13 @@ describe('a body', () => {
     }
   })
 
+  test('that ends in a file that was refused is answered with the refusal', async () => {
+    const body = part('0"; filename="first', 'x'.repeat(300)).join('\r\n')
+    const outcome = received()
+    open(body.length).end(body)
+    expect(await outcome).toBe('The parts "operations" and "map" must come before the files.')
+  })
+
   test('whose client goes away at whatever byte is refused and leaves no file', async () => {
     for (let length = 0; length < BODY.length; length++) {
       const outcome = received()
