@@ -19,7 +19,7 @@ export interface Config {
   allowedOrigins: string[]
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
-  /** Of one file that is uploaded. */
+  /** Of the files of one request together. */
   maxModelBytes: number
 }
 

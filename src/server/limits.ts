@@ -6,6 +6,15 @@ import { tooComplex } from '../schema/input-error.ts'
 /** Bytes of one HTTP request: the largest picture in base64, which is a third longer, and its query. */
 export const MAX_BODY_BYTES = Math.ceil((MAX_IMAGE_BYTES * 4) / 3) + 64 * 1024
 
+/** Files of one request: a LayersModel of VGG-19 in pieces of 4 MiB, as TF.js' converter writes them, has 138. */
+export const MAX_FILES = 256
+
+/** Bytes of the part "operations" of a request with files, and of "map": its files are not in there. */
+export const MAX_FIELD_BYTES = 1024 * 1024
+
+/** Bytes of a request with files beside these: the two parts above, and generously the headers of each file. */
+export const MAX_FRAMING_BYTES = 2 * MAX_FIELD_BYTES + MAX_FILES * 16 * 1024
+
 /** Bytes of one WebSocket message: a query and its variables; pictures go over HTTP. */
 export const MAX_WS_MESSAGE_BYTES = 256 * 1024
 

@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
 import { apiError } from '../schema/input-error.ts'
 import { UploadedFile } from '../uploads.ts'
-import { MAX_BODY_BYTES } from './limits.ts'
+import { MAX_FIELD_BYTES, MAX_FILES, MAX_FRAMING_BYTES } from './limits.ts'
 
 /** A GraphQL request that came as multipart/form-data, its files on disk. */
 export interface Upload {
@@ -26,12 +26,12 @@ export interface UploadStore {
   sweep(): Promise<void>
 }
 
-const MAX_FILES = 64
-
-export function createUploadStore(folder: string, maxFileBytes: number): UploadStore {
+/** @param maxBytes  of all files of a request together */
+export function createUploadStore(folder: string, maxBytes: number): UploadStore {
   async function receive(request: IncomingMessage): Promise<Upload> {
+    if (Number(request.headers['content-length']) > maxBytes + MAX_FRAMING_BYTES) throw tooManyBytes(maxBytes)
     await mkdir(folder, { recursive: true })
-    const parts = new Parts(folder, maxFileBytes)
+    const parts = new Parts(folder, maxBytes)
     try {
       await parse(request, parts)
       return { operations: parts.assemble(), release: () => parts.release() }
@@ -72,14 +72,16 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
     try {
       parser = new Busboy({
         headers: request.headers as BusboyHeaders,
-        limits: { fieldSize: MAX_BODY_BYTES, files: MAX_FILES, fields: 8, headerPairs: 20 },
+        limits: { fieldSize: MAX_FIELD_BYTES, files: MAX_FILES, fields: 2, headerPairs: 20 },
+        // Some clients send these two as files.
+        isPartAFile: (name) => name !== 'operations' && name !== 'map',
       })
     } catch (error) {
       return reject(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`))
     }
     parser.on('field', (name, value, _nameCut, valueCut) =>
       attempt(() => {
-        if (valueCut) throw tooLarge(`The part "${name}" has more than ${MAX_BODY_BYTES} bytes.`)
+        if (valueCut) throw tooLarge(`The part "${name}" has more than ${MAX_FIELD_BYTES} bytes.`)
         parts.field(name, value)
       }),
     )
@@ -91,9 +93,7 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
       if (!content.readableFlowing && content.listenerCount('data') === 0) content.resume()
     })
     parser.on('filesLimit', () => broken(tooLarge(`The request has more than ${MAX_FILES} files.`)))
-    parser.on('fieldsLimit', () =>
-      broken(refuse('The request has parts beside operations, map and its files.')),
-    )
+    parser.on('fieldsLimit', () => broken(refuse('The parts "operations" and "map" may come only once.')))
     parser.on('error', (error) =>
       broken(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`)),
     )
@@ -111,7 +111,8 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
 /** What has come of a request. */
 class Parts {
   readonly #folder: string
-  readonly #maxFileBytes: number
+  readonly #maxBytes: number
+  #bytes = 0
   readonly #aborted = new AbortController()
   readonly #writes: Promise<void>[] = []
   readonly #paths: string[] = []
@@ -120,9 +121,9 @@ class Parts {
   /** From the name of a file part to the places in `operations`. */
   #map: Record<string, string[]> | undefined
 
-  constructor(folder: string, maxFileBytes: number) {
+  constructor(folder: string, maxBytes: number) {
     this.#folder = folder
-    this.#maxFileBytes = maxFileBytes
+    this.#maxBytes = maxBytes
   }
 
   field(name: string, value: string): void {
@@ -131,12 +132,10 @@ class Parts {
       if (typeof this.#operations !== 'object' || this.#operations === null) {
         throw refuse('The part "operations" is not an object.')
       }
-    } else if (name === 'map') {
+    } else {
       const map = parseJson(name, value)
       if (!isMap(map)) throw refuse('The part "map" must be an object of lists of paths.')
       this.#map = map
-    } else {
-      throw refuse(`The part "${name}" is neither operations nor map nor a file.`)
     }
   }
 
@@ -157,12 +156,15 @@ class Parts {
   }
 
   async #write(content: Readable, path: string): Promise<number> {
-    const most = this.#maxFileBytes
     let size = 0
+    const count = (bytes: number) => {
+      size += bytes
+      this.#bytes += bytes
+      if (this.#bytes > this.#maxBytes) throw tooManyBytes(this.#maxBytes)
+    }
     async function* counted(chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
-        size += chunk.length
-        if (size > most) throw tooLarge(`A file has more than ${most} bytes (MAX_MODEL_BYTES).`)
+        count(chunk.length)
         yield chunk
       }
     }
@@ -242,3 +244,6 @@ function refuse(message: string, status = 400) {
 }
 
 const tooLarge = (message: string) => refuse(message, 413)
+
+const tooManyBytes = (most: number) =>
+  tooLarge(`The files of a request may have ${most} bytes together (MAX_MODEL_BYTES).`)

@@ -94,16 +94,28 @@ describe('a request that is not what the specification says is refused in words,
       /two file parts "0"/,
     ],
     ['without its file', body([OPERATIONS, MAP]), 400, /"0", which the map names, is missing/],
-    ['with another part', body([['other', 'x'], OPERATIONS]), 400, /"other" is neither/],
+    [
+      'with another part',
+      body([OPERATIONS, MAP, ['other', 'x']]),
+      400,
+      /does not name the file part "other"/,
+    ],
+    ['with operations twice', body([OPERATIONS, MAP, OPERATIONS]), 400, /may come only once/],
+    [
+      'with operations that are too long',
+      body([['operations', JSON.stringify({ query: ' '.repeat(2 ** 20) })], MAP]),
+      413,
+      /"operations" has more than 1048576 bytes/,
+    ],
     [
       'with too many files',
       body([
         OPERATIONS,
-        ['map', JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [i, []])))],
-        ...Array.from({ length: 65 }, (_, i): Part => [String(i), 'x', 'f']),
+        ['map', JSON.stringify(Object.fromEntries(Array.from({ length: 257 }, (_, i) => [i, []])))],
+        ...Array.from({ length: 257 }, (_, i): Part => [String(i), 'x', 'f']),
       ]),
       413,
-      /more than 64 files/,
+      /more than 256 files/,
     ],
     [
       'that is cut short',
@@ -189,11 +201,11 @@ test('300 MB go to disk and not into the memory of the server', async () => {
   await uploadsGone(server)
 })
 
-test('a file above MAX_MODEL_BYTES is refused, and says so', async () => {
+test('files above MAX_MODEL_BYTES are refused, and the answer says so', async () => {
   const { status, text } = await stream(330 * 2 ** 20)
   expect(status).toBe(413)
   expect(JSON.parse(text).errors[0].message).toBe(
-    `A file has more than ${320 * 2 ** 20} bytes (MAX_MODEL_BYTES).`,
+    `The files of a request may have ${320 * 2 ** 20} bytes together (MAX_MODEL_BYTES).`,
   )
   await uploadsGone(server)
 })

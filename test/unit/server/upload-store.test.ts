@@ -72,6 +72,32 @@ describe('a body', () => {
     expect(await outcome).toBe(2)
   })
 
+  test('whose operations and map come as files is the same', async () => {
+    const outcome = received()
+    const body = BODY.toString().replaceAll(/name="(operations|map)"/g, 'name="$1"; filename="blob"')
+    open(body.length).end(body)
+    expect(await outcome).toBe(2)
+  })
+
+  test('whose files have too many bytes together is refused', async () => {
+    for (const [maxBytes, result] of [
+      [600, 2],
+      [599, 'The files of a request may have 599 bytes together (MAX_MODEL_BYTES).'],
+    ] as const) {
+      store = createUploadStore(folder, maxBytes)
+      const outcome = received()
+      open(BODY.length).end(BODY)
+      expect(await outcome).toBe(result)
+    }
+  })
+
+  test('that is said to be too long is refused before it is sent', async () => {
+    const outcome = received()
+    const opened = open(10_000_000)
+    expect(await outcome).toMatch(/1000 bytes together/)
+    opened.destroy()
+  })
+
   test('that ends at whatever byte is refused and leaves no file', async () => {
     for (let length = 0; length < BODY.length; length++) {
       const outcome = received()
