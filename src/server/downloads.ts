@@ -11,6 +11,8 @@ export const DOWNLOADS_PATH = '/models/'
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
 const CACHE_CONTROL = 'private, max-age=31536000, immutable'
 
+const NOT_FOUND = 'There is no such file of a model version.'
+
 export interface DownloadOptions {
   /** What a path leads to, or null. Throws DamagedArtifactError. */
   find(pathname: string): Promise<Download | null>
@@ -41,15 +43,17 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
           : 'Unexpected error. The server log says more.',
       )
     }
-    if (download === null) return answer(response, 404, 'There is no such file of a model version.')
+    if (download === null) return answer(response, 404, NOT_FOUND)
     const { file, etag, contentType, fileName } = download
     response.setHeader('etag', `"${etag}"`)
     response.setHeader('content-type', contentType)
     response.setHeader('content-disposition', `attachment; filename="${fileName}"`)
     response.setHeader('cache-control', CACHE_CONTROL)
     response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('accept-ranges', 'bytes')
     send(request, `/${encodeURIComponent(basename(file))}`, {
       root: dirname(file),
+      acceptRanges: rangeCounts(request, `"${etag}"`),
       cacheControl: false,
       lastModified: false,
       dotfiles: 'allow',
@@ -57,6 +61,7 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
     })
       .on('error', ({ status, message }: Error & { status?: number }) => {
         for (const name of ['etag', 'content-disposition', 'cache-control']) response.removeHeader(name)
+        if (status === 404) return answer(response, 404, NOT_FOUND)
         if (status === 412) return answer(response, 412, 'The file is another one than the condition names.')
         if (status === 416) return answer(response, 416, 'The range lies outside of the file.')
         logger.error({ path: request.url, message }, 'a download failed')
@@ -64,6 +69,12 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
       })
       .pipe(response)
   }
+}
+
+/** Only GET has ranges, and If-Range compares strongly (RFC 9110, 14.2 and 13.1.5); send is laxer in both. */
+function rangeCounts({ method, headers }: IncomingMessage, etag: string): boolean {
+  const condition = headers['if-range']
+  return method === 'GET' && (condition === undefined || condition === etag)
 }
 
 function allowOrigin(request: IncomingMessage, response: ServerResponse, allowed: readonly string[]): void {

@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import fs, { mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Download } from '../../../src/models/downloads.ts'
+import { createDownloadHandler } from '../../../src/server/downloads.ts'
+import { createRecordingLog, type RecordingLog } from '../../support/recording-log.ts'
+
+const CONTENT = 'abcdefghij'
+
+let folder: string
+let file: string
+let server: Server
+let log: RecordingLog
+let find: (pathname: string) => Promise<Download | null>
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vggzoo-downloads-'))
+  file = join(folder, 'weights')
+  writeFileSync(file, CONTENT)
+  find = async () => ({ file, etag: 'e', contentType: 'application/octet-stream', fileName: 'weights' })
+  log = createRecordingLog()
+  const handler = createDownloadHandler({
+    find: (pathname) => find(pathname),
+    allowedOrigins: [],
+    logger: log,
+  })
+  server = createServer((request, response) => void handler(request, response))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(headers: Record<string, string> = {}, method = 'GET'): Promise<IncomingMessage> {
+  const { port } = server.address() as AddressInfo
+  const asked = request({ host: '127.0.0.1', port, path: '/models/x', method, headers }).end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return response
+}
+
+async function get(headers: Record<string, string> = {}, method = 'GET') {
+  const response = await open(headers, method)
+  let text = ''
+  for await (const chunk of response) text += chunk
+  return { status: response.statusCode, headers: response.headers, text }
+}
+
+test('a range is only for whom has exactly this file', async () => {
+  const ask = async (condition: string) => (await get({ range: 'bytes=0-1', 'if-range': condition })).status
+  expect(await ask('"e"')).toBe(206)
+  for (const other of ['W/"e"', '"other"', '"other", "e"', 'Wed, 25 Nov 2026 07:00:00 GMT']) {
+    expect([other, await ask(other)]).toEqual([other, 200])
+  }
+})
+
+test('HEAD answers as for the whole file, whatever range it names', async () => {
+  const { status, headers } = await get({ range: 'bytes=2-3' }, 'HEAD')
+  expect([status, headers['content-length'], headers['content-range']]).toEqual([200, '10', undefined])
+})
+
+test('an empty file is sent, and no range lies in it', async () => {
+  truncateSync(file)
+  expect(await get()).toMatchObject({ status: 200, text: '', headers: { 'content-length': '0' } })
+  expect(await get({ range: 'bytes=0-' })).toMatchObject({ status: 416 })
+})
+
+test('a file that was deleted since it was found is not there, and nothing failed', async () => {
+  rmSync(file)
+  const { status, headers } = await get()
+  expect([status, headers.etag, headers['cache-control']]).toEqual([404, undefined, undefined])
+  expect(log.errors).toEqual([])
+})
+
+test('errors are not kept by caches, nor saved as the file', async () => {
+  for (const [name, value, status] of [
+    ['range', 'bytes=10-', 416],
+    ['if-match', '"other"', 412],
+  ] as const) {
+    const answer = await get({ [name]: value })
+    expect(answer.status).toBe(status)
+    for (const name of ['etag', 'cache-control', 'content-disposition']) {
+      expect(answer.headers[name]).toBeUndefined()
+    }
+    expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8')
+  }
+  expect(log.errors).toEqual([])
+})
+
+describe('a client that goes away leaves no file open', () => {
+  test('in the middle of 50 MB', async () => {
+    truncateSync(file, 50_000_000)
+    const closed = nextFileClosed()
+    const response = await open()
+    await once(response, 'readable')
+    expect(openFiles()).toContain(file)
+    response.destroy()
+    expect((await closed).bytesRead).toBeLessThan(50_000_000)
+    expect(openFiles()).not.toContain(file)
+  })
+
+  test('before its file is found', async () => {
+    const closed = nextFileClosed()
+    const { port } = server.address() as AddressInfo
+    const asked = request({ host: '127.0.0.1', port, path: '/models/x' }).on('error', () => {})
+    const gone = new Promise((resolve) => {
+      server.once('request', (_request, response) => response.once('close', resolve))
+    })
+    const findNow = find
+    find = async (pathname) => {
+      asked.destroy()
+      await gone
+      return findNow(pathname)
+    }
+    asked.end()
+    await closed
+    expect(openFiles()).not.toContain(file)
+  })
+})
+
+/** The next stream that the handler reads a file by, when it is closed. */
+function nextFileClosed(): Promise<fs.ReadStream> {
+  const { createReadStream } = fs
+  return new Promise((resolve) => {
+    vi.spyOn(fs, 'createReadStream').mockImplementation((...args) => {
+      const stream = createReadStream(...args)
+      return stream.once('close', () => resolve(stream))
+    })
+  })
+}
+
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').map((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`)
+    } catch {
+      // The one that lists the folder is closed by now.
+      return ''
+    }
+  })
+}
