@@ -1,19 +1,30 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
-import type { UploadStore } from './upload-store.ts'
+import type { Upload, UploadStore } from './upload-store.ts'
 
-/** Yoga's own parser of multipart requests holds all files in memory; here they go through the store, on disk. */
+/**
+ * Yoga's own parser of multipart requests holds all files in memory; here they go through the store, on disk, until the
+ * operation is executed: whether its client is still there or not, no resolver finds its files gone.
+ */
 export function uploadsPlugin(uploads: UploadStore): Plugin {
+  const received = new WeakMap<Request, Upload>()
   return {
+    instrumentation: {
+      async request({ request }, handle) {
+        try {
+          await handle()
+        } finally {
+          await received.get(request)?.release()
+        }
+      },
+    },
     onRequestParse({ request, serverContext, setRequestParser }) {
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
-      const { req, res } = serverContext as unknown as { req: IncomingMessage; res: ServerResponse }
+      const { req } = serverContext as unknown as { req: IncomingMessage }
       setRequestParser(async () => {
-        const { operations, release } = await uploads.receive(req)
-        // Answered or not, when the connection has no more use for the response nobody asks for the files.
-        if (res.closed) await release()
-        else res.once('close', () => void release())
-        return operations as GraphQLParams
+        const upload = await uploads.receive(req)
+        received.set(request, upload)
+        return upload.operations as GraphQLParams
       })
     },
   }

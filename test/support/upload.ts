@@ -35,7 +35,7 @@ export async function sendFiles(
 }
 
 /** Resolves when the server has no file of an upload: it deletes them when their request is over. */
-export async function uploadsGone({ dataDir }: TestServer): Promise<void> {
+export async function uploadsGone({ dataDir }: Pick<TestServer, 'dataDir'>): Promise<void> {
   const folder = join(dataDir, 'uploads')
   const isEmpty = () => !existsSync(folder) || readdirSync(folder).length === 0
   if (isEmpty()) return
