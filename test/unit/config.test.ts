@@ -12,11 +12,20 @@ describe('the configuration', () => {
       logLevel: 'info',
       allowedOrigins: [],
       maxParameters: 500_000_000,
+      maxModelBytes: 2 ** 30,
     })
   })
 
   test('takes an empty variable as unset', () => {
     expect(readConfig({ PORT: '', ENGINE: '' })).toMatchObject({ port: 4000, engine: 'auto' })
+  })
+
+  test('takes MAX_MODEL_BYTES as a number or with a unit', () => {
+    const bytes = (MAX_MODEL_BYTES: string) => readConfig({ MAX_MODEL_BYTES }).maxModelBytes
+    expect(['1000', '3KiB', '512 MiB', '2GiB'].map(bytes)).toEqual([1000, 3072, 2 ** 29, 2 ** 31])
+    for (const wrong of ['0', '-1', '1.5 GiB', '1 GB', '1e9', ' 1 GiB', 'GiB']) {
+      expect(() => bytes(wrong)).toThrow(/^MAX_MODEL_BYTES must be a number of bytes such as .*$/)
+    }
   })
 
   test('names every wrong value on a line of its own', () => {
@@ -28,6 +37,7 @@ describe('the configuration', () => {
       ALLOWED_ORIGINS: 'x',
       NATIVE_THREADS: '0',
       NATIVE_ISA: 'VAX',
+      MAX_MODEL_BYTES: '1 GB',
       MAX_PARAMETERS: '2147483648',
     }
     try {
