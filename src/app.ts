@@ -9,6 +9,7 @@ import { claimPostgres } from './db/postgres-claim.ts'
 import { claim } from './db/single-owner.ts'
 import { createPredictionService } from './inference/predictions.ts'
 import { createPredictor } from './inference/predictor.ts'
+import { createPlanner } from './runs/plan/planner.ts'
 import { createRunService } from './runs/service.ts'
 import { createGraphQLHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
@@ -111,6 +112,14 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       queue: () => runs.counts(),
       openSubscriptions: () => runs.listenerCount,
     })
+    const planner = createPlanner({
+      prisma: database.prisma,
+      architectures,
+      dataset: cifar10.facts,
+      maxParameters,
+      engine: system.engine,
+      memoryBytes: system.memoryBytes,
+    })
     const predictions = createPredictionService({
       prisma: database.prisma,
       predictor,
@@ -120,6 +129,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     const handler = createGraphQLHandler({
       context: {
         architectures,
+        planner,
         runs,
         predictions,
         datasets,

@@ -1,5 +1,6 @@
 import type { DatasetStore } from '../data/dataset.ts'
 import type { PredictionService } from '../inference/predictions.ts'
+import type { Planner } from '../runs/plan/planner.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -7,6 +8,7 @@ import type { ArchitectureRegistry } from '../zoo/registry.ts'
 /** The domain as resolvers see it. */
 export interface Services {
   architectures: ArchitectureRegistry
+  planner: Planner
   runs: RunService
   predictions: PredictionService
   /** By name. */
