@@ -3,6 +3,18 @@
  *   npm run bench:plan
  *   BENCH_ENGINES=native BENCH_NETWORKS=vgg_mini,vgg16_bn BENCH_BATCHES=64 npm run bench:plan
  * Ends with 1 where a plan is more than 25 % off.
+ *
+ * On two cores of an Intel Xeon with AVX-512, MiB planned / measured at batch 16, 64 and 128, SGD (Adam is alike):
+ *
+ *   native          16           64           128            wasm            16           64
+ *   vgg_mini        416 / 434    443 / 455    478 / 470      vgg_mini        446 / 427    710 / 674
+ *   vgg11_cifar     638 / 636    645 / 675    687 / 657      vgg11_cifar     649 / 722    973 / 930
+ *   lecture_custom  890 / 865    912 / 874    973 / 1019     lecture_custom  1049 / 1053  1178 / 1225
+ *   lecture_vgg16   1271 / 1267  1298 / 1261  1302 / 1249    wide            759 / 671    1181 / 1002
+ *   vgg16_cifar     880 / 871    919 / 886    1024 / 903     deep            774 / 792    2104 / 2138
+ *   vgg16_bn        2265 / 2212  2271 / 2226  2280 / 2235    dense           1208 / 1229  1208 / 1227
+ *
+ * Of all 124 cases the ratio is between 0.82 and 1.18.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
