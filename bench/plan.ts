@@ -170,6 +170,7 @@ async function measure(
       hyperparameters,
       engine,
       seed: 1,
+      metadata: {},
       datasetFile: cachedDatasetFile(),
       artifactsFolder: folder,
     },

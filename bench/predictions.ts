@@ -1,8 +1,10 @@
 /** What the benchmarks of predictions share: weights in a store, requests, and their latencies. */
+
 import { openArtifactStore } from '../src/artifacts/store.ts'
 import type { EngineChoice } from '../src/engine/report.ts'
 import { createPredictor, type Predictor, type PredictRequest } from '../src/inference/predictor.ts'
 import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
+import { COVER } from '../src/models/preprocessing.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
 import { encodeSafetensors } from '../src/zoo/safetensors.ts'
@@ -31,7 +33,13 @@ export async function storeRandomModel(architecture: Architecture, folder: strin
   return {
     digest,
     architecture,
-    preprocessing: { size: [height, width], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], labels },
+    preprocessing: {
+      size: [height, width],
+      resize: COVER,
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+      labels,
+    },
   }
 }
 

@@ -9,11 +9,15 @@ import { claimPostgres } from './db/postgres-claim.ts'
 import { claim } from './db/single-owner.ts'
 import { createPredictionService } from './inference/predictions.ts'
 import { createPredictor } from './inference/predictor.ts'
+import { createModelService } from './models/service.ts'
+import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { createPlanner } from './runs/plan/planner.ts'
 import { createRunService } from './runs/service.ts'
-import { createGraphQLHandler } from './server/graphql.ts'
+import { createDownloadHandler } from './server/downloads.ts'
+import { createGraphQLHandler, createUploadHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
 import { createOriginPolicy } from './server/origin.ts'
+import { createUploadStore } from './server/upload-store.ts'
 import { createSystemService } from './system/service.ts'
 import { fitArchitecture } from './zoo/fit.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
@@ -76,9 +80,23 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (config.engine !== 'auto') await predictor.engine()
 
+    const artifacts = openArtifactStore(artifactsFolder)
+    const keeper = createWeightsKeeper(database.prisma, artifacts)
+    const models = onClose(
+      createModelService({
+        prisma: database.prisma,
+        artifacts,
+        keeper,
+        architectures,
+        facts: (dataset) => datasets.get(dataset)?.facts,
+        log: logger,
+      }),
+      (it) => it.close(),
+    )
     const runs = onClose(
       createRunService({
         prisma: database.prisma,
+        keeper,
         logger,
         engine: config.engine,
         artifactsFolder,
@@ -97,20 +115,22 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
           const store = datasets.get(name)
           if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
           const { file } = await store.prepare(signal)
-          return { file, labels: store.facts.classes }
+          return { file, facts: store.facts, digest: store.state().digest! }
         },
       }),
       (it) => it.close(),
     )
     await runs.recover()
-    await openArtifactStore(artifactsFolder).tidy()
+    await keeper.sweep()
+    const uploads = createUploadStore(join(config.dataDir, 'uploads'), config.maxModelBytes)
+    await uploads.sweep()
 
     const system = createSystemService({
       version,
       database: database.kind,
       engine: () => predictor.engine(),
       queue: () => runs.counts(),
-      openSubscriptions: () => runs.listenerCount,
+      openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
     })
     const planner = createPlanner({
       prisma: database.prisma,
@@ -122,28 +142,34 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     })
     const predictions = createPredictionService({
       prisma: database.prisma,
+      models,
       predictor,
+      logger,
       architectures,
       datasets,
     })
-    const handler = createGraphQLHandler({
+    const { allowedOrigins } = config
+    const api = {
       context: {
         architectures,
         planner,
         runs,
+        models,
         predictions,
         datasets,
         system,
         database: { prisma: database.prisma },
       },
-      allowedOrigins: config.allowedOrigins,
+      allowedOrigins,
       logger,
-    })
+    }
     const server = onClose(
       await listen({
         host: config.host,
         port: config.port,
-        handler,
+        handler: createGraphQLHandler(api),
+        uploadHandler: createUploadHandler({ ...api, uploads }),
+        downloads: createDownloadHandler({ find: models.downloads.find, allowedOrigins, logger }),
         policy: createOriginPolicy(config),
         async health() {
           await database.prisma.$queryRaw`SELECT 1`

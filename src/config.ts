@@ -19,6 +19,8 @@ export interface Config {
   allowedOrigins: string[]
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
+  /** Of one file that is uploaded. */
+  maxModelBytes: number
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -62,6 +64,11 @@ const environment = z.object({
       'must be a comma-separated list of origins such as https://example.org',
     )
     .default([]),
+  MAX_MODEL_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
+    .transform(toBytes)
+    .default(2 ** 30),
   MAX_PARAMETERS: z
     .string()
     .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
@@ -102,7 +109,13 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
     maxParameters: value.MAX_PARAMETERS,
+    maxModelBytes: value.MAX_MODEL_BYTES,
   }
+}
+
+function toBytes(text: string): number {
+  const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+  return Number.parseInt(text, 10) * (units[text.slice(-3)] ?? 1)
 }
 
 function isOrigin(text: string): boolean {

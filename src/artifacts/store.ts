@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Artifact {
@@ -8,61 +9,113 @@ export interface Artifact {
   bytes: number
 }
 
+/** A finished file that waits for its name: safe on disk, and nobody's until it is adopted. */
+export interface StagedArtifact extends Artifact {
+  /** Its name in the store's folder. */
+  staged: string
+}
+
 export class DamagedArtifactError extends Error {
   override readonly name = 'DamagedArtifactError'
 }
 
 /** Files under a folder, each named by the sha256 of its content: written once, never changed. */
 export interface ArtifactStore {
+  /** A path in the folder to write a new file to; what is not adopted is removed by the next `tidy`. */
+  stage(): Promise<{ staged: string; path: string }>
+  /** Gives a staged file its name. */
+  adopt(artifact: StagedArtifact): Promise<void>
   put(content: Uint8Array): Promise<Artifact>
-  /** Reads and verifies; a missing or altered file is a DamagedArtifactError that names it. */
-  get(digest: string): Promise<Buffer>
+  /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
+  verify(digest: string): Promise<void>
   path(digest: string): string
+  /** A folder for what is made from this file and can be made again; it goes with the file. */
+  derived(digest: string): string
+  /** Removes the file and what was made from it; one that is not there is no error. */
+  remove(digest: string): Promise<void>
+  /** The digests of all files. */
+  list(): Promise<string[]>
   /** Removes what a killed writer left unfinished. While nobody writes. */
   tidy(): Promise<void>
 }
 
+const SUFFIX = '.safetensors'
+
 export function openArtifactStore(folder: string): ArtifactStore {
-  const path = (digest: string) => join(folder, `${digest}.safetensors`)
+  const path = (digest: string) => join(folder, `${digest}${SUFFIX}`)
+  const derived = (digest: string) => join(folder, `${digest}.derived`)
+  // Without a folder nothing was ever put.
+  const names = () => readdir(folder).catch(() => [] as string[])
+
+  async function stage() {
+    await mkdir(folder, { recursive: true })
+    const staged = `${randomUUID()}.tmp`
+    return { staged, path: join(folder, staged) }
+  }
+
+  async function adopt({ staged, digest }: StagedArtifact): Promise<void> {
+    await rename(join(folder, staged), path(digest))
+    await syncFolder(folder)
+  }
+
+  const unreadable = (digest: string, error: NodeJS.ErrnoException) =>
+    new DamagedArtifactError(
+      `The weights file ${path(digest)} cannot be read (${error.code ?? error.message}).`,
+    )
+  const altered = (digest: string) =>
+    new DamagedArtifactError(
+      `The weights file ${path(digest)} is damaged: its sha256 is not its name. Delete it and train or import again.`,
+    )
+
   return {
     path,
-    async tidy() {
-      // Without a folder nothing was ever put.
-      const names = await readdir(folder).catch(() => [])
-      for (const name of names) if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true })
-    },
+    derived,
+    stage,
+    adopt,
     async put(content) {
-      await mkdir(folder, { recursive: true })
-      const digest = sha256(content)
-      const temporary = `${path(digest)}.${process.pid}.tmp`
+      const { staged, path: temporary } = await stage()
+      const artifact = { digest: sha256(content), bytes: content.byteLength }
+      await writeFile(temporary, content, { flush: true })
+      await adopt({ staged, ...artifact })
+      return artifact
+    },
+    async verify(digest) {
+      const hash = createHash('sha256')
       try {
-        const file = await open(temporary, 'w')
-        try {
-          await file.writeFile(content)
-          await file.sync()
-        } finally {
-          await file.close()
-        }
-        await rename(temporary, path(digest))
+        for await (const chunk of createReadStream(path(digest), { highWaterMark: 2 ** 20 }))
+          hash.update(chunk)
       } catch (error) {
-        await rm(temporary, { force: true })
-        throw error
+        throw unreadable(digest, error as NodeJS.ErrnoException)
       }
-      return { digest, bytes: content.byteLength }
+      if (hash.digest('hex') !== digest) throw altered(digest)
     },
-    async get(digest) {
-      const content = await readFile(path(digest)).catch((error: NodeJS.ErrnoException) => {
-        throw new DamagedArtifactError(
-          `The weights file ${path(digest)} cannot be read (${error.code ?? error.message}).`,
-        )
-      })
-      if (sha256(content) !== digest) {
-        throw new DamagedArtifactError(
-          `The weights file ${path(digest)} is damaged: its sha256 is not its name. Delete it and train again.`,
-        )
+    async remove(digest) {
+      await rm(path(digest), { force: true })
+      await rm(derived(digest), { recursive: true, force: true })
+    },
+    async list() {
+      const digests = (await names())
+        .filter((name) => /^[0-9a-f]{64}\./.test(name))
+        .map((name) => name.slice(0, 64))
+      return [...new Set(digests)]
+    },
+    async tidy() {
+      for (const name of await names()) {
+        if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true })
       }
-      return content
     },
+  }
+}
+
+/** A rename is on disk only when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows opens no folders, and needs no such call.
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

@@ -13,12 +13,7 @@ const SENDABLE = 'Send a JPEG, PNG, WebP, GIF, AVIF or TIFF.'
 export function sniffImageFormat(bytes: Uint8Array): ImageFormat {
   if (bytes.length === 0)
     throw new UnsupportedImageError('EMPTY', `The picture is empty: 0 bytes. ${SENDABLE}`)
-  if (bytes.length > MAX_IMAGE_BYTES) {
-    throw new UnsupportedImageError(
-      'TOO_MANY_BYTES',
-      `The picture has ${bytes.length} bytes; at most ${MAX_IMAGE_BYTES} are taken.`,
-    )
-  }
+  checkImageBytes(bytes.length)
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD)).toString('latin1')
   const format = supported(head)
   if (format !== null) return format
@@ -93,4 +88,13 @@ function hasImageEnd(png: Buffer): boolean {
     at += 12 + png.readUInt32BE(at)
   }
   return false
+}
+
+/** @throws UnsupportedImageError when a picture has too many bytes to be looked at */
+export function checkImageBytes(bytes: number): void {
+  if (bytes <= MAX_IMAGE_BYTES) return
+  throw new UnsupportedImageError(
+    'TOO_MANY_BYTES',
+    `The picture has ${bytes} bytes; at most ${MAX_IMAGE_BYTES} are taken.`,
+  )
 }

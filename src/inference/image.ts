@@ -1,4 +1,5 @@
 import sharp, { type Metadata, type Sharp } from 'sharp'
+import { COVER, type Resize } from '../models/preprocessing.ts'
 import { createBudget } from './budget.ts'
 import { UnsupportedImageError } from './errors.ts'
 import { endsEarly, type ImageFormat, sniffImageFormat } from './image-format.ts'
@@ -31,18 +32,22 @@ const PAPER = '#ffffff'
 const decoding = createBudget(MAX_IMAGE_PIXELS)
 
 /**
- * Decodes a picture and scales it to a network's input of `size` = [height, width] pixels: upright by its
- * EXIF orientation, on white where it is transparent, in 8-bit sRGB, scaled by Lanczos3 until it covers the
- * input, and cropped at its centre. Of an animation or a document of many pages, the first is taken.
+ * Decodes a picture and scales it to a network's input of `size` = [height, width] pixels by its rule: upright by
+ * its EXIF orientation, on white where it is transparent, in 8-bit sRGB, scaled by Lanczos3. Of an animation or a
+ * document of many pages, the first is taken.
  * Throws an UnsupportedImageError for every picture whose pixels cannot all be read.
  */
-export async function prepareImage(bytes: Uint8Array, size: [number, number]): Promise<PreparedImage> {
+export async function prepareImage(
+  bytes: Uint8Array,
+  size: [number, number],
+  resize: Resize = COVER,
+): Promise<PreparedImage> {
   const format = sniffImageFormat(bytes)
   try {
     // Reads headers only, at any number of pixels, so that the refusal can name it.
     const metadata = await open(bytes, false).metadata()
     checkHeader(format, metadata)
-    const pixels = await decoding.spend(metadata.width * metadata.height, () => decode(bytes, size))
+    const pixels = await decoding.spend(metadata.width * metadata.height, () => decode(bytes, size, resize))
     return { pixels, png: await encodePng(pixels, size) }
   } catch (error) {
     if (error instanceof UnsupportedImageError) throw error
@@ -74,20 +79,50 @@ function checkHeader(format: ImageFormat, { format: name, width, height }: Metad
   }
 }
 
-async function decode(bytes: Uint8Array, [height, width]: [number, number]): Promise<Uint8Array> {
+async function decode(
+  bytes: Uint8Array,
+  [height, width]: [number, number],
+  { rule, shorterSide }: Resize,
+): Promise<Uint8Array> {
+  const least = rule === 'COVER' ? (shorterSide ?? 0) : 0
   // Shrinks without cropping: libvips reads only the rows it needs, so a crop in the same pass
   // would let a tall picture through whose lower end is missing.
   const whole = await open(bytes, MAX_IMAGE_PIXELS)
     .timeout({ seconds: DECODE_SECONDS })
     .autoOrient()
     .flatten({ background: PAPER })
-    .resize({ width, height, fit: 'outside', kernel: 'lanczos3', withoutEnlargement: true })
+    .resize({
+      width: Math.max(width, least),
+      height: Math.max(height, least),
+      fit: 'outside',
+      kernel: 'lanczos3',
+      withoutEnlargement: true,
+    })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
   if (whole.info.channels !== 3) throw new Error(`${whole.info.channels} channels after conversion to sRGB`)
-  const cover = { width, height, fit: 'cover', position: 'centre', kernel: 'lanczos3' } as const
-  return fromRgb(whole.data, whole.info.width, whole.info.height).resize(cover).raw().toBuffer()
+  const { width: fullWidth, height: fullHeight } = whole.info
+  const shrunk = fromRgb(whole.data, fullWidth, fullHeight)
+  if (rule === 'STRETCH' || shorterSide === null) {
+    const fit = rule === 'STRETCH' ? 'fill' : 'cover'
+    return shrunk.resize({ width, height, fit, position: 'centre', kernel: 'lanczos3' }).raw().toBuffer()
+  }
+  const scale = shorterSide / Math.min(fullWidth, fullHeight)
+  const scaled = [fullHeight, fullWidth].map((side) => Math.max(shorterSide, Math.round(side * scale))) as [
+    number,
+    number,
+  ]
+  return shrunk
+    .resize({ width: scaled[1], height: scaled[0], fit: 'fill', kernel: 'lanczos3' })
+    .extract({
+      top: Math.round((scaled[0] - height) / 2),
+      left: Math.round((scaled[1] - width) / 2),
+      width,
+      height,
+    })
+    .raw()
+    .toBuffer()
 }
 
 /** libvips tells the cause in its message only. */

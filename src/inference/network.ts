@@ -1,22 +1,28 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ArtifactStore } from '../artifacts/store.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { forwardOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
-import { decodeSafetensors } from '../zoo/safetensors.ts'
+import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
-import { importWeights } from '../zoo/weights.ts'
+import { loadWeights } from '../zoo/weights.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
 import { UnusableModelError } from './errors.ts'
-import type { Preprocessing } from './preprocessing.ts'
+import type { Activations } from './feature-maps.ts'
 import { rankedSoftmax } from './probabilities.ts'
-import type { ClassProbability, ModelRef } from './protocol.ts'
+import type { ClassProbability, LayerRequest, ModelRef } from './protocol.ts'
 
 /** A network with its weights in the memory of the engine. */
 export interface Network {
   /** pictures: RGB bytes of the network's size, at least one. One list of probabilities each, in their order. */
   classify(pictures: readonly Uint8Array[]): Promise<ClassProbability[][]>
+  /**
+   * What a layer makes of one picture, its first channels [h, w, c] or units [c]; values row by row, channels last.
+   * Throws UnusableModelError for a layer that the network does not have.
+   */
+  activations(picture: Uint8Array, request: LayerRequest): Promise<Activations>
   dispose(): void
 }
 
@@ -35,10 +41,11 @@ export async function loadNetwork(
   { digest, architecture, preprocessing }: ModelRef,
   artifacts: ArtifactStore,
 ): Promise<Network> {
-  const file = await artifacts.get(digest)
+  await artifacts.verify(digest)
   const model = buildModel(architecture)
   try {
-    importWeights(model, architecture, decodeSafetensors(file).tensors)
+    const file = await openSafetensors(artifacts.path(digest))
+    await loadWeights(model, architecture, file).finally(() => file.close())
   } catch (error) {
     model.dispose()
     if (!(error instanceof WeightsMismatchError || error instanceof SafetensorsError)) throw error
@@ -56,6 +63,22 @@ export async function loadNetwork(
       return pictures.map((_, index) =>
         rankedSoftmax(numbers.subarray(index * labels.length, (index + 1) * labels.length), labels),
       )
+    },
+    async activations(picture, { layer, first }) {
+      const last = model.layers.findIndex(({ name }) => name === layer)
+      // Layer 0 is the input.
+      if (last < 1) throw new UnusableModelError(`The network has no layer "${layer}".`)
+      const output = tf.tidy(() => {
+        let value: tf.Tensor = inputTensor([picture], values, preprocessing.size)
+        for (const each of model.layers.slice(1, last + 1)) value = each.apply(value) as tf.Tensor
+        const [height, width, channels] = value.rank === 4 ? value.shape.slice(1) : [1, 1, value.shape[1]!]
+        const maps = value.reshape([height!, width!, channels!])
+        return maps.slice([0, 0, 0], [height!, width!, Math.min(first, channels!)]) as tf.Tensor3D
+      })
+      const [height, width, channels] = output.shape
+      const data = (await output.data()) as Float32Array
+      output.dispose()
+      return { height, width, channels, data }
     },
     dispose() {
       model.dispose()

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import sharp from 'sharp'
+import { DamagedArtifactError } from '../artifacts/store.ts'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
-import type { Model, ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
-import type { Architecture } from '../zoo/architecture.ts'
-import { fitArchitecture } from '../zoo/fit.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
+import type { ModelService, VersionRef } from '../models/service.ts'
+import { architectureOf } from '../models/versions.ts'
+import { analyze } from '../zoo/analysis.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { UnusableModelError } from './errors.ts'
 import type { Predictor } from './predictor.ts'
-import type { Preprocessing } from './preprocessing.ts'
+import type { LayerRequest, ModelRef, PredictImage } from './protocol.ts'
 
 export interface PredictInput {
   image:
@@ -17,7 +22,7 @@ export interface PredictInput {
     | { base64: string }
     | { sample: { dataset: string; split: Split; index: number } }
   /** Null: the newest version there is. */
-  model: { versionId: string } | { runId: string } | null
+  model: VersionRef | null
 }
 
 /** Classifies pictures with trained versions, and keeps the answers that are asked to be kept. */
@@ -25,37 +30,42 @@ export interface PredictionService {
   /** Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. */
   predict(input: PredictInput): Promise<Prediction>
   predictAndStore(input: PredictInput): Promise<Prediction>
+  /**
+   * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
+   * the network does not have.
+   */
+  activations(
+    prediction: Pick<Prediction, 'modelVersionId' | 'input'>,
+    request: LayerRequest,
+  ): Promise<Buffer>
   list(query: Prisma.PredictionFindManyArgs, modelVersionId?: string): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
-  getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
-  listModels(query: Prisma.ModelFindManyArgs): Promise<Model[]>
-  countModels(): Promise<number>
 }
 
 export interface PredictionServiceOptions {
   prisma: PrismaClient
+  models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict'>
+  logger: Pick<Logger, 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
-const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
-
 export function createPredictionService({
   prisma,
+  models,
   predictor,
+  logger,
   architectures,
   datasets,
 }: PredictionServiceOptions): PredictionService {
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
     const started = performance.now()
-    const version = await findVersion(model)
-    const preprocessing = version.preprocessing as unknown as Preprocessing
-    const architecture = architectureOf(version.architecture, preprocessing)
-    const { probabilities, input } = await predictor.predict({
-      model: { digest: version.digest, architecture, preprocessing },
-      image: await read(image),
-    })
+    const version = await models.resolve(model)
+    const ref = refOf(version)
+    const { probabilities, input } = await predictor
+      .predict({ model: ref, image: await read(image, ref.preprocessing.size) })
+      .catch((error: unknown) => fail(version, error))
     return {
       id: randomUUID(),
       modelVersionId: version.id,
@@ -68,41 +78,33 @@ export function createPredictionService({
     }
   }
 
-  function architectureOf(name: string, { size, labels }: Preprocessing): Architecture {
-    const architecture = architectures.find(name)
-    if (architecture === undefined)
-      throw new UnusableModelError(`The zoo has no architecture named "${name}".`)
-    return fitArchitecture(architecture, [...size, 3], labels.length)
+  function refOf(version: ModelVersion): ModelRef {
+    return {
+      digest: version.digest,
+      architecture: architectureOf(version, architectures),
+      preprocessing: version.preprocessing as unknown as Preprocessing,
+    }
   }
 
-  async function findVersion(model: PredictInput['model']): Promise<ModelVersion> {
-    if (model === null) {
-      const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })
-      if (newest === null) {
-        throw new NotFoundError(
-          'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED.',
-        )
-      }
-      return newest
+  /** Passes an error on, in words about the version where the version is the cause. */
+  async function fail({ id }: { id: string }, error: unknown): Promise<never> {
+    const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
+    if (version === null) {
+      throw new NotFoundError('The model version was deleted while the picture was on its way.')
     }
-    if ('versionId' in model) {
-      const version = await prisma.modelVersion.findUnique({ where: { id: model.versionId } })
-      if (version === null) throw new NotFoundError('There is no model version with this id.')
-      return version
-    }
-    const run = await prisma.trainingRun.findUnique({
-      where: { id: model.runId },
-      include: { modelVersions: { orderBy: NEWEST, take: 1 } },
-    })
-    if (run === null) throw new NotFoundError('There is no training run with this id.')
-    const [newest] = run.modelVersions
-    if (newest === undefined) {
-      throw new NotFoundError(`Run #${run.number} is ${run.status} and has no trained weights.`)
-    }
-    return newest
+    if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
+    logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
+    const what =
+      error instanceof DamagedArtifactError
+        ? `its file ${version.digest}.safetensors is missing or altered`
+        : 'its weights do not fit its network, or answer no numbers'
+    throw new UnusableModelError(
+      `Version ${version.version} of ${version.model.name} cannot be used: ${what}. Delete it and train or import it again.`,
+    )
   }
 
-  async function read(image: PredictInput['image']): Promise<{ bytes: Uint8Array } | { pixels: Uint8Array }> {
+  /** @param size  [height, width] of the network's input */
+  async function read(image: PredictInput['image'], size: [number, number]): Promise<PredictImage> {
     if ('bytes' in image) return image
     if ('base64' in image) return { bytes: decodeBase64(image.base64) }
     const { dataset, split, index } = image.sample
@@ -117,6 +119,8 @@ export function createPredictionService({
     await store.prepare().catch((error: unknown) => {
       throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
     })
+    const [height, width] = store.facts.imageShape
+    if (height !== size[0] || width !== size[1]) return { bytes: await store.imagePng(split, index, 1) }
     return { pixels: (await store.readImages(split, [index])).pixels }
   }
 
@@ -124,24 +128,36 @@ export function createPredictionService({
     predict,
     async predictAndStore(input) {
       const { probabilities, ...prediction } = await predict(input)
-      return prisma.prediction.create({
-        data: {
-          ...prediction,
-          input: new Uint8Array(prediction.input),
-          probabilities: probabilities as Prisma.InputJsonValue,
-        },
-      })
+      const data = {
+        ...prediction,
+        input: new Uint8Array(prediction.input),
+        probabilities: probabilities as Prisma.InputJsonValue,
+      }
+      return prisma.prediction
+        .create({ data })
+        .catch((error: unknown) => fail({ id: prediction.modelVersionId }, error))
+    },
+    async activations({ modelVersionId, input }, inspect) {
+      const version = await models.resolve({ versionId: modelVersionId })
+      const model = refOf(version)
+      const layers = analyze(model.architecture).layers.filter(({ kind }) => kind !== 'SOFTMAX')
+      if (!layers.some(({ name }) => name === inspect.layer)) {
+        const names = layers.map(({ name }) => name).join(', ')
+        throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
+      }
+      const pixels = await sharp(input).removeAlpha().toColourspace('srgb').raw().toBuffer()
+      const answer = await predictor
+        .predict({ model, image: { pixels }, inspect })
+        .catch((error: unknown) => fail(version, error))
+      return answer.input
     },
     list: (query, modelVersionId) =>
       prisma.prediction.findMany({
         ...query,
         where: { modelVersionId },
-        orderBy: NEWEST,
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
-    getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
-    listModels: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
-    countModels: () => prisma.model.count(),
   }
 }
 

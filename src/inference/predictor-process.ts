@@ -3,19 +3,22 @@ import sharp from 'sharp'
 import { type ArtifactStore, openArtifactStore } from '../artifacts/store.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
+import { drawFeatureMaps } from './feature-maps.ts'
 import { encodePng, type PreparedImage, prepareImage } from './image.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
 import { loadNetwork, type Network, weightBytes } from './network.ts'
-import type { FromPredictor, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
+import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
 interface Job {
   id: number
   model: ModelRef
   image: PreparedImage
+  inspect: LayerRequest | undefined
 }
 
 dieWithParent()
@@ -57,13 +60,18 @@ async function configure(options: Extract<ToPredictor, { type: 'configure' }>): 
   }
 }
 
-async function accept({ id, model, image }: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
+async function accept({
+  id,
+  model,
+  image,
+  inspect,
+}: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
   decoding.add(id)
   try {
-    const prepared = await prepare(image, model.preprocessing.size)
+    const prepared = await prepare(image, model.preprocessing)
     if (!decoding.has(id)) return
     // Weights of one digest mean different things to different architectures and labels.
-    batcher.add(id, JSON.stringify(model), { id, model, image: prepared })
+    batcher.add(id, JSON.stringify({ model, inspect }), { id, model, image: prepared, inspect })
   } catch (error) {
     reject(id, error)
   } finally {
@@ -71,17 +79,24 @@ async function accept({ id, model, image }: Extract<ToPredictor, { type: 'predic
   }
 }
 
-async function prepare(image: PredictImage, size: [number, number]): Promise<PreparedImage> {
-  if ('bytes' in image) return prepareImage(image.bytes, size)
+async function prepare(image: PredictImage, { size, resize }: Preprocessing): Promise<PreparedImage> {
+  if ('bytes' in image) return prepareImage(image.bytes, size, resize)
   return { pixels: image.pixels, png: await encodePng(image.pixels, size) }
 }
 
-async function compute(key: string, jobs: Job[]): Promise<void> {
+async function compute(_key: string, jobs: Job[]): Promise<void> {
   try {
-    const { model } = jobs[0]!
-    const network = await networks.get(key, weightBytes(model.architecture), () =>
+    const { model, inspect } = jobs[0]!
+    const network = await networks.get(JSON.stringify(model), weightBytes(model.architecture), () =>
       loadNetwork(model, artifacts),
     )
+    if (inspect !== undefined) {
+      for (const { id, image } of jobs) {
+        const png = await drawFeatureMaps(await network.activations(image.pixels, inspect))
+        void parent.send({ type: 'predicted', id, probabilities: [], png })
+      }
+      return
+    }
     const answers = await network.classify(jobs.map(({ image }) => image.pixels))
     jobs.forEach(({ id, image }, index) => {
       void parent.send({ type: 'predicted', id, probabilities: answers[index]!, png: image.png })

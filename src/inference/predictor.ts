@@ -4,19 +4,21 @@ import { OverloadedError } from '../errors.ts'
 import { PredictionFailedError, type PredictorUnavailableError } from './errors.ts'
 import { closedError, createHost, type HostTimes } from './host.ts'
 import { sniffImageFormat } from './image-format.ts'
-import type { ClassProbability, FromPredictor, ModelRef, PredictImage } from './protocol.ts'
+import type { ClassProbability, FromPredictor, LayerRequest, ModelRef, PredictImage } from './protocol.ts'
 import { createRate } from './rate.ts'
 import { fromRejection } from './rejection.ts'
 
 export interface PredictRequest {
   model: ModelRef
   image: PredictImage
+  /** Answers with the feature maps of a layer in place of the picture that the network saw, and no probabilities. */
+  inspect?: LayerRequest
 }
 
 export interface PredictOutcome {
-  /** One for each label, most likely first; they sum to 1 within 1e-6. */
+  /** One for each label, most likely first; they sum to 1 within 1e-6. Empty when a layer was asked for. */
   probabilities: ClassProbability[]
-  /** The PNG of the picture the network saw. */
+  /** The PNG of the picture the network saw; of the feature maps when a layer was asked for. */
   input: Buffer
   /** From the call to the answer, with the wait. */
   latencyMs: number
@@ -161,9 +163,9 @@ export function createPredictor(options: PredictorOptions): Predictor {
     get queueDepth() {
       return open.size
     },
-    async predict({ model, image }, signal) {
+    async predict({ model, image, inspect }, signal) {
       signal?.throwIfAborted()
-      const request = { model: plainModel(model), image }
+      const request = { model: plainModel(model), image, inspect }
       const bytes = checkImage(request)
       if (open.size >= maxQueue || openBytes + bytes > MAX_WAITING_BYTES) {
         const retryAfterMs = rate.msFor(open.size)
@@ -215,9 +217,9 @@ export function createPredictor(options: PredictorOptions): Predictor {
 function plainModel({
   digest,
   architecture,
-  preprocessing: { size, mean, std, labels },
+  preprocessing: { size, resize, mean, std, labels },
 }: ModelRef): ModelRef {
-  return { digest, architecture, preprocessing: { size, mean, std, labels } }
+  return { digest, architecture, preprocessing: { size, resize, mean, std, labels } }
 }
 
 /** What is wrong at first sight is refused here and costs the process nothing. Returns the size in bytes. */

@@ -1,7 +1,7 @@
 import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ImageRejection } from './errors.ts'
-import type { Preprocessing } from './preprocessing.ts'
 
 /** Weights, the network they belong to, and what its inputs and outputs mean. */
 export interface ModelRef {
@@ -18,6 +18,14 @@ export type PredictImage =
   /** RGB bytes, row by row, already of the network's size: a sample of a data set. */
   | { pixels: Uint8Array }
 
+/** What one layer of a network makes of a picture. */
+export interface LayerRequest {
+  /** A layer of the zoo's analysis, apart from the soft-max. */
+  layer: string
+  /** Only the first so many of its channels or units. */
+  first: number
+}
+
 export interface ClassProbability {
   label: string
   probability: number
@@ -26,7 +34,7 @@ export interface ClassProbability {
 export type ToPredictor =
   /** The first message. */
   | { type: 'configure'; engine: EngineChoice; artifactsFolder: string; modelBytes: number }
-  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage }
+  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: LayerRequest }
   /** Nobody waits for the answer any more. It may come nevertheless. */
   | { type: 'cancel'; id: number }
 
@@ -34,7 +42,7 @@ export type FromPredictor =
   | { type: 'ready'; engine: EngineReport }
   /** The engine that was asked for by name is not there; the process ends. */
   | { type: 'unavailable'; message: string }
-  /** png: what the network saw. */
+  /** png: what the network saw, or what the layer that was asked for made of it. */
   | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
   | { type: 'rejected'; id: number; rejection: Rejection }
 

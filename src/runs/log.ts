@@ -1,6 +1,6 @@
 import type { LossPoint, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
-import type { Bus } from './bus.ts'
+import type { Bus } from '../streams/bus.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from './events.ts'
 import type { RunFailure } from './failure.ts'
 import { canBecome, type RunStatus } from './status.ts'

@@ -4,11 +4,13 @@ import type { Logger } from 'pino'
 import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import type { WeightsKeeper } from '../models/weights-keeper.ts'
+import { createBus } from '../streams/bus.ts'
+import { flatMap, followChanges } from '../streams/iterate.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { createBus } from './bus.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
-import { flatMap, followChanges } from './iterate.ts'
 import { createRunLog } from './log.ts'
 import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
@@ -29,6 +31,8 @@ export interface RunService {
   start(input: StartRunInput): Promise<TrainingRun>
   /** Answers when the run has stopped. Throws NotFoundError, or ConflictError for a run that has ended. */
   cancel(id: string): Promise<TrainingRun>
+  /** Deletes a run that has ended, with its log and its checkpoints; model versions made of it stay. Answers what it was. Throws NotFoundError, ConflictError. */
+  delete(id: string): Promise<TrainingRun>
   /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the log. */
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
   /** The run's loss points after a step. Throws NotFoundError. */
@@ -55,8 +59,9 @@ export interface RunService {
   close(): Promise<void>
 }
 
-export interface RunServiceOptions extends Omit<SupervisorOptions, 'log'> {
+export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'checkpoints'> {
   prisma: PrismaClient
+  keeper: WeightsKeeper
   logger: Logger
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
   findArchitecture(name: string): Architecture | undefined
@@ -73,12 +78,13 @@ export function createRunService(options: RunServiceOptions): RunService {
   const events = createBus<RunEvent>()
   const changes = createBus<string>()
   const log = createRunLog(prisma, events, changes)
+  const checkpoints = createCheckpoints(prisma, log, options.keeper)
   const queue = createRunQueue({
     prisma,
     log,
     logger: options.logger,
     concurrency: options.concurrency,
-    supervise: (run) => superviseRun(run, { ...options, log }),
+    supervise: (run) => superviseRun(run, { ...options, log, checkpoints }),
   })
 
   async function find(id: string): Promise<TrainingRun> {
@@ -118,6 +124,7 @@ export function createRunService(options: RunServiceOptions): RunService {
           hyperparameters: wanted.hyperparameters as unknown as Prisma.InputJsonObject,
           epochs: wanted.hyperparameters.epochs,
           seed: wanted.seed ?? randomInt(MAX_SEED + 1),
+          ...wanted.checkpoints,
           idempotencyKey: input.idempotencyKey,
         },
       })
@@ -159,6 +166,20 @@ export function createRunService(options: RunServiceOptions): RunService {
         if (after.status === 'CANCELLED') return after
       }
     },
+    async delete(id) {
+      const deleted = await prisma.$transaction(async (tx) => {
+        const run = await tx.trainingRun.findUnique({ where: { id }, include: { checkpoints: true } })
+        if (run === null) throw new NotFoundError('There is no training run with this id.')
+        if (!isFinal(run.status)) {
+          throw new ConflictError(`Run #${run.number} is ${run.status}; cancel it before it is deleted.`)
+        }
+        await tx.trainingRun.delete({ where: { id } })
+        return run
+      })
+      const { checkpoints, ...run } = deleted
+      await options.keeper.collect(checkpoints.map(({ digest }) => digest))
+      return run
+    },
     async follow(id, after) {
       const { lastSeq } = await find(id)
       if (after > lastSeq) {
@@ -180,7 +201,13 @@ export function createRunService(options: RunServiceOptions): RunService {
         event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
       )
     },
-    followChanges: () => followChanges((listener) => changes.subscribe('runs', listener)),
+    followChanges() {
+      const changed = followChanges((listener) => changes.subscribe('runs', listener))
+      // One that was deleted meanwhile can't be told of.
+      return flatMap(changed, async (id) =>
+        (await prisma.trainingRun.count({ where: { id } })) > 0 ? [id] : [],
+      )
+    },
     list: (query) => prisma.trainingRun.findMany({ ...query, orderBy: { number: 'desc' } }),
     count: (where) => prisma.trainingRun.count({ where }),
     find: (query) => prisma.trainingRun.findUnique(query),

@@ -1,4 +1,4 @@
-import type { Bus } from './bus.ts'
+import type { Bus } from '../streams/bus.ts'
 import type { Lagged, RunEvent } from './events.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import type { RunLog } from './log.ts'

@@ -1,13 +1,15 @@
 import type { Logger } from 'pino'
-import type { TrainingRun } from '../db/generated/client.ts'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
+import type { Checkpoint, TrainingRun } from '../db/generated/client.ts'
 import type { EngineChoice } from '../engine/report.ts'
+import { createTrainedVersion, trainedPreprocessing } from '../models/versions.ts'
 import { type Child, startChild } from '../process/child.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import type { RunEventBody } from './events.ts'
 import { failureOfExit, type RunFailure } from './failure.ts'
 import type { Hyperparameters } from './hyperparameters.ts'
 import type { RunLog } from './log.ts'
-import { registerVersion } from './register-version.ts'
 import type { FromTrainer, ToTrainer, TrainerProgress } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
@@ -18,9 +20,17 @@ export interface SupervisorOptions {
   logger: Logger
   engine: EngineChoice
   artifactsFolder: string
+  checkpoints: Checkpoints
   findArchitecture(name: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
-  prepareDataset(name: string, signal: AbortSignal): Promise<{ file: string; labels: readonly string[] }>
+  prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
+}
+
+export interface PreparedDataset {
+  file: string
+  facts: DatasetFacts
+  /** Dataset.digest */
+  digest: string
 }
 
 /** One run at work: from PREPARING to its end. */
@@ -78,7 +88,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         message: `The architecture ${run.architecture} is not in this zoo.`,
       })
     }
-    let dataset: { file: string; labels: readonly string[] }
+    let dataset: PreparedDataset
     try {
       dataset = await options.prepareDataset(run.dataset, abort.signal)
     } catch (error) {
@@ -93,7 +103,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     if (cancelling) return endCancelled(0)
 
     let ending: Extract<FromTrainer, { type: 'completed' | 'cancelled' | 'failed' }> | undefined
-    let saved: Extract<FromTrainer, { type: 'saved' }> | undefined
+    let saved: Checkpoint | undefined
     // Messages are handled one after the other: the log keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
@@ -111,15 +121,22 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     })
     trainer = child
     logger.info({ trainer: child.pid, architecture: run.architecture }, 'trainer started')
+    const hyperparameters = run.hyperparameters as unknown as Hyperparameters
     child.send({
       type: 'train',
       job: {
         architecture,
-        hyperparameters: run.hyperparameters as unknown as Hyperparameters,
+        hyperparameters,
         seed: run.seed,
         engine: options.engine,
         datasetFile: dataset.file,
         artifactsFolder: options.artifactsFolder,
+        metadata: {
+          format: 'pt',
+          architecture: architecture.name,
+          seed: String(run.seed),
+          preprocessing: JSON.stringify(trainedPreprocessing(dataset.facts, hyperparameters.normalization)),
+        },
       },
     })
     const exit = await child.exited
@@ -136,7 +153,12 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       switch (message.type) {
         case 'started':
           await options.log.transition(run.id, 'RUNNING', {
-            patch: { engine: { ...message.engine }, steps: message.steps, startedAt: new Date() },
+            patch: {
+              engine: { ...message.engine },
+              steps: message.steps,
+              startedAt: new Date(),
+              datasetDigest: dataset.digest,
+            },
           })
           return
         case 'points': {
@@ -160,10 +182,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           })
           return
         case 'saved':
-          saved = message
-          await options.log.append(run.id, [
-            { kind: 'CHECKPOINT_SAVED', step: message.step, digest: message.digest, bytes: message.bytes },
-          ])
+          saved = await options.checkpoints.save(run, message.weights)
           return
         default:
           ending = message
@@ -172,13 +191,14 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
 
     async function complete(
       evaluation: Extract<FromTrainer, { type: 'completed' }>['evaluation'],
-      weights: Extract<FromTrainer, { type: 'saved' }>,
+      checkpoint: Checkpoint,
     ): Promise<void> {
       await options.log.transition(run.id, 'COMPLETED', {
         patch: { evaluation: { ...evaluation }, ...finished() },
         // In the same transaction: whoever hears COMPLETED can predict with the result.
-        within: (tx) =>
-          registerVersion(tx, run, architecture as Architecture, dataset.labels, evaluation, weights),
+        within: async (tx) => {
+          await createTrainedVersion(tx, run.architecture, run, checkpoint, dataset.facts)
+        },
       })
       logger.info({ accuracy: evaluation.accuracy }, 'run completed')
     }

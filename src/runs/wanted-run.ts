@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
+import { isLabel, LABEL } from '../label.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { analyzeWithin } from '../zoo/limits.ts'
+import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from './checkpoints.ts'
 import {
   type Hyperparameters,
   type HyperparametersInput,
@@ -11,9 +13,8 @@ import {
   resolveHyperparameters,
 } from './hyperparameters.ts'
 
-/** PostgreSQL's text has no place for NUL. */
-const isLabel = (text: string) => text.trim() !== '' && text.length <= 200 && !text.includes('\0')
-const LABEL = '1 to 200 characters, not all of them blank and none of them NUL.'
+/** Checkpoints of a run that may be kept by each rule. */
+const MAX_KEPT = 10_000
 
 export interface StartRunInput extends HyperparametersInput {
   architecture: string
@@ -23,6 +24,7 @@ export interface StartRunInput extends HyperparametersInput {
   seed?: number
   /** The same key never starts a second run. */
   idempotencyKey?: string
+  checkpoints?: CheckpointPolicy
 }
 
 /** What a valid input asks for, defaults filled in. */
@@ -33,6 +35,7 @@ export interface WantedRun {
   /** Null when any seed will do. */
   seed: number | null
   hyperparameters: Hyperparameters
+  checkpoints: CheckpointPolicy
 }
 
 /** @throws ValidationError with an issue for each wrong value */
@@ -44,7 +47,8 @@ export function resolveRun(
     datasets: readonly string[]
   },
 ): WantedRun {
-  const { architecture: name, dataset, name: title, seed, idempotencyKey, ...asked } = input
+  const { architecture: name, dataset, name: title, seed, idempotencyKey, ...rest } = input
+  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, ...asked } = rest
   const issues: Issue[] = []
   const architecture = known.findArchitecture(name)
   if (architecture === undefined) {
@@ -69,6 +73,17 @@ export function resolveRun(
   if (idempotencyKey !== undefined && !isLabel(idempotencyKey)) {
     issues.push({ path: ['idempotencyKey'], message: `A key has ${LABEL}` })
   }
+  for (const [field, least] of [
+    ['keepBest', 0],
+    ['keepLatest', 1],
+  ] as const) {
+    const count = checkpoints[field]
+    if (Number.isInteger(count) && count >= least && count <= MAX_KEPT) continue
+    issues.push({
+      path: ['checkpoints', field],
+      message: `A whole number from ${least} to ${MAX_KEPT}, not ${count}.`,
+    })
+  }
   const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
   if ('issues' in resolved) issues.push(...resolved.issues)
   if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
@@ -79,6 +94,7 @@ export function resolveRun(
     dataset,
     seed: seed ?? preset?.seed ?? null,
     hyperparameters: resolved.hyperparameters,
+    checkpoints,
   }
 }
 
@@ -103,6 +119,8 @@ export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
     run.architecture === wanted.architecture &&
     run.dataset === wanted.dataset &&
     (wanted.seed === null || wanted.seed === run.seed) &&
+    run.keepBest === wanted.checkpoints.keepBest &&
+    run.keepLatest === wanted.checkpoints.keepLatest &&
     isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters)
   )
 }

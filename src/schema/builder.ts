@@ -6,6 +6,7 @@ import RelayPlugin from '@pothos/plugin-relay'
 import type { PrismaClient } from '../db/generated/client.ts'
 import type PrismaTypes from '../db/generated/pothos.ts'
 import { getDatamodel } from '../db/generated/pothos.ts'
+import type { UploadedFile } from '../uploads.ts'
 import type { Context } from './context.ts'
 import { badInput, checkRange, tooComplex } from './input-error.ts'
 import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
@@ -24,7 +25,7 @@ export const builder = new SchemaBuilder<{
     Cursor: { Input: number; Output: number }
     DataUrl: { Input: never; Output: { mediaType: string; bytes: Uint8Array } }
     DateTime: { Input: Date; Output: Date }
-    File: { Input: File; Output: never }
+    File: { Input: UploadedFile; Output: never }
     ID: { Input: string; Output: string | number | bigint }
   }
 }>({

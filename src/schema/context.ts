@@ -1,5 +1,6 @@
 import type { DatasetStore } from '../data/dataset.ts'
 import type { PredictionService } from '../inference/predictions.ts'
+import type { ModelService } from '../models/service.ts'
 import type { Planner } from '../runs/plan/planner.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
@@ -10,6 +11,7 @@ export interface Services {
   architectures: ArchitectureRegistry
   planner: Planner
   runs: RunService
+  models: ModelService
   predictions: PredictionService
   /** By name. */
   datasets: ReadonlyMap<string, DatasetStore>

@@ -1,5 +1,5 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
-import { IMAGE_REJECTIONS, UnsupportedImageError } from '../inference/errors.ts'
+import { IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
 import { builder } from './builder.ts'
 
 const ErrorInterface = builder.interfaceRef<Error>('Error').implement({
@@ -66,4 +66,10 @@ builder.objectType(UnsupportedImageError, {
   fields: (t) => ({
     reason: t.expose('reason', { type: ImageRejection, description: 'The kind of problem.' }),
   }),
+})
+
+builder.objectType(UnusableModelError, {
+  name: 'UnusableModelError',
+  description: 'No prediction can be made with these weights: their file is damaged, or they do not fit.',
+  interfaces: [ErrorInterface],
 })

@@ -10,6 +10,8 @@ export const ERROR_CODES = [
   'TOO_MANY_OPERATIONS',
   'FORBIDDEN',
   'DATASET_UNAVAILABLE',
+  'MODEL_UNUSABLE',
+  'OVERLOADED',
   'INTERNAL_SERVER_ERROR',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]

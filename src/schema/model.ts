@@ -1,41 +1,143 @@
+import { DamagedArtifactError } from '../artifacts/store.ts'
+import type { ModelVersion } from '../db/generated/client.ts'
+import { layersModelPath, safetensorsPath } from '../models/downloads.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
+import { isLayersModel } from '../zoo/formats/standard-layers.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
+import { apiError } from './input-error.ts'
+import { PreprocessingRef } from './preprocessing.ts'
 
 export const ModelRef = builder.prismaNode('Model', {
   nullable: true,
   description:
-    'Trained weights under one name, in versions. Every completed run adds one to the model of its network.',
+    'Weights under one name, in versions. Every completed run adds one to the model of its network; registerModel and importModel add more.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name of its network.' }),
+    name: t.exposeString('name', { description: 'The name to use in inputs.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'Movable names of its versions, by name.',
+    }),
+  }),
+})
+
+const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
+  description: 'TRAINED by a run of this server, or IMPORTED.',
+  values: ['TRAINED', 'IMPORTED'] as const,
+})
+
+const DownloadRef = builder.objectRef<{ url: string }>('Download').implement({
+  description: 'A file over plain HTTP, with ETag and ranges.',
+  fields: (t) => ({
+    url: t.exposeString('url', { description: 'Its path on this server, beginning with /.' }),
+  }),
+})
+
+const DownloadsRef = builder.objectRef<ModelVersion>('Downloads').implement({
+  description: 'The weights as other programs read them.',
+  fields: (t) => ({
+    safetensors: t.field({
+      type: DownloadRef,
+      description:
+        "A safetensors file with torchvision's names: torchvision's own VGG loads it with strict=True.",
+      resolve: (version) => ({ url: safetensorsPath(version) }),
+    }),
+    layersModel: t.field({
+      type: DownloadRef,
+      nullable: true,
+      description:
+        'The model.json of a TF.js LayersModel, beside its weights: tf.loadLayersModel opens it. It takes a normalised picture and answers probabilities, and getUserDefinedMetadata() has the preprocessing. Null for a network with local response normalisation, for which TF.js has no layer.',
+      resolve: (version, _args, { architectures }) =>
+        isLayersModel(architectures.find(version.architecture)!) ? { url: layersModelPath(version) } : null,
+    }),
   }),
 })
 
 export const ModelVersionRef = builder.prismaNode('ModelVersion', {
   nullable: true,
-  description: 'The weights that one run made.',
+  description: 'Weights that can predict, and where they come from.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     model: t.relation('model', { description: 'What it is a version of.' }),
-    version: t.exposeInt('version', { description: 'Counted from 1.' }),
+    version: t.exposeInt('version', { description: 'Counted from 1; a number is never given twice.' }),
+    origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Where it comes from.' }),
+    source: t.exposeString('source', {
+      nullable: true,
+      description: 'Of an imported one: the names of its files.',
+    }),
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
       resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
     }),
-    run: t.relation('run', { nullable: true, description: 'The run that made it.' }),
+    run: t.relation('run', {
+      nullable: true,
+      description: 'The run that trained it; null when it was imported or the run was deleted.',
+    }),
+    checkpoint: t.relation('checkpoint', {
+      nullable: true,
+      description: 'The checkpoint it was made of; null when it was imported or the run was deleted.',
+    }),
     dataset: t.field({
       type: DatasetRef,
       nullable: true,
-      description: 'What it learned from; null for what was imported.',
+      description: 'What it learned from; null when it was imported.',
       resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
     }),
-    accuracy: t.exposeFloat('accuracy', { nullable: true, description: 'On the test images.' }),
+    accuracy: t.exposeFloat('accuracy', {
+      nullable: true,
+      description: 'On the test images; null when it was imported.',
+    }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'The aliases that name it now.',
+    }),
+    filters: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'The filters of its first convolution as a PNG: a tile in colour for each, from its smallest weight to its largest. Drawn when it is selected.',
+      complexity: 20,
+      resolve: async (version, _args, { models }) => ({
+        mediaType: 'image/png',
+        bytes: await models.filters(version).catch((error: unknown) => {
+          if (!(error instanceof DamagedArtifactError)) throw error
+          throw apiError('MODEL_UNUSABLE', `The file ${version.digest}.safetensors is missing or altered.`)
+        }),
+      }),
+    }),
+    preprocessing: t.field({
+      type: PreprocessingRef,
+      description: 'How a picture becomes its input.',
+      resolve: ({ preprocessing }) => preprocessing as unknown as Preprocessing,
+    }),
+    downloads: t.field({
+      type: DownloadsRef,
+      description: 'The weights as other programs read them.',
+      resolve: (version) => version,
+    }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+})
+
+export const ModelAliasRef = builder.prismaNode('ModelAlias', {
+  nullable: true,
+  description: 'A name that moves from version to version of a model, such as champion.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    model: t.relation('model', { description: 'Whose alias it is.' }),
+    name: t.exposeString('name', { description: 'The alias.' }),
+    version: t.relation('version', { description: 'What it names now.' }),
+    protected: t.exposeBoolean('protected', {
+      description: 'Whether it must be unprotected before it moves.',
+    }),
+    movedAt: t.expose('movedAt', { type: 'DateTime', description: 'When it came to this version.' }),
   }),
 })
 
@@ -49,18 +151,5 @@ builder.prismaObjectField(ModelRef, 'versions', (t) =>
       description: 'Newest first.',
     },
     connectionOf(ModelVersionRef, 'ModelVersion'),
-  ),
-)
-
-builder.queryField('models', (t) =>
-  t.prismaConnection(
-    {
-      type: ModelRef,
-      cursor: 'id',
-      description: 'Models that can predict.',
-      totalCount: (_root, _args, { predictions }) => predictions.countModels(),
-      resolve: (query, _root, _args, { predictions }) => predictions.listModels(query),
-    },
-    connectionOf(ModelRef, 'Model'),
   ),
 )

@@ -1,13 +1,19 @@
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
-import { UnsupportedImageError } from '../inference/errors.ts'
+import { UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
+import { checkImageBytes } from '../inference/image-format.ts'
 import type { PredictInput as DomainInput } from '../inference/predictions.ts'
 import type { ClassProbability } from '../inference/protocol.ts'
+import type { UploadedFile } from '../uploads.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { SplitEnum } from './dataset.ts'
-import { badInput } from './input-error.ts'
+import { apiError, badInput, checkRange } from './input-error.ts'
 import { ModelVersionRef } from './model.ts'
 import { TrainingRunRef } from './training-run.ts'
+
+/** Of a forward pass, in an operation's complexity. */
+const COST = 100
+const MAX_MAPS = 1024
 
 const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
   description: 'How likely one class is.',
@@ -29,8 +35,8 @@ const PredictionRef = builder.prismaNode('Prediction', {
     modelVersion: t.prismaField({
       type: ModelVersionRef,
       description: 'The weights that were asked.',
-      resolve: (query, { modelVersionId }, _args, { predictions }) =>
-        predictions.getVersion({ ...query, where: { id: modelVersionId } }),
+      resolve: (query, { modelVersionId }, _args, { models }) =>
+        models.getVersion({ ...query, where: { id: modelVersionId } }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     label: t.exposeString('label', { description: 'The most likely class.' }),
@@ -49,6 +55,28 @@ const PredictionRef = builder.prismaNode('Prediction', {
       type: 'DataUrl',
       description: 'The picture the network really saw, as a PNG.',
       resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
+    }),
+    activations: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'What a layer makes of the picture, as a PNG: a grey tile for each channel, from its smallest value (black) to its largest (white). Computed when it is selected.',
+      complexity: COST,
+      args: {
+        layer: t.arg.string({ required: true, description: 'A name from Architecture.layers: features.0.' }),
+        first: t.arg.int({
+          required: true,
+          defaultValue: 64,
+          description: `Only the first so many channels, 1 to ${MAX_MAPS}.`,
+        }),
+      },
+      resolve: async (prediction, { layer, first }, { predictions }) => {
+        checkRange('activations: first', first, 1, MAX_MAPS)
+        const bytes = await predictions
+          .activations(prediction, { layer, first })
+          .catch((error: unknown) => rethrow(error))
+        return { mediaType: 'image/png', bytes }
+      },
     }),
     latencyMs: t.exposeFloat('latencyMs', { description: 'Milliseconds from the request to the answer.' }),
   }),
@@ -75,12 +103,21 @@ const ImageInput = builder.inputType('ImageInput', {
   }),
 })
 
+const AliasRefInput = builder.inputType('AliasRefInput', {
+  description: 'An alias of a model.',
+  fields: (t) => ({
+    model: t.string({ required: true, description: 'The name of the model.' }),
+    name: t.string({ required: true, description: 'The alias, such as champion.' }),
+  }),
+})
+
 const ModelRefInput = builder.inputType('ModelRefInput', {
   description: 'Exactly one way to name trained weights.',
   isOneOf: true,
   fields: (t) => ({
     versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
-    runId: t.globalID({ for: TrainingRunRef, description: 'What this run made.' }),
+    runId: t.globalID({ for: TrainingRunRef, description: 'The newest version made of this run.' }),
+    alias: t.field({ type: AliasRefInput, description: 'What an alias names now.' }),
   }),
 })
 
@@ -94,10 +131,15 @@ const PredictInput = builder.inputType('PredictInput', {
 
 const PredictResult = builder.errorUnion('PredictResult', {
   description: 'The prediction, or why there is none.',
-  types: [PredictionRef, UnsupportedImageError, ValidationError, NotFoundError, OverloadedError],
+  types: [
+    PredictionRef,
+    UnsupportedImageError,
+    ValidationError,
+    NotFoundError,
+    UnusableModelError,
+    OverloadedError,
+  ],
 })
-
-const COST = 100
 
 builder.queryField('predict', (t) =>
   t.field({
@@ -137,11 +179,24 @@ builder.queryField('predictions', (t) =>
   ),
 )
 
+/** The field has no result union: its expected failures are errors with a code. */
+function rethrow(error: unknown): never {
+  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
+  if (error instanceof UnusableModelError) throw apiError('MODEL_UNUSABLE', error.message)
+  if (error instanceof OverloadedError) throw apiError('OVERLOADED', error.message)
+  throw error
+}
+
+async function readImage(upload: UploadedFile): Promise<Uint8Array> {
+  checkImageBytes(upload.size)
+  return upload.bytes()
+}
+
 async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
   return {
     image:
       image.upload != null
-        ? { bytes: new Uint8Array(await image.upload.arrayBuffer()) }
+        ? { bytes: await readImage(image.upload) }
         : image.base64 != null
           ? { base64: image.base64 }
           : { sample: image.sample! },
@@ -150,6 +205,8 @@ async function toDomain({ image, model }: typeof PredictInput.$inferInput): Prom
         ? null
         : model.versionId != null
           ? { versionId: model.versionId.id }
-          : { runId: model.runId!.id },
+          : model.runId != null
+            ? { runId: model.runId.id }
+            : { alias: model.alias! },
   }
 }

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql'
+import { UploadedFile } from '../uploads.ts'
 import { builder } from './builder.ts'
 
 builder.scalarType('DateTime', {
@@ -42,9 +43,7 @@ builder.scalarType('File', {
     throw new GraphQLError('A File is never an output.')
   },
   parseValue: (value) => {
-    // The server's fetch implementation has a File class of its own: what counts is what it can do.
-    const isFile = typeof value === 'object' && value !== null && 'arrayBuffer' in value && 'size' in value
-    if (!isFile) throw new GraphQLError('A File must be sent as a part of a multipart request.')
-    return value as File
+    if (value instanceof UploadedFile) return value
+    throw new GraphQLError('A File must be sent as a part of a multipart request.')
   },
 })

@@ -1,3 +1,4 @@
+import { DEFAULT_CHECKPOINT_POLICY } from '../runs/checkpoints.ts'
 import {
   type HyperparametersInput,
   NO_AUGMENTATION,
@@ -115,6 +116,23 @@ const AugmentationInput = builder.inputType('AugmentationInput', {
   }),
 })
 
+const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
+  description:
+    'Which checkpoints are kept; one is saved after every epoch. Those that a model version was made of stay anyway.',
+  fields: (t) => ({
+    keepBest: t.int({
+      required: true,
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.keepBest,
+      description: 'So many of the highest test accuracy.',
+    }),
+    keepLatest: t.int({
+      required: true,
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.keepLatest,
+      description: 'So many of the newest, at least 1.',
+    }),
+  }),
+})
+
 export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', {
   description:
     'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
@@ -143,6 +161,7 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     logEvery: t.int({ description: 'Steps averaged into one loss point (the lecture: 30).' }),
     trainLimit: t.int({ description: 'Use only the first N training images.' }),
     testLimit: t.int({ description: 'Use only the first N test images, for a quick trial.' }),
+    checkpoints: t.field({ type: CheckpointPolicyInput, description: 'Which checkpoints are kept.' }),
     idempotencyKey: t.string({
       description: 'The same key never starts a second run: send it again when in doubt.',
     }),

@@ -73,6 +73,18 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
     resolve: (_root, { id }, { runs }) => runs.cancel(id.id),
   }),
+  deleteTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: {
+      types: [NotFoundError, ConflictError],
+      directResult: true,
+      union: { name: 'DeleteTrainingRunResult', description: 'The run as it was, or why it is still there.' },
+    },
+    description:
+      'Deletes a run that has ended, with its log, its checkpoints and their files. Model versions made of it stay.',
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    resolve: (_root, { id }, { runs }) => runs.delete(id.id),
+  }),
 }))
 
 builder.subscriptionFields((t) => ({

@@ -6,6 +6,7 @@ import type { Hyperparameters } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
+import { CheckpointPolicyRef } from './checkpoint.ts'
 import { DatasetRef } from './dataset.ts'
 import { EngineRef } from './engine.ts'
 import { EvaluationRef } from './evaluation.ts'
@@ -126,6 +127,19 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       type: 'Cursor',
       description: 'The newest place in its log: subscribe with it to get only what comes.',
       resolve: ({ lastSeq }) => lastSeq,
+    }),
+    datasetDigest: t.exposeString('datasetDigest', {
+      nullable: true,
+      description: 'Dataset.digest of what it learned from; null until the trainer has started.',
+    }),
+    checkpointPolicy: t.field({
+      type: CheckpointPolicyRef,
+      description: 'Which checkpoints are kept.',
+      resolve: (run) => run,
+    }),
+    checkpoints: t.relation('checkpoints', {
+      query: { orderBy: [{ step: 'desc' }, { attempt: 'desc' }] },
+      description: 'The weights that it saved and that are kept, newest first.',
     }),
     modelVersions: t.relation('modelVersions', {
       query: { orderBy: { createdAt: 'desc' } },

@@ -1,24 +1,41 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import { createYoga } from 'graphql-yoga'
+import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/index.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
+import type { UploadStore } from './upload-store.ts'
+import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 
-/** GraphQL over HTTP, multipart and server-sent events, and the playground. */
-export function createGraphQLHandler(options: {
+export interface GraphQLOptions {
   context: Context
   allowedOrigins: string[]
   logger: Logger
-}) {
-  const { context, allowedOrigins, logger } = options
+}
+
+/** GraphQL over HTTP and server-sent events, and the playground. */
+export function createGraphQLHandler(options: GraphQLOptions) {
+  return createHandler(options, MAX_BODY_BYTES, [])
+}
+
+/** The same for requests with files, which are as large as the store of uploads allows. */
+export function createUploadHandler(options: GraphQLOptions & { uploads: UploadStore }) {
+  return createHandler(options, false, [uploadsPlugin(options.uploads)])
+}
+
+/** @param maxBodyBytes  false where a plugin reads the body by itself */
+function createHandler(
+  { context, allowedOrigins, logger }: GraphQLOptions,
+  maxBodyBytes: number | false,
+  plugins: Plugin[],
+) {
   return createYoga<object, Context>({
     schema,
     context,
@@ -35,7 +52,7 @@ export function createGraphQLHandler(options: {
       allowedOrigins.length === 0
         ? false
         : { origin: allowedOrigins, credentials: false, methods: ['GET', 'POST'] },
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: maxBodyBytes,
     maskedErrors: { maskError: toClientError },
     graphiql: {
       title: 'vggzoo',
@@ -43,6 +60,7 @@ export function createGraphQLHandler(options: {
       subscriptionsProtocol: 'WS',
     },
     renderGraphiQL,
-    plugins: [csrfPlugin(), ...limitPlugins()],
+    multipart: false,
+    plugins: [csrfPlugin(), ...plugins, ...limitPlugins()],
   })
 }

@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { DOWNLOADS_PATH } from './downloads.ts'
 import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
 import type { OriginPolicy } from './origin.ts'
+import { isMultipart } from './uploads-plugin.ts'
 import { attachWebSocket } from './websocket.ts'
 
 export const HEALTH_PATH = '/health'
@@ -21,6 +23,9 @@ export interface HttpOptions {
   host: string
   port: number
   handler: GraphQLHandler
+  /** For requests with files. */
+  uploadHandler: GraphQLHandler
+  downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
   policy: OriginPolicy
   /** Rejects when the server can't do its work. */
   health(): Promise<object>
@@ -28,12 +33,16 @@ export interface HttpOptions {
 
 /** @throws an Error with one line when the port is taken or the host is not this machine's */
 export async function listen(options: HttpOptions): Promise<HttpServer> {
-  const { host, port, handler, policy } = options
+  const { host, port, handler, uploadHandler, downloads, policy } = options
   const server = createServer((request, response) => {
     if (!policy.hostAllowed(request))
       return text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
     const path = request.url?.split('?')[0]
-    if (path === GRAPHQL_PATH) return void handler(request, response)
+    if (path === GRAPHQL_PATH) {
+      const hasFiles = isMultipart(request.method, request.headers['content-type'])
+      return void (hasFiles ? uploadHandler : handler)(request, response)
+    }
+    if (path?.startsWith(DOWNLOADS_PATH)) return void downloads(request, response)
     if (path === HEALTH_PATH) return void answerHealth(options, response)
     if (path === '/') return void response.writeHead(302, { location: GRAPHQL_PATH }).end()
     text(response, 404, `There is nothing here. The API and its playground are at ${GRAPHQL_PATH}.`)

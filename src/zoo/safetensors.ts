@@ -2,6 +2,7 @@ import {
   PREFIX_BYTES,
   parseHeader,
   readHeaderLength,
+  SAFETENSORS_DTYPES,
   type SafetensorsEntry,
   SafetensorsError,
 } from './safetensors-header.ts'
@@ -31,22 +32,40 @@ export function encodeSafetensorsParts(
   tensors: readonly NamedTensor[],
   metadata: Record<string, string> = {},
 ): Uint8Array[] {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
+  const { prefix, ordered } = encodeHeader(tensors.map(outlineOf), metadata)
+  return [prefix, ...ordered.map(({ name }) => bytesOf(byName.get(name)!))]
+}
+
+/** What a file's header says of a tensor that is to be written. */
+export interface TensorToWrite {
+  name: string
+  dtype: 'F32' | 'I64'
+  shape: readonly number[]
+}
+
+/**
+ * The beginning of a file, up to the data, and the order in which the tensors' data follows.
+ *
+ * @throws SafetensorsError when two tensors have one name
+ */
+export function encodeHeader(
+  tensors: readonly TensorToWrite[],
+  metadata: Record<string, string>,
+): { prefix: Uint8Array; ordered: TensorToWrite[] } {
   // The wider type first keeps every tensor aligned, so that a reader can look at it in place.
-  const ordered = [...tensors].sort((one, other) => bytesPerElement(other) - bytesPerElement(one))
+  const ordered = [...tensors].sort(
+    (one, other) => SAFETENSORS_DTYPES[other.dtype] - SAFETENSORS_DTYPES[one.dtype],
+  )
   const header: [string, unknown][] = [['__metadata__', metadata]]
   const names = new Set(['__metadata__'])
   let offset = 0
-  for (const { name, shape, data } of ordered) {
+  for (const { name, dtype, shape } of ordered) {
     if (names.has(name)) throw new SafetensorsError(`Two tensors would be called ${JSON.stringify(name)}.`)
     names.add(name)
-    if (shape.reduce((product, length) => product * length, 1) !== data.length) {
-      throw new SafetensorsError(
-        `Tensor ${JSON.stringify(name)}: ${data.length} values do not fill [${shape}].`,
-      )
-    }
-    const dtype = data instanceof Float32Array ? 'F32' : 'I64'
-    header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }])
-    offset += data.byteLength
+    const end = offset + elementsOf(shape) * SAFETENSORS_DTYPES[dtype]
+    header.push([name, { dtype, shape, data_offsets: [offset, end] }])
+    offset = end
   }
   const json = Buffer.from(JSON.stringify(Object.fromEntries(header)))
   // Spaces after the JSON are part of the format; they align the data.
@@ -54,7 +73,25 @@ export function encodeSafetensorsParts(
   const prefix = Buffer.alloc(PREFIX_BYTES + padded, ' ')
   prefix.writeBigUInt64LE(BigInt(padded))
   json.copy(prefix, PREFIX_BYTES)
-  return [prefix, ...ordered.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))]
+  return { prefix, ordered }
+}
+
+function outlineOf({ name, shape, data }: NamedTensor): TensorToWrite {
+  if (elementsOf(shape) !== data.length) {
+    throw new SafetensorsError(
+      `Tensor ${JSON.stringify(name)}: ${data.length} values do not fill [${shape}].`,
+    )
+  }
+  return { name, shape, dtype: data instanceof Float32Array ? 'F32' : 'I64' }
+}
+
+/** The bytes of a tensor as they lie in a file; shares its memory. */
+export function bytesOf({ data }: Pick<NamedTensor, 'data'>): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1)
 }
 
 /**
@@ -125,8 +162,4 @@ function halfToFloat(half: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-}
-
-function bytesPerElement({ data }: NamedTensor): number {
-  return data.BYTES_PER_ELEMENT
 }

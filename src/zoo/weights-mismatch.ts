@@ -12,6 +12,7 @@ export interface TensorOutline {
 /** Tensors that are not those of the network. All that is wrong is listed, by name, in the properties and the message. */
 export class WeightsMismatchError extends Error {
   override name = 'WeightsMismatchError'
+  readonly architecture: string
   readonly missing: readonly string[]
   readonly surplus: readonly string[]
   /** Each with what is expected and what was found, in words. */
@@ -32,10 +33,16 @@ export class WeightsMismatchError extends Error {
       ),
     ]
     super(`The weights do not fit ${architecture}. ${parts.filter((part) => part !== '').join(' ')}`)
+    this.architecture = architecture
     this.missing = missing
     this.surplus = surplus
     this.wrong = wrong
   }
+}
+
+/** A tensor that a file has to have, unless it is optional. */
+export interface ExpectedTensor extends TensorOutline {
+  optional?: boolean
 }
 
 /**
@@ -45,17 +52,28 @@ export class WeightsMismatchError extends Error {
  * @throws WeightsMismatchError that lists everything that is wrong.
  */
 export function checkTensors(architecture: Architecture, tensors: readonly TensorOutline[]): void {
-  const expected = new Map<string, TensorOutline>()
-  const optional = new Set<string>()
-  for (const tensor of torchTensors(architecture)) {
-    expected.set(tensor.name, { name: tensor.name, shape: tensor.shape, float: true })
+  const expected = torchTensors(architecture).flatMap((tensor): ExpectedTensor[] => {
     const counter = counterName(tensor)
-    if (counter === null) continue
-    expected.set(counter, { name: counter, shape: [], float: false })
-    optional.add(counter)
-  }
+    const weights = { name: tensor.name, shape: tensor.shape, float: true }
+    return counter === null
+      ? [weights]
+      : [weights, { name: counter, shape: [], float: false, optional: true }]
+  })
+  compareTensors(architecture.name, expected, tensors)
+}
+
+/**
+ * @param architecture  its name, for the message
+ * @throws WeightsMismatchError that lists everything that is wrong.
+ */
+export function compareTensors(
+  architecture: string,
+  wanted: readonly ExpectedTensor[],
+  tensors: readonly TensorOutline[],
+): void {
+  const expected = new Map(wanted.map((tensor) => [tensor.name, tensor]))
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const missing = [...expected.keys()].filter((name) => !found.has(name) && !optional.has(name))
+  const missing = wanted.filter(({ name, optional }) => !found.has(name) && optional !== true)
   // Of two tensors with one name, the first is surplus.
   const surplus = tensors.filter((tensor) => found.get(tensor.name) !== tensor || !expected.has(tensor.name))
   const wrong = [...found.values()].flatMap((tensor) => {
@@ -63,14 +81,9 @@ export function checkTensors(architecture: Architecture, tensors: readonly Tenso
     if (right === undefined || describe(right) === describe(tensor)) return []
     return [{ name: tensor.name, expected: describe(right), found: describe(tensor) }]
   })
-  if (missing.length + surplus.length + wrong.length > 0) {
-    throw new WeightsMismatchError(
-      architecture.name,
-      missing,
-      surplus.map(({ name }) => name),
-      wrong,
-    )
-  }
+  if (missing.length + surplus.length + wrong.length === 0) return
+  const names = (list: readonly TensorOutline[]) => list.map(({ name }) => name)
+  throw new WeightsMismatchError(architecture, names(missing), names(surplus), wrong)
 }
 
 function describe({ shape, float }: TensorOutline): string {

@@ -1,34 +1,64 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
+import { canonicalTensors } from './formats/canonical.ts'
 import type { NamedTensor } from './safetensors.ts'
-import { counterName, fromTorch, type TorchTensor, torchTensors, toTorch } from './torch-layout.ts'
+import { type SafetensorsFile, writeSafetensors } from './safetensors-file.ts'
+import { fromTorch, type TorchTensor, torchTensors, toTorch } from './torch-layout.ts'
 import { checkTensors } from './weights-mismatch.ts'
 
 /**
- * A model's weights with torchvision's names, shapes and orders, so that they load into PyTorch with strict=True.
- * Every batch norm gets its num_batches_tracked, as 0: PyTorch's `state_dict()` has one, some loaders compare all
- * keys, and only a batch norm with momentum=None would read it. The tensors share no memory with the model.
+ * Writes a model's weights with torchvision's names, shapes and orders, so that they load into PyTorch with
+ * strict=True. Every batch norm gets its num_batches_tracked, as 0: PyTorch's `state_dict()` has one, some loaders
+ * compare all keys, and only a batch norm with momentum=None would read it. One tensor at a time is copied.
+ *
+ * @param path  safe on disk when this resolves
  */
+export function saveWeights(
+  model: tf.LayersModel,
+  architecture: Architecture,
+  path: string,
+  metadata: Record<string, string>,
+): Promise<{ digest: string; bytes: number }> {
+  const read = readerOf(model, architecture)
+  return writeSafetensors(path, canonicalTensors(architecture), metadata, ({ name }) => read(name))
+}
+
+/** The same tensors in memory; they share none with the model. */
 export async function exportWeights(
   model: tf.LayersModel,
   architecture: Architecture,
 ): Promise<NamedTensor[]> {
+  const read = readerOf(model, architecture)
   const tensors: NamedTensor[] = []
-  for (const tensor of torchTensors(architecture)) {
-    const data = (await variableOf(model, tensor).read().data()) as Float32Array
-    tensors.push({ name: tensor.name, shape: tensor.shape, data: toTorch(tensor, data) })
-    const counter = counterName(tensor)
-    if (counter !== null) tensors.push({ name: counter, shape: [], data: new BigInt64Array(1) })
+  for (const { name, shape } of canonicalTensors(architecture)) {
+    tensors.push({ name, shape, data: await read(name) })
   }
   return tensors
 }
 
 /**
- * Sets a model's weights from tensors in torchvision's naming, bit for bit; num_batches_tracked is accepted and
- * not needed.
+ * Sets a model's weights from a file in torchvision's naming, bit for bit and tensor by tensor; num_batches_tracked is
+ * accepted and not needed.
  *
  * @throws WeightsMismatchError that lists every missing, surplus or wrongly shaped tensor; the model is unchanged then.
  */
+export async function loadWeights(
+  model: tf.LayersModel,
+  architecture: Architecture,
+  { header: { entries }, read }: Pick<SafetensorsFile, 'header' | 'read'>,
+): Promise<void> {
+  checkTensors(
+    architecture,
+    entries.map(({ name, shape, dtype }) => ({ name, shape, float: dtype !== 'I64' })),
+  )
+  const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  for (const tensor of torchTensors(architecture)) {
+    const { data } = await read(byName.get(tensor.name)!)
+    setVariable(variableOf(model, tensor), fromTorch(tensor, data as Float32Array))
+  }
+}
+
+/** The same from tensors in memory. */
 export function importWeights(
   model: tf.LayersModel,
   architecture: Architecture,
@@ -40,11 +70,24 @@ export function importWeights(
   )
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor.data as Float32Array]))
   for (const tensor of torchTensors(architecture)) {
-    const variable = variableOf(model, tensor)
-    const value = tf.tensor(fromTorch(tensor, byName.get(tensor.name)!), variable.shape as number[])
-    variable.write(value)
-    value.dispose()
+    setVariable(variableOf(model, tensor), fromTorch(tensor, byName.get(tensor.name)!))
   }
+}
+
+function readerOf(model: tf.LayersModel, architecture: Architecture) {
+  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
+  return async (name: string): Promise<NamedTensor['data']> => {
+    const tensor = byName.get(name)
+    // Only the counters belong to no variable.
+    if (tensor === undefined) return new BigInt64Array(1)
+    return toTorch(tensor, (await variableOf(model, tensor).read().data()) as Float32Array)
+  }
+}
+
+function setVariable(variable: tf.LayerVariable, data: Float32Array): void {
+  const value = tf.tensor(data, variable.shape as number[])
+  variable.write(value)
+  value.dispose()
 }
 
 function variableOf(model: tf.LayersModel, { layer, variable }: TorchTensor): tf.LayerVariable {

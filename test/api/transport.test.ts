@@ -36,6 +36,8 @@ beforeEach(async () => {
     host: '127.0.0.1',
     port: 0,
     handler,
+    uploadHandler: handler,
+    downloads: async () => {},
     policy: createOriginPolicy({ host: '127.0.0.1', allowedOrigins: [] }),
     health: async () => ({}),
   })

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ArtifactStore } from '../../src/artifacts/store.ts'
-import type { Preprocessing } from '../../src/inference/preprocessing.ts'
 import type { ModelRef } from '../../src/inference/protocol.ts'
+import { COVER, type Preprocessing } from '../../src/models/preprocessing.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../src/zoo/fit.ts'
 import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
@@ -49,6 +49,7 @@ export async function storeRandomModel(
   const { digest } = await store.put(encodeSafetensors(await exportWeights(model, architecture)))
   const preprocessing: Preprocessing = {
     size: [32, 32],
+    resize: COVER,
     mean: [0.49, 0.48, 0.45],
     std: [0.25, 0.24, 0.26],
     labels: CIFAR10_LABELS,

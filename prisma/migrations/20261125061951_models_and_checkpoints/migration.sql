@@ -90,3 +90,6 @@ ALTER TABLE "ModelAlias" ADD CONSTRAINT "ModelAlias_versionId_fkey" FOREIGN KEY 
 UPDATE "Model" SET "newestVersion" = (
   SELECT COALESCE(MAX("version"), 0) FROM "ModelVersion" WHERE "ModelVersion"."modelId" = "Model"."id"
 );
+
+-- Until now every picture was scaled by this rule.
+UPDATE "ModelVersion" SET "preprocessing" = "preprocessing" || '{"resize": {"rule": "COVER", "shorterSide": null}}'::jsonb;

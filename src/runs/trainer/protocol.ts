@@ -1,5 +1,6 @@
 import type { EngineChoice, EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
+import type { SavedWeights } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
 
@@ -13,17 +14,19 @@ export interface TrainingJob {
   engine: EngineChoice
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
-  /** Where the trained weights go (src/artifacts/store.ts). */
+  /** Where the trained weights are staged (src/artifacts/store.ts). */
   artifactsFolder: string
+  /** What the file of weights says of itself. */
+  metadata: Record<string, string>
 }
 
-/** What a trainer says to the server, in this order: started, then points, progress and epochs, then saved, then one of the endings. */
+/** What a trainer says to the server, in this order: started, then points, progress and epochs, each epoch followed by saved, then one of the endings. */
 export type FromTrainer =
   | { type: 'started'; engine: EngineReport; steps: number }
   | { type: 'points'; points: TrainerPoint[]; progress: TrainerProgress }
   | { type: 'progress'; progress: TrainerProgress }
   | { type: 'epoch'; summary: TrainerEpoch; progress: TrainerProgress }
-  | { type: 'saved'; step: number; digest: string; bytes: number }
+  | { type: 'saved'; weights: SavedWeights }
   | { type: 'completed'; evaluation: EvaluationResult }
   | { type: 'cancelled'; step: number }
   | { type: 'failed'; failure: RunFailure }

@@ -18,7 +18,8 @@ import type { TrainingSession } from './session.ts'
 export interface TrainingHooks {
   point(point: TrainerPoint, progress: TrainerProgress): void
   progress(progress: TrainerProgress): void
-  epoch(summary: TrainerEpoch, progress: TrainerProgress): void
+  /** The weights are those of the epoch's end until this resolves. */
+  epoch(summary: TrainerEpoch, evaluation: EvaluationResult, progress: TrainerProgress): Promise<void>
   /** Asked between steps and between evaluation batches. */
   cancelled(): boolean
 }
@@ -90,7 +91,7 @@ export async function train(
     evaluation = await evaluate(job, dataset.test, session, hooks.cancelled)
     if (evaluation === undefined) return { kind: 'cancelled', step }
     clock.evaluated(performance.now() - evaluationStarted)
-    hooks.epoch(
+    await hooks.epoch(
       {
         epoch: epoch + 1,
         trainLoss: finiteOrReason(whole.meanLoss()).loss,
@@ -99,6 +100,7 @@ export async function train(
         testAccuracy: evaluation.accuracy,
         seconds: (performance.now() - epochStarted) / 1000,
       },
+      evaluation,
       progressAt(epoch + 1),
     )
   }

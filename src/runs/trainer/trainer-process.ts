@@ -1,4 +1,5 @@
 /** The process of one training run: started by the server, ends with the run. */
+import { rm } from 'node:fs/promises'
 import { setPriority } from 'node:os'
 import { openArtifactStore } from '../../artifacts/store.ts'
 import { DamagedDatasetError } from '../../data/errors.ts'
@@ -7,12 +8,11 @@ import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts
 import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
 import { connectToParent } from '../../process/parent.ts'
-import { encodeSafetensors } from '../../zoo/safetensors.ts'
-import { exportWeights } from '../../zoo/weights.ts'
+import { saveWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
-import { createTrainingSession } from './session.ts'
+import { createTrainingSession, type TrainingSession } from './session.ts'
 import { countSteps, train } from './train.ts'
 
 /** Training takes every core it gets; the server and a predict next to it come first. */
@@ -43,9 +43,16 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
   const outcome = await train(job, dataset, session, {
     point: reporter.point,
     progress: reporter.progress,
-    epoch(summary, progress) {
+    async epoch(summary, evaluation, progress) {
       reporter.flush()
       void parent.send({ type: 'epoch', summary, progress })
+      const file = await save(job, session)
+      const { loss: testLoss, accuracy: testAccuracy } = evaluation
+      const { step } = progress
+      await parent.send({
+        type: 'saved',
+        weights: { ...file, step, epoch: summary.epoch, testLoss, testAccuracy },
+      })
     },
     cancelled: () => cancelled,
   })
@@ -61,13 +68,18 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
           message: `The loss became ${outcome.loss} at step ${outcome.step}. Use a lower learningRate.`,
         },
       }
-    case 'trained': {
-      const metadata = { format: 'pt', architecture: job.architecture.name, seed: String(job.seed) }
-      const weights = encodeSafetensors(await exportWeights(session.model, job.architecture), metadata)
-      const { digest, bytes } = await openArtifactStore(job.artifactsFolder).put(weights)
-      await parent.send({ type: 'saved', step: outcome.step, digest, bytes })
+    case 'trained':
       return { type: 'completed', evaluation: outcome.evaluation }
-    }
+  }
+}
+
+async function save({ architecture, artifactsFolder, metadata }: TrainingJob, { model }: TrainingSession) {
+  const { staged, path } = await openArtifactStore(artifactsFolder).stage()
+  try {
+    return { staged, ...(await saveWeights(model, architecture, path, metadata)) }
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
   }
 }
 

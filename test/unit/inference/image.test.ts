@@ -163,6 +163,47 @@ describe('a picture that is accepted', () => {
     expect(corners((await prepareImage(left, SIZE)).pixels)).toBe('black black black black')
   })
 
+  test('is stretched over the whole input when the model wants that', async () => {
+    // 300 x 100 with black thirds to the left and right of the quadrants.
+    const wide = await sharp(await quadrants(100, 100).png().toBuffer())
+      .extend({ left: 100, right: 100, background: '#000' })
+      .png()
+      .toBuffer()
+    const { pixels } = await prepareImage(wide, [96, 96], { rule: 'STRETCH', shorterSide: null })
+    expect(corners(pixels, 96)).toBe('black black black black')
+    const seen = [0.4, 0.6].flatMap((y) => [0.4, 0.6].map((x) => colourAt(pixels, 96, x, y)))
+    expect(seen.join(' ')).toBe(UPRIGHT)
+  })
+
+  test.each([
+    ['wide', 300, 100],
+    ['tall', 100, 300],
+    ['small', 20, 20],
+    ['square', 500, 500],
+  ])('that is %s is scaled to a shorter side and cropped at its centre', async (_shape, width, height) => {
+    // A frame of a tenth of the shorter side: at 40 pixels it is 4 wide, and the crop to 32 takes all of it away.
+    const frame = Math.min(width, height) / 10
+    const framed = await sharp(
+      await quadrants(width - 2 * frame, height - 2 * frame)
+        .png()
+        .toBuffer(),
+    )
+      .extend({ left: frame, right: frame, top: frame, bottom: frame, background: '#000' })
+      .png()
+      .toBuffer()
+    const resize = { rule: 'COVER', shorterSide: 40 } as const
+    const { pixels } = await prepareImage(framed, SIZE, resize)
+    expect(pixels).toHaveLength(32 * 32 * 3)
+    const edge = 0.05
+    const at = [edge, 1 - edge].flatMap((y) => [edge, 1 - edge].map((x) => colourAt(pixels, 32, x, y)))
+    expect(at.join(' ')).toBe(UPRIGHT)
+    // Without it the frame is seen.
+    const whole = await prepareImage(framed, SIZE)
+    const middle =
+      width > height ? colourAt(whole.pixels, 32, 0.5, 0.01) : colourAt(whole.pixels, 32, 0.01, 0.5)
+    expect(middle).toBe('black')
+  })
+
   test('may have any shape down to a single pixel', async () => {
     for (const [width, height] of [
       [1, 1],

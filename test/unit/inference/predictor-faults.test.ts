@@ -7,6 +7,7 @@ import {
   type Predictor,
   type PredictorOptions,
 } from '../../../src/inference/predictor.ts'
+import { COVER } from '../../../src/models/preprocessing.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
@@ -40,6 +41,7 @@ function request(what: string, picture = 0) {
       architecture: { ...findArchitecture('vgg_mini')!, name: what },
       preprocessing: {
         size: [1, 1] as [number, number],
+        resize: COVER,
         mean: [0, 0, 0] as [number, number, number],
         std: [1, 1, 1] as [number, number, number],
         labels: [],

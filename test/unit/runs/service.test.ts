@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError } from '../../../src/errors.ts'
+import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { placeMigratedDatabase } from '../../support/embedded-database.ts'
@@ -32,6 +34,7 @@ function createService(prisma: PrismaClient = database.prisma) {
   const fetches: AbortSignal[] = []
   const service = createRunService({
     prisma,
+    keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',
     artifactsFolder: folder,

@@ -1,0 +1,92 @@
+import type { ModelAlias, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { createBus } from '../streams/bus.ts'
+import { flatMap, followChanges } from '../streams/iterate.ts'
+
+export interface SetAliasInput {
+  versionId: string
+  name: string
+  /** Left out: as it was; a new alias is not protected. */
+  protected?: boolean
+}
+
+/** Movable names of model versions. */
+export interface ModelAliases {
+  /**
+   * Lets an alias of the version's model name this version: at once, for everybody. A protected one stays where it
+   * is unless the same call takes its protection away. Throws NotFoundError, ValidationError, ConflictError.
+   */
+  set(input: SetAliasInput): Promise<ModelAlias>
+  /** Throws NotFoundError, or ConflictError for a protected one. */
+  remove(model: string, name: string): Promise<ModelAlias>
+  get(query: Prisma.ModelAliasFindUniqueOrThrowArgs): Promise<ModelAlias>
+  /** The ids of aliases that were set, of one model or of all, each as soon as the subscriber takes it. */
+  followMoves(modelId?: string): AsyncIterableIterator<string>
+  readonly listenerCount: number
+}
+
+const EVERY_MODEL = 'models'
+const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/
+
+export function createModelAliases(prisma: PrismaClient): ModelAliases {
+  const moves = createBus<string>()
+
+  return {
+    async set({ versionId, name, protected: wanted }) {
+      if (!NAME.test(name)) {
+        const message =
+          'An alias has 1 to 64 letters, digits, ".", "_" or "-", and begins with a letter or digit.'
+        throw new ValidationError([{ path: ['name'], message }])
+      }
+      const alias = await prisma.$transaction(async (tx) => {
+        const version = await tx.modelVersion.findUnique({
+          where: { id: versionId },
+          include: { model: true },
+        })
+        if (version === null) throw new NotFoundError('There is no model version with this id.')
+        const { modelId, model } = version
+        const key = { modelId_name: { modelId, name } }
+        // The row's lock first: of two moves at once the second sees what the first one made of it.
+        const before = await tx.modelAlias.upsert({
+          where: key,
+          create: { modelId, name, versionId },
+          update: { name },
+        })
+        const moves = before.versionId !== versionId
+        if (moves && before.protected && wanted !== false) {
+          throw new ConflictError(
+            `The alias ${name} of ${model.name} is protected. To move it, pass protected: false as well.`,
+          )
+        }
+        return tx.modelAlias.update({
+          where: key,
+          data: { versionId, protected: wanted, movedAt: moves ? new Date() : undefined },
+        })
+      })
+      for (const topic of [EVERY_MODEL, alias.modelId]) moves.publish(topic, alias.id)
+      return alias
+    },
+    remove: (modelName, name) =>
+      prisma.$transaction(async (tx) => {
+        const alias = await tx.modelAlias.findFirst({ where: { name, model: { name: modelName } } })
+        if (alias === null) throw new NotFoundError(`The model ${modelName} has no alias ${name}.`)
+        if (alias.protected) {
+          throw new ConflictError(
+            `The alias ${name} of ${modelName} is protected. Set it with protected: false first.`,
+          )
+        }
+        return tx.modelAlias.delete({ where: { id: alias.id } })
+      }),
+    get: (query) => prisma.modelAlias.findUniqueOrThrow(query),
+    followMoves(modelId = EVERY_MODEL) {
+      const moved = followChanges((listener) => moves.subscribe(modelId, listener))
+      // One that was deleted meanwhile can't be told of.
+      return flatMap(moved, async (id) =>
+        (await prisma.modelAlias.count({ where: { id } })) > 0 ? [id] : [],
+      )
+    },
+    get listenerCount() {
+      return moves.listenerCount
+    },
+  }
+}

@@ -1,0 +1,46 @@
+import type { Architecture } from '../zoo/architecture.ts'
+
+/** A conversion of a file of weights: the job is all that the server says to a conversion process. */
+export type ConvertJob =
+  | {
+      type: 'importSafetensors'
+      source: string
+      architecture: Architecture
+      /** The file to write. */
+      target: string
+      metadata: Record<string, string>
+    }
+  | {
+      type: 'importLayersModel'
+      modelJson: string
+      /** Paths by the names that the model.json calls them by. */
+      weightFiles: ReadonlyMap<string, string>
+      architecture: Architecture
+      target: string
+      metadata: Record<string, string>
+    }
+  | {
+      type: 'exportLayersModel'
+      source: string
+      architecture: Architecture
+      /** The folder to write to. */
+      folder: string
+      metadata: Record<string, unknown>
+    }
+
+/** The one answer of a conversion process. */
+export type FromConverter =
+  | { type: 'written'; digest: string; bytes: number }
+  | { type: 'exported' }
+  | { type: 'refused'; refusal: Refusal }
+
+/** An error as plain data; errors lose their class on the way between processes. */
+export type Refusal =
+  | { kind: 'safetensors' | 'layersModel'; message: string }
+  | {
+      kind: 'mismatch'
+      architecture: string
+      missing: readonly string[]
+      surplus: readonly string[]
+      wrong: readonly { name: string; expected: string; found: string }[]
+    }

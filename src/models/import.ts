@@ -1,0 +1,184 @@
+import { rm } from 'node:fs/promises'
+import type { ArtifactStore } from '../artifacts/store.ts'
+import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { NotFoundError, ValidationError } from '../errors.ts'
+import { isLabel, LABEL } from '../label.ts'
+import type { UploadedFile } from '../uploads.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { LayersModelError } from '../zoo/formats/standard-layers.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { openSafetensors } from '../zoo/safetensors-file.ts'
+import { SafetensorsError } from '../zoo/safetensors-header.ts'
+import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
+import type { Converter } from './converter.ts'
+import { type PreprocessingInput, preprocessingInFile, resolvePreprocessing } from './import-preprocessing.ts'
+import type { Preprocessing } from './preprocessing.ts'
+import { createVersion } from './versions.ts'
+import type { WeightsKeeper } from './weights-keeper.ts'
+
+export interface ImportInput {
+  /** The model that gets a version; it is made if it is not there. */
+  name: string
+  /** The network in the zoo that the weights belong to. */
+  architecture: string
+  weights: { safetensors: UploadedFile } | { layersModel: readonly UploadedFile[] }
+  preprocessing: PreprocessingInput
+}
+
+export interface ImportOptions {
+  prisma: PrismaClient
+  artifacts: ArtifactStore
+  keeper: WeightsKeeper
+  converter: Converter
+  architectures: Pick<ArchitectureRegistry, 'using'>
+}
+
+/** A model.json is a few hundred kilobytes; it is read into the server's memory. */
+const MAX_MODEL_JSON_BYTES = 16 * 2 ** 20
+
+/**
+ * Makes weights that came from elsewhere the next version of a model. Throws ValidationError, which names every tensor
+ * that is wrong, or NotFoundError.
+ */
+export function createModelImport(options: ImportOptions): (input: ImportInput) => Promise<ModelVersion> {
+  const { prisma, artifacts, keeper, converter, architectures } = options
+
+  async function importAs(
+    { name, architecture: base, weights, preprocessing: asked }: ImportInput,
+    known: Architecture | undefined,
+  ): Promise<ModelVersion> {
+    if (known === undefined) {
+      throw new NotFoundError(`There is no architecture "${base}". The query architectures lists them.`)
+    }
+    const inFile = await describe(weights)
+    const resolved = resolvePreprocessing(asked, inFile, known)
+    if ('issues' in resolved) throw new ValidationError(resolved.issues)
+    const { preprocessing, architecture } = resolved
+
+    const { staged, path } = await artifacts.stage()
+    const metadata = { format: 'pt', architecture: base, preprocessing: JSON.stringify(preprocessing) }
+    try {
+      const written = await convert(weights, architecture, path, metadata)
+      const version = {
+        origin: 'IMPORTED',
+        source: filesOf(weights)
+          .map((file) => file.name.replaceAll('\0', ''))
+          .join(', ')
+          .slice(0, 1000),
+        architecture: base,
+        preprocessing: preprocessing as unknown as Prisma.InputJsonObject,
+        ...written,
+      } as const
+      return await keeper.keep({ staged, ...written }, () =>
+        prisma.$transaction((tx) => createVersion(tx, name, version)),
+      )
+    } catch (error) {
+      await rm(path, { force: true })
+      throw refusal(weights, error)
+    }
+  }
+
+  /** What the files say of themselves; they are judged by their headers alone. */
+  async function describe(weights: ImportInput['weights']): Promise<Preprocessing | null> {
+    try {
+      if ('safetensors' in weights) {
+        const file = await weights.safetensors.use(openSafetensors)
+        await file.close()
+        return preprocessingInFile(file.header.metadata)
+      }
+      const json = JSON.parse(Buffer.from(await modelJson(weights.layersModel).bytes()).toString('utf8'))
+      return preprocessingInFile(json?.userDefinedMetadata ?? {})
+    } catch (error) {
+      throw refusal(weights, error)
+    }
+  }
+
+  function convert(
+    weights: ImportInput['weights'],
+    architecture: Architecture,
+    target: string,
+    metadata: Record<string, string>,
+  ): Promise<{ digest: string; bytes: number }> {
+    if ('safetensors' in weights) {
+      return weights.safetensors.use((source) =>
+        converter.importSafetensors({ source, architecture, target, metadata }),
+      )
+    }
+    const json = modelJson(weights.layersModel)
+    const others = weights.layersModel.filter((file) => file !== json)
+    const names = others.map(({ name }) => name)
+    const twice = names.find((name, at) => names.indexOf(name) !== at)
+    if (twice !== undefined) throw new LayersModelError(`Two files are called ${JSON.stringify(twice)}.`)
+    return json.use((modelJson) =>
+      withPaths(others, (paths) =>
+        converter.importLayersModel({
+          modelJson,
+          weightFiles: new Map(names.map((name, at) => [name, paths[at]!])),
+          architecture,
+          target,
+          metadata,
+        }),
+      ),
+    )
+  }
+
+  return async (input) => {
+    if (!isLabel(input.name)) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
+    return architectures.using(input.architecture, (known) => importAs(input, known))
+  }
+}
+
+/** Does something with all of these files, which stay until it is done. */
+function withPaths<Result>(
+  files: readonly UploadedFile[],
+  task: (paths: string[]) => Promise<Result>,
+  paths: string[] = [],
+): Promise<Result> {
+  const [first, ...rest] = files
+  if (first === undefined) return task(paths)
+  return first.use((path) => withPaths(rest, task, [...paths, path]))
+}
+
+function filesOf(weights: ImportInput['weights']): readonly UploadedFile[] {
+  return 'safetensors' in weights ? [weights.safetensors] : weights.layersModel
+}
+
+/** The one that tells what the others are. */
+function modelJson(files: readonly UploadedFile[]): UploadedFile {
+  const found = files.filter((file) => file.name.endsWith('.json'))
+  const wrong = (message: string) => new LayersModelError(message)
+  if (found.length !== 1) {
+    throw wrong(
+      `${found.length} of the ${files.length} files end in .json; send one model.json and its weight files.`,
+    )
+  }
+  if (found[0]!.size > MAX_MODEL_JSON_BYTES) {
+    throw wrong(`${found[0]!.name} has ${found[0]!.size} bytes; at most ${MAX_MODEL_JSON_BYTES} are read.`)
+  }
+  return found[0]!
+}
+
+/** What is wrong with the files, in the words of the input; everything else is passed on. */
+function refusal(weights: ImportInput['weights'], error: unknown): unknown {
+  const path = ['weights', 'safetensors' in weights ? 'safetensors' : 'layersModel']
+  if (error instanceof WeightsMismatchError) {
+    return new ValidationError([
+      ...error.missing.map((name) => ({ path: [...path, name], message: 'This tensor is missing.' })),
+      ...error.surplus.map((name) => ({
+        path: [...path, name],
+        message: 'This tensor is not part of the network.',
+      })),
+      ...error.wrong.map(({ name, expected, found }) => ({
+        path: [...path, name],
+        message: `This tensor is ${found} and must be ${expected}.`,
+      })),
+    ])
+  }
+  if (error instanceof SyntaxError) {
+    return new ValidationError([{ path, message: `The model.json is not JSON: ${error.message}` }])
+  }
+  if (error instanceof SafetensorsError || error instanceof LayersModelError) {
+    return new ValidationError([{ path, message: error.message }])
+  }
+  return error
+}

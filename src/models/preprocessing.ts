@@ -1,0 +1,28 @@
+import type { Normalization } from '../data/normalization.ts'
+
+export const RESIZE_RULES = ['COVER', 'STRETCH'] as const
+
+/** How a picture of any size becomes one of the network's. */
+export interface Resize {
+  /**
+   * COVER keeps its proportions: it is scaled until it covers the input, and cropped at its centre.
+   * STRETCH scales each side by itself, as Keras' image loaders do.
+   */
+  rule: (typeof RESIZE_RULES)[number]
+  /**
+   * With COVER: pixels of the shorter side after scaling, at least the input's sides; what is over is cropped.
+   * torchvision's ImageNet weights want 256 for an input of 224. Null: just enough to cover.
+   */
+  shorterSide: number | null
+}
+
+export const COVER: Resize = { rule: 'COVER', shorterSide: null }
+
+/** How a picture becomes a network's input; it travels with the model. */
+export interface Preprocessing extends Normalization {
+  /** [height, width] of the network's input in pixels. */
+  size: [number, number]
+  resize: Resize
+  /** The class labels in the order of the network's outputs. */
+  labels: string[]
+}

@@ -1,0 +1,194 @@
+import type { Logger } from 'pino'
+import type { ArtifactStore } from '../artifacts/store.ts'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
+import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { isLabel, LABEL } from '../label.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { createModelAliases, type ModelAliases } from './aliases.ts'
+import { createConverter } from './converter.ts'
+import { createDownloads, type Downloads } from './downloads.ts'
+import { drawFilters } from './filters.ts'
+import { createModelImport, type ImportInput } from './import.ts'
+import { pruneCheckpoints } from './prune-checkpoints.ts'
+import { architectureOf, createTrainedVersion } from './versions.ts'
+import type { WeightsKeeper } from './weights-keeper.ts'
+
+/** How a model version is named from outside. */
+export type VersionRef =
+  | { versionId: string }
+  | { runId: string }
+  | { alias: { model: string; name: string } }
+
+export interface RegisterInput {
+  /** The model that gets a version; it is made if it is not there. */
+  name: string
+  weights: { runId: string } | { checkpointId: string }
+}
+
+/** Weights that are kept under names, in versions. */
+export interface ModelService {
+  readonly aliases: ModelAliases
+  readonly downloads: Downloads
+  /** See createModelImport. */
+  import(input: ImportInput): Promise<ModelVersion>
+  /** The version that is meant; null means the newest there is. Throws NotFoundError. */
+  resolve(ref: VersionRef | null): Promise<ModelVersion>
+  /** Throws NotFoundError, ValidationError, or ConflictError for a run that is not COMPLETED. */
+  register(input: RegisterInput): Promise<ModelVersion>
+  /**
+   * Deletes a version, its predictions, and its files unless its run keeps them or others have the same. Answers
+   * what it was. Throws NotFoundError, or ConflictError when an alias names it.
+   */
+  deleteVersion(id: string): Promise<ModelVersion>
+  getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
+  /** A PNG of the filters of its first convolution. Throws DamagedArtifactError. */
+  filters(version: Pick<ModelVersion, 'digest'>): Promise<Buffer>
+  list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
+  count(): Promise<number>
+  /** Ends what is being converted. */
+  close(): Promise<void>
+  find(query: Omit<Prisma.ModelFindUniqueArgs, 'where'>, name: string): Promise<Model | null>
+}
+
+export interface ModelServiceOptions {
+  prisma: PrismaClient
+  artifacts: ArtifactStore
+  keeper: WeightsKeeper
+  /** By the name of the data set. */
+  facts(dataset: string): DatasetFacts | undefined
+  architectures: Pick<ArchitectureRegistry, 'find' | 'using'>
+  log: Pick<Logger, 'info'>
+}
+
+const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
+
+export function createModelService(options: ModelServiceOptions): ModelService {
+  const { prisma, artifacts, keeper, facts, architectures } = options
+  const converter = createConverter({ log: options.log })
+
+  async function byRun(runId: string): Promise<ModelVersion> {
+    const run = await prisma.trainingRun.findUnique({
+      where: { id: runId },
+      include: { modelVersions: { orderBy: NEWEST, take: 1 } },
+    })
+    if (run === null) throw new NotFoundError('There is no training run with this id.')
+    const [newest] = run.modelVersions
+    if (newest === undefined) {
+      throw new NotFoundError(
+        `Run #${run.number} is ${run.status} and no model version was made of it; registerModel makes one of a checkpoint.`,
+      )
+    }
+    return newest
+  }
+
+  async function byAlias({ model, name }: { model: string; name: string }): Promise<ModelVersion> {
+    const alias = await prisma.modelAlias.findFirst({
+      where: { name, model: { name: model } },
+      include: { version: true },
+    })
+    if (alias === null) throw new NotFoundError(`There is no alias "${name}" of a model "${model}".`)
+    return alias.version
+  }
+
+  async function checkpointOf(weights: RegisterInput['weights']) {
+    if ('checkpointId' in weights) {
+      const checkpoint = await prisma.checkpoint.findUnique({
+        where: { id: weights.checkpointId },
+        include: { run: true },
+      })
+      if (checkpoint === null) throw new NotFoundError('There is no checkpoint with this id.')
+      return checkpoint
+    }
+    const run = await prisma.trainingRun.findUnique({ where: { id: weights.runId } })
+    if (run === null) throw new NotFoundError('There is no training run with this id.')
+    if (run.status !== 'COMPLETED') {
+      throw new ConflictError(
+        `Run #${run.number} is ${run.status}; only a COMPLETED run can be registered. Its checkpoints can: pass checkpointId.`,
+      )
+    }
+    return prisma.checkpoint.findFirstOrThrow({
+      where: { runId: run.id },
+      orderBy: [{ attempt: 'desc' }, { step: 'desc' }],
+      include: { run: true },
+    })
+  }
+
+  return {
+    aliases: createModelAliases(prisma),
+    downloads: createDownloads({
+      prisma,
+      artifacts,
+      architectureOf: (version) => architectureOf(version, architectures),
+      exportLayersModel: converter.exportLayersModel,
+    }),
+    import: createModelImport({ ...options, converter }),
+    close: converter.close,
+    async resolve(ref) {
+      if (ref === null) {
+        const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })
+        if (newest !== null) return newest
+        throw new NotFoundError(
+          'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED, or import weights with importModel.',
+        )
+      }
+      if ('alias' in ref) return byAlias(ref.alias)
+      if ('runId' in ref) return byRun(ref.runId)
+      const version = await prisma.modelVersion.findUnique({ where: { id: ref.versionId } })
+      if (version === null) throw new NotFoundError('There is no model version with this id.')
+      return version
+    },
+    async register({ name, weights }) {
+      if (!isLabel(name)) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
+      const { run, ...checkpoint } = await checkpointOf(weights)
+      const known = facts(run.dataset)
+      if (known === undefined) throw new Error(`The data set ${run.dataset} is not known to this server.`)
+      try {
+        return await prisma.$transaction((tx) => createTrainedVersion(tx, name, run, checkpoint, known))
+      } catch (error) {
+        // Its run went on and replaced it.
+        if (isBrokenReference(error)) throw new NotFoundError('This checkpoint is not kept any more.')
+        throw error
+      }
+    },
+    async deleteVersion(id) {
+      const version = await prisma.$transaction(async (tx) => {
+        const found = await tx.modelVersion.findUnique({ where: { id }, include: { aliases: true } })
+        if (found === null) throw new NotFoundError('There is no model version with this id.')
+        const { aliases, ...rest } = found
+        if (aliases.length > 0) throw heldByAlias(aliases.map(({ name }) => name))
+        try {
+          await tx.modelVersion.delete({ where: { id } })
+        } catch (error) {
+          // An alias came meanwhile.
+          if (isBrokenReference(error)) throw heldByAlias([])
+          throw error
+        }
+        return rest
+      })
+      if (version.runId !== null) await pruneCheckpoints(prisma, keeper, version.runId)
+      await keeper.collect([version.digest])
+      return version
+    },
+    getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
+    async filters({ digest }) {
+      await artifacts.verify(digest)
+      return drawFilters(artifacts.path(digest))
+    },
+    list: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
+    count: () => prisma.model.count(),
+    // A name that no model can have may not even be text that the database can compare.
+    find: async (query, name) =>
+      isLabel(name) ? prisma.model.findUnique({ ...query, where: { name } }) : null,
+  }
+}
+
+function heldByAlias(names: string[]): ConflictError {
+  const which = names.length === 0 ? 'An alias names' : `The alias ${names.join(', ')} names`
+  return new ConflictError(`${which} this version. Move it or delete it first.`)
+}
+
+function isBrokenReference(error: unknown): boolean {
+  return error instanceof PrismaClientKnownRequestError && error.code === 'P2003'
+}

@@ -1,0 +1,62 @@
+import type { DatasetFacts } from '../data/dataset-facts.ts'
+import type { Normalization } from '../data/normalization.ts'
+import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { fitArchitecture } from '../zoo/fit.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { COVER, type Preprocessing } from './preprocessing.ts'
+
+/** What a predictor has to know of pictures for weights that a run makes. */
+export function trainedPreprocessing(facts: DatasetFacts, { mean, std }: Normalization): Preprocessing {
+  const [height, width] = facts.imageShape
+  return { size: [height, width], resize: COVER, mean, std, labels: [...facts.classes] }
+}
+
+/** The network of a version, of its input's size and with its classes. */
+export function architectureOf(
+  { architecture: name, preprocessing }: Pick<ModelVersion, 'architecture' | 'preprocessing'>,
+  architectures: Pick<ArchitectureRegistry, 'find'>,
+): Architecture {
+  const architecture = architectures.find(name)
+  // A network that a version uses is not deleted.
+  if (architecture === undefined) throw new Error(`The zoo has no architecture named "${name}".`)
+  const { size, labels } = preprocessing as unknown as Preprocessing
+  return fitArchitecture(architecture, [...size, 3], labels.length)
+}
+
+/** The next version of the model of this name, which is made if it is not there. */
+export async function createVersion(
+  tx: Prisma.TransactionClient,
+  name: string,
+  version: Omit<Prisma.ModelVersionUncheckedCreateInput, 'modelId' | 'version'>,
+): Promise<ModelVersion> {
+  const model = await tx.model.upsert({
+    where: { name },
+    create: { name, newestVersion: 1 },
+    update: { newestVersion: { increment: 1 } },
+  })
+  return tx.modelVersion.create({
+    data: { ...version, modelId: model.id, version: model.newestVersion },
+  })
+}
+
+/** Makes a checkpoint of a run the next version of a model. */
+export function createTrainedVersion(
+  tx: Prisma.TransactionClient,
+  name: string,
+  run: TrainingRun,
+  checkpoint: Checkpoint,
+  facts: DatasetFacts,
+): Promise<ModelVersion> {
+  const { normalization } = run.hyperparameters as unknown as { normalization: Normalization }
+  return createVersion(tx, name, {
+    architecture: run.architecture,
+    dataset: run.dataset,
+    runId: run.id,
+    checkpointId: checkpoint.id,
+    accuracy: checkpoint.testAccuracy,
+    bytes: checkpoint.bytes,
+    digest: checkpoint.digest,
+    preprocessing: trainedPreprocessing(facts, normalization) as unknown as Prisma.InputJsonObject,
+  })
+}

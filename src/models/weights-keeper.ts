@@ -1,0 +1,52 @@
+import type { ArtifactStore, StagedArtifact } from '../artifacts/store.ts'
+import type { PrismaClient } from '../db/generated/client.ts'
+
+/** Keeps files of weights as long as a row names them: several rows may name one file. */
+export interface WeightsKeeper {
+  /**
+   * Gives a staged file its name and records it. While this runs no other file of weights comes or goes, so that one
+   * that is being recorded is not collected as one that nobody names.
+   * @param record  writes the row that names the file; when it fails, so does this, and the file is not kept
+   */
+  keep<Result>(artifact: StagedArtifact, record: () => Promise<Result>): Promise<Result>
+  /** Removes those of these files that no row names any more. */
+  collect(digests: readonly string[]): Promise<void>
+  /** Removes what a killed server left: unfinished files, and files that no row names. Before anything is written. */
+  sweep(): Promise<void>
+}
+
+export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactStore): WeightsKeeper {
+  let last: Promise<unknown> = Promise.resolve()
+  function alone<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = last.then(task, task)
+    last = result.catch(() => {})
+    return result
+  }
+
+  async function removeUnnamed(digests: readonly string[]): Promise<void> {
+    const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
+    const versions = await prisma.modelVersion.findMany(query)
+    const checkpoints = await prisma.checkpoint.findMany(query)
+    const named = new Set([...versions, ...checkpoints].map(({ digest }) => digest))
+    for (const digest of digests) if (!named.has(digest)) await artifacts.remove(digest)
+  }
+
+  return {
+    keep: (artifact, record) =>
+      alone(async () => {
+        await artifacts.adopt(artifact)
+        try {
+          return await record()
+        } catch (error) {
+          await removeUnnamed([artifact.digest])
+          throw error
+        }
+      }),
+    collect: (digests) => alone(() => removeUnnamed(digests)),
+    sweep: () =>
+      alone(async () => {
+        await artifacts.tidy()
+        await removeUnnamed(await artifacts.list())
+      }),
+  }
+}

@@ -1,0 +1,34 @@
+import type { CheckpointPolicy } from '../runs/checkpoints.ts'
+import { builder } from './builder.ts'
+
+export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('CheckpointPolicy').implement({
+  description: 'Which checkpoints of a run are kept, beside those that a model version was made of.',
+  fields: (t) => ({
+    keepBest: t.exposeInt('keepBest', { description: 'So many of the highest test accuracy.' }),
+    keepLatest: t.exposeInt('keepLatest', { description: 'So many of the newest.' }),
+  }),
+})
+
+export const CheckpointRef = builder.prismaNode('Checkpoint', {
+  nullable: true,
+  description: 'Weights that a run saved at the end of an epoch.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    run: t.relation('run', { description: 'The run that saved it.' }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of its trainer.' }),
+    step: t.exposeInt('step', { description: 'Steps trained.' }),
+    epoch: t.exposeInt('epoch', { description: 'Epochs trained.' }),
+    testLoss: t.exposeFloat('testLoss', {
+      nullable: true,
+      description: 'Mean cross-entropy on the test images in nats; null when it is not finite.',
+    }),
+    testAccuracy: t.exposeFloat('testAccuracy', { description: 'On the test images.' }),
+    bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
+    digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was saved.' }),
+    modelVersions: t.relation('modelVersions', {
+      query: { orderBy: { createdAt: 'desc' } },
+      description: 'What was made of it, newest first.',
+    }),
+  }),
+})

@@ -1,0 +1,93 @@
+import { NotFoundError, ValidationError } from '../errors.ts'
+import type { ImportInput } from '../models/import.ts'
+import { builder } from './builder.ts'
+import { ModelVersionRef } from './model.ts'
+import { ResizeRule } from './preprocessing.ts'
+
+const WeightFilesInput = builder.inputType('WeightFilesInput', {
+  description: 'Exactly one form of weights.',
+  isOneOf: true,
+  fields: (t) => ({
+    safetensors: t.field({
+      type: 'File',
+      description:
+        "A safetensors file with torchvision's, timm's or Keras' names, in F32, F16 or BF16. Other programs' batch norms must have epsilon 1e-5.",
+    }),
+    layersModel: t.field({
+      type: ['File'],
+      description:
+        'A TF.js LayersModel: its model.json and the files of weights that it names, whatever its layers are called.',
+    }),
+  }),
+})
+
+const PreprocessingInput = builder.inputType('PreprocessingInput', {
+  description:
+    'How pictures become the input of the weights. What is left out is what the file says, if vggzoo wrote it; else of weights for 224x224 and 1000 classes what ImageNet weights are made for (a shorter side of 256, its mean and std), and of others the size of the network and the least scaling, but no mean and std.',
+  fields: (t) => ({
+    size: t.intList({ description: '[height, width] in pixels.' }),
+    resize: t.field({ type: ResizeRule, description: 'How a picture is brought to the size.' }),
+    shorterSide: t.int({
+      description: 'With COVER: pixels of the shorter side after scaling; what is over the size is cropped.',
+    }),
+    mean: t.floatList({ description: 'Subtracted from R, G and B of a pixel in 0..1.' }),
+    std: t.floatList({ description: 'What they are then divided by.' }),
+    labels: t.stringList({
+      description:
+        'The classes in the order of the outputs; their number is that of the outputs. "class 0" and so on when left out.',
+    }),
+  }),
+})
+
+const ImportModelInput = builder.inputType('ImportModelInput', {
+  description: 'Weights, the network that they belong to, and the name to keep them under.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: 'The model that gets the version; made if it is not there.',
+    }),
+    architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
+    weights: t.field({ type: WeightFilesInput, required: true, description: 'The files.' }),
+    preprocessing: t.field({ type: PreprocessingInput, description: 'How pictures become its input.' }),
+  }),
+})
+
+builder.mutationField('importModel', (t) =>
+  t.field({
+    type: ModelVersionRef,
+    errors: {
+      types: [ValidationError, NotFoundError],
+      directResult: true,
+      union: { name: 'ImportModelResult', description: 'The new version, or everything that is wrong.' },
+    },
+    description:
+      'Makes weights from elsewhere the next version of a model. Send the files as a multipart request; each tensor that is missing, surplus or of a wrong shape is an issue of its own.',
+    args: { input: t.arg({ type: ImportModelInput, required: true, description: 'Weights and name.' }) },
+    resolve: (_root, { input }, { models }) => models.import(toDomain(input)),
+  }),
+)
+
+function toDomain({
+  name,
+  architecture,
+  weights,
+  preprocessing,
+}: typeof ImportModelInput.$inferInput): ImportInput {
+  const { size, resize, shorterSide, mean, std, labels } = preprocessing ?? {}
+  return {
+    name,
+    architecture,
+    weights:
+      weights.safetensors != null
+        ? { safetensors: weights.safetensors }
+        : { layersModel: weights.layersModel! },
+    preprocessing: {
+      size: size ?? undefined,
+      resize: resize ?? undefined,
+      shorterSide: shorterSide ?? undefined,
+      mean: mean ?? undefined,
+      std: std ?? undefined,
+      labels: labels ?? undefined,
+    },
+  }
+}

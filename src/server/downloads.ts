@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { basename, dirname } from 'node:path'
+import type { Logger } from 'pino'
+import send from 'send'
+import { DamagedArtifactError } from '../artifacts/store.ts'
+import type { Download } from '../models/downloads.ts'
+
+/** The paths of files of models begin with this. */
+export const DOWNLOADS_PATH = '/models/'
+
+/** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
+const CACHE_CONTROL = 'private, max-age=31536000, immutable'
+
+export interface DownloadOptions {
+  /** What a path leads to, or null. Throws DamagedArtifactError. */
+  find(pathname: string): Promise<Download | null>
+  /** Origins beside the server's own whose pages may fetch. */
+  allowedOrigins: readonly string[]
+  logger: Pick<Logger, 'error'>
+}
+
+/** Answers GET and HEAD with files of models: with ETags, conditions and ranges. */
+export function createDownloadHandler({ find, allowedOrigins, logger }: DownloadOptions) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    allowOrigin(request, response, allowedOrigins)
+    if (request.method === 'OPTIONS') return preflight(response)
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD, OPTIONS')
+      return answer(response, 405, 'Only GET and HEAD.')
+    }
+    let download: Download | null
+    try {
+      download = await find(new URL(request.url!, 'http://localhost').pathname)
+    } catch (error) {
+      logger.error({ err: error, path: request.url }, 'a download failed')
+      return answer(
+        response,
+        500,
+        error instanceof DamagedArtifactError
+          ? 'The weights file of this version is missing or altered.'
+          : 'Unexpected error. The server log says more.',
+      )
+    }
+    if (download === null) return answer(response, 404, 'There is no such file of a model version.')
+    const { file, etag, contentType, fileName } = download
+    response.setHeader('etag', `"${etag}"`)
+    response.setHeader('content-type', contentType)
+    response.setHeader('content-disposition', `attachment; filename="${fileName}"`)
+    response.setHeader('cache-control', CACHE_CONTROL)
+    response.setHeader('x-content-type-options', 'nosniff')
+    send(request, `/${encodeURIComponent(basename(file))}`, {
+      root: dirname(file),
+      cacheControl: false,
+      lastModified: false,
+      dotfiles: 'allow',
+      index: false,
+    })
+      .on('error', ({ status, message }: Error & { status?: number }) => {
+        for (const name of ['etag', 'content-disposition', 'cache-control']) response.removeHeader(name)
+        if (status === 412) return answer(response, 412, 'The file is another one than the condition names.')
+        if (status === 416) return answer(response, 416, 'The range lies outside of the file.')
+        logger.error({ path: request.url, message }, 'a download failed')
+        answer(response, 500, 'Unexpected error. The server log says more.')
+      })
+      .pipe(response)
+  }
+}
+
+function allowOrigin(request: IncomingMessage, response: ServerResponse, allowed: readonly string[]): void {
+  const { origin } = request.headers
+  if (allowed.length > 0) response.setHeader('vary', 'Origin')
+  if (origin === undefined || !allowed.includes(origin)) return
+  response.setHeader('access-control-allow-origin', origin)
+  response.setHeader('access-control-expose-headers', 'ETag, Content-Range, Accept-Ranges, Content-Length')
+}
+
+function preflight(response: ServerResponse): void {
+  response.setHeader('access-control-allow-methods', 'GET, HEAD')
+  response.setHeader('access-control-allow-headers', 'Range, If-Range, If-None-Match')
+  response.setHeader('access-control-max-age', '86400')
+  response.writeHead(204).end()
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  if (response.headersSent) return void response.destroy()
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
+}

@@ -1,0 +1,240 @@
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
+import { apiError } from '../schema/input-error.ts'
+import { UploadedFile } from '../uploads.ts'
+import { MAX_BODY_BYTES } from './limits.ts'
+
+/** A GraphQL request that came as multipart/form-data, its files on disk. */
+export interface Upload {
+  /** `operations`, with an UploadedFile in each place that `map` leads to. */
+  operations: object
+  /** Deletes the files; more than once is no error. */
+  release(): Promise<void>
+}
+
+/** Receives multipart requests (github.com/jaydenseric/graphql-multipart-request-spec) without holding files in memory. */
+export interface UploadStore {
+  /** Throws a GraphQLError that says what is wrong with the request; then nothing of it is left. */
+  receive(request: IncomingMessage): Promise<Upload>
+  /** Removes what a killed server left. Before the first request. */
+  sweep(): Promise<void>
+}
+
+const MAX_FILES = 64
+
+export function createUploadStore(folder: string, maxFileBytes: number): UploadStore {
+  async function receive(request: IncomingMessage): Promise<Upload> {
+    await mkdir(folder, { recursive: true })
+    const parts = new Parts(folder, maxFileBytes)
+    try {
+      await parse(request, parts)
+      return { operations: parts.assemble(), release: () => parts.release() }
+    } catch (error) {
+      // What is left of the body is read and thrown away, so that the client gets to read the answer.
+      request.unpipe()
+      request.resume()
+      await parts.release()
+      throw error
+    }
+  }
+
+  return {
+    receive,
+    sweep: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+/** Resolves when the whole body was read and its files are written. */
+function parse(request: IncomingMessage, parts: Parts): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const broken = (error: unknown) => {
+      request.off('close', cut)
+      parts.abort()
+      reject(error)
+    }
+    const cut = () => {
+      if (!request.complete) broken(refuse('The request ended in the middle of its body.'))
+    }
+    const attempt = (step: () => void) => {
+      try {
+        step()
+      } catch (error) {
+        broken(error)
+      }
+    }
+    let parser: BusboyInstance
+    try {
+      parser = new Busboy({
+        headers: request.headers as BusboyHeaders,
+        limits: { fieldSize: MAX_BODY_BYTES, files: MAX_FILES, fields: 8, headerPairs: 20 },
+      })
+    } catch (error) {
+      return reject(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`))
+    }
+    parser.on('field', (name, value, _nameCut, valueCut) =>
+      attempt(() => {
+        if (valueCut) throw tooLarge(`The part "${name}" has more than ${MAX_BODY_BYTES} bytes.`)
+        parts.field(name, value)
+      }),
+    )
+    parser.on('file', (name, content, filename) => {
+      attempt(() => parts.file(name, content, filename, broken))
+      // One that nobody takes would hold up the rest.
+      if (!content.readableFlowing && content.listenerCount('data') === 0) content.resume()
+    })
+    parser.on('filesLimit', () => broken(tooLarge(`The request has more than ${MAX_FILES} files.`)))
+    parser.on('fieldsLimit', () =>
+      broken(refuse('The request has parts beside operations, map and its files.')),
+    )
+    parser.on('error', (error) =>
+      broken(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`)),
+    )
+    parser.on('finish', () => {
+      request.off('close', cut)
+      parts.written().then(resolve, reject)
+    })
+    request.once('close', cut)
+    request.pipe(parser)
+  })
+}
+
+/** What has come of a request. */
+class Parts {
+  readonly #folder: string
+  readonly #maxFileBytes: number
+  readonly #aborted = new AbortController()
+  readonly #writes: Promise<void>[] = []
+  readonly #paths: string[] = []
+  readonly #files = new Map<string, UploadedFile>()
+  #operations: unknown
+  /** From the name of a file part to the places in `operations`. */
+  #map: Record<string, string[]> | undefined
+
+  constructor(folder: string, maxFileBytes: number) {
+    this.#folder = folder
+    this.#maxFileBytes = maxFileBytes
+  }
+
+  field(name: string, value: string): void {
+    if (name === 'operations') {
+      this.#operations = parseJson(name, value)
+      if (typeof this.#operations !== 'object' || this.#operations === null) {
+        throw refuse('The part "operations" is not an object.')
+      }
+    } else if (name === 'map') {
+      const map = parseJson(name, value)
+      if (!isMap(map)) throw refuse('The part "map" must be an object of lists of paths.')
+      this.#map = map
+    } else {
+      throw refuse(`The part "${name}" is neither operations nor map nor a file.`)
+    }
+  }
+
+  file(name: string, content: Readable, filename: string, onError: (error: unknown) => void): void {
+    if (this.#operations === undefined || this.#map === undefined) {
+      throw refuse('The parts "operations" and "map" must come before the files.')
+    }
+    if (!Object.hasOwn(this.#map, name)) throw refuse(`The part "map" does not name the file part "${name}".`)
+    if (this.#files.has(name)) throw refuse(`There are two file parts "${name}".`)
+    const path = join(this.#folder, randomUUID())
+    this.#paths.push(path)
+    this.#files.set(name, new UploadedFile(filename, 0, path))
+    const write = this.#write(content, path).then((size) => {
+      this.#files.set(name, new UploadedFile(filename, size, path))
+    })
+    write.catch(onError)
+    this.#writes.push(write)
+  }
+
+  async #write(content: Readable, path: string): Promise<number> {
+    const most = this.#maxFileBytes
+    let size = 0
+    async function* counted(chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        size += chunk.length
+        if (size > most) throw tooLarge(`A file has more than ${most} bytes (MAX_MODEL_BYTES).`)
+        yield chunk
+      }
+    }
+    await pipeline(content, counted, createWriteStream(path, { flags: 'wx' }), {
+      signal: this.#aborted.signal,
+    })
+    return size
+  }
+
+  async written(): Promise<void> {
+    await Promise.all(this.#writes)
+  }
+
+  abort(): void {
+    this.#aborted.abort()
+  }
+
+  /** Puts every file in its places. */
+  assemble(): object {
+    if (this.#operations === undefined) throw refuse('The part "operations" is missing.')
+    for (const [name, places] of Object.entries(this.#map ?? {})) {
+      const file = this.#files.get(name)
+      if (file === undefined) throw refuse(`The file part "${name}", which the map names, is missing.`)
+      for (const place of places) put(this.#operations as object, place, file)
+    }
+    return this.#operations as object
+  }
+
+  async release(): Promise<void> {
+    this.abort()
+    await Promise.allSettled(this.#writes)
+    await Promise.all([...this.#files.values()].map((file) => file.release()))
+    // Those that were not finished belong to no file.
+    await Promise.all(this.#paths.map((path) => rm(path, { force: true })))
+  }
+}
+
+/** Only where a null stands, as the specification has it: so a path can reach nothing that is not a value of the request. */
+function put(operations: object, place: string, file: UploadedFile): void {
+  const keys = place.split('.')
+  const last = keys.pop()!
+  let at: unknown = operations
+  for (const key of keys) {
+    at = isObject(at) && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined
+  }
+  if (!isObject(at) || !Object.hasOwn(at, last) || (at as Record<string, unknown>)[last] !== null) {
+    throw refuse(`The path "${place.slice(0, 200)}" of the map does not lead to a null in operations.`)
+  }
+  ;(at as Record<string, unknown>)[last] = file
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isMap(value: unknown): value is Record<string, string[]> {
+  return (
+    isObject(value) &&
+    Object.values(value).every(
+      (places) => Array.isArray(places) && places.every((place) => typeof place === 'string'),
+    )
+  )
+}
+
+function parseJson(part: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw refuse(`The part "${part}" is not JSON.`)
+  }
+}
+
+function refuse(message: string, status = 400) {
+  const error = apiError('BAD_USER_INPUT', message)
+  error.extensions.http = { status }
+  return error
+}
+
+const tooLarge = (message: string) => refuse(message, 413)

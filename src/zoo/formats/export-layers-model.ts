@@ -1,0 +1,195 @@
+import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Architecture } from '../architecture.ts'
+import { bytesOf } from '../safetensors.ts'
+import { openSafetensors } from '../safetensors-file.ts'
+import { fromTorch, type TorchTensor, torchTensors } from '../torch-layout.ts'
+import { checkTensors } from '../weights-mismatch.ts'
+import { hereShape } from './naming.ts'
+import { type StandardLayer, standardLayers } from './standard-layers.ts'
+
+/** Bytes of one file of weights: large enough that a network has few, small enough for a browser's cache. */
+const SHARD_BYTES = 64 * 2 ** 20
+
+/** PyTorch's (layers/batch-normalization.ts). */
+export const BATCH_NORM_EPSILON = 1e-5
+
+interface Weight {
+  name: string
+  shape: number[]
+  source: { tensor: TorchTensor } | { kernel: Float32Array }
+}
+
+/**
+ * Writes a network as a TF.js LayersModel that `tf.loadLayersModel` opens without any class of ours: model.json and
+ * its weights. Its input is a normalised picture [n, height, width, 3], its output probabilities [n, classes]. One
+ * tensor at a time is in memory, twice.
+ *
+ * @param source  the zoo's own safetensors file
+ * @param folder  made if it is not there
+ * @param metadata  what `model.getUserDefinedMetadata()` then answers
+ * @throws LayersModelError for a network that standard layers cannot express
+ * @throws SafetensorsError, WeightsMismatchError when the file is not that of the network
+ */
+export async function exportLayersModel(
+  source: string,
+  architecture: Architecture,
+  folder: string,
+  metadata: Record<string, unknown>,
+): Promise<void> {
+  const layers = standardLayers(architecture)
+  const weights = weightsOf(layers, architecture)
+  const bytes = weights.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0)
+  const count = Math.max(1, Math.ceil(bytes / SHARD_BYTES))
+  const paths = Array.from({ length: count }, (_, index) => `group1-shard${index + 1}of${count}.bin`)
+  const model = {
+    format: 'layers-model',
+    generatedBy: 'vggzoo',
+    convertedBy: null,
+    userDefinedMetadata: metadata,
+    modelTopology: topology(layers, architecture),
+    weightsManifest: [
+      { paths, weights: weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) },
+    ],
+  }
+  const file = await openSafetensors(source)
+  try {
+    const { entries } = file.header
+    checkTensors(
+      architecture,
+      entries.map(({ name, shape, dtype }) => ({ name, shape, float: dtype !== 'I64' })),
+    )
+    const entryOf = new Map(entries.map((entry) => [entry.name, entry]))
+    await mkdir(folder, { recursive: true })
+    const shards = createShards(folder, paths)
+    try {
+      for (const { source: from } of weights) {
+        const data =
+          'kernel' in from
+            ? from.kernel
+            : fromTorch(from.tensor, (await file.read(entryOf.get(from.tensor.name)!)).data as Float32Array)
+        await shards.write(bytesOf({ data }))
+      }
+    } finally {
+      await shards.close()
+    }
+    await writeFile(join(folder, 'model.json'), JSON.stringify(model))
+  } finally {
+    await file.close()
+  }
+}
+
+function weightsOf(layers: readonly StandardLayer[], architecture: Architecture): Weight[] {
+  const tensors = torchTensors(architecture)
+  return layers.flatMap((layer): Weight[] => {
+    if (layer.kind === 'DENSE' && layer.fixed !== undefined) {
+      const { inputs, kernel } = layer.fixed
+      return [{ name: `${layer.name}/kernel`, shape: [inputs, layer.units], source: { kernel } }]
+    }
+    const own = tensors.filter((tensor) => tensor.layer === layer.name)
+    return own.map((tensor) => ({
+      name: `${layer.name}/${tensor.variable}`,
+      shape: hereShape(tensor),
+      source: { tensor },
+    }))
+  })
+}
+
+/** The Keras form of a model, as TensorFlow.js saves it. */
+function topology(layers: readonly StandardLayer[], { name, inputShape }: Architecture): object {
+  const input = {
+    class_name: 'InputLayer',
+    config: { batch_input_shape: [null, ...inputShape], dtype: 'float32', sparse: false, name: 'input' },
+  }
+  return {
+    class_name: 'Sequential',
+    config: { name, layers: [input, ...layers.map(kerasLayer)] },
+    keras_version: 'tfjs-layers 4.22.0',
+    backend: 'tensor_flow.js',
+  }
+}
+
+function kerasLayer(layer: StandardLayer): object {
+  const { name } = layer
+  const is = (className: string, config: object = {}) => ({
+    class_name: className,
+    config: { name, trainable: true, ...config },
+  })
+  switch (layer.kind) {
+    case 'CONV':
+      return is('Conv2D', {
+        filters: layer.filters,
+        kernel_size: layer.kernelSize,
+        strides: [1, 1],
+        padding: 'same',
+        data_format: 'channels_last',
+        dilation_rate: [1, 1],
+        activation: 'linear',
+        use_bias: true,
+      })
+    case 'BATCH_NORM':
+      return is('BatchNormalization', {
+        axis: -1,
+        momentum: 0.9,
+        epsilon: BATCH_NORM_EPSILON,
+        center: true,
+        scale: true,
+      })
+    case 'RELU':
+      return is('ReLU', { max_value: null })
+    case 'MAX_POOL':
+    case 'AVG_POOL':
+      return is(layer.kind === 'MAX_POOL' ? 'MaxPooling2D' : 'AveragePooling2D', {
+        pool_size: layer.poolSize,
+        strides: layer.poolSize,
+        padding: 'valid',
+        data_format: 'channels_last',
+      })
+    case 'UPSAMPLE':
+      return is('UpSampling2D', { size: layer.size, data_format: 'channels_last', interpolation: 'nearest' })
+    case 'PERMUTE':
+      return is('Permute', { dims: layer.dims })
+    case 'DENSE':
+      return is('Dense', {
+        units: layer.units,
+        activation: 'linear',
+        use_bias: layer.fixed === undefined,
+        trainable: layer.fixed === undefined,
+      })
+    case 'FLATTEN':
+      return is('Flatten', { data_format: 'channels_last' })
+    case 'DROPOUT':
+      return is('Dropout', { rate: layer.rate, noise_shape: null, seed: null })
+    case 'SOFTMAX':
+      return is('Softmax', { axis: -1 })
+  }
+}
+
+/** Writes bytes into a row of files, each SHARD_BYTES long but the last. */
+function createShards(folder: string, paths: readonly string[]) {
+  let index = -1
+  let room = 0
+  let file: FileHandle | undefined
+  return {
+    async write(bytes: Uint8Array): Promise<void> {
+      for (let at = 0; at < bytes.length; ) {
+        if (room === 0) {
+          await file?.close()
+          file = await open(join(folder, paths[++index]!), 'w')
+          room = SHARD_BYTES
+        }
+        const piece = bytes.subarray(at, at + room)
+        await file!.writeFile(piece)
+        at += piece.length
+        room -= piece.length
+      }
+    },
+    async close(): Promise<void> {
+      await file?.close()
+    },
+  }
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1)
+}

@@ -1,0 +1,128 @@
+import type { Architecture } from '../architecture.ts'
+import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
+
+/** How a family of programs names and lays out the tensors of a VGG in a file. */
+export interface Naming {
+  kind: 'torchvision' | 'timm' | 'keras'
+  /** The file's own name of a tensor -> the one that `tensors` uses; the same for its spellings. */
+  normalize(name: string): string
+  tensors: NamedAs[]
+}
+
+/** A tensor as a file has it. */
+export interface NamedAs {
+  /** Its normalized name. */
+  name: string
+  shape: number[]
+  tensor: TorchTensor
+  /** Its numbers in PyTorch's order. */
+  toTorch(data: Float32Array): Float32Array
+}
+
+/** The naming that most of a file's names are of; torchvision's when none is. */
+export function detectNaming(names: readonly string[], architecture: Architecture): Naming {
+  const namings = [torchvision(architecture), timm(architecture), keras(architecture)]
+  const known = namings.map(({ normalize, tensors }) => {
+    const expected = new Set(tensors.map(({ name }) => name))
+    return names.filter((name) => expected.has(normalize(name))).length
+  })
+  return namings[known.indexOf(Math.max(...known))]!
+}
+
+const same = (data: Float32Array) => data
+
+/** features.0.weight, classifier.3.bias, as torchvision's own VGGs. */
+function torchvision(architecture: Architecture): Naming {
+  return {
+    kind: 'torchvision',
+    normalize: (name) => name,
+    tensors: torchTensors(architecture).map((tensor) => ({
+      name: tensor.name,
+      shape: tensor.shape,
+      tensor,
+      toTorch: same,
+    })),
+  }
+}
+
+/**
+ * timm's VGGs: the features as torchvision's; the hidden dense layers as convolutions, pre_logits.fc1 [out, c, 7, 7]
+ * and pre_logits.fc2 [out, in, 1, 1], whose numbers lie as those of torchvision's matrices; the last one head.fc.
+ */
+function timm(architecture: Architecture): Naming {
+  const { head } = architecture
+  const isDense = ({ order }: TorchTensor, name: string) => name === 'weight' && order.kind === 'dense'
+  const layers = [...new Set(torchTensors(architecture).map(({ layer }) => layer))].filter((layer) =>
+    layer.startsWith('classifier.'),
+  )
+  const named = new Map(
+    layers.map((layer, index) => [
+      layer,
+      index === layers.length - 1 ? 'head.fc' : `pre_logits.fc${index + 1}`,
+    ]),
+  )
+  return {
+    kind: 'timm',
+    normalize: (name) => name,
+    tensors: torchTensors(architecture).map((tensor) => {
+      const leaf = tensor.name.slice(tensor.layer.length + 1)
+      const layer = named.get(tensor.layer) ?? tensor.layer
+      const isConvolution = layer.startsWith('pre_logits.') && isDense(tensor, leaf)
+      const [out, inputs] = tensor.shape
+      const window = layer === 'pre_logits.fc1' && head.kind === 'pooled' ? head.size : 1
+      return {
+        name: `${layer}.${leaf}`,
+        shape: isConvolution ? [out!, inputs! / (window * window), window, window] : tensor.shape,
+        tensor,
+        toTorch: same,
+      }
+    }),
+  }
+}
+
+/** Keras' applications: block1_conv1/kernel [h, w, in, out], fc1/kernel [in, out] over [h, w, c], predictions. */
+function keras(architecture: Architecture): Naming {
+  const tensors = torchTensors(architecture)
+  const layers = new Map<string, string>()
+  let block = 1
+  let convolution = 0
+  let module = 0
+  for (const feature of architecture.features) {
+    if (feature.kind === 'pool') {
+      block++
+      convolution = 0
+      module++
+      continue
+    }
+    layers.set(`features.${module}`, `block${block}_conv${++convolution}`)
+    // Keras' VGGs have no batch norm; where the zoo's has one, its name in the error says what was looked for.
+    if (architecture.batchNorm) layers.set(`features.${module + 1}`, `block${block}_bn${convolution}`)
+    module += 2 + Number(architecture.batchNorm) + Number(feature.lrn)
+  }
+  const dense = [...new Set(tensors.map(({ layer }) => layer))].filter((it) => it.startsWith('classifier.'))
+  dense.forEach((layer, index) => {
+    layers.set(layer, index === dense.length - 1 ? 'predictions' : `fc${index + 1}`)
+  })
+  return {
+    kind: 'keras',
+    normalize: kerasName,
+    tensors: tensors.map((tensor) => ({
+      name: `${layers.get(tensor.layer)!}/${tensor.variable}`,
+      shape: hereShape(tensor),
+      tensor,
+      toTorch: (data) => toTorch(tensor, data),
+    })),
+  }
+}
+
+/** block1_conv1/kernel, of block1_conv1.kernel, block1_conv1/kernel:0, block1_conv1/block1_conv1/kernel:0. */
+function kerasName(name: string): string {
+  return name.replace(/:\d+$/, '').split(/[/.]/).slice(-2).join('/')
+}
+
+/** The shape of a tensor in the order of TensorFlow: [h, w, in, out] or [in, out]. */
+export function hereShape({ order, shape }: TorchTensor): number[] {
+  if (order.kind === 'vector') return shape
+  const [out, inputs, ...window] = shape
+  return [...window, inputs!, out!]
+}

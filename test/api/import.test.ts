@@ -1,0 +1,199 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { decodeSafetensors, encodeSafetensors } from '../../src/zoo/safetensors.ts'
+import { completeRun } from '../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { type FilePart, sendFiles, uploadsGone } from '../support/upload.ts'
+
+const IMPORT = `mutation Import($input: ImportModelInput!) {
+  importModel(input: $input) {
+    __typename
+    ... on ModelVersion {
+      id version origin source accuracy digest bytes model { name } architecture { name } run { id } dataset { name }
+      preprocessing { size resize shorterSide mean std labels }
+    }
+    ... on ValidationError { issues { path message } }
+    ... on Error { message }
+  }
+}`
+const PREDICT = `query Predict($id: ID!) {
+  predict(input: { image: { sample: { split: TEST, index: 5 } }, model: { versionId: $id } }) {
+    __typename
+    ... on Prediction { probabilities { label probability } }
+    ... on Error { message }
+  }
+}`
+
+let server: TestServer
+let version: {
+  id: string
+  digest: string
+  downloads: { safetensors: { url: string }; layersModel: { url: string } }
+}
+let weights: Buffer
+beforeAll(async () => {
+  server = await startServer()
+  const run = await completeRun(server)
+  const { trainingRun } = await server.query(
+    `{ trainingRun(id: "${run}") { modelVersions { id digest downloads { safetensors { url } layersModel { url } } } } }`,
+  )
+  version = trainingRun.modelVersions[0]
+  weights = await download(version.downloads.safetensors.url)
+})
+afterAll(stopServers)
+
+async function download(url: string): Promise<Buffer> {
+  const response = await fetch(server.url + url)
+  expect(response.status).toBe(200)
+  return Buffer.from(await response.arrayBuffer())
+}
+
+async function importModel(input: object, files: Record<string, FilePart>) {
+  const { body } = await sendFiles(server, IMPORT, { input }, files)
+  if (body.errors !== undefined) throw new Error(body.errors[0].message)
+  return body.data.importModel
+}
+const importFile = (input: object, bytes: Uint8Array) =>
+  importModel(
+    { name: 'imported', architecture: 'vgg_mini', ...input, weights: { safetensors: null } },
+    { 'input.weights.safetensors': { name: 'weights.safetensors', bytes } },
+  )
+const probabilitiesOf = async (id: string) => (await server.query(PREDICT, { id })).predict.probabilities
+test('what was downloaded as safetensors imports as it is, with its labels and its normalisation', async () => {
+  const imported = await importFile({}, weights)
+  expect(imported).toMatchObject({
+    __typename: 'ModelVersion',
+    version: 1,
+    origin: 'IMPORTED',
+    source: 'weights.safetensors',
+    accuracy: null,
+    run: null,
+    dataset: null,
+    model: { name: 'imported' },
+    architecture: { name: 'vgg_mini' },
+    preprocessing: { size: [32, 32], resize: 'COVER', shorterSide: null },
+  })
+  expect(imported.preprocessing.labels).toContain('frog')
+  expect(await probabilitiesOf(imported.id)).toEqual(await probabilitiesOf(version.id))
+  await uploadsGone(server)
+})
+
+test('what was downloaded as a LayersModel imports with all its files', async () => {
+  const folder = version.downloads.layersModel.url.replace(/model\.json$/, '')
+  const json = await download(`${folder}model.json`)
+  const [{ paths }] = JSON.parse(json.toString('utf8')).weightsManifest
+  const files: Record<string, FilePart> = {
+    'input.weights.layersModel.0': { name: 'model.json', bytes: json },
+  }
+  for (const [index, path] of (paths as string[]).entries()) {
+    files[`input.weights.layersModel.${index + 1}`] = { name: path, bytes: await download(folder + path) }
+  }
+  const layersModel = Object.keys(files).map(() => null)
+  const imported = await importModel(
+    { name: 'from TF.js', architecture: 'vgg_mini', weights: { layersModel } },
+    files,
+  )
+  expect(imported).toMatchObject({ __typename: 'ModelVersion', source: `model.json, ${paths.join(', ')}` })
+  expect(await probabilitiesOf(imported.id)).toEqual(await probabilitiesOf(version.id))
+})
+
+test('the preprocessing that is asked for comes before that of the file', async () => {
+  const labels = Array.from({ length: 10 }, (_, i) => `thing ${i}`)
+  const asked = { size: [40, 32], resize: 'STRETCH', mean: [0.5, 0.4, 0.3], std: [0.2, 0.2, 0.1], labels }
+  // Flat networks have weights for one input size; without hidden layers only for one number of cells, too.
+  const { issues } = await importFile({ preprocessing: asked }, weights)
+  expect(issues[0].path).toEqual(['weights', 'safetensors', 'classifier.0.weight'])
+  const imported = await importFile({ preprocessing: { ...asked, size: undefined } }, weights)
+  expect(imported.preprocessing).toEqual({ ...asked, size: [32, 32], shorterSide: null })
+  expect((await probabilitiesOf(imported.id))[0].label).toMatch(/^thing/)
+})
+
+describe('what cannot work is refused with an issue for each', () => {
+  const stripped = (
+    change: (tensors: ReturnType<typeof decodeSafetensors>['tensors']) => void = () => {},
+  ) => {
+    const { tensors } = decodeSafetensors(weights)
+    change(tensors)
+    return encodeSafetensors(tensors)
+  }
+  const normalised = { preprocessing: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } }
+
+  test('tensor that is missing, surplus or wrong', async () => {
+    const changed = stripped((tensors) => {
+      tensors.splice(
+        tensors.findIndex(({ name }) => name === 'features.0.bias'),
+        1,
+      )
+      tensors.push({ name: 'head.extra', shape: [1], data: new Float32Array(1) })
+      const last = tensors.findIndex(({ name }) => name === 'classifier.2.bias')
+      tensors[last] = { name: 'classifier.2.bias', shape: [2], data: new Float32Array(2) }
+    })
+    const { issues } = await importFile(normalised, changed)
+    expect(issues).toEqual([
+      { path: ['weights', 'safetensors', 'features.0.bias'], message: expect.stringMatching(/missing/) },
+      { path: ['weights', 'safetensors', 'head.extra'], message: expect.stringMatching(/not part/) },
+      {
+        path: ['weights', 'safetensors', 'classifier.2.bias'],
+        message: 'This tensor is float[2] and must be float[10].',
+      },
+    ])
+  })
+
+  test('value of the preprocessing', async () => {
+    const preprocessing = { size: [0, 32], labels: ['', 'b'], mean: [1, 2], std: [0, 1, 1], shorterSide: 3 }
+    const { issues } = await importFile({ preprocessing }, stripped())
+    expect(issues.map(({ path }: { path: string[] }) => path.join('.'))).toEqual([
+      'preprocessing.size',
+      'preprocessing.labels',
+      'preprocessing.mean',
+      'preprocessing.std',
+      'preprocessing.shorterSide',
+    ])
+  })
+
+  test('normalisation that nobody told', async () => {
+    const { issues } = await importFile({}, stripped())
+    expect(issues.map(({ path }: { path: string[] }) => path.join('.'))).toEqual([
+      'preprocessing.mean',
+      'preprocessing.std',
+    ])
+  })
+
+  test('file that is something else', async () => {
+    for (const bytes of [new Uint8Array(0), Buffer.from('PK\x03\x04 a zip'), weights.subarray(0, 1000)]) {
+      const { issues } = await importFile(normalised, bytes)
+      expect(issues[0].path).toEqual(['weights', 'safetensors'])
+    }
+    const other = await importModel(
+      { name: 'x', architecture: 'vgg_mini', weights: { layersModel: [null] }, ...normalised },
+      { 'input.weights.layersModel.0': { name: 'model.json', bytes: Buffer.from('null') } },
+    )
+    expect(other.issues[0].path).toEqual(['weights', 'layersModel'])
+  })
+
+  test('architecture that is not there, and name that is none', async () => {
+    expect(await importFile({ architecture: 'resnet50' }, weights)).toMatchObject({
+      __typename: 'NotFoundError',
+    })
+    expect((await importFile({ name: ' ' }, weights)).issues[0].path).toEqual(['name'])
+  })
+
+  test('and leaves no file behind', async () => {
+    await uploadsGone(server)
+    expect(readdirSync(join(server.dataDir, 'artifacts')).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+})
+
+test('deleting an imported version deletes its file', async () => {
+  const imported = await importFile(
+    { name: 'short-lived', preprocessing: { labels: 'abcdefghij'.split('') } },
+    weights,
+  )
+  const file = `${imported.digest}.safetensors`
+  expect(readdirSync(join(server.dataDir, 'artifacts'))).toContain(file)
+  await server.query('mutation ($id: ID!) { deleteModelVersion(id: $id) { __typename } }', {
+    id: imported.id,
+  })
+  expect(readdirSync(join(server.dataDir, 'artifacts'))).not.toContain(file)
+})
