@@ -11,6 +11,7 @@ import { createPredictionService } from './inference/predictions.ts'
 import { createPredictor } from './inference/predictor.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
+import { createPlanner } from './runs/plan/planner.ts'
 import { createRunService } from './runs/service.ts'
 import { createDownloadHandler } from './server/downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './server/graphql.ts'
@@ -131,6 +132,14 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       queue: () => runs.counts(),
       openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
     })
+    const planner = createPlanner({
+      prisma: database.prisma,
+      architectures,
+      dataset: cifar10.facts,
+      maxParameters,
+      engine: system.engine,
+      memoryBytes: system.memoryBytes,
+    })
     const predictions = createPredictionService({
       prisma: database.prisma,
       models,
@@ -143,6 +152,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     const api = {
       context: {
         architectures,
+        planner,
         runs,
         models,
         predictions,

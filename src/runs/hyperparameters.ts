@@ -37,6 +37,8 @@ export const SCHEDULE_DEFAULTS = {
   cosine: { warmupEpochs: 0, finalLearningRate: 0 },
   oneCycle: { warmupFraction: 0.3, initialDivisor: 25, finalDivisor: 1e4 },
 } as const
+/** Images in a step of an evaluation. */
+export const EVALUATION_BATCH = 128
 export const NO_AUGMENTATION: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
 
 const fraction = z.number().min(0).lt(1)

@@ -98,8 +98,11 @@ export function resolveRun(
   }
 }
 
-/** Fitted to a data set's images, a list may have too many pools, or another number of parameters. */
-function whyNotTrainable(architecture: Architecture, maxParameters: number): string | null {
+/**
+ * What is wrong with a network that is fitted to a data set's images: its list may have too many pools for them, or it
+ * has other numbers of parameters than it had. Null when nothing is.
+ */
+export function whyNotTrainable(architecture: Architecture, maxParameters: number): string | null {
   try {
     analyzeWithin(architecture, maxParameters)
     return null

@@ -1,6 +1,7 @@
 import type { DatasetStore } from '../data/dataset.ts'
 import type { PredictionService } from '../inference/predictions.ts'
 import type { ModelService } from '../models/service.ts'
+import type { Planner } from '../runs/plan/planner.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -8,6 +9,7 @@ import type { ArchitectureRegistry } from '../zoo/registry.ts'
 /** The domain as resolvers see it. */
 export interface Services {
   architectures: ArchitectureRegistry
+  planner: Planner
   runs: RunService
   models: ModelService
   predictions: PredictionService

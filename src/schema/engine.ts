@@ -1,7 +1,7 @@
 import { ENGINE_KINDS, type EngineReport } from '../engine/report.ts'
 import { builder } from './builder.ts'
 
-const EngineKind = builder.enumType('EngineKind', {
+export const EngineKind = builder.enumType('EngineKind', {
   description:
     'What computes: TensorFlow on CUDA or on the CPU, WebGPU, native C++, WebAssembly, plain JavaScript.',
   values: ENGINE_KINDS,

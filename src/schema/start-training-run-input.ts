@@ -30,7 +30,7 @@ const AdamInput = builder.inputType('AdamInput', {
     weightDecay: t.float({ required: true, defaultValue: adam.weightDecay, description: 'Decoupled decay.' }),
   }),
 })
-const OptimizerInput = builder.inputType('OptimizerInput', {
+export const OptimizerInput = builder.inputType('OptimizerInput', {
   description: 'Exactly one optimizer.',
   isOneOf: true,
   fields: (t) => ({
@@ -180,7 +180,7 @@ export function toStartRunInput({ optimizer, schedule, ...plain }: Input): Start
   }
 }
 
-function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {
+export function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {
   if (input?.sgd != null) return { kind: 'sgd', ...input.sgd } satisfies Optimizer
   if (input?.adam != null) return { kind: 'adam', ...input.adam } satisfies Optimizer
   return undefined

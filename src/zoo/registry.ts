@@ -10,6 +10,8 @@ export interface ArchitectureRegistry {
   find(name: string): Architecture | undefined
   /** The built-in ones first, then the others in the order of their making. */
   list(origin?: ArchitectureOrigin): Architecture[]
+  /** What `create` would make of an input, whether its name is taken or not. Throws ValidationError. */
+  check(input: ArchitectureInput): Architecture
   /** Throws ValidationError, or ConflictError when the name is taken. */
   create(input: ArchitectureInput): Promise<Architecture>
   /**
@@ -45,6 +47,7 @@ export async function openArchitectureRegistry({
     ...rows.map(({ name, definition }) => [name, definition as unknown as Architecture] as const),
   ])
   const hold = createHold()
+  const check = (input: ArchitectureInput) => resolveArchitecture(input, maxParameters)
 
   async function checkUnused(architecture: string): Promise<void> {
     const runs = await prisma.trainingRun.count({ where: { architecture } })
@@ -61,8 +64,9 @@ export async function openArchitectureRegistry({
   return {
     find: (name) => byName.get(name),
     list: (origin) => [...byName.values()].filter((it) => origin === undefined || it.origin === origin),
+    check,
     async create(input) {
-      const architecture = resolveArchitecture(input, maxParameters)
+      const architecture = check(input)
       const { name } = architecture
       return hold.exclusive(name, async () => {
         const taken = byName.get(name)

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
 import { peakMemoryBytes } from '../../process/peak-memory.ts'
-import { NO_AUGMENTATION } from '../hyperparameters.ts'
+import { EVALUATION_BATCH, NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
 import { createEvaluator } from './evaluate.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
@@ -14,8 +14,6 @@ import type {
   TrainingJob,
 } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
-
-const EVALUATION_BATCH = 128
 
 export interface TrainingHooks {
   point(point: TrainerPoint, progress: TrainerProgress): void
