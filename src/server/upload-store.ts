@@ -168,9 +168,14 @@ class Parts {
         yield chunk
       }
     }
-    await pipeline(content, counted, createWriteStream(path, { flags: 'wx' }), {
-      signal: this.#aborted.signal,
-    })
+    const target = createWriteStream(path, { flags: 'wx' })
+    const closed = new Promise((resolve) => target.once('close', resolve))
+    try {
+      await pipeline(content, counted, target, { signal: this.#aborted.signal })
+    } finally {
+      // An abort does not wait for a file that is being opened: it would be made after it was deleted.
+      await closed
+    }
     return size
   }
 
