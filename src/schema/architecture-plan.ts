@@ -23,7 +23,9 @@ const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').im
     workspace: t.exposeFloat('workspace', {
       description: 'What kernels work in, and what an evaluation needs beyond a step.',
     }),
-    saving: t.exposeFloat('saving', { description: 'A copy of the largest tensor while weights are saved.' }),
+    saving: t.exposeFloat('saving', {
+      description: 'Two copies of the largest tensor while weights are saved.',
+    }),
   }),
 })
 

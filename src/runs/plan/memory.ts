@@ -18,7 +18,7 @@ export interface TrainingMemory {
   activations: number
   /** What kernels work in, filters in another order, and what an evaluation needs beyond a step. */
   workspace: number
-  /** The largest tensor once more, while the weights are saved. */
+  /** Two copies of the largest tensor, while the weights are saved: as it lies, and in PyTorch's order. */
   saving: number
 }
 
@@ -61,7 +61,7 @@ export function trainingMemory(architecture: Architecture, options: TrainingMemo
     weights,
     gradients: weights,
     optimizer: weights * slotsOf(optimizer),
-    saving: largest,
+    saving: 2 * largest,
   }
   const filters = Math.max(0, ...convolutions.map(({ filterBytes }) => filterBytes))
   const scratch = Math.max(0, ...convolutions.map(({ filterBytes, tileBytes }) => filterBytes + tileBytes))

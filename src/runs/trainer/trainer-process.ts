@@ -8,6 +8,7 @@ import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts
 import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
 import { connectToParent } from '../../process/parent.ts'
+import { peakMemoryBytes } from '../../process/peak-memory.ts'
 import { saveWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
@@ -47,6 +48,8 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
       reporter.flush()
       void parent.send({ type: 'epoch', summary, progress })
       const file = await save(job, session)
+      // Saving needs memory too.
+      void parent.send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
       const { loss: testLoss, accuracy: testAccuracy } = evaluation
       const { step } = progress
       await parent.send({
