@@ -169,7 +169,7 @@ class Parts {
       }
     }
     const target = createWriteStream(path, { flags: 'wx' })
-    const closed = new Promise((resolve) => target.once('close', resolve))
+    const closed = new Promise<void>((resolve) => target.once('close', resolve))
     try {
       await pipeline(content, counted, target, { signal: this.#aborted.signal })
     } finally {

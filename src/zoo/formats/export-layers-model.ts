@@ -109,6 +109,9 @@ function topology(layers: readonly StandardLayer[], { name, inputShape }: Archit
   }
 }
 
+/** TensorFlow.js gives a layer its first weights before it loads the others: random ones take minutes for VGG-16. */
+const ZEROS = { class_name: 'Zeros', config: {} }
+
 function kerasLayer(layer: StandardLayer): object {
   const { name } = layer
   const is = (className: string, config: object = {}) => ({
@@ -126,6 +129,7 @@ function kerasLayer(layer: StandardLayer): object {
         dilation_rate: [1, 1],
         activation: 'linear',
         use_bias: true,
+        kernel_initializer: ZEROS,
       })
     case 'BATCH_NORM':
       return is('BatchNormalization', {
@@ -154,6 +158,7 @@ function kerasLayer(layer: StandardLayer): object {
         units: layer.units,
         activation: 'linear',
         use_bias: layer.fixed === undefined,
+        kernel_initializer: ZEROS,
         trainable: layer.fixed === undefined,
       })
     case 'FLATTEN':
