@@ -25,21 +25,15 @@ const parent = connectToParent<ConvertJob, FromConverter>((job) => {
 })
 
 async function convert(job: ConvertJob): Promise<FromConverter> {
-  const { architecture } = job
   switch (job.type) {
     case 'importSafetensors': {
-      const written = await importSafetensors(job.source, architecture, job.target, job.metadata)
-      return { type: 'written', ...written }
+      return { type: 'written', ...(await importSafetensors(job.source, job)) }
     }
     case 'importLayersModel': {
-      const { modelJson, weightFiles, target, metadata } = job
-      return {
-        type: 'written',
-        ...(await importLayersModel(modelJson, weightFiles, architecture, target, metadata)),
-      }
+      return { type: 'written', ...(await importLayersModel(job.modelJson, job.weightFiles, job)) }
     }
     case 'exportLayersModel':
-      await exportLayersModel(job.source, architecture, job.folder, job.metadata)
+      await exportLayersModel(job.source, job.architecture, job.folder, job.metadata)
       return { type: 'exported' }
   }
 }

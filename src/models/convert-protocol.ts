@@ -1,24 +1,15 @@
 import type { Architecture } from '../zoo/architecture.ts'
+import type { ImportTarget } from '../zoo/formats/import-target.ts'
 
 /** A conversion of a file of weights: the job is all that the server says to a conversion process. */
 export type ConvertJob =
-  | {
-      type: 'importSafetensors'
-      source: string
-      architecture: Architecture
-      /** The file to write. */
-      target: string
-      metadata: Record<string, string>
-    }
-  | {
+  | ({ type: 'importSafetensors'; source: string } & ImportTarget)
+  | ({
       type: 'importLayersModel'
       modelJson: string
       /** Paths by the names that the model.json calls them by. */
       weightFiles: ReadonlyMap<string, string>
-      architecture: Architecture
-      target: string
-      metadata: Record<string, string>
-    }
+    } & ImportTarget)
   | {
       type: 'exportLayersModel'
       source: string

@@ -1,6 +1,7 @@
 import { analyze } from '../zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
+import type { Naming } from '../zoo/formats/naming.ts'
 import { COVER, type Preprocessing, RESIZE_RULES, type Resize } from './preprocessing.ts'
 
 /** What whoever imports weights says of their pictures. What is left out comes from the file, or a default. */
@@ -11,6 +12,8 @@ export interface PreprocessingInput {
   mean?: readonly number[]
   std?: readonly number[]
   labels?: readonly string[]
+  /** The order of the channels; BGR weights are turned to RGB, and mean and std are R, G, B in any case. */
+  channels?: ChannelOrder
 }
 
 interface Issue {
@@ -18,32 +21,61 @@ interface Issue {
   message: string
 }
 
-/**
- * What torchvision's, timm's and most other ImageNet weights were trained with: pixels in 0..1, scaled until the
- * shorter side has 256, cropped to 224 x 224 (pytorch.org/vision, "Initializing pre-trained models").
- */
-const IMAGENET = {
-  size: [224, 224],
-  classes: 1000,
-  resize: { rule: 'COVER', shorterSide: 256 } satisfies Resize,
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-} as const
+/** The order of the channels that weights were trained with. */
+export const CHANNEL_ORDERS = ['RGB', 'BGR'] as const
+export type ChannelOrder = (typeof CHANNEL_ORDERS)[number]
+
+/** What is known of the pictures that weights were made for, whoever imports them. */
+interface Known extends Pick<Preprocessing, 'resize' | 'mean' | 'std'> {
+  channels: ChannelOrder
+}
+
+const IMAGENET = { size: [224, 224], classes: 1000 } as const
+/** Scaled until the shorter side has 256, then cropped to 224 x 224, is how ImageNet weights are tested. */
+const IMAGENET_RESIZE: Resize = { rule: 'COVER', shorterSide: 256 }
+
+/** ImageNet weights by the naming of their file; null for those whose makers do not agree. */
+const IMAGENET_WEIGHTS: Readonly<Record<Naming['kind'] | 'layersModel', Known | null>> = {
+  // pytorch.org/vision, "Initializing pre-trained models"; timm's are the same.
+  torchvision: {
+    resize: IMAGENET_RESIZE,
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+    channels: 'RGB',
+  },
+  get timm() {
+    return this.torchvision
+  },
+  // keras.io, applications.vgg16.preprocess_input: BGR, 0..255, less the mean of ImageNet, as in Caffe.
+  keras: {
+    resize: IMAGENET_RESIZE,
+    mean: [123.68 / 255, 116.779 / 255, 103.939 / 255],
+    std: [1 / 255, 1 / 255, 1 / 255],
+    channels: 'BGR',
+  },
+  layersModel: null,
+}
 
 const MAX_SIDE = 1024
 const MAX_LABEL = 200
+/** Of all labels together: they stand in the header of a safetensors file, which has a limit of its own. */
+const MAX_LABELS_BYTES = 256 * 1024
 
 /**
  * How pictures become the input of weights that are being imported, and the network of that size and that many
  * classes.
  *
  * @param inFile  what the file says of itself
+ * @param format  of the file: it decides what is taken for granted of ImageNet weights
  */
 export function resolvePreprocessing(
   input: PreprocessingInput,
   inFile: Preprocessing | null,
   architecture: Architecture,
-): { preprocessing: Preprocessing; architecture: Architecture } | { issues: Issue[] } {
+  format: Naming['kind'] | 'layersModel',
+):
+  | { preprocessing: Preprocessing; architecture: Architecture; channels: ChannelOrder }
+  | { issues: Issue[] } {
   const issues: Issue[] = []
   const wrong = (field: keyof PreprocessingInput, message: string) =>
     issues.push({ path: ['preprocessing', field], message })
@@ -67,9 +99,17 @@ export function resolvePreprocessing(
     )
   }
 
+  if (Buffer.byteLength(JSON.stringify(labels)) > MAX_LABELS_BYTES) {
+    wrong('labels', `All labels together must have at most ${MAX_LABELS_BYTES} bytes.`)
+  }
+
   const isImageNet =
     size[0] === IMAGENET.size[0] && size[1] === IMAGENET.size[1] && labels.length === IMAGENET.classes
-  const known = inFile ?? (isImageNet ? IMAGENET : null)
+  const known: Known | null = inFile
+    ? { ...inFile, channels: 'RGB' }
+    : isImageNet
+      ? IMAGENET_WEIGHTS[format]
+      : null
   const mean = input.mean ?? known?.mean
   const std = input.std ?? known?.std
   for (const [field, values] of [
@@ -105,6 +145,7 @@ export function resolvePreprocessing(
   if (issues.length > 0) return { issues }
   return {
     architecture: fitted,
+    channels: input.channels ?? known?.channels ?? 'RGB',
     preprocessing: {
       size: [size[0]!, size[1]!],
       resize,

@@ -5,6 +5,8 @@ import { NotFoundError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
 import type { UploadedFile } from '../uploads.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import type { ImportTarget } from '../zoo/formats/import-target.ts'
+import { detectNaming, type Naming } from '../zoo/formats/naming.ts'
 import { LayersModelError } from '../zoo/formats/standard-layers.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
@@ -50,15 +52,15 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     if (known === undefined) {
       throw new NotFoundError(`There is no architecture "${base}". The query architectures lists them.`)
     }
-    const inFile = await describe(weights)
-    const resolved = resolvePreprocessing(asked, inFile, known)
+    const { inFile, format } = await describe(weights, known)
+    const resolved = resolvePreprocessing(asked, inFile, known, format)
     if ('issues' in resolved) throw new ValidationError(resolved.issues)
-    const { preprocessing, architecture } = resolved
+    const { preprocessing, architecture, channels } = resolved
 
     const { staged, path } = await artifacts.stage()
     const metadata = { format: 'pt', architecture: base, preprocessing: JSON.stringify(preprocessing) }
     try {
-      const written = await convert(weights, architecture, path, metadata)
+      const written = await convert(weights, { architecture, target: path, metadata, channels })
       const version = {
         origin: 'IMPORTED',
         source: filesOf(weights)
@@ -79,15 +81,22 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   }
 
   /** What the files say of themselves; they are judged by their headers alone. */
-  async function describe(weights: ImportInput['weights']): Promise<Preprocessing | null> {
+  async function describe(
+    weights: ImportInput['weights'],
+    architecture: Architecture,
+  ): Promise<{ inFile: Preprocessing | null; format: Naming['kind'] | 'layersModel' }> {
     try {
       if ('safetensors' in weights) {
         const file = await weights.safetensors.use(openSafetensors)
         await file.close()
-        return preprocessingInFile(file.header.metadata)
+        const names = file.header.entries.map(({ name }) => name)
+        return {
+          inFile: preprocessingInFile(file.header.metadata),
+          format: detectNaming(names, architecture).kind,
+        }
       }
       const json = JSON.parse(Buffer.from(await modelJson(weights.layersModel).bytes()).toString('utf8'))
-      return preprocessingInFile(json?.userDefinedMetadata ?? {})
+      return { inFile: preprocessingInFile(json?.userDefinedMetadata ?? {}), format: 'layersModel' }
     } catch (error) {
       throw refusal(weights, error)
     }
@@ -95,14 +104,10 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
 
   function convert(
     weights: ImportInput['weights'],
-    architecture: Architecture,
-    target: string,
-    metadata: Record<string, string>,
+    job: ImportTarget,
   ): Promise<{ digest: string; bytes: number }> {
     if ('safetensors' in weights) {
-      return weights.safetensors.use((source) =>
-        converter.importSafetensors({ source, architecture, target, metadata }),
-      )
+      return weights.safetensors.use((source) => converter.importSafetensors({ source, ...job }))
     }
     const json = modelJson(weights.layersModel)
     const others = weights.layersModel.filter((file) => file !== json)
@@ -114,9 +119,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
         converter.importLayersModel({
           modelJson,
           weightFiles: new Map(names.map((name, at) => [name, paths[at]!])),
-          architecture,
-          target,
-          metadata,
+          ...job,
         }),
       ),
     )

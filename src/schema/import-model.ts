@@ -1,5 +1,6 @@
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { ImportInput } from '../models/import.ts'
+import { CHANNEL_ORDERS } from '../models/import-preprocessing.ts'
 import { builder } from './builder.ts'
 import { ModelVersionRef } from './model.ts'
 import { ResizeRule } from './preprocessing.ts'
@@ -21,9 +22,14 @@ const WeightFilesInput = builder.inputType('WeightFilesInput', {
   }),
 })
 
+const ChannelOrder = builder.enumType('ChannelOrder', {
+  description: 'An order of the channels of a picture.',
+  values: CHANNEL_ORDERS,
+})
+
 const PreprocessingInput = builder.inputType('PreprocessingInput', {
   description:
-    'How pictures become the input of the weights. What is left out is what the file says, if vggzoo wrote it; else of weights for 224x224 and 1000 classes what ImageNet weights are made for (a shorter side of 256, its mean and std), and of others the size of the network and the least scaling, but no mean and std.',
+    'How pictures become the input of the weights. What is left out is what the file says, if vggzoo wrote it; else of safetensors for 224x224 and 1000 classes what the ImageNet weights of torchvision and timm, or those of Keras (BGR), are made for; of others the size of the network and the least scaling, but no mean and std.',
   fields: (t) => ({
     size: t.intList({ description: '[height, width] in pixels.' }),
     resize: t.field({ type: ResizeRule, description: 'How a picture is brought to the size.' }),
@@ -32,6 +38,11 @@ const PreprocessingInput = builder.inputType('PreprocessingInput', {
     }),
     mean: t.floatList({ description: 'Subtracted from R, G and B of a pixel in 0..1.' }),
     std: t.floatList({ description: 'What they are then divided by.' }),
+    channels: t.field({
+      type: ChannelOrder,
+      description:
+        'The order of the channels that the weights expect. Weights for BGR are turned into weights for RGB; mean and std are R, G, B in any case.',
+    }),
     labels: t.stringList({
       description:
         'The classes in the order of the outputs; their number is that of the outputs. "class 0" and so on when left out.',
@@ -73,7 +84,7 @@ function toDomain({
   weights,
   preprocessing,
 }: typeof ImportModelInput.$inferInput): ImportInput {
-  const { size, resize, shorterSide, mean, std, labels } = preprocessing ?? {}
+  const { size, resize, shorterSide, mean, std, labels, channels } = preprocessing ?? {}
   return {
     name,
     architecture,
@@ -88,6 +99,7 @@ function toDomain({
       mean: mean ?? undefined,
       std: std ?? undefined,
       labels: labels ?? undefined,
+      channels: channels ?? undefined,
     },
   }
 }

@@ -94,7 +94,12 @@ describe.skipIf(!available)('PyTorch (apt-get install python3-torch python3-torc
         const theirs = join(folder, 'theirs.safetensors')
         const expected = pytorch(name, shape, { save: theirs, seed: 3, dtype })
         const imported = join(folder, 'imported.safetensors')
-        await importSafetensors(theirs, architecture, imported, {})
+        await importSafetensors(theirs, {
+          architecture: architecture,
+          target: imported,
+          metadata: {},
+          channels: 'RGB',
+        })
         const file = await openSafetensors(imported)
         await loadWeights(model, architecture, file).finally(() => file.close())
         expect(difference(logits(), expected)).toBeLessThan(1e-4)

@@ -4,6 +4,7 @@ import { writeSafetensors } from '../safetensors-file.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
 import { compareTensors, type ExpectedTensor } from '../weights-mismatch.ts'
 import { canonicalTensors } from './canonical.ts'
+import { type ImportTarget, toRgb } from './import-target.ts'
 import { readTopology } from './keras-topology.ts'
 import { type MatchedLayer, matchLayers } from './match-layers.ts'
 import { hereShape } from './naming.ts'
@@ -16,16 +17,13 @@ import { type ManifestWeight, openWeightFiles, type WeightFiles } from './weight
  * One tensor at a time is in memory, twice.
  *
  * @param weightFiles  paths by the names that the model.json calls them by, without folders
- * @param target  the file to write, safe on disk when this resolves
  * @throws LayersModelError that says what is no LayersModel or not this network
  * @throws WeightsMismatchError that lists the weights that are missing, surplus or of the wrong shape
  */
 export async function importLayersModel(
   modelJson: string,
   weightFiles: ReadonlyMap<string, string>,
-  architecture: Architecture,
-  target: string,
-  metadata: Record<string, string>,
+  { architecture, target, metadata, channels }: ImportTarget,
 ): Promise<{ digest: string; bytes: number }> {
   const json = parse(await readFile(modelJson, 'utf8'))
   const matched = matchLayers(readTopology(json.modelTopology), architecture)
@@ -45,7 +43,7 @@ export async function importLayersModel(
           `Weight ${JSON.stringify(weight.name)}: value ${i} is ${data[i]}; a network with it answers nothing.`,
         )
       }
-      return toTorch(tensor, data)
+      return toRgb(channels, tensor, toTorch(tensor, data))
     })
   } finally {
     await files.close()

@@ -1,8 +1,8 @@
-import type { Architecture } from '../architecture.ts'
 import { openSafetensors, writeSafetensors } from '../safetensors-file.ts'
 import { SafetensorsError } from '../safetensors-header.ts'
 import { compareTensors, type ExpectedTensor } from '../weights-mismatch.ts'
 import { canonicalTensors } from './canonical.ts'
+import { type ImportTarget, toRgb } from './import-target.ts'
 import { detectNaming } from './naming.ts'
 
 /** A step counter of PyTorch's batch norms. */
@@ -12,16 +12,13 @@ const COUNTER = /^features\.\d+\.num_batches_tracked$/
  * Makes of a safetensors file as torchvision, timm or Keras name and lay it out, in F32, F16 or BF16, the zoo's own:
  * F32, torchvision's names and order. One tensor at a time is in memory, twice.
  *
- * @param target  the file to write, safe on disk when this resolves
  * @throws SafetensorsError for a file that is damaged, or has values that are not finite
  * @throws WeightsMismatchError that lists every tensor that is missing, surplus or wrong by its name in the file;
  *   nothing but the header was read then
  */
 export async function importSafetensors(
   source: string,
-  architecture: Architecture,
-  target: string,
-  metadata: Record<string, string>,
+  { architecture, target, metadata, channels }: ImportTarget,
 ): Promise<{ digest: string; bytes: number }> {
   const file = await openSafetensors(source)
   try {
@@ -50,7 +47,7 @@ export async function importSafetensors(
       const entry = entryOf.get(named.name)!
       const data = (await file.read(entry)).data as Float32Array
       checkFinite(entry.name, data)
-      return named.toTorch(data)
+      return toRgb(channels, named.tensor, named.toTorch(data))
     })
   } finally {
     await file.close()

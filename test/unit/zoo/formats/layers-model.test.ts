@@ -84,7 +84,12 @@ describe('a LayersModel of other programs', () => {
 
   async function importFolder(home: string, architecture = network) {
     const target = place('.safetensors')
-    await importLayersModel(join(home, 'model.json'), weightFiles(home), architecture, target, {})
+    await importLayersModel(join(home, 'model.json'), weightFiles(home), {
+      architecture,
+      target: target,
+      metadata: {},
+      channels: 'RGB',
+    })
     return target
   }
 

@@ -52,7 +52,12 @@ describe.each(Object.entries(NETWORKS))('a network %s', (_name, architecture) =>
     expect((await difference.data())[0]).toBeLessThan(1e-5)
 
     const back = place()
-    await importLayersModel(join(home, 'model.json'), weightFiles(home), architecture, back, { format: 'pt' })
+    await importLayersModel(join(home, 'model.json'), weightFiles(home), {
+      architecture,
+      target: back,
+      metadata: { format: 'pt' },
+      channels: 'RGB',
+    })
     expect(sha256(back)).toBe(sha256(path))
     tf.dispose([input, ours, theirs, difference])
     model.dispose()
@@ -62,7 +67,12 @@ describe.each(Object.entries(NETWORKS))('a network %s', (_name, architecture) =>
   test('as safetensors with torchvision names comes back bit for bit', async () => {
     const { model, path } = await randomFile(architecture)
     const back = place()
-    const written = await importSafetensors(path, architecture, back, { format: 'pt' })
+    const written = await importSafetensors(path, {
+      architecture: architecture,
+      target: back,
+      metadata: { format: 'pt' },
+      channels: 'RGB',
+    })
     expect(written).toEqual({ digest: sha256(path), bytes: readFileSync(path).length })
     expect(sha256(back)).toBe(sha256(path))
     model.dispose()

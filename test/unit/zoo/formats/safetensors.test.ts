@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { importSafetensors } from '../../../../src/zoo/formats/import-safetensors.ts'
-import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
+import { decodeSafetensors, type NamedTensor } from '../../../../src/zoo/safetensors.ts'
+import { importWeights } from '../../../../src/zoo/weights.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { useBackend } from '../backend.ts'
@@ -74,7 +76,12 @@ describe('safetensors of other programs', () => {
   ])("named as Keras does (%s) become torchvision's", async (_example, spell) => {
     const { model, path } = await randomFile(network)
     const back = place()
-    await importSafetensors(asKeras(path, spell), network, back, { format: 'pt' })
+    await importSafetensors(asKeras(path, spell), {
+      architecture: network,
+      target: back,
+      metadata: { format: 'pt' },
+      channels: 'RGB',
+    })
     expect(sha256(back)).toBe(sha256(path))
     model.dispose()
   })
@@ -82,8 +89,25 @@ describe('safetensors of other programs', () => {
   test("named as timm does, with dense layers as convolutions, become torchvision's", async () => {
     const { model, path } = await randomFile(network)
     const back = place()
-    await importSafetensors(asTimm(path), network, back, { format: 'pt' })
+    await importSafetensors(asTimm(path), {
+      architecture: network,
+      target: back,
+      metadata: { format: 'pt' },
+      channels: 'RGB',
+    })
     expect(sha256(back)).toBe(sha256(path))
+    model.dispose()
+  })
+
+  test('that expect BGR become a network that answers the same to RGB', async () => {
+    const { model, path } = await randomFile(network)
+    const turned = place('.safetensors')
+    await importSafetensors(path, { architecture: network, target: turned, metadata: {}, channels: 'BGR' })
+    const picture = tf.randomNormal([1, ...network.inputShape], 0, 1, 'float32', 9)
+    const expected = (model.predict(picture.reverse(3)) as tf.Tensor).dataSync()
+    importWeights(model, network, decodeSafetensors(readFileSync(turned)).tensors)
+    const seen = (model.predict(picture) as tf.Tensor).dataSync()
+    for (const [i, value] of expected.entries()) expect(seen[i]).toBeCloseTo(value, 4)
     model.dispose()
   })
 
@@ -98,8 +122,18 @@ describe('safetensors of other programs', () => {
       const whole = write(tensors)
       const back = place()
       const expected = place()
-      await importSafetensors(halved(tensors, dtype), network, back, {})
-      await importSafetensors(whole, network, expected, {})
+      await importSafetensors(halved(tensors, dtype), {
+        architecture: network,
+        target: back,
+        metadata: {},
+        channels: 'RGB',
+      })
+      await importSafetensors(whole, {
+        architecture: network,
+        target: expected,
+        metadata: {},
+        channels: 'RGB',
+      })
       expect(sha256(back)).toBe(sha256(expected))
     }
     model.dispose()
@@ -113,7 +147,12 @@ describe('safetensors of other programs', () => {
     const bias = changed.find(({ name }) => name === 'fc2/bias:0')!
     changed[changed.indexOf(bias)] = { ...bias, shape: [3, 3] }
     const target = place()
-    const error = await importSafetensors(write(changed), network, target, {}).catch((it) => it)
+    const error = await importSafetensors(write(changed), {
+      architecture: network,
+      target: target,
+      metadata: {},
+      channels: 'RGB',
+    }).catch((it) => it)
     expect(error).toBeInstanceOf(WeightsMismatchError)
     expect(error.missing).toEqual(['fc1/kernel'])
     expect(error.surplus).toEqual(['block9_conv1/kernel'])
@@ -121,7 +160,12 @@ describe('safetensors of other programs', () => {
     expect(existsSync(target)).toBe(false)
 
     const timm = tensorsOf(asTimm(path)).filter(({ name }) => name !== 'head.fc.bias')
-    const other = await importSafetensors(write(timm), network, target, {}).catch((it) => it)
+    const other = await importSafetensors(write(timm), {
+      architecture: network,
+      target: target,
+      metadata: {},
+      channels: 'RGB',
+    }).catch((it) => it)
     expect(other.missing).toEqual(['head.fc.bias'])
     model.dispose()
   })
@@ -134,7 +178,12 @@ describe('safetensors of other programs', () => {
         data: tensor.data.slice() as Float32Array,
       }))
       tensors.find(({ name }) => name === 'classifier.3.weight')!.data[7] = bad
-      const attempt = importSafetensors(write(tensors), network, place(), {})
+      const attempt = importSafetensors(write(tensors), {
+        architecture: network,
+        target: place(),
+        metadata: {},
+        channels: 'RGB',
+      })
       await expect(attempt).rejects.toThrow(/"classifier\.3\.weight": value 7 is (NaN|Infinity)/)
     }
     model.dispose()
@@ -151,7 +200,12 @@ describe('safetensors of other programs', () => {
       writeFileSync(mutated, mutate(original, random))
       const before = process.memoryUsage().arrayBuffers
       try {
-        await importSafetensors(mutated, network, target, { format: 'pt' })
+        await importSafetensors(mutated, {
+          architecture: network,
+          target: target,
+          metadata: { format: 'pt' },
+          channels: 'RGB',
+        })
         outcomes.imported++
       } catch (error) {
         expect(['SafetensorsError', 'WeightsMismatchError']).toContain((error as Error).name)
