@@ -23,8 +23,12 @@ export class DamagedArtifactError extends Error {
 export interface ArtifactStore {
   /** A path in the folder to write a new file to; what is not adopted is removed by the next `tidy`. */
   stage(): Promise<{ staged: string; path: string }>
-  /** Gives a staged file its name. */
+  /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
   adopt(artifact: StagedArtifact): Promise<void>
+  /** Takes the mark away. */
+  settle(digest: string): Promise<void>
+  /** The digests of files that were adopted and not settled. */
+  pending(): Promise<string[]>
   put(content: Uint8Array): Promise<Artifact>
   /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
   verify(digest: string): Promise<void>
@@ -33,16 +37,16 @@ export interface ArtifactStore {
   derived(digest: string): string
   /** Removes the file and what was made from it; one that is not there is no error. */
   remove(digest: string): Promise<void>
-  /** The digests of all files. */
-  list(): Promise<string[]>
   /** Removes what a killed writer left unfinished. While nobody writes. */
   tidy(): Promise<void>
 }
 
 const SUFFIX = '.safetensors'
+const PENDING = '.pending'
 
 export function openArtifactStore(folder: string): ArtifactStore {
   const path = (digest: string) => join(folder, `${digest}${SUFFIX}`)
+  const mark = (digest: string) => join(folder, `${digest}${PENDING}`)
   const derived = (digest: string) => join(folder, `${digest}.derived`)
   // Without a folder nothing was ever put.
   const names = () => readdir(folder).catch(() => [] as string[])
@@ -54,9 +58,12 @@ export function openArtifactStore(folder: string): ArtifactStore {
   }
 
   async function adopt({ staged, digest }: StagedArtifact): Promise<void> {
+    await writeFile(mark(digest), '')
     await rename(join(folder, staged), path(digest))
     await syncFolder(folder)
   }
+
+  const settle = (digest: string) => rm(mark(digest), { force: true })
 
   const unreadable = (digest: string, error: NodeJS.ErrnoException) =>
     new DamagedArtifactError(
@@ -72,11 +79,17 @@ export function openArtifactStore(folder: string): ArtifactStore {
     derived,
     stage,
     adopt,
+    settle,
+    async pending() {
+      const marks = (await names()).filter((name) => name.endsWith(PENDING))
+      return marks.map((name) => name.slice(0, -PENDING.length))
+    },
     async put(content) {
       const { staged, path: temporary } = await stage()
       const artifact = { digest: sha256(content), bytes: content.byteLength }
       await writeFile(temporary, content, { flush: true })
       await adopt({ staged, ...artifact })
+      await settle(artifact.digest)
       return artifact
     },
     async verify(digest) {
@@ -92,12 +105,6 @@ export function openArtifactStore(folder: string): ArtifactStore {
     async remove(digest) {
       await rm(path(digest), { force: true })
       await rm(derived(digest), { recursive: true, force: true })
-    },
-    async list() {
-      const digests = (await names())
-        .filter((name) => /^[0-9a-f]{64}\./.test(name))
-        .map((name) => name.slice(0, 64))
-      return [...new Set(digests)]
     },
     async tidy() {
       for (const name of await names()) {

@@ -11,7 +11,10 @@ export interface WeightsKeeper {
   keep<Result>(artifact: StagedArtifact, record: () => Promise<Result>): Promise<Result>
   /** Removes those of these files that no row names any more. */
   collect(digests: readonly string[]): Promise<void>
-  /** Removes what a killed server left: unfinished files, and files that no row names. Before anything is written. */
+  /**
+   * Removes what a killed server left: unfinished files, and those that it could not record any more. Other files that
+   * no row names stay: they may be another database's. Before anything is written.
+   */
   sweep(): Promise<void>
 }
 
@@ -40,13 +43,17 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
         } catch (error) {
           await removeUnnamed([artifact.digest])
           throw error
+        } finally {
+          await artifacts.settle(artifact.digest)
         }
       }),
     collect: (digests) => alone(() => removeUnnamed(digests)),
     sweep: () =>
       alone(async () => {
         await artifacts.tidy()
-        await removeUnnamed(await artifacts.list())
+        const pending = await artifacts.pending()
+        await removeUnnamed(pending)
+        for (const digest of pending) await artifacts.settle(digest)
       }),
   }
 }

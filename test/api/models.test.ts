@@ -309,12 +309,14 @@ describe('checkpoints', () => {
   })
 })
 
-test('the next start removes files that no row names, and keeps those that one does', async () => {
-  const stray = fileOf('0'.repeat(64))
-  writeFileSync(stray, 'of a server that died between the file and its row')
-  const before = files().filter((name) => !name.startsWith('0'.repeat(64)))
+test('the next start removes what a server that died could not record, and nothing that may be of another database', async () => {
+  const [unrecorded, foreign] = ['0'.repeat(64), '1'.repeat(64)]
+  const before = files()
+  writeFileSync(fileOf(unrecorded), 'of a server that died between the file and its row')
+  writeFileSync(fileOf(unrecorded).replace('.safetensors', '.pending'), '')
+  writeFileSync(fileOf(foreign), 'of a server with the same folder and another DATABASE_URL')
   await server.stop('SIGKILL')
   server = await startServer({ dataDir: server.dataDir })
-  expect(files()).toEqual(before)
+  expect(files()).toEqual([...before, `${foreign}.safetensors`].sort())
   expect(await predict({ runId: second })).toMatchObject({ __typename: 'Prediction' })
 })
