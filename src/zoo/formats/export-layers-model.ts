@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises'
+import { mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Architecture } from '../architecture.ts'
 import { bytesOf } from '../safetensors.ts'
@@ -8,8 +8,11 @@ import { checkTensors } from '../weights-mismatch.ts'
 import { hereShape } from './naming.ts'
 import { type StandardLayer, standardLayers } from './standard-layers.ts'
 
-/** Bytes of one file of weights: large enough that a network has few, small enough for a browser's cache. */
-const SHARD_BYTES = 64 * 2 ** 20
+/**
+ * One file, however large: `tf.loadLayersModel` asks for all files before it reads the first, and a browser that has
+ * six connections to the server then waits for ever for the seventh.
+ */
+const WEIGHTS_FILE = 'weights.bin'
 
 /** PyTorch's (layers/batch-normalization.ts). */
 export const BATCH_NORM_EPSILON = 1e-5
@@ -39,9 +42,6 @@ export async function exportLayersModel(
 ): Promise<void> {
   const layers = standardLayers(architecture)
   const weights = weightsOf(layers, architecture)
-  const bytes = weights.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0)
-  const count = Math.max(1, Math.ceil(bytes / SHARD_BYTES))
-  const paths = Array.from({ length: count }, (_, index) => `group1-shard${index + 1}of${count}.bin`)
   const model = {
     format: 'layers-model',
     generatedBy: 'vggzoo',
@@ -49,7 +49,10 @@ export async function exportLayersModel(
     userDefinedMetadata: metadata,
     modelTopology: topology(layers, architecture),
     weightsManifest: [
-      { paths, weights: weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })) },
+      {
+        paths: [WEIGHTS_FILE],
+        weights: weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
+      },
     ],
   }
   const file = await openSafetensors(source)
@@ -61,17 +64,17 @@ export async function exportLayersModel(
     )
     const entryOf = new Map(entries.map((entry) => [entry.name, entry]))
     await mkdir(folder, { recursive: true })
-    const shards = createShards(folder, paths)
+    const output = await open(join(folder, WEIGHTS_FILE), 'w')
     try {
       for (const { source: from } of weights) {
         const data =
           'kernel' in from
             ? from.kernel
             : fromTorch(from.tensor, (await file.read(entryOf.get(from.tensor.name)!)).data as Float32Array)
-        await shards.write(bytesOf({ data }))
+        await output.writeFile(bytesOf({ data }))
       }
     } finally {
-      await shards.close()
+      await output.close()
     }
     await writeFile(join(folder, 'model.json'), JSON.stringify(model))
   } finally {
@@ -168,33 +171,4 @@ function kerasLayer(layer: StandardLayer): object {
     case 'SOFTMAX':
       return is('Softmax', { axis: -1 })
   }
-}
-
-/** Writes bytes into a row of files, each SHARD_BYTES long but the last. */
-function createShards(folder: string, paths: readonly string[]) {
-  let index = -1
-  let room = 0
-  let file: FileHandle | undefined
-  return {
-    async write(bytes: Uint8Array): Promise<void> {
-      for (let at = 0; at < bytes.length; ) {
-        if (room === 0) {
-          await file?.close()
-          file = await open(join(folder, paths[++index]!), 'w')
-          room = SHARD_BYTES
-        }
-        const piece = bytes.subarray(at, at + room)
-        await file!.writeFile(piece)
-        at += piece.length
-        room -= piece.length
-      }
-    },
-    async close(): Promise<void> {
-      await file?.close()
-    },
-  }
-}
-
-function elementsOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1)
 }
