@@ -1,5 +1,5 @@
 /** One measurement of one engine; engine.ts starts it. Its last line is the result as JSON, or why there is none. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../src/data/batches.ts'
@@ -8,10 +8,12 @@ import { selectEngine } from '../src/engine/select.ts'
 import { Random } from '../src/random.ts'
 import { createTrainingSession, type TrainingSession } from '../src/runs/trainer/session.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
+import { canonicalTensors } from '../src/zoo/formats/canonical.ts'
 import { forwardOf } from '../src/zoo/forward.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import { encodeSafetensorsParts } from '../src/zoo/safetensors.ts'
-import { exportWeights } from '../src/zoo/weights.ts'
+import type { TensorToWrite } from '../src/zoo/safetensors.ts'
+import { openSafetensors, writeSafetensors } from '../src/zoo/safetensors-file.ts'
+import { saveWeights } from '../src/zoo/weights.ts'
 import { type Measurements, type SoakSample, STARTED, THREADS } from './engine.ts'
 import { trainable, withoutDropout } from './networks.ts'
 import { median, quantile } from './statistics.ts'
@@ -85,13 +87,24 @@ async function losses({
   const session = startSession(architecture)
   const batch = randomBatch(size)
   if (!existsSync(file)) {
-    const parts = encodeSafetensorsParts([
-      ...(await exportWeights(session.model, architecture)),
-      { name: 'batch.x', shape: [size, ...architecture.inputShape], data: batch.x },
-      { name: 'batch.y', shape: [size], data: BigInt64Array.from(batch.y, BigInt) },
+    const weights = `${file}.weights`
+    await saveWeights(session.model, architecture, weights, {})
+    const { header, read, close } = await openSafetensors(weights)
+    const batchTensors = new Map<string, Float32Array | BigInt64Array>([
+      ['batch.x', batch.x],
+      ['batch.y', BigInt64Array.from(batch.y, BigInt)],
     ])
-    writeFileSync(file, '')
-    for (const part of parts) writeFileSync(file, part, { flag: 'a' })
+    const outlines: TensorToWrite[] = [
+      ...canonicalTensors(architecture),
+      { name: 'batch.x', dtype: 'F32', shape: [size, ...architecture.inputShape] },
+      { name: 'batch.y', dtype: 'I64', shape: [size] },
+    ]
+    await writeSafetensors(file, outlines, {}, async ({ name }) => {
+      const entry = header.entries.find((it) => it.name === name)
+      return entry === undefined ? batchTensors.get(name)! : (await read(entry)).data
+    })
+    await close()
+    rmSync(weights)
   }
   const values: number[] = []
   for (let step = 0; step < steps; step++) values.push((await session.step(batch, step, RATE)).loss)

@@ -7,8 +7,8 @@ import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
 import { COVER } from '../src/models/preprocessing.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import { encodeSafetensors } from '../src/zoo/safetensors.ts'
-import { exportWeights } from '../src/zoo/weights.ts'
+import { saveWeights } from '../src/zoo/weights.ts'
+import { putArtifact } from '../test/support/weights.ts'
 import { quantile } from './statistics.ts'
 
 /** A picture that needs no decoding. */
@@ -24,8 +24,8 @@ export interface Latency {
 export async function storeRandomModel(architecture: Architecture, folder: string): Promise<ModelRef> {
   const model = buildModel(architecture)
   initializeWeights(model, 1)
-  const { digest } = await openArtifactStore(folder).put(
-    encodeSafetensors(await exportWeights(model, architecture)),
+  const digest = await putArtifact(openArtifactStore(folder), (path) =>
+    saveWeights(model, architecture, path, {}),
   )
   model.dispose()
   const [height, width] = architecture.inputShape

@@ -1,6 +1,6 @@
-/** What people may call things. PostgreSQL's text has no place for NUL. */
+/** What people may call things. PostgreSQL keeps neither NUL nor half of a surrogate pair. */
 export function isLabel(text: string): boolean {
-  return text.trim() !== '' && text.length <= 200 && !text.includes('\0')
+  return text.trim() !== '' && text.length <= 200 && !text.includes('\0') && !/\p{Surrogate}/u.test(text)
 }
 
 /** What isLabel asks for, for a message. */

@@ -29,7 +29,6 @@ export interface ArtifactStore {
   settle(digest: string): Promise<void>
   /** The digests of files that were adopted and not settled. */
   pending(): Promise<string[]>
-  put(content: Uint8Array): Promise<Artifact>
   /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
   verify(digest: string): Promise<void>
   path(digest: string): string
@@ -84,14 +83,6 @@ export function openArtifactStore(folder: string): ArtifactStore {
       const marks = (await names()).filter((name) => name.endsWith(PENDING))
       return marks.map((name) => name.slice(0, -PENDING.length))
     },
-    async put(content) {
-      const { staged, path: temporary } = await stage()
-      const artifact = { digest: sha256(content), bytes: content.byteLength }
-      await writeFile(temporary, content, { flush: true })
-      await adopt({ staged, ...artifact })
-      await settle(artifact.digest)
-      return artifact
-    },
     async verify(digest) {
       const hash = createHash('sha256')
       try {
@@ -124,8 +115,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function sha256(content: Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex')
 }

@@ -1,3 +1,5 @@
+import { PrismaClientKnownRequestError } from './generated/internal/prismaNamespace.ts'
+
 /** A database that can't be opened, migrated or kept. The message is one line for the person who starts the server. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
@@ -7,4 +9,9 @@ export class DatabaseError extends Error {
 export function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return message.trim().split('\n', 1)[0] || 'unknown error'
+}
+
+/** Whether a row was to name another that is not there, or one that others name was to be deleted. */
+export function isBrokenReference(error: unknown): boolean {
+  return error instanceof PrismaClientKnownRequestError && error.code === 'P2003'
 }

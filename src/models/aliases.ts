@@ -1,3 +1,4 @@
+import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { createBus } from '../streams/bus.ts'
@@ -26,10 +27,38 @@ export interface ModelAliases {
 }
 
 const EVERY_MODEL = 'models'
+const NO_VERSION = 'There is no model version with this id.'
 const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/
 
 export function createModelAliases(prisma: PrismaClient): ModelAliases {
   const moves = createBus<string>()
+
+  const move = (versionId: string, name: string, wanted: boolean | undefined) =>
+    prisma.$transaction(async (tx) => {
+      const version = await tx.modelVersion.findUnique({
+        where: { id: versionId },
+        include: { model: true },
+      })
+      if (version === null) throw new NotFoundError(NO_VERSION)
+      const { modelId, model } = version
+      const key = { modelId_name: { modelId, name } }
+      // The row's lock first: of two moves at once the second sees what the first one made of it.
+      const before = await tx.modelAlias.upsert({
+        where: key,
+        create: { modelId, name, versionId },
+        update: { name },
+      })
+      const moves = before.versionId !== versionId
+      if (moves && before.protected && wanted !== false) {
+        throw new ConflictError(
+          `The alias ${name} of ${model.name} is protected. To move it, pass protected: false as well.`,
+        )
+      }
+      return tx.modelAlias.update({
+        where: key,
+        data: { versionId, protected: wanted, movedAt: moves ? new Date() : undefined },
+      })
+    })
 
   return {
     async set({ versionId, name, protected: wanted }) {
@@ -38,30 +67,9 @@ export function createModelAliases(prisma: PrismaClient): ModelAliases {
           'An alias has 1 to 64 letters, digits, ".", "_" or "-", and begins with a letter or digit.'
         throw new ValidationError([{ path: ['name'], message }])
       }
-      const alias = await prisma.$transaction(async (tx) => {
-        const version = await tx.modelVersion.findUnique({
-          where: { id: versionId },
-          include: { model: true },
-        })
-        if (version === null) throw new NotFoundError('There is no model version with this id.')
-        const { modelId, model } = version
-        const key = { modelId_name: { modelId, name } }
-        // The row's lock first: of two moves at once the second sees what the first one made of it.
-        const before = await tx.modelAlias.upsert({
-          where: key,
-          create: { modelId, name, versionId },
-          update: { name },
-        })
-        const moves = before.versionId !== versionId
-        if (moves && before.protected && wanted !== false) {
-          throw new ConflictError(
-            `The alias ${name} of ${model.name} is protected. To move it, pass protected: false as well.`,
-          )
-        }
-        return tx.modelAlias.update({
-          where: key,
-          data: { versionId, protected: wanted, movedAt: moves ? new Date() : undefined },
-        })
+      const alias = await move(versionId, name, wanted).catch((error: unknown) => {
+        // It was deleted meanwhile.
+        throw isBrokenReference(error) ? new NotFoundError(NO_VERSION) : error
       })
       for (const topic of [EVERY_MODEL, alias.modelId]) moves.publish(topic, alias.id)
       return alias

@@ -26,12 +26,10 @@ const parent = connectToParent<ConvertJob, FromConverter>((job) => {
 
 async function convert(job: ConvertJob): Promise<FromConverter> {
   switch (job.type) {
-    case 'importSafetensors': {
+    case 'importSafetensors':
       return { type: 'written', ...(await importSafetensors(job.source, job)) }
-    }
-    case 'importLayersModel': {
+    case 'importLayersModel':
       return { type: 'written', ...(await importLayersModel(job.modelJson, job.weightFiles, job)) }
-    }
     case 'exportLayersModel':
       await exportLayersModel(job.source, job.architecture, job.folder, job.metadata)
       return { type: 'exported' }

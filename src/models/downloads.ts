@@ -94,6 +94,10 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       })
       await mkdir(dirname(folder), { recursive: true })
       await rename(draft, folder)
+      // Its version may have been deleted meanwhile, and its files with it.
+      if ((await prisma.modelVersion.count({ where: { digest } })) === 0) {
+        await rm(dirname(folder), { recursive: true, force: true })
+      }
     } catch (error) {
       await rm(draft, { recursive: true, force: true })
       throw error
@@ -122,7 +126,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       if (!isLayersModel(options.architectureOf(version))) return null
       await verify(digest)
       const folder = await layersModel(version)
-      if (!(await readdir(folder)).includes(part)) return null
+      const parts = await readdir(folder).catch(() => [] as string[])
+      if (!parts.includes(part)) return null
       return {
         file: join(folder, part),
         etag: `${digest}-${basename(folder)}-${part}`,

@@ -1,3 +1,4 @@
+import { isLabel, LABEL } from '../label.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
@@ -57,7 +58,6 @@ const IMAGENET_WEIGHTS: Readonly<Record<Naming['kind'] | 'layersModel', Known | 
 }
 
 const MAX_SIDE = 1024
-const MAX_LABEL = 200
 /** Of all labels together: they stand in the header of a safetensors file, which has a limit of its own. */
 const MAX_LABELS_BYTES = 256 * 1024
 
@@ -89,16 +89,8 @@ export function resolvePreprocessing(
   }
   const labels = input.labels ?? inFile?.labels ?? classNumbers(architecture.classes)
   if (labels.length < 1 || labels.length > 65_535) wrong('labels', 'From 1 to 65535 labels.')
-  const bad = labels.findIndex(
-    (label) => label.trim() === '' || label.length > MAX_LABEL || label.includes('\0'),
-  )
-  if (bad >= 0) {
-    wrong(
-      'labels',
-      `Label ${bad} must have 1 to ${MAX_LABEL} characters, not all of them blank and none of them NUL.`,
-    )
-  }
-
+  const bad = labels.findIndex((label) => !isLabel(label))
+  if (bad >= 0) wrong('labels', `Label ${bad} must have ${LABEL}`)
   if (Buffer.byteLength(JSON.stringify(labels)) > MAX_LABELS_BYTES) {
     wrong('labels', `All labels together must have at most ${MAX_LABELS_BYTES} bytes.`)
   }

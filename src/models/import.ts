@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
@@ -63,10 +63,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
       const written = await convert(weights, { architecture, target: path, metadata, channels })
       const version = {
         origin: 'IMPORTED',
-        source: filesOf(weights)
-          .map((file) => file.name.replaceAll('\0', ''))
-          .join(', ')
-          .slice(0, 1000),
+        source: sourceOf(weights),
         architecture: base,
         preprocessing: preprocessing as unknown as Prisma.InputJsonObject,
         ...written,
@@ -87,7 +84,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   ): Promise<{ inFile: Preprocessing | null; format: Naming['kind'] | 'layersModel' }> {
     try {
       if ('safetensors' in weights) {
-        const file = await weights.safetensors.use(openSafetensors)
+        const file = await openSafetensors(weights.safetensors.path)
         await file.close()
         const names = file.header.entries.map(({ name }) => name)
         return {
@@ -95,34 +92,28 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
           format: detectNaming(names, architecture).kind,
         }
       }
-      const json = JSON.parse(Buffer.from(await modelJson(weights.layersModel).bytes()).toString('utf8'))
+      const json = JSON.parse(await readFile(modelJson(weights.layersModel).path, 'utf8'))
       return { inFile: preprocessingInFile(json?.userDefinedMetadata ?? {}), format: 'layersModel' }
     } catch (error) {
       throw refusal(weights, error)
     }
   }
 
-  function convert(
+  async function convert(
     weights: ImportInput['weights'],
     job: ImportTarget,
   ): Promise<{ digest: string; bytes: number }> {
     if ('safetensors' in weights) {
-      return weights.safetensors.use((source) => converter.importSafetensors({ source, ...job }))
+      return converter.importSafetensors({ source: weights.safetensors.path, ...job })
     }
     const json = modelJson(weights.layersModel)
-    const others = weights.layersModel.filter((file) => file !== json)
-    const names = others.map(({ name }) => name)
-    const twice = names.find((name, at) => names.indexOf(name) !== at)
-    if (twice !== undefined) throw new LayersModelError(`Two files are called ${JSON.stringify(twice)}.`)
-    return json.use((modelJson) =>
-      withPaths(others, (paths) =>
-        converter.importLayersModel({
-          modelJson,
-          weightFiles: new Map(names.map((name, at) => [name, paths[at]!])),
-          ...job,
-        }),
-      ),
-    )
+    const weightFiles = new Map<string, string>()
+    for (const { name, path } of weights.layersModel) {
+      if (path === json.path) continue
+      if (weightFiles.has(name)) throw new LayersModelError(`Two files are called ${JSON.stringify(name)}.`)
+      weightFiles.set(name, path)
+    }
+    return converter.importLayersModel({ modelJson: json.path, weightFiles, ...job })
   }
 
   return async (input) => {
@@ -131,19 +122,11 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   }
 }
 
-/** Does something with all of these files, which stay until it is done. */
-function withPaths<Result>(
-  files: readonly UploadedFile[],
-  task: (paths: string[]) => Promise<Result>,
-  paths: string[] = [],
-): Promise<Result> {
-  const [first, ...rest] = files
-  if (first === undefined) return task(paths)
-  return first.use((path) => withPaths(rest, task, [...paths, path]))
-}
-
-function filesOf(weights: ImportInput['weights']): readonly UploadedFile[] {
-  return 'safetensors' in weights ? [weights.safetensors] : weights.layersModel
+/** The names of the files, as far as there is room and PostgreSQL keeps them: no NUL, no half of a pair. */
+function sourceOf(weights: ImportInput['weights']): string {
+  const files = 'safetensors' in weights ? [weights.safetensors] : weights.layersModel
+  const names = files.map(({ name }) => name.replaceAll('\0', '')).join(', ')
+  return [...names].slice(0, 1000).join('')
 }
 
 /** The one that tells what the others are. */

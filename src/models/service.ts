@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
+import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
-import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -187,8 +187,4 @@ export function createModelService(options: ModelServiceOptions): ModelService {
 function heldByAlias(names: string[]): ConflictError {
   const which = names.length === 0 ? 'An alias names' : `The alias ${names.join(', ')} names`
   return new ConflictError(`${which} this version. Move it or delete it first.`)
-}
-
-function isBrokenReference(error: unknown): boolean {
-  return error instanceof PrismaClientKnownRequestError && error.code === 'P2003'
 }

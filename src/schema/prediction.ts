@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
 import { checkImageBytes } from '../inference/image-format.ts'
@@ -189,7 +190,7 @@ function rethrow(error: unknown): never {
 
 async function readImage(upload: UploadedFile): Promise<Uint8Array> {
   checkImageBytes(upload.size)
-  return upload.bytes()
+  return readFile(upload.path)
 }
 
 async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {

@@ -61,13 +61,6 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
     const cut = () => {
       if (!request.readableEnded) broken(refuse('The request ended in the middle of its body.'))
     }
-    const attempt = (step: () => void) => {
-      try {
-        step()
-      } catch (error) {
-        broken(error)
-      }
-    }
     let parser: BusboyInstance
     try {
       parser = new Busboy({
@@ -79,18 +72,24 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
     } catch (error) {
       return reject(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`))
     }
-    parser.on('field', (name, value, _nameCut, valueCut) =>
-      attempt(() => {
+    parser.on('field', (name, value, _nameCut, valueCut) => {
+      try {
         if (valueCut) throw tooLarge(`The part "${name}" has more than ${MAX_FIELD_BYTES} bytes.`)
         parts.field(name, value)
-      }),
-    )
+      } catch (error) {
+        broken(error)
+      }
+    })
     parser.on('file', (name, content, filename) => {
       // Busboy tells of a cut body here too, even when nobody listens any more.
       content.on('error', () => {})
-      attempt(() => parts.file(name, content, filename, broken))
-      // One that nobody takes would hold up the rest.
-      if (!content.readableFlowing && content.listenerCount('data') === 0) content.resume()
+      try {
+        parts.file(name, content, filename, broken)
+      } catch (error) {
+        broken(error)
+        // One that nobody takes would hold up the rest.
+        content.resume()
+      }
     })
     parser.on('filesLimit', () => broken(tooLarge(`The request has more than ${MAX_FILES} files.`)))
     parser.on('fieldsLimit', () => broken(refuse('The parts "operations" and "map" may come only once.')))
@@ -116,6 +115,8 @@ class Parts {
   readonly #aborted = new AbortController()
   readonly #writes: Promise<void>[] = []
   readonly #paths: string[] = []
+  /** Of all file parts that began. */
+  readonly #names = new Set<string>()
   readonly #files = new Map<string, UploadedFile>()
   #operations: unknown
   /** From the name of a file part to the places in `operations`. */
@@ -144,10 +145,10 @@ class Parts {
       throw refuse('The parts "operations" and "map" must come before the files.')
     }
     if (!Object.hasOwn(this.#map, name)) throw refuse(`The part "map" does not name the file part "${name}".`)
-    if (this.#files.has(name)) throw refuse(`There are two file parts "${name}".`)
+    if (this.#names.has(name)) throw refuse(`There are two file parts "${name}".`)
     const path = join(this.#folder, randomUUID())
     this.#paths.push(path)
-    this.#files.set(name, new UploadedFile(filename, 0, path))
+    this.#names.add(name)
     const write = this.#write(content, path).then((size) => {
       this.#files.set(name, new UploadedFile(filename, size, path))
     })
@@ -201,8 +202,6 @@ class Parts {
   async release(): Promise<void> {
     this.abort()
     await Promise.allSettled(this.#writes)
-    await Promise.all([...this.#files.values()].map((file) => file.release()))
-    // Those that were not finished belong to no file.
     await Promise.all(this.#paths.map((path) => rm(path, { force: true })))
   }
 }

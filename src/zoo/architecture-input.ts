@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts'
+import { isLabel, LABEL } from '../label.ts'
 import { type Architecture, ArchitectureError, type Head } from './architecture.ts'
 import { MAX_WIDTH, placeOf, quote, readFeatures } from './features.ts'
 import { analyzeWithin } from './limits.ts'
@@ -33,7 +34,6 @@ const MAX_LIST_LENGTH = 2048
 const MAX_HIDDEN = 8
 const MAX_EDGE = 1024
 const MAX_POOLED = 64
-const MAX_TITLE = 200
 const NAME = /^[A-Za-z][\w.-]{0,63}$/
 const CHANNELS = 3
 
@@ -54,8 +54,8 @@ export function resolveArchitecture(input: ArchitectureInput, maxParameters: num
   if (!NAME.test(name)) {
     wrong(['name'], 'A name begins with a letter and has at most 64 letters, digits, "_", "." and "-".')
   }
-  if (title !== undefined && !isTitle(title)) {
-    wrong(['title'], `A title has 1 to ${MAX_TITLE} characters, not all of them blank and none of them NUL.`)
+  if (title !== undefined && !isLabel(title)) {
+    wrong(['title'], `A title has ${LABEL}`)
   }
   const features = readList(input.features, (message) => wrong(['features'], message))
   if (inputSize.length !== 2) {
@@ -100,13 +100,6 @@ export function resolveArchitecture(input: ArchitectureInput, maxParameters: num
     throw new ValidationError([{ path: [inList ? 'features' : 'head'], message: error.message }])
   }
   return architecture
-}
-
-/** PostgreSQL keeps neither NUL nor half of a surrogate pair. */
-function isTitle(title: string): boolean {
-  return (
-    title.length <= MAX_TITLE && title.trim() !== '' && !title.includes('\0') && !/\p{Surrogate}/u.test(title)
-  )
 }
 
 function readList(text: string, wrong: (message: string) => void) {

@@ -15,7 +15,7 @@ export interface BuildOptions {
 /**
  * The TensorFlow.js model of a network: [n, height, width, channels] -> logits [n, classes], no soft-max. Its
  * layers are those of `analyze`, under the same names. The weights are zeros (batch norm: identity) until
- * `initializeWeights` or `importWeights` sets them. The caller disposes the model.
+ * `initializeWeights` or `loadWeights` sets them. The caller disposes the model.
  */
 export function buildModel(architecture: Architecture, options: BuildOptions = {}): tf.LayersModel {
   const { layers } = analyze(architecture)

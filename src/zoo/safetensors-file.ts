@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { bytesOf, decodeTensor, encodeHeader, type NamedTensor, type TensorToWrite } from './safetensors.ts'
+import {
+  bytesOf,
+  decodeTensor,
+  elementsOf,
+  encodeHeader,
+  type NamedTensor,
+  type TensorToWrite,
+} from './safetensors.ts'
 import {
   PREFIX_BYTES,
   parseHeader,
@@ -57,7 +64,8 @@ async function readBytes(file: FileHandle, position: number, length: number): Pr
 }
 
 /**
- * Writes a file tensor by tensor, the same bytes as `encodeSafetensors`, and has them safe on disk when it resolves.
+ * Writes a file tensor by tensor: 8 bytes of header length, the JSON header, the data. It is safe on disk when this
+ * resolves.
  *
  * @param path  made or overwritten; after an error it may be there in part
  * @param read  the data of a tensor, asked for in the order of the file; it is not used after the next call
@@ -84,9 +92,8 @@ export async function writeSafetensors(
     await write(prefix)
     for (const tensor of ordered) {
       const data = await read(tensor)
-      const expected = tensor.shape.reduce((product, length) => product * length, 1)
       const type = data instanceof Float32Array ? 'F32' : 'I64'
-      if (data.length !== expected || type !== tensor.dtype) {
+      if (data.length !== elementsOf(tensor.shape) || type !== tensor.dtype) {
         throw new SafetensorsError(
           `Tensor ${JSON.stringify(tensor.name)}: ${data.length} values of ${type} do not fill ${tensor.dtype} [${tensor.shape}].`,
         )

@@ -1,7 +1,5 @@
 import {
   PREFIX_BYTES,
-  parseHeader,
-  readHeaderLength,
   SAFETENSORS_DTYPES,
   type SafetensorsEntry,
   SafetensorsError,
@@ -13,28 +11,6 @@ export interface NamedTensor {
   shape: readonly number[]
   /** Row-major. */
   data: Float32Array | BigInt64Array
-}
-
-/**
- * A safetensors file in memory: 8 bytes of header length, the JSON header, the data.
- *
- * @param metadata  free strings that travel with the tensors
- */
-export function encodeSafetensors(
-  tensors: readonly NamedTensor[],
-  metadata: Record<string, string> = {},
-): Uint8Array {
-  return Buffer.concat(encodeSafetensorsParts(tensors, metadata))
-}
-
-/** The same file in pieces to be written one after the other, without a copy of the data: VGG-16 has 553 MB. */
-export function encodeSafetensorsParts(
-  tensors: readonly NamedTensor[],
-  metadata: Record<string, string> = {},
-): Uint8Array[] {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const { prefix, ordered } = encodeHeader(tensors.map(outlineOf), metadata)
-  return [prefix, ...ordered.map(({ name }) => bytesOf(byName.get(name)!))]
 }
 
 /** What a file's header says of a tensor that is to be written. */
@@ -76,42 +52,19 @@ export function encodeHeader(
   return { prefix, ordered }
 }
 
-function outlineOf({ name, shape, data }: NamedTensor): TensorToWrite {
-  if (elementsOf(shape) !== data.length) {
-    throw new SafetensorsError(
-      `Tensor ${JSON.stringify(name)}: ${data.length} values do not fill [${shape}].`,
-    )
-  }
-  return { name, shape, dtype: data instanceof Float32Array ? 'F32' : 'I64' }
-}
-
 /** The bytes of a tensor as they lie in a file; shares its memory. */
 export function bytesOf({ data }: Pick<NamedTensor, 'data'>): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 }
 
-function elementsOf(shape: readonly number[]): number {
+/** How many values a tensor of this shape has. */
+export function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1)
 }
 
 /**
- * Reads a whole safetensors file. F32 and I64 tensors look at the given bytes where alignment allows; F16 and BF16
- * become float32, exactly.
- *
- * @throws SafetensorsError naming what is wrong, before anything is allocated for a tensor.
- */
-export function decodeSafetensors(file: Uint8Array): {
-  tensors: NamedTensor[]
-  metadata: Record<string, string>
-} {
-  const length = readHeaderLength(file.subarray(0, PREFIX_BYTES), file.length)
-  const header = parseHeader(file.subarray(PREFIX_BYTES, PREFIX_BYTES + length), file.length)
-  const tensors = header.entries.map((entry) => decodeTensor(entry, file.subarray(entry.begin, entry.end)))
-  return { tensors, metadata: header.metadata }
-}
-
-/**
- * One tensor from its own bytes, for readers that stream a file tensor by tensor.
+ * One tensor from its own bytes, for readers that stream a file tensor by tensor. F32 and I64 look at the given bytes
+ * where alignment allows; F16 and BF16 become float32, exactly.
  *
  * @param bytes  the file from entry.begin to entry.end
  */

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
 import { canonicalTensors } from './formats/canonical.ts'
-import type { NamedTensor } from './safetensors.ts'
 import { type SafetensorsFile, writeSafetensors } from './safetensors-file.ts'
 import { fromTorch, type TorchTensor, torchTensors, toTorch } from './torch-layout.ts'
 import { checkTensors } from './weights-mismatch.ts'
@@ -19,21 +18,13 @@ export function saveWeights(
   path: string,
   metadata: Record<string, string>,
 ): Promise<{ digest: string; bytes: number }> {
-  const read = readerOf(model, architecture)
-  return writeSafetensors(path, canonicalTensors(architecture), metadata, ({ name }) => read(name))
-}
-
-/** The same tensors in memory; they share none with the model. */
-export async function exportWeights(
-  model: tf.LayersModel,
-  architecture: Architecture,
-): Promise<NamedTensor[]> {
-  const read = readerOf(model, architecture)
-  const tensors: NamedTensor[] = []
-  for (const { name, shape } of canonicalTensors(architecture)) {
-    tensors.push({ name, shape, data: await read(name) })
-  }
-  return tensors
+  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
+  return writeSafetensors(path, canonicalTensors(architecture), metadata, async ({ name }) => {
+    const tensor = byName.get(name)
+    // Only the counters belong to no variable.
+    if (tensor === undefined) return new BigInt64Array(1)
+    return toTorch(tensor, (await variableOf(model, tensor).read().data()) as Float32Array)
+  })
 }
 
 /**
@@ -54,40 +45,11 @@ export async function loadWeights(
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
   for (const tensor of torchTensors(architecture)) {
     const { data } = await read(byName.get(tensor.name)!)
-    setVariable(variableOf(model, tensor), fromTorch(tensor, data as Float32Array))
+    const variable = variableOf(model, tensor)
+    const value = tf.tensor(fromTorch(tensor, data as Float32Array), variable.shape as number[])
+    variable.write(value)
+    value.dispose()
   }
-}
-
-/** The same from tensors in memory. */
-export function importWeights(
-  model: tf.LayersModel,
-  architecture: Architecture,
-  tensors: readonly NamedTensor[],
-): void {
-  checkTensors(
-    architecture,
-    tensors.map(({ name, shape, data }) => ({ name, shape, float: data instanceof Float32Array })),
-  )
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor.data as Float32Array]))
-  for (const tensor of torchTensors(architecture)) {
-    setVariable(variableOf(model, tensor), fromTorch(tensor, byName.get(tensor.name)!))
-  }
-}
-
-function readerOf(model: tf.LayersModel, architecture: Architecture) {
-  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
-  return async (name: string): Promise<NamedTensor['data']> => {
-    const tensor = byName.get(name)
-    // Only the counters belong to no variable.
-    if (tensor === undefined) return new BigInt64Array(1)
-    return toTorch(tensor, (await variableOf(model, tensor).read().data()) as Float32Array)
-  }
-}
-
-function setVariable(variable: tf.LayerVariable, data: Float32Array): void {
-  const value = tf.tensor(data, variable.shape as number[])
-  variable.write(value)
-  value.dispose()
 }
 
 function variableOf(model: tf.LayersModel, { layer, variable }: TorchTensor): tf.LayerVariable {

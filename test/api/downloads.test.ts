@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodeSafetensors } from '../../src/zoo/safetensors.ts'
 import { seededRandom } from '../support/random.ts'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { decodeSafetensors } from '../support/weights.ts'
 
 const ALLOWED = 'https://page.example'
 

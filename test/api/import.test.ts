@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { decodeSafetensors, encodeSafetensors } from '../../src/zoo/safetensors.ts'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 import { type FilePart, sendFiles, uploadsGone } from '../support/upload.ts'
+import { decodeSafetensors, encodeSafetensors } from '../support/weights.ts'
 
 const IMPORT = `mutation Import($input: ImportModelInput!) {
   importModel(input: $input) {

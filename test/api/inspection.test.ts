@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { decodeSafetensors } from '../../src/zoo/safetensors.ts'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { decodeSafetensors } from '../support/weights.ts'
 
 const ACTIVATIONS = `query Inspect($layer: String!, $first: Int! = 64) {
   predict(input: { image: { sample: { split: TEST, index: 5 } } }) {

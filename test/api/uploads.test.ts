@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -45,7 +45,7 @@ async function post(content: Uint8Array, headers: Record<string, string> = {}) {
   return { status: response.status, ...((await response.json()) as GraphQLResult) }
 }
 
-/** The most resident memory that the server ever had, in bytes. */
+/** The most resident memory that the server had since its peak was forgotten, in bytes. */
 function peakMemory(): number {
   const status = readFileSync(`/proc/${server.pid}/status`, 'utf8')
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024
@@ -189,6 +189,8 @@ function stream(bytes: number, cutAt = bytes): Promise<{ status?: number; text: 
 }
 
 test('300 MB go to disk and not into the memory of the server', async () => {
+  // From here on: the peak of the start would hide as much.
+  writeFileSync(`/proc/${server.pid}/clear_refs`, '5')
   const before = peakMemory()
   const { status, text } = await stream(300 * 2 ** 20)
   expect(status).toBe(200)

@@ -5,8 +5,8 @@ import { COVER, type Preprocessing } from '../../src/models/preprocessing.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../src/zoo/fit.ts'
 import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
-import { encodeSafetensors } from '../../src/zoo/safetensors.ts'
-import { exportWeights } from '../../src/zoo/weights.ts'
+import { saveWeights } from '../../src/zoo/weights.ts'
+import { putArtifact } from './weights.ts'
 
 export const CIFAR10_LABELS = [
   'airplane',
@@ -46,7 +46,7 @@ export async function storeRandomModel(
       variable.write(tf.tidy(() => change(layer.name, kind, variable.read())))
     }
   }
-  const { digest } = await store.put(encodeSafetensors(await exportWeights(model, architecture)))
+  const digest = await putArtifact(store, (path) => saveWeights(model, architecture, path, {}))
   const preprocessing: Preprocessing = {
     size: [32, 32],
     resize: COVER,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { FOREIGN_ISA } from '../../support/foreign-isa.ts'
 import { noise, noisePixels } from '../../support/images.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 import { CIFAR10_LABELS, storeRandomModel, type TrainedModel } from '../../support/trained-model.ts'
+import { putArtifact } from '../../support/weights.ts'
 
 // The process as it is shipped: compiled by `npm run build`, which `npm test` does first.
 const entry = new URL('../../../dist/inference/predictor-process.js', import.meta.url)
@@ -196,7 +198,11 @@ describe('what cannot be predicted is told apart', () => {
   })
 
   test('a file of the store that holds no weights', async () => {
-    const { digest } = await store.put(Buffer.from('not tensors'))
+    const content = 'not tensors'
+    const digest = await putArtifact(store, async (path) => {
+      await writeFile(path, content)
+      return { digest: createHash('sha256').update(content).digest('hex'), bytes: content.length }
+    })
     const wrong = { ...model, digest }
     await expect(predictor.predict({ model: wrong, image })).rejects.toThrow(UnusableModelError)
   })

@@ -1,9 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
-import { type Database, openDatabase } from '../../../src/db/client.ts'
 import type { EngineReport } from '../../../src/engine/report.ts'
 import { ValidationError } from '../../../src/errors.ts'
 import { OPTIMIZER_DEFAULTS, type Optimizer } from '../../../src/runs/hyperparameters.ts'
@@ -14,7 +10,7 @@ import { resolveArchitecture } from '../../../src/zoo/architecture-input.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
 import { randomInput } from '../../support/architectures.ts'
-import { placeMigratedDatabase } from '../../support/embedded-database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const SGD: Optimizer = { kind: 'sgd', ...OPTIMIZER_DEFAULTS.sgd }
@@ -62,18 +58,9 @@ describe('the memory of a training', () => {
 
 const ENGINE: EngineReport = { kind: 'NATIVE', device: 'this one', notTaken: [] }
 const mini = findArchitecture('vgg_mini')!
-const folder = mkdtempSync(join(tmpdir(), 'vggzoo-plan-'))
-let database: Database
-beforeAll(async () => {
-  await placeMigratedDatabase(join(folder, 'database'))
-  database = await openDatabase({ folder: join(folder, 'database') })
-})
-afterAll(async () => {
-  await database.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+const db = useDatabase()
 beforeEach(async () => {
-  await database.prisma.trainingRun.deleteMany()
+  await db.prisma.trainingRun.deleteMany()
 })
 
 function plan(
@@ -85,7 +72,7 @@ function plan(
   }: Partial<PlannerOptions> & { batchSize?: number; optimizer?: Optimizer } = {},
 ) {
   const planner = createPlanner({
-    prisma: database.prisma,
+    prisma: db.prisma,
     architectures: { find: findArchitecture },
     dataset: CIFAR10,
     maxParameters: 500_000_000,
@@ -97,7 +84,7 @@ function plan(
 }
 
 const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, engine = ENGINE) =>
-  database.prisma.trainingRun.create({
+  db.prisma.trainingRun.create({
     data: {
       ...{ name: 'a run', architecture, dataset: 'cifar10', seed: 1, epochs: 1, imagesPerSecond },
       hyperparameters: { batchSize },

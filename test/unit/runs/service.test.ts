@@ -1,43 +1,30 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
-import { type Database, openDatabase } from '../../../src/db/client.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
-import { placeMigratedDatabase } from '../../support/embedded-database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'vggzoo-service-'))
-let database: Database
-beforeAll(async () => {
-  await placeMigratedDatabase(join(folder, 'database'))
-  database = await openDatabase({ folder: join(folder, 'database') })
-})
-afterAll(async () => {
-  await database.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+const db = useDatabase()
 
 let logged: string[]
 beforeEach(async () => {
   logged = []
-  await database.prisma.trainingRun.deleteMany()
+  await db.prisma.trainingRun.deleteMany()
 })
 
 /** Runs that never get further than PREPARING: their data set is being fetched until they are stopped. */
-function createService(prisma: PrismaClient = database.prisma) {
+function createService(prisma: PrismaClient = db.prisma) {
   const fetches: AbortSignal[] = []
   const service = createRunService({
     prisma,
-    keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
+    keeper: createWeightsKeeper(prisma, openArtifactStore(db.folder)),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',
-    artifactsFolder: folder,
+    artifactsFolder: db.folder,
     concurrency: 1,
     datasets: ['cifar10'],
     findArchitecture,
@@ -105,7 +92,7 @@ describe('cancelling', () => {
   test('a run that is started at this very moment leaves nobody at work for it', async () => {
     let chosen: (() => void) | undefined
     const { service } = createService(
-      database.prisma.$extends({
+      db.prisma.$extends({
         query: {
           trainingRun: {
             async findUnique({ args, query }) {
@@ -129,7 +116,7 @@ describe('cancelling', () => {
         },
       }) as unknown as PrismaClient,
     )
-    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'QUEUED' } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'QUEUED' } })
     expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
     await service.startQueue()
     expect(await service.counts()).toEqual({ running: 0, queued: 0 })
@@ -139,7 +126,7 @@ describe('cancelling', () => {
 
   test('a run that nobody works for any more ends it', async () => {
     const { service } = createService()
-    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
     expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
     expect(await statuses(service, id)).toEqual(['CANCEL at 7', 'CANCELLED'])
     await service.close()
@@ -165,7 +152,7 @@ describe('closing', () => {
 describe('a database that fails for a moment', () => {
   /** Fails in the queue's look for the next run, as often as `failures.left` says. */
   function failing(failures: { left: number }): PrismaClient {
-    return database.prisma.$extends({
+    return db.prisma.$extends({
       query: {
         trainingRun: {
           findFirst({ args, query }) {
@@ -203,7 +190,7 @@ describe('a database that fails for a moment', () => {
 describe('following the loss of a run', () => {
   test('misses no point that is written while the stream is being opened', async () => {
     let write: (() => Promise<unknown>) | undefined
-    const prisma = database.prisma.$extends({
+    const prisma = db.prisma.$extends({
       query: {
         lossPoint: {
           async findFirst({ args, query }) {
@@ -215,7 +202,7 @@ describe('following the loss of a run', () => {
       },
     }) as unknown as PrismaClient
     const { service } = createService(prisma)
-    const { id } = await database.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING' } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING' } })
     const at = new Date()
     const point = (step: number) => ({
       runId: id,
@@ -229,9 +216,9 @@ describe('following the loss of a run', () => {
     })
     const append = async (seq: number, steps: number[]) => {
       const kind = 'LOSS_POINTS' as const
-      await database.prisma.runEvent.create({ data: { runId: id, seq, kind, at, attempt: 1 } })
-      await database.prisma.lossPoint.createMany({ data: steps.map((step) => ({ ...point(step), seq })) })
-      await database.prisma.trainingRun.update({ where: { id }, data: { lastSeq: seq } })
+      await db.prisma.runEvent.create({ data: { runId: id, seq, kind, at, attempt: 1 } })
+      await db.prisma.lossPoint.createMany({ data: steps.map((step) => ({ ...point(step), seq })) })
+      await db.prisma.trainingRun.update({ where: { id }, data: { lastSeq: seq } })
     }
     await append(1, [1, 2, 3])
     write = () => append(2, [4, 5, 6])

@@ -1,25 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Database, openDatabase } from '../../../src/db/client.ts'
+import { describe, expect, test } from 'vitest'
 import type { Lagged, RunEvent, RunEventBody } from '../../../src/runs/events.ts'
 import { createRunLog } from '../../../src/runs/log.ts'
 import { followRun } from '../../../src/runs/stream.ts'
 import { createBus } from '../../../src/streams/bus.ts'
-import { placeMigratedDatabase } from '../../support/embedded-database.ts'
+import { useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'vggzoo-stream-'))
-let database: Database
-beforeAll(async () => {
-  await placeMigratedDatabase(join(folder, 'database'))
-  database = await openDatabase({ folder: join(folder, 'database') })
-})
-afterAll(async () => {
-  await database.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+const db = useDatabase()
 
 const points = (...steps: number[]): RunEventBody => ({
   kind: 'LOSS_POINTS',
@@ -37,8 +24,8 @@ const points = (...steps: number[]): RunEventBody => ({
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const log = createRunLog(database.prisma, events, createBus<string>())
-  const { id } = await database.prisma.trainingRun.create({
+  const log = createRunLog(db.prisma, events, createBus<string>())
+  const { id } = await db.prisma.trainingRun.create({
     data: {
       name: 'r',
       architecture: 'vgg_mini',

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { type ClientRequest, createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -77,7 +78,7 @@ async function answer(sent: ClientRequest): Promise<unknown> {
 
 test('a file is there for the operation, and gone when the answer is', async () => {
   work = async (file) =>
-    `${file.name} ${file.size} ${Buffer.from(await file.bytes())} ${readdirSync(folder).length}`
+    `${file.name} ${file.size} ${await readFile(file.path, 'utf8')} ${readdirSync(folder).length}`
   expect(await answer(send({ file: null }, 'abc'))).toEqual({
     data: { importModel: { message: 'weights 3 abc 1' } },
   })
@@ -95,12 +96,12 @@ test('an operation whose client went away before it read its file still finds it
       // The server has done all that it does about a client that left when it has answered the next one.
       work = async () => ''
       await answer(send({ file: null }, 'other'))
-      file.bytes().then(resolve, reject)
+      readFile(file.path, 'utf8').then(resolve, reject)
       return ''
     }
   })
   const left = send({ file: null }, 'abc')
-  expect(Buffer.from((await found) as Uint8Array).toString()).toBe('abc')
+  expect(await found).toBe('abc')
   await uploadsGone({ dataDir: join(folder, '..') })
   expect(logged).toBe('')
 })

@@ -1,31 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Database, openDatabase } from '../../../src/db/client.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { ConflictError, NotFoundError, ValidationError } from '../../../src/errors.ts'
 import type { ArchitectureInput } from '../../../src/zoo/architecture-input.ts'
 import { architectures as builtIn } from '../../../src/zoo/catalog.ts'
 import { type ArchitectureRegistry, openArchitectureRegistry } from '../../../src/zoo/registry.ts'
-import { placeMigratedDatabase } from '../../support/embedded-database.ts'
+import { useDatabase } from '../../support/database.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'vggzoo-registry-'))
-let database: Database
+const db = useDatabase()
 let registry: ArchitectureRegistry
-beforeAll(async () => {
-  await placeMigratedDatabase(join(folder, 'database'))
-  database = await openDatabase({ folder: join(folder, 'database') })
-})
-afterAll(async () => {
-  await database.close()
-  rmSync(folder, { recursive: true, force: true })
-})
 
-const open = () => openArchitectureRegistry({ prisma: database.prisma, maxParameters: 1_000_000 })
+const open = () => openArchitectureRegistry({ prisma: db.prisma, maxParameters: 1_000_000 })
 beforeEach(async () => {
-  await database.prisma.trainingRun.deleteMany()
-  await database.prisma.model.deleteMany()
-  await database.prisma.customArchitecture.deleteMany()
+  await db.prisma.trainingRun.deleteMany()
+  await db.prisma.model.deleteMany()
+  await db.prisma.customArchitecture.deleteMany()
   registry = await open()
 })
 
@@ -40,7 +27,7 @@ const input = (name: string, change: Partial<ArchitectureInput> = {}): Architect
 })
 
 const startRun = (architecture: string) =>
-  database.prisma.trainingRun.create({
+  db.prisma.trainingRun.create({
     data: { name: 'a run', architecture, dataset: 'cifar10', hyperparameters: {}, seed: 1, epochs: 1 },
   })
 
@@ -68,7 +55,7 @@ describe('a registry', () => {
     const results = await Promise.allSettled([registry.create(input('twin')), registry.create(input('twin'))])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
     expect((results[1] as PromiseRejectedResult).reason).toBeInstanceOf(ConflictError)
-    expect(await database.prisma.customArchitecture.count()).toBe(1)
+    expect(await db.prisma.customArchitecture.count()).toBe(1)
   })
 
   test('holds to its limit of parameters', async () => {
@@ -99,12 +86,12 @@ describe('a registry', () => {
     await expect(registry.delete('used')).rejects.toThrow(
       new ConflictError('used is used by 2 training runs; it can be deleted when none is left.'),
     )
-    const model = await database.prisma.model.create({ data: { name: 'a model' } })
-    await database.prisma.modelVersion.create({
+    const model = await db.prisma.model.create({ data: { name: 'a model' } })
+    await db.prisma.modelVersion.create({
       data: { modelId: model.id, version: 1, architecture: 'used', bytes: 1, digest: '', preprocessing: {} },
     })
     await expect(registry.delete('used')).rejects.toThrow(/used by 2 training runs and 1 model version;/)
-    await database.prisma.trainingRun.deleteMany()
+    await db.prisma.trainingRun.deleteMany()
     await expect(registry.delete('used')).rejects.toThrow(/used by 1 model version;/)
     expect(registry.find('used')).toBeDefined()
   })
@@ -159,7 +146,7 @@ describe('a network that is being used', () => {
         if (index % 10 === 0) await registry.create(input('busy')).catch(() => undefined)
         if (index % 3 === 0) await registry.delete('busy').catch(() => undefined)
         await registry.using('busy', async (architecture) => {
-          await database.prisma.model.count()
+          await db.prisma.model.count()
           if (registry.find('busy') !== architecture) wrong.push(architecture)
         })
       }),

@@ -1,11 +1,10 @@
-import { describe, expect, it } from 'vitest'
-import {
-  decodeSafetensors,
-  decodeTensor,
-  encodeSafetensors,
-  encodeSafetensorsParts,
-  type NamedTensor,
-} from '../../../src/zoo/safetensors.ts'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { decodeTensor, type NamedTensor } from '../../../src/zoo/safetensors.ts'
+import { openSafetensors, writeSafetensors } from '../../../src/zoo/safetensors-file.ts'
 import {
   MAX_HEADER_BYTES,
   PREFIX_BYTES,
@@ -13,6 +12,23 @@ import {
   readHeaderLength,
   SafetensorsError,
 } from '../../../src/zoo/safetensors-header.ts'
+import { decodeSafetensors, dtypeOf, encodeSafetensors } from '../../support/weights.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'vggzoo-safetensors-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Writes a file as the server does, tensor by tensor. */
+async function written(list: readonly NamedTensor[], metadata: Record<string, string> = {}) {
+  const path = join(folder, 'file')
+  const outlines = list.map(({ name, shape, data }) => ({ name, shape, dtype: dtypeOf(data) }))
+  const result = await writeSafetensors(
+    path,
+    outlines,
+    metadata,
+    ({ name }) => list.find((it) => it.name === name)!.data,
+  )
+  return { path, ...result }
+}
 
 const tensors: NamedTensor[] = [
   { name: 'features.0.weight', shape: [2, 1, 1, 3], data: new Float32Array([1, -2, 3.5, 0, 1e-40, 1 / 3]) },
@@ -51,9 +67,25 @@ describe('a safetensors file', () => {
     expect(new Uint32Array(buffer, byteOffset, 2)).toEqual(bits)
   })
 
-  it('has the layout of the format: length, JSON, data from a multiple of 8 on', () => {
-    const parts = encodeSafetensorsParts(tensors)
-    const whole = Buffer.concat(parts)
+  it('is written and read tensor by tensor, the same bytes as in memory, with their sha256', async () => {
+    const metadata = { format: 'pt' }
+    const { path, digest, bytes } = await written(tensors, metadata)
+    const whole = readFileSync(path)
+    expect(whole.equals(encodeSafetensors(tensors, metadata))).toBe(true)
+    expect({ digest, bytes }).toEqual({
+      digest: createHash('sha256').update(whole).digest('hex'),
+      bytes: whole.length,
+    })
+    const { header, read, close } = await openSafetensors(path)
+    expect(header.metadata).toEqual(metadata)
+    for (const entry of header.entries) {
+      expect(await read(entry)).toEqual(tensors.find(({ name }) => name === entry.name))
+    }
+    await close()
+  })
+
+  it('has the layout of the format: length, JSON, data from a multiple of 8 on', async () => {
+    const whole = readFileSync((await written(tensors)).path)
     const length = Number(whole.readBigUInt64LE(0))
     expect((PREFIX_BYTES + length) % 8).toBe(0)
     const header = JSON.parse(whole.subarray(PREFIX_BYTES, PREFIX_BYTES + length).toString())
@@ -115,9 +147,10 @@ describe('a safetensors file', () => {
     )
   })
 
-  it('is not written with two tensors of one name or with a shape that the data does not fill', () => {
-    expect(() => encodeSafetensors([tensors[0]!, tensors[0]!])).toThrow(SafetensorsError)
-    expect(() => encodeSafetensors([{ ...tensors[0]!, shape: [7] }])).toThrow(/6 values do not fill \[7\]/)
+  it('is not written with two tensors of one name or with a shape that the data does not fill', async () => {
+    await expect(written([tensors[0]!, tensors[0]!])).rejects.toThrow(SafetensorsError)
+    const unfilled = written([{ ...tensors[0]!, shape: [7] }])
+    await expect(unfilled).rejects.toThrow(/6 values of F32 do not fill F32 \[7\]/)
   })
 })
 

@@ -7,7 +7,7 @@ import { analyze, LAYER_KINDS } from '../../../../src/zoo/analysis.ts'
 import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { forwardOf } from '../../../../src/zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
-import { exportWeights, importWeights } from '../../../../src/zoo/weights.ts'
+import { exportWeights, importWeights } from '../../../support/weights.ts'
 import { batchFor, disturb, lossesOf, NETWORKS, sessionFor } from './networks.ts'
 import { addon, difference, type Outcome, outcomeOf, sameBytes, startNative } from './support.ts'
 
@@ -197,11 +197,11 @@ describe('an engine', () => {
     const exported = await exportWeights(session.model, architecture)
     const trained = answers(session.model)
     const loaded = buildModel(architecture)
-    importWeights(loaded, architecture, exported)
+    await importWeights(loaded, architecture, exported)
     expect(sameBytes(answers(loaded), trained)).toBe(true)
     await tf.setBackend('cpu')
     const elsewhere = buildModel(architecture)
-    importWeights(elsewhere, architecture, exported)
+    await importWeights(elsewhere, architecture, exported)
     expect(difference(trained, answers(elsewhere))).toBeLessThan(TOLERANCE)
     elsewhere.dispose()
     await tf.setBackend(BACKEND)

@@ -7,9 +7,8 @@ import { exportLayersModel } from '../../../../src/zoo/formats/export-layers-mod
 import { importLayersModel } from '../../../../src/zoo/formats/import-layers-model.ts'
 import { LayersModelError } from '../../../../src/zoo/formats/standard-layers.ts'
 import { buildModel } from '../../../../src/zoo/model.ts'
-import { decodeSafetensors } from '../../../../src/zoo/safetensors.ts'
-import { importWeights } from '../../../../src/zoo/weights.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
 import { useBackend } from '../backend.ts'
 import { custom, flat, place, randomFile, sha256, tensorsOf, weightFiles } from './support.ts'
 
@@ -101,7 +100,7 @@ describe('a LayersModel of other programs', () => {
     const theirs = handwritten(functional, { epsilon })
     const target = await importFolder(await save(theirs))
     const ours = buildModel(network)
-    importWeights(ours, network, decodeSafetensors(readFileSync(target)).tensors)
+    await importWeights(ours, network, decodeSafetensors(readFileSync(target)).tensors)
     const input = tf.randomNormal([3, 16, 16, 3], 0, 1, 'float32', 2)
     const difference = tf.tidy(() =>
       tf.max(

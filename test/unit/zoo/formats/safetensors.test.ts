@@ -2,10 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { importSafetensors } from '../../../../src/zoo/formats/import-safetensors.ts'
-import { decodeSafetensors, type NamedTensor } from '../../../../src/zoo/safetensors.ts'
-import { importWeights } from '../../../../src/zoo/weights.ts'
+import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
 import { seededRandom } from '../../../support/random.ts'
+import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
 import { useBackend } from '../backend.ts'
 import { custom, place, pooled, randomFile, sha256, tensorsOf, write } from './support.ts'
 
@@ -105,7 +105,7 @@ describe('safetensors of other programs', () => {
     await importSafetensors(path, { architecture: network, target: turned, metadata: {}, channels: 'BGR' })
     const picture = tf.randomNormal([1, ...network.inputShape], 0, 1, 'float32', 9)
     const expected = (model.predict(picture.reverse(3)) as tf.Tensor).dataSync()
-    importWeights(model, network, decodeSafetensors(readFileSync(turned)).tensors)
+    await importWeights(model, network, decodeSafetensors(readFileSync(turned)).tensors)
     const seen = (model.predict(picture) as tf.Tensor).dataSync()
     for (const [i, value] of expected.entries()) expect(seen[i]).toBeCloseTo(value, 4)
     model.dispose()

@@ -7,8 +7,9 @@ import { afterAll } from 'vitest'
 import type { Architecture, Head } from '../../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
-import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../../../../src/zoo/safetensors.ts'
-import { exportWeights } from '../../../../src/zoo/weights.ts'
+import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
+import { saveWeights } from '../../../../src/zoo/weights.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../../support/weights.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-formats-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -54,7 +55,7 @@ export async function randomFile(architecture: Architecture, seed = 1) {
     }
   }
   const path = place('.safetensors')
-  writeFileSync(path, encodeSafetensors(await exportWeights(model, architecture), { format: 'pt' }))
+  await saveWeights(model, architecture, path, { format: 'pt' })
   return { model, path }
 }
 

@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { type Database, openDatabase } from '../../src/db/client.ts'
+import type { PrismaClient } from '../../src/db/generated/client.ts'
+import { placeMigratedDatabase } from './embedded-database.ts'
+
+/** A database of the test file's own, migrated and empty, in a folder of its own; open from the first test to the last. */
+export function useDatabase(): { readonly folder: string; readonly prisma: PrismaClient } {
+  const folder = mkdtempSync(join(tmpdir(), 'vggzoo-database-'))
+  let database: Database
+  beforeAll(async () => {
+    await placeMigratedDatabase(join(folder, 'database'))
+    database = await openDatabase({ folder: join(folder, 'database') })
+  })
+  afterAll(async () => {
+    await database.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return {
+    folder,
+    get prisma() {
+      return database.prisma
+    },
+  }
+}
