@@ -2,8 +2,9 @@ import type { PrismaClient } from '../db/generated/client.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
 /**
- * Removes the checkpoints of a run that neither its policy keeps nor a model version was made of, and their files:
- * kept are the `keepLatest` newest and the `keepBest` of the highest test accuracy, of equal ones the later.
+ * Removes the checkpoints of a run that neither its policy keeps nor a model version was made of, and their files. Of
+ * those of epochs' ends are kept the `keepLatest` newest and the `keepBest` of the highest test accuracy, of equal
+ * ones the later; and of all the newest, for the run to go on from.
  */
 export async function pruneCheckpoints(
   prisma: PrismaClient,
@@ -24,8 +25,9 @@ export async function pruneCheckpoints(
   })
   if (run === null) return
   const { checkpoints, keepBest, keepLatest } = run
-  const best = [...checkpoints].sort((a, b) => b.testAccuracy - a.testAccuracy).slice(0, keepBest)
-  const kept = new Set([...best, ...checkpoints.slice(0, keepLatest)])
+  const tested = checkpoints.filter((one) => one.testAccuracy !== null)
+  const best = [...tested].sort((a, b) => b.testAccuracy! - a.testAccuracy!).slice(0, keepBest)
+  const kept = new Set([...checkpoints.slice(0, 1), ...tested.slice(0, keepLatest), ...best])
   const dropped = checkpoints.filter((one) => one._count.modelVersions === 0 && !kept.has(one))
   if (dropped.length === 0) return
   // Asked again in the statement: a version may have been made of one meanwhile.

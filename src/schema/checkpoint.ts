@@ -11,7 +11,7 @@ export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('Checkpoi
 
 export const CheckpointRef = builder.prismaNode('Checkpoint', {
   nullable: true,
-  description: 'Weights that a run saved at the end of an epoch.',
+  description: 'What a run saved on its way.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     run: t.relation('run', { description: 'The run that saved it.' }),
@@ -20,9 +20,13 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
     epoch: t.exposeInt('epoch', { description: 'Epochs trained.' }),
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
-      description: 'Mean cross-entropy on the test images in nats; null when it is not finite.',
+      description:
+        'Mean cross-entropy on the test images in nats; null when it is not finite, or was not measured.',
     }),
-    testAccuracy: t.exposeFloat('testAccuracy', { description: 'On the test images.' }),
+    testAccuracy: t.exposeFloat('testAccuracy', {
+      nullable: true,
+      description: 'On the test images; null for one that was saved in the midst of an epoch.',
+    }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was saved.' }),
