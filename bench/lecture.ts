@@ -11,8 +11,8 @@ import { EVENTS, type Event, START } from '../test/support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../test/support/server.ts'
 
 /** design.md, section 1. */
-// biome-ignore lint/suspicious/noApproximativeNumericConstant: 2.302 is what it printed; near ln 10, as it should be
 const LECTURE = [
+  // biome-ignore lint/suspicious/noApproximativeNumericConstant: 2.302 is what it printed and not ln 10
   { points: [2.302, 2.299, 2.284], tolerance: 0.03 },
   { points: [2.208, 2.128, 2.068], tolerance: 0.15 },
   { points: [1.974, 1.856, 1.793], tolerance: 0.15 },
