@@ -172,6 +172,11 @@ async function measure(
       metadata: {},
       datasetFile: cachedDatasetFile(),
       artifactsFolder: folder,
+      owner: 'bench',
+      changes: [],
+      from: null,
+      initialWeights: null,
+      checkpoints: { everySteps: null, everySeconds: null },
     },
   })
   await trainer.exited

@@ -21,6 +21,11 @@ export interface Config {
   maxParameters: number
   /** Of the files of one request together. */
   maxModelBytes: number
+  /** Whether a run that was interrupted goes on by itself. */
+  autoResume: boolean
+  /** How often in a row it does so from the same checkpoint. */
+  maxRestarts: number
+  maxConcurrentRuns: number
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -69,6 +74,20 @@ const environment = z.object({
     .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
     .transform(toBytes)
     .default(2 ** 30),
+  AUTO_RESUME: z
+    .enum(['true', 'false'], 'must be true or false')
+    .transform((text) => text === 'true')
+    .default(true),
+  MAX_RESTARTS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
+    .transform(Number)
+    .default(3),
+  MAX_CONCURRENT_RUNS: z
+    .string()
+    .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a number of runs from 1 to 64')
+    .transform(Number)
+    .default(1),
   MAX_PARAMETERS: z
     .string()
     .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
@@ -110,6 +129,9 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     allowedOrigins: value.ALLOWED_ORIGINS,
     maxParameters: value.MAX_PARAMETERS,
     maxModelBytes: value.MAX_MODEL_BYTES,
+    autoResume: value.AUTO_RESUME,
+    maxRestarts: value.MAX_RESTARTS,
+    maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
   }
 }
 

@@ -309,16 +309,17 @@ void dropoutGradient(Call& call) {
 void sgdStep(Call& call) {
   long size;
   float* w = call.anyFloats(0, "w", size);
-  kernels->sgdStep(*team, size, w, call.floats(1, "the gradient", size), call.floatsOrNull(2, "the velocity", size),
-                   call.number(3), call.number(4), call.number(5), call.flag(6));
+  call.give(kernels->sgdStep(*team, size, w, call.floats(1, "the gradient", size),
+                             call.floatsOrNull(2, "the velocity", size), call.number(3), call.number(4), call.number(5),
+                             call.flag(6)));
 }
 
 void adamStep(Call& call) {
   long size;
   float* w = call.anyFloats(0, "w", size);
   const Adam adam{call.number(4), call.number(5), call.number(6), call.number(7), call.number(8), call.number(9)};
-  kernels->adamStep(*team, size, w, call.floats(1, "the gradient", size), call.floats(2, "the mean", size),
-                    call.floats(3, "the square", size), adam);
+  call.give(kernels->adamStep(*team, size, w, call.floats(1, "the gradient", size), call.floats(2, "the mean", size),
+                              call.floats(3, "the square", size), adam));
 }
 
 void crossEntropy(Call& call) {

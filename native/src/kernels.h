@@ -46,9 +46,10 @@ struct Kernels {
   void (*dropout)(Team&, long size, const uint32_t (&state)[4], double rate, const float* x, unsigned char* mask,
                   float* y);
   void (*dropoutGradient)(Team&, long size, double rate, const float* dy, const unsigned char* mask, float* dx);
-  void (*sgdStep)(Team&, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
+  // Whether all of the gradient was finite.
+  bool (*sgdStep)(Team&, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
                   float decay, bool nesterov);
-  void (*adamStep)(Team&, long size, float* w, const float* gradient, float* mean, float* square, const Adam&);
+  bool (*adamStep)(Team&, long size, float* w, const float* gradient, float* mean, float* square, const Adam&);
   void (*crossEntropy)(long rows, long classes, const float* x, const int* labels, float smoothing, float* dx,
                        float* loss, float* correct);
 

@@ -13,12 +13,28 @@ void checkSgd(long size, const reference::Sgd& sgd, Random& random) {
   const Floats velocity = random.values(sgd.momentum > 0 ? size : 0);
   const reference::SgdState next = reference::sgdStep(w, gradient, velocity, sgd);
   check({sgd.nesterov ? "sgdStep, Nesterov" : sgd.momentum > 0 ? "sgdStep, momentum" : "sgdStep", text({size}), TOLERANCE,
-         {next.w, next.velocity},
+         {next.w, next.velocity, {1}},
          [&](Run& run) {
-           run.kernels.sgdStep(run.team, size, run.out(0), gradient.data(), velocity.empty() ? nullptr : run.out(1),
-                               sgd.rate, sgd.momentum, sgd.decay, sgd.nesterov);
+           *run.out(2) = run.kernels.sgdStep(run.team, size, run.out(0), gradient.data(),
+                                             velocity.empty() ? nullptr : run.out(1), sgd.rate, sgd.momentum,
+                                             sgd.decay, sgd.nesterov);
          },
-         {w, velocity}});
+         {w, velocity, {0}}});
+}
+
+// Wherever it is, one value that is not finite is told of.
+void checkBroken(long size, float value, Random& random) {
+  Floats gradient = random.values(size);
+  gradient[random.next() % size] = value;
+  const Adam adam{0.9f, 0.999f, 1e-8f, 0.01f, 1, 1};
+  check({"steps, a gradient that is not finite", text({size}), TOLERANCE, {{0, 0}},
+         [&](Run& run) {
+           Floats w(size), first(size), second(size);
+           run.out(0)[0] = run.kernels.sgdStep(run.team, size, w.data(), gradient.data(), nullptr, 0.1f, 0, 0, false);
+           run.out(0)[1] = run.kernels.adamStep(run.team, size, w.data(), gradient.data(), first.data(), second.data(),
+                                                adam);
+         },
+         {{1, 1}}});
 }
 
 void checkAdam(long size, long step, float decay, Random& random) {
@@ -30,11 +46,12 @@ void checkAdam(long size, long step, float decay, Random& random) {
   for (float& v : square) v = std::fabs(v);
   if (step == 1) mean.assign(size, 0), square.assign(size, 0);
   const reference::AdamState next = reference::adamStep(w, gradient, mean, square, adam);
-  check({"adamStep", text({size, step}), TOLERANCE, {next.w, next.mean, next.square},
+  check({"adamStep", text({size, step}), TOLERANCE, {next.w, next.mean, next.square, {1}},
          [&](Run& run) {
-           run.kernels.adamStep(run.team, size, run.out(0), gradient.data(), run.out(1), run.out(2), adam);
+           *run.out(3) =
+               run.kernels.adamStep(run.team, size, run.out(0), gradient.data(), run.out(1), run.out(2), adam);
          },
-         {w, mean, square}});
+         {w, mean, square, {0}}});
 }
 
 void checkDropout(long size, double rate, Random& random) {
@@ -100,6 +117,9 @@ void testTraining() {
       checkSgd(size, {0.1f, 0.9f, decay, true}, random);
       checkAdam(size, 1, decay, random);
       checkAdam(size, 100, decay, random);
+    }
+    for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      checkBroken(size, value, random);
     }
   }
   for (const long size : SIZES) {

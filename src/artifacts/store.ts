@@ -21,8 +21,11 @@ export class DamagedArtifactError extends Error {
 
 /** Files under a folder, each named by the sha256 of its content: written once, never changed. */
 export interface ArtifactStore {
-  /** A path in the folder to write a new file to; what is not adopted is removed by the next `tidy`. */
-  stage(): Promise<{ staged: string; path: string }>
+  /**
+   * A path in the folder to write a new file to; what is not adopted is removed by the next `tidy`.
+   * @param owner  of letters, digits and dashes: what it leaves can be removed alone
+   */
+  stage(owner?: string): Promise<{ staged: string; path: string }>
   /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
   adopt(artifact: StagedArtifact): Promise<void>
   /** Takes the mark away. */
@@ -36,8 +39,8 @@ export interface ArtifactStore {
   derived(digest: string): string
   /** Removes the file and what was made from it; one that is not there is no error. */
   remove(digest: string): Promise<void>
-  /** Removes what a killed writer left unfinished. While nobody writes. */
-  tidy(): Promise<void>
+  /** Removes what killed writers, or that of one owner, left unfinished. While none of them writes. */
+  tidy(owner?: string): Promise<void>
 }
 
 const SUFFIX = '.safetensors'
@@ -50,9 +53,9 @@ export function openArtifactStore(folder: string): ArtifactStore {
   // Without a folder nothing was ever put.
   const names = () => readdir(folder).catch(() => [] as string[])
 
-  async function stage() {
+  async function stage(owner = '') {
     await mkdir(folder, { recursive: true })
-    const staged = `${randomUUID()}.tmp`
+    const staged = `${owner}.${randomUUID()}.tmp`
     return { staged, path: join(folder, staged) }
   }
 
@@ -97,9 +100,10 @@ export function openArtifactStore(folder: string): ArtifactStore {
       await rm(path(digest), { force: true })
       await rm(derived(digest), { recursive: true, force: true })
     },
-    async tidy() {
+    async tidy(owner) {
       for (const name of await names()) {
-        if (name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true })
+        const isMine = owner === undefined || name.startsWith(`${owner}.`)
+        if (isMine && name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true })
       }
     },
   }

@@ -12,6 +12,8 @@ export interface BatchOptions {
   shuffle: boolean
   /** Only the first so many images of the split. */
   limit?: number
+  /** Batches of the epoch that are left out at its beginning: those after them are as they would be. */
+  skip?: number
   augmentation: Augmentation
   normalization: Normalization
 }
@@ -38,7 +40,9 @@ export function* epochBatches(split: LoadedSplit, options: BatchOptions): Genera
   const random = changesNothing(augmentation) ? null : new Random(seed, epoch, CHANGES)
   const levels = levelTables(options.normalization, channels)
 
-  for (let start = 0; start < count; start += batchSize) {
+  const first = Math.min(count, (options.skip ?? 0) * batchSize)
+  if (random !== null) for (let i = 0; i < first; i++) drawChange(augmentation, height, width, random)
+  for (let start = first; start < count; start += batchSize) {
     const size = Math.min(batchSize, count - start)
     const x = new Float32Array(size * pixels)
     const y = new Int32Array(size)

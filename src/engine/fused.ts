@@ -63,15 +63,23 @@ export interface FusedLayers {
   zerosLike(variable: tf.Variable): tf.Tensor
   /** Gives a variable memory that steps can change in place, before the first of them does: then memory is short. */
   settle(variable: tf.Variable): void
-  /** Changes the variable in place; without momentum there is no velocity. See optimizer.ts for the rules. */
-  sgdStep(variable: tf.Variable, gradient: tf.Tensor, velocity: tf.Variable | null, options: SgdOptions): void
+  /**
+   * Changes the variable in place; without momentum there is no velocity. See optimizer.ts for the rules. Answers
+   * whether all of the gradient was finite.
+   */
+  sgdStep(
+    variable: tf.Variable,
+    gradient: tf.Tensor,
+    velocity: tf.Variable | null,
+    options: SgdOptions,
+  ): boolean
   adamStep(
     variable: tf.Variable,
     gradient: tf.Tensor,
     mean: tf.Variable,
     square: tf.Variable,
     options: AdamOptions,
-  ): void
+  ): boolean
 }
 
 const byBackend = new Map<string, FusedLayers>()

@@ -68,7 +68,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
         preprocessing: preprocessing as unknown as Prisma.InputJsonObject,
         ...written,
       } as const
-      return await keeper.keep({ staged, ...written }, () =>
+      return await keeper.keep([{ staged, ...written }], () =>
         prisma.$transaction((tx) => createVersion(tx, name, version)),
       )
     } catch (error) {

@@ -4,7 +4,8 @@ import type { WeightsKeeper } from './weights-keeper.ts'
 /**
  * Removes the checkpoints of a run that neither its policy keeps nor a model version was made of, and their files. Of
  * those of epochs' ends are kept the `keepLatest` newest and the `keepBest` of the highest test accuracy, of equal
- * ones the later; and of all the newest, for the run to go on from.
+ * ones the later, and the best by the rule of early stopping; and of all the newest, for the run to go on from: only
+ * that one needs the file of the trainer's state.
  */
 export async function pruneCheckpoints(
   prisma: PrismaClient,
@@ -16,23 +17,38 @@ export async function pruneCheckpoints(
     select: {
       keepBest: true,
       keepLatest: true,
+      bestStep: true,
       checkpoints: {
-        select: { id: true, digest: true, testAccuracy: true, _count: { select: { modelVersions: true } } },
+        select: {
+          id: true,
+          step: true,
+          digest: true,
+          stateDigest: true,
+          testAccuracy: true,
+          _count: { select: { modelVersions: true } },
+        },
         // A run that was tried again trains the same steps again: the later attempt counts.
         orderBy: [{ step: 'desc' }, { attempt: 'desc' }],
       },
     },
   })
   if (run === null) return
-  const { checkpoints, keepBest, keepLatest } = run
+  const { keepBest, keepLatest, bestStep } = run
+  const checkpoints = run.checkpoints.filter((one, i, all) => one.step !== all[i - 1]?.step)
   const tested = checkpoints.filter((one) => one.testAccuracy !== null)
   const best = [...tested].sort((a, b) => b.testAccuracy! - a.testAccuracy!).slice(0, keepBest)
-  const kept = new Set([...checkpoints.slice(0, 1), ...tested.slice(0, keepLatest), ...best])
-  const dropped = checkpoints.filter((one) => one._count.modelVersions === 0 && !kept.has(one))
-  if (dropped.length === 0) return
+  const restored = checkpoints.filter((one) => one.step === bestStep)
+  const kept = new Set([...checkpoints.slice(0, 1), ...tested.slice(0, keepLatest), ...best, ...restored])
+  const dropped = run.checkpoints.filter((one) => one._count.modelVersions === 0 && !kept.has(one))
+  const states = run.checkpoints.slice(1).flatMap(({ stateDigest }) => stateDigest ?? [])
+  if (dropped.length === 0 && states.length === 0) return
+  await prisma.checkpoint.updateMany({
+    where: { id: { in: run.checkpoints.slice(1).map(({ id }) => id) } },
+    data: { stateDigest: null },
+  })
   // Asked again in the statement: a version may have been made of one meanwhile.
   await prisma.checkpoint.deleteMany({
     where: { id: { in: dropped.map(({ id }) => id) }, modelVersions: { none: {} } },
   })
-  await keeper.collect(dropped.map(({ digest }) => digest))
+  await keeper.collect([...dropped.map(({ digest }) => digest), ...states])
 }

@@ -4,11 +4,13 @@ import type { PrismaClient } from '../db/generated/client.ts'
 /** Keeps files of weights as long as a row names them: several rows may name one file. */
 export interface WeightsKeeper {
   /**
-   * Gives a staged file its name and records it. While this runs no other file of weights comes or goes, so that one
-   * that is being recorded is not collected as one that nobody names.
-   * @param record  writes the row that names the file; when it fails, so does this, and the file is not kept
+   * Gives staged files their names and records them. While this runs no other file of weights comes or goes, so that
+   * one that is being recorded is not collected as one that nobody names.
+   * @param record  writes the rows that name the files; when it fails, so does this, and the files are not kept
    */
-  keep<Result>(artifact: StagedArtifact, record: () => Promise<Result>): Promise<Result>
+  keep<Result>(artifacts: readonly StagedArtifact[], record: () => Promise<Result>): Promise<Result>
+  /** Runs a task while no file of weights comes or goes: one that it finds named stays until it has named it itself. */
+  using<Result>(task: () => Promise<Result>): Promise<Result>
   /** Removes those of these files that no row names any more. */
   collect(digests: readonly string[]): Promise<void>
   /**
@@ -30,23 +32,37 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
     const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
     const versions = await prisma.modelVersion.findMany(query)
     const checkpoints = await prisma.checkpoint.findMany(query)
-    const named = new Set([...versions, ...checkpoints].map(({ digest }) => digest))
+    const states = await prisma.checkpoint.findMany({
+      where: { stateDigest: { in: [...digests] } },
+      select: { stateDigest: true },
+    })
+    const beginnings = await prisma.trainingRun.findMany({
+      where: { initialDigest: { in: [...digests] } },
+      select: { initialDigest: true },
+    })
+    const named = new Set([
+      ...[...versions, ...checkpoints].map(({ digest }) => digest),
+      ...states.map(({ stateDigest }) => stateDigest),
+      ...beginnings.map(({ initialDigest }) => initialDigest),
+    ])
     for (const digest of digests) if (!named.has(digest)) await artifacts.remove(digest)
   }
 
   return {
-    keep: (artifact, record) =>
+    keep: (staged, record) =>
       alone(async () => {
-        await artifacts.adopt(artifact)
+        const digests = staged.map(({ digest }) => digest)
         try {
+          for (const artifact of staged) await artifacts.adopt(artifact)
           return await record()
         } catch (error) {
-          await removeUnnamed([artifact.digest])
+          await removeUnnamed(digests)
           throw error
         } finally {
-          await artifacts.settle(artifact.digest)
+          for (const digest of digests) await artifacts.settle(digest)
         }
       }),
+    using: alone,
     collect: (digests) => alone(() => removeUnnamed(digests)),
     sweep: () =>
       alone(async () => {

@@ -1,4 +1,6 @@
 import type { LossPoint, RunEvent as RunEventRow } from '../db/generated/client.ts'
+import type { Change } from './changes.ts'
+import type { Control } from './control.ts'
 import type { RunFailure } from './failure.ts'
 import type { RunStatus } from './status.ts'
 import type { TrainerEpoch, TrainerPoint } from './trainer/protocol.ts'
@@ -13,8 +15,9 @@ export interface RunPoint extends Omit<TrainerPoint, 'at'> {
 export type RunEventBody =
   | { kind: 'LOSS_POINTS'; points: RunPoint[] }
   | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch }
-  | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null }
-  | { kind: 'CONTROL_APPLIED'; control: 'CANCEL'; step: number }
+  /** `step`: steps done; where a RUNNING run goes on. Missing in logs of old. */
+  | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null; step?: number }
+  | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change }
   | { kind: 'CHECKPOINT_SAVED'; step: number; digest: string; bytes: number }
 
 /** One entry of a run's log; `seq` counts 1, 2, 3, ... within the run and is its cursor. */

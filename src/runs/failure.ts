@@ -6,15 +6,24 @@ export const FAILURE_CODES = [
   'SERVER_STOPPED',
   'DATASET_UNAVAILABLE',
   'ENGINE_UNAVAILABLE',
+  'CHECKPOINT_DAMAGED',
   'LOSS_NOT_FINITE',
   'INTERNAL_ERROR',
 ] as const
 export type FailureCode = (typeof FAILURE_CODES)[number]
 
-/** Why a run FAILED: what happened and what the person can do about it. */
+/** Why a run FAILED, or was interrupted: what happened and what the person can do about it. */
 export interface RunFailure {
   code: FailureCode
   message: string
+  /** Of LOSS_NOT_FINITE: the step, and the layer whose gradient was not finite first. */
+  step?: number
+  layer?: string
+}
+
+export const SERVER_STOPPED: RunFailure = {
+  code: 'SERVER_STOPPED',
+  message: 'The server stopped while the run was at work.',
 }
 
 /** Whether this is what an engine, or JavaScript, says when there is no memory for an array or to work in. */

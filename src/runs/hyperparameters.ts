@@ -22,7 +22,25 @@ export interface Hyperparameters {
   /** Only the first N test images, in every evaluation of the run; null for all. */
   testLimit: number | null
   normalization: Normalization
+  /** Ends the run when no epoch is better any more; null for never. */
+  earlyStopping: EarlyStopping | null
+  onNonFinite: OnNonFinite
 }
+
+export interface EarlyStopping {
+  metric: EarlyStoppingMetric
+  /** Epochs in a row that may be no better than the best one. */
+  patience: number
+  /** By how much an epoch has to be better. */
+  minDelta: number
+}
+
+export const EARLY_STOPPING_METRICS = ['TEST_LOSS', 'TEST_ACCURACY'] as const
+export type EarlyStoppingMetric = (typeof EARLY_STOPPING_METRICS)[number]
+
+/** What becomes of a run whose loss or gradients are not finite: it ends, or goes on without that step's update. */
+export const ON_NON_FINITE = ['FAIL', 'CONTINUE'] as const
+export type OnNonFinite = (typeof ON_NON_FINITE)[number]
 
 export type Optimizer = z.infer<typeof optimizer>
 export type Schedule = z.infer<typeof schedule>
@@ -32,6 +50,7 @@ export const OPTIMIZER_DEFAULTS = {
   sgd: { momentum: 0.9, nesterov: false, weightDecay: 0 },
   adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
 } as const
+export const EARLY_STOPPING_DEFAULTS = { metric: 'TEST_LOSS', patience: 5, minDelta: 0 } as const
 export const SCHEDULE_DEFAULTS = {
   step: { epochs: 5, gamma: 0.9, offset: 0 },
   cosine: { warmupEpochs: 0, finalLearningRate: 0 },
@@ -92,7 +111,7 @@ const augmentation = z.object({
 const channels = z.tuple([z.number(), z.number(), z.number()])
 
 /** The bounds of every value; shared by what a person asks for and what a preset says. */
-const hyperparameters: z.ZodType<Hyperparameters> = z.object({
+const bounds = z.object({
   preset: z.string().nullable(),
   epochs: z.int().min(1).max(10_000),
   batchSize: z.int().min(1).max(4096),
@@ -105,7 +124,23 @@ const hyperparameters: z.ZodType<Hyperparameters> = z.object({
   trainLimit: z.int().min(1).nullable(),
   testLimit: z.int().min(1).nullable(),
   normalization: z.object({ mean: channels, std: channels }),
+  earlyStopping: z
+    .object({
+      metric: z.enum(EARLY_STOPPING_METRICS),
+      patience: z.int().min(1).max(10_000),
+      minDelta: z.number().min(0).max(1000),
+    })
+    .nullable(),
+  onNonFinite: z.enum(ON_NON_FINITE),
 })
+const hyperparameters: z.ZodType<Hyperparameters> = bounds
+const changeable = bounds.pick({ epochs: true, learningRate: true, schedule: true }).partial()
+
+/** Those of a run: what was not known yet when it was stored is as it was then. */
+export function hyperparametersOf(run: { hyperparameters: unknown }): Hyperparameters {
+  const before = { earlyStopping: null, onNonFinite: 'FAIL' } as const
+  return { ...before, ...(run.hyperparameters as Partial<Hyperparameters>) } as Hyperparameters
+}
 
 const HALF: [number, number, number] = [0.5, 0.5, 0.5]
 
@@ -124,6 +159,8 @@ const lecture: Hyperparameters = {
   trainLimit: null,
   testLimit: null,
   normalization: { mean: HALF, std: HALF },
+  earlyStopping: null,
+  onNonFinite: 'FAIL',
 }
 
 /** What a run gets when nothing is asked for: a one-cycle schedule with flips and crops. */
@@ -141,6 +178,8 @@ const standard: Hyperparameters = {
   testLimit: null,
   // Means and standard deviations of the 50,000 training images' channels.
   normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+  earlyStopping: null,
+  onNonFinite: 'FAIL',
 }
 
 /** Without batch norm a deep VGG diverges at rates that suit one with it. */
@@ -178,6 +217,21 @@ export function resolveHyperparameters(
       : PRESETS[preset].hyperparameters
   const result = hyperparameters.safeParse({ ...base, ...withoutUndefined(asked) })
   if (result.success) return { hyperparameters: result.data }
+  return {
+    issues: result.error.issues.map(({ path, message }) => ({ path: inputPath(path, asked), message })),
+  }
+}
+
+/** What of a run's hyperparameters may change on its way, checked; issues name the input's own fields. */
+export function resolveChange(
+  asked: Pick<HyperparametersInput, 'epochs' | 'learningRate' | 'schedule'>,
+): { values: z.output<typeof changeable> } | { issues: Issue[] } {
+  const values = withoutUndefined(asked)
+  if (Object.keys(values).length === 0) {
+    return { issues: [{ path: [], message: 'Say what to change: epochs, learningRate or schedule.' }] }
+  }
+  const result = changeable.safeParse(values)
+  if (result.success) return { values: result.data }
   return {
     issues: result.error.issues.map(({ path, message }) => ({ path: inputPath(path, asked), message })),
   }

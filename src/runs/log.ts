@@ -1,5 +1,5 @@
 import type { LossPoint, Prisma, PrismaClient } from '../db/generated/client.ts'
-import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
+import { DbNull, PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import type { Bus } from '../streams/bus.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from './events.ts'
 import type { RunFailure } from './failure.ts'
@@ -12,9 +12,12 @@ export type RunPatch = Omit<Prisma.TrainingRunUpdateInput, 'status' | 'lastSeq'>
 /** The one ordered log of each run: committed first, then published. */
 export interface RunLog {
   append(runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<RunEvent[]>
+  /** The same, if the run is in this status; answers false when it is elsewhere. */
+  appendIn(status: RunStatus, runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<boolean>
   /**
    * Moves the run to another status, if its present one allows that.
    * @param from    only from one of these, where its present status would allow more
+   * @param step    steps done, where that is not what the run's row says
    * @param within  further writes of the same transaction
    * @returns false when the run was already elsewhere: somebody else's change came first
    */
@@ -26,6 +29,7 @@ export interface RunLog {
       failure?: RunFailure
       before?: RunEventBody[]
       patch?: RunPatch
+      step?: number
       within?: (transaction: Transaction) => Promise<void>
     },
   ): Promise<boolean>
@@ -82,17 +86,28 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
       publish(runId, written)
       return written
     },
-    async transition(runId, to, { from, failure, before = [], patch = {}, within } = {}) {
+    async appendIn(status, runId, bodies, patch = {}) {
+      const written = await prisma.$transaction(async (tx) => {
+        const run = await lock(tx, runId)
+        return run?.status === status ? write(tx, runId, bodies, patch) : null
+      })
+      if (written === null) return false
+      publish(runId, written)
+      return true
+    },
+    async transition(runId, to, { from, failure, before = [], patch = {}, step, within } = {}) {
       const written = await prisma.$transaction(async (tx) => {
         const run = await lock(tx, runId)
         if (run === null || !canBecome(run.status, to)) return null
         if (from !== undefined && !from.includes(run.status)) return null
         const bodies: RunEventBody[] = [
           ...before,
-          { kind: 'STATUS_CHANGED', status: to, failure: failure ?? null },
+          { kind: 'STATUS_CHANGED', status: to, failure: failure ?? null, step: step ?? run.step },
         ]
         await within?.(tx)
-        return write(tx, runId, bodies, { ...patch, status: to, failure: failure && { ...failure } })
+        // Of a run that goes on nothing is wrong any more.
+        const why = to === 'FAILED' && failure !== undefined ? { ...failure } : DbNull
+        return write(tx, runId, bodies, { ...patch, status: to, failure: why })
       })
       if (written === null) return false
       publish(runId, written)
@@ -131,12 +146,12 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
 }
 
 /** Reads a run's status under the row lock that an update takes, so that two transitions cannot both win. */
-async function lock(tx: Transaction, runId: string): Promise<{ status: RunStatus } | null> {
+async function lock(tx: Transaction, runId: string): Promise<{ status: RunStatus; step: number } | null> {
   try {
     return await tx.trainingRun.update({
       where: { id: runId },
       data: { lastSeq: { increment: 0 } },
-      select: { status: true },
+      select: { status: true, step: true },
     })
   } catch (error) {
     if (error instanceof PrismaClientKnownRequestError && error.code === 'P2025') return null

@@ -1,27 +1,31 @@
 import type { Logger } from 'pino'
-import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
-import type { RunFailure } from './failure.ts'
+import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
+import { SERVER_STOPPED } from './failure.ts'
+import type { Interruptions } from './interruption.ts'
 import type { RunLog } from './log.ts'
 import { ACTIVE } from './status.ts'
 import type { SupervisedRun } from './supervisor.ts'
-
-const SERVER_STOPPED: RunFailure = {
-  code: 'SERVER_STOPPED',
-  message: 'The server stopped while the run was at work. Start the run again.',
-}
 
 export interface QueueOptions {
   prisma: PrismaClient
   log: RunLog
   logger: Logger
+  interruptions: Interruptions
   /** How many runs may be at work at once. */
   concurrency: number
   supervise(run: TrainingRun): SupervisedRun
 }
 
-/** Runs wait in the database, in the order of their numbers, and are started here. */
+/** The order in which runs leave the queue. What was moved has a place below 0, ahead of what came since. */
+export const QUEUE_ORDER = [
+  { priority: 'desc' },
+  { place: 'asc' },
+  { number: 'asc' },
+] as const satisfies Prisma.TrainingRunOrderByWithRelationInput[]
+
+/** Runs wait in the database, by priority and then in the order of their numbers, and are started here. */
 export interface RunQueue {
-  /** Gives what a dead server left at work its true status. Before anything is started. */
+  /** Puts back what a dead server left at work, or ends it. Before anything is started. */
   recover(): Promise<void>
   /** Starts waiting runs as long as there is room. */
   pump(): Promise<void>
@@ -30,11 +34,12 @@ export interface RunQueue {
   /** The run at work with this id, if there is one. */
   active(id: string): SupervisedRun | undefined
   counts(): Promise<{ running: number; queued: number }>
-  /** Starts nothing any more and ends what is at work, FAILED with SERVER_STOPPED; answers the ids of these runs. */
+  /** Starts nothing any more and suspends what is at work; answers the ids of these runs. */
   close(): Promise<string[]>
 }
 
-export function createRunQueue({ prisma, log, logger, concurrency, supervise }: QueueOptions): RunQueue {
+export function createRunQueue(options: QueueOptions): RunQueue {
+  const { prisma, log, logger, concurrency, supervise, interruptions } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   let closed = false
@@ -43,7 +48,7 @@ export function createRunQueue({ prisma, log, logger, concurrency, supervise }: 
     while (!closed && active.size < concurrency) {
       const waiting = await prisma.trainingRun.findFirst({
         where: { status: 'QUEUED' },
-        orderBy: { number: 'asc' },
+        orderBy: [...QUEUE_ORDER],
       })
       if (waiting === null) return
       // False when it was cancelled meanwhile: look for the next.
@@ -55,7 +60,7 @@ export function createRunQueue({ prisma, log, logger, concurrency, supervise }: 
         active.delete(run.id)
         wake()
       })
-      if (closed) supervised.abandon(SERVER_STOPPED)
+      if (closed) supervised.suspend()
     }
   }
 
@@ -75,12 +80,7 @@ export function createRunQueue({ prisma, log, logger, concurrency, supervise }: 
         where: { status: { in: [...ACTIVE] } },
         select: { id: true },
       })
-      for (const { id } of left) {
-        await log.transition(id, 'FAILED', {
-          failure: SERVER_STOPPED,
-          patch: { finishedAt: new Date(), secondsRemaining: null },
-        })
-      }
+      for (const { id } of left) await interruptions.interrupted(id, SERVER_STOPPED, true)
     },
     pump,
     wake,
@@ -92,7 +92,7 @@ export function createRunQueue({ prisma, log, logger, concurrency, supervise }: 
       closed = true
       await pumping.catch(() => {})
       const ended = [...active]
-      for (const [, supervised] of ended) supervised.abandon(SERVER_STOPPED)
+      for (const [, supervised] of ended) supervised.suspend()
       await Promise.all(ended.map(([, supervised]) => supervised.ended))
       return ended.map(([id]) => id)
     },

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
+import type { Prisma, PrismaClient, RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
@@ -10,7 +10,11 @@ import { flatMap, followChanges } from '../streams/iterate.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createCheckpoints } from './checkpoints.ts'
+import { type ControlAsked, checkControl } from './control.ts'
+import { createController } from './controller.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
+import { findInitialWeights, type InitialWeights } from './initial-weights.ts'
+import { createInterruptions, type RestartPolicy } from './interruption.ts'
 import { createRunLog } from './log.ts'
 import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
@@ -29,8 +33,8 @@ const MAX_SEED = 2 ** 31 - 1
 export interface RunService {
   /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError. */
   start(input: StartRunInput): Promise<TrainingRun>
-  /** Answers when the run has stopped. Throws NotFoundError, or ConflictError for a run that has ended. */
-  cancel(id: string): Promise<TrainingRun>
+  /** See Controller. Throws ValidationError for values out of bounds, too. */
+  control(id: string, input: ControlAsked, idempotencyKey?: string): Promise<TrainingRun>
   /** Deletes a run that has ended, with its log and its checkpoints; model versions made of it stay. Answers what it was. Throws NotFoundError, ConflictError. */
   delete(id: string): Promise<TrainingRun>
   /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the log. */
@@ -47,6 +51,7 @@ export interface RunService {
   /** The loss points after a step, by step; the first MAX_LOSSES of them. */
   losses(id: string, afterStep: number): Promise<RunPoint[]>
   epochs(id: string): Promise<TrainerEpoch[]>
+  attempts(id: string): Promise<RunAttempt[]>
   /** What is at work and what waits. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -55,11 +60,13 @@ export interface RunService {
   recover(): Promise<void>
   /** Starts what waits. */
   startQueue(): Promise<void>
-  /** Ends what is at work, FAILED with SERVER_STOPPED, and lets its watchers hear of it; what waits stays QUEUED. */
+  /** Suspends what is at work, for the next start to go on with, and lets its watchers hear of it. */
   close(): Promise<void>
 }
 
-export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'checkpoints'> {
+export interface RunServiceOptions
+  extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'interruptions'>,
+    RestartPolicy {
   prisma: PrismaClient
   keeper: WeightsKeeper
   logger: Logger
@@ -79,13 +86,16 @@ export function createRunService(options: RunServiceOptions): RunService {
   const changes = createBus<string>()
   const log = createRunLog(prisma, events, changes)
   const checkpoints = createCheckpoints(prisma, log, options.keeper)
+  const interruptions = createInterruptions(prisma, log, checkpoints, options)
   const queue = createRunQueue({
     prisma,
     log,
     logger: options.logger,
+    interruptions,
     concurrency: options.concurrency,
-    supervise: (run) => superviseRun(run, { ...options, log, checkpoints }),
+    supervise: (run) => superviseRun(run, { ...options, log, checkpoints, interruptions }),
   })
+  const control = createController({ prisma, log, queue, checkpoints })
 
   async function find(id: string): Promise<TrainingRun> {
     const run = await prisma.trainingRun.findUnique({ where: { id } })
@@ -103,7 +113,14 @@ export function createRunService(options: RunServiceOptions): RunService {
   }
 
   async function start(input: StartRunInput): Promise<TrainingRun> {
-    const wanted = resolveRun(input, options)
+    const { initialWeights } = input
+    if (initialWeights === undefined) return begin(input, null)
+    // Until the run names them, too, they must not go.
+    return options.keeper.using(async () => begin(input, await findInitialWeights(prisma, initialWeights)))
+  }
+
+  async function begin(input: StartRunInput, initial: InitialWeights | null): Promise<TrainingRun> {
+    const wanted = resolveRun(input, options, initial)
     const existing = await started(input.idempotencyKey, wanted)
     if (existing !== null) return existing
     const { queued } = await queue.counts()
@@ -125,6 +142,10 @@ export function createRunService(options: RunServiceOptions): RunService {
           epochs: wanted.hyperparameters.epochs,
           seed: wanted.seed ?? randomInt(MAX_SEED + 1),
           ...wanted.checkpoints,
+          priority: wanted.priority,
+          initialDigest: initial?.digest,
+          parentId: initial?.parentId,
+          parentStep: initial?.parentStep,
           idempotencyKey: input.idempotencyKey,
         },
       })
@@ -142,29 +163,8 @@ export function createRunService(options: RunServiceOptions): RunService {
 
   return {
     start: (input) => options.architectures.using(input.architecture, () => start(input)),
-    async cancel(id) {
-      for (;;) {
-        const run = await find(id)
-        if (isFinal(run.status)) {
-          throw new ConflictError(`Run #${run.number} is ${run.status} already; it cannot be cancelled.`)
-        }
-        // One that is just being started has a supervisor once the queue's present turn is over.
-        if (run.status !== 'QUEUED') await queue.pump()
-        const atWork = queue.active(id)
-        if (atWork !== undefined) {
-          atWork.cancel()
-          await atWork.ended
-        } else {
-          // It waits; or it was left behind by a supervisor that could not record its end.
-          await log.transition(id, 'CANCELLED', {
-            from: [run.status],
-            before: [{ kind: 'CONTROL_APPLIED', control: 'CANCEL', step: run.step }],
-            patch: { finishedAt: new Date(), secondsRemaining: null },
-          })
-        }
-        const after = await find(id)
-        if (after.status === 'CANCELLED') return after
-      }
+    async control(id, input, key) {
+      return control(id, { input: checkControl(input), key })
     },
     async delete(id) {
       const deleted = await prisma.$transaction(async (tx) => {
@@ -177,7 +177,8 @@ export function createRunService(options: RunServiceOptions): RunService {
         return run
       })
       const { checkpoints, ...run } = deleted
-      await options.keeper.collect(checkpoints.map(({ digest }) => digest))
+      const digests = checkpoints.flatMap(({ digest, stateDigest }) => [digest, stateDigest])
+      await options.keeper.collect([...digests, run.initialDigest].filter((digest) => digest !== null))
       return run
     },
     async follow(id, after) {
@@ -220,6 +221,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       }),
     epochs: (runId) =>
       prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),
+    attempts: (runId) => prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } }),
     counts: queue.counts,
     get listenerCount() {
       return events.listenerCount + changes.listenerCount

@@ -16,8 +16,8 @@ export interface StreamSources {
 }
 
 /**
- * Everything that happened to a run after `after`, then what happens, each event once and in order;
- * ends after the event that ended the run.
+ * Everything that happened to a run after `after`, then what happens, each event once and in order; ends with the
+ * log of a run that has ended: one that was taken up again after its end has more behind it.
  *
  * The live listener is attached before the log is read, so an event committed in between is seen twice
  * and dropped once, never missed. Whatever goes wrong with the live side (an overflow, an event published
@@ -75,6 +75,12 @@ async function* read(
   let cursor = after
   // An event may carry one point or 256 (of about 0.5 kB each): the last page tells how large the next may be.
   let limit = 8
+  // Whether the last status that was told is an end; the log knows whether it is still.
+  let isOver = false
+  const told = (event: RunEvent) => {
+    cursor = event.seq
+    if (event.kind === 'STATUS_CHANGED') isOver = isFinal(event.status)
+  }
   for (;;) {
     // Read before the log: a run that is final here has all its events in the log already.
     const position = await log.position(runId)
@@ -86,10 +92,10 @@ async function* read(
       limit = nextLimit(page)
       for (const event of page) {
         yield event
-        cursor = event.seq
-        if (endsRun(event)) return undefined
+        told(event)
       }
     }
+    if (isOver) continue
 
     for (;;) {
       const delivery = await inbox.take()
@@ -103,8 +109,8 @@ async function* read(
       if (event.seq <= cursor) continue
       if (event.seq > cursor + 1) break
       yield event
-      cursor = event.seq
-      if (endsRun(event)) return undefined
+      told(event)
+      if (isOver) break
     }
   }
 }
@@ -116,8 +122,4 @@ function nextLimit(page: readonly RunEvent[]): number {
   )
   const each = points / Math.max(1, page.length)
   return Math.max(1, Math.min(PAGE_EVENTS, Math.floor(PAGE_POINTS / Math.max(1, each))))
-}
-
-function endsRun(event: RunEvent): boolean {
-  return event.kind === 'STATUS_CHANGED' && isFinal(event.status)
 }

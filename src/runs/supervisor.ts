@@ -1,26 +1,34 @@
 import type { Logger } from 'pino'
+import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
-import type { Checkpoint, TrainingRun } from '../db/generated/client.ts'
+import type { TrainingRun } from '../db/generated/client.ts'
 import type { EngineChoice } from '../engine/report.ts'
 import { createTrainedVersion, trainedPreprocessing } from '../models/versions.ts'
-import { type Child, startChild } from '../process/child.ts'
+import { type Child, type ChildExit, startChild } from '../process/child.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import { type Change, latestHyperparameters, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
+import type { ControlInput, ControlRequest } from './control.ts'
 import type { RunEventBody } from './events.ts'
-import { failureOfExit, type RunFailure } from './failure.ts'
-import type { Hyperparameters } from './hyperparameters.ts'
-import type { RunLog } from './log.ts'
-import type { FromTrainer, ToTrainer, TrainerProgress } from './trainer/protocol.ts'
+import { failureOfExit, type RunFailure, SERVER_STOPPED } from './failure.ts'
+import { hyperparametersOf } from './hyperparameters.ts'
+import type { Interruptions } from './interruption.ts'
+import type { RunLog, RunPatch } from './log.ts'
+import type { FromTrainer, ToTrainer, TrainerEnding, TrainerProgress } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
 const CANCEL_GRACE_MS = 5000
+/** The same when the server stops: what the run has trained since its last checkpoint is trained again then. */
+const STOP_GRACE_MS = 5000
 
 export interface SupervisorOptions {
   log: RunLog
   logger: Logger
   engine: EngineChoice
+  artifacts: Pick<ArtifactStore, 'tidy'>
   artifactsFolder: string
   checkpoints: Checkpoints
+  interruptions: Interruptions
   findArchitecture(name: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
   prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
@@ -33,51 +41,100 @@ export interface PreparedDataset {
   digest: string
 }
 
-/** One run at work: from PREPARING to its end. */
+/** What became of a control: the run may have ended, or gone elsewhere, before the trainer heard of it. */
+export type ControlOutcome = { kind: 'applied' } | { kind: 'refused'; reason: string } | { kind: 'tooLate' }
+
+/** One run at work: from PREPARING until nobody works for it any more. */
 export interface SupervisedRun {
-  /** Stops the run; `ended` follows within one step, or the grace. */
-  cancel(): void
-  /** Kills the trainer; the run ends FAILED with this failure. */
-  abandon(failure: RunFailure): void
+  /** Answers when the trainer has done it and the log has it. */
+  control(request: ControlRequest): Promise<ControlOutcome>
+  /** The server stops: saves a checkpoint if there is time, and leaves the run to the next start. */
+  suspend(): void
   /** Resolves when the run's last event is committed. Never rejects. */
   readonly ended: Promise<void>
 }
 
-/** Takes a run that is PREPARING through its trainer process to a final status. */
+type Stop = 'CANCEL' | 'PAUSE' | 'SUSPEND'
+/** What comes later can only be stronger. */
+const STRENGTH: Readonly<Record<Stop, number>> = { PAUSE: 1, SUSPEND: 2, CANCEL: 3 }
+
+interface PendingUpdate {
+  request: ControlRequest
+  resolve(outcome: ControlOutcome): void
+}
+
+/** Takes a run that is PREPARING through its trainer process. */
 export function superviseRun(run: TrainingRun, options: SupervisorOptions): SupervisedRun {
+  const { log, checkpoints } = options
   const logger = options.logger.child({ run: run.number })
   const abort = new AbortController()
+  const hyperparameters = hyperparametersOf(run)
+  const owner = `run-${run.id}-${run.attempt}`
+  let changes = run.changes as unknown as Change[]
   let trainer: Child<ToTrainer> | undefined
-  let cancelling = false
-  let abandoned: RunFailure | undefined
-  let lastStep = 0
+  let isTraining = false
+  let stopping: Stop | null = null
+  let endedAs: Stop | null = null
+  let lastStep = run.step
+  /** Of the requests to stop that may be met: each is done once. */
+  const stops: ControlRequest[] = []
+  const updates = new Map<number, PendingUpdate>()
+  let nextUpdate = 1
 
-  const ended = work().catch(async (error: unknown) => {
-    logger.error({ err: error }, 'supervising the run failed')
-    trainer?.kill('SIGKILL')
-    const message = 'The server could not record the run; its log says why. Start the run again.'
-    await options.log
-      .transition(run.id, 'FAILED', { failure: { code: 'INTERNAL_ERROR', message }, patch: finished() })
-      .catch((again: unknown) =>
-        logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
-      )
-  })
+  const ended = work()
+    .catch(async (error: unknown) => {
+      logger.error({ err: error }, 'supervising the run failed')
+      trainer?.kill('SIGKILL')
+      const message = 'The server could not record the run; its log says why. resumeTrainingRun tries again.'
+      await log
+        .transition(run.id, 'FAILED', { failure: { code: 'INTERNAL_ERROR', message }, patch: finished() })
+        .catch((again: unknown) =>
+          logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
+        )
+    })
+    .finally(async () => {
+      for (const { resolve } of updates.values()) resolve({ kind: 'tooLate' })
+      await options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying'))
+    })
 
   return {
     ended,
-    cancel() {
-      if (cancelling) return
-      cancelling = true
-      abort.abort()
-      trainer?.send({ type: 'cancel' })
-      const grace = setTimeout(() => trainer?.kill('SIGKILL'), CANCEL_GRACE_MS)
-      void ended.finally(() => clearTimeout(grace))
+    async control(request) {
+      const { input } = request
+      if (input.control === 'UPDATE') return update(request)
+      stops.push(request)
+      stop(input.control as 'CANCEL' | 'PAUSE')
+      await ended
+      return { kind: endedAs === input.control ? 'applied' : 'tooLate' }
     },
-    abandon(failure) {
-      abandoned = failure
-      abort.abort()
-      trainer?.kill('SIGKILL')
-    },
+    suspend: () => stop('SUSPEND'),
+  }
+
+  function stop(how: Stop): void {
+    if (stopping !== null && STRENGTH[stopping] >= STRENGTH[how]) return
+    stopping = how
+    abort.abort()
+    trainer?.send({ type: 'stop', how: how === 'CANCEL' ? 'CANCEL' : 'PAUSE' })
+    // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
+    if (how === 'PAUSE') return
+    const grace = setTimeout(
+      () => trainer?.kill('SIGKILL'),
+      how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS,
+    )
+    void ended.finally(() => clearTimeout(grace))
+  }
+
+  function update(request: ControlRequest): Promise<ControlOutcome> {
+    return new Promise((resolve) => {
+      const id = nextUpdate++
+      updates.set(id, { request, resolve })
+      // Before it trains it listens to nothing but a stop.
+      if (isTraining) sendUpdate(id, request.input)
+    })
+  }
+
+  function sendUpdate(id: number, input: ControlInput): void {
+    if (input.control === 'UPDATE') trainer?.send({ type: 'update', id, values: input.values })
   }
 
   async function work(): Promise<void> {
@@ -88,22 +145,27 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         message: `The architecture ${run.architecture} is not in this zoo.`,
       })
     }
+    const from = await checkpoints.newest(run.id)
+    lastStep = from?.step ?? 0
     let dataset: PreparedDataset
     try {
       dataset = await options.prepareDataset(run.dataset, abort.signal)
     } catch (error) {
-      if (abandoned) return fail(abandoned)
-      if (cancelling) return endCancelled(0)
+      if (stopping !== null) return endStopped(stopping, lastStep)
       return fail({
         code: 'DATASET_UNAVAILABLE',
         message: error instanceof Error ? error.message : String(error),
       })
     }
-    if (abandoned) return fail(abandoned)
-    if (cancelling) return endCancelled(0)
+    if (stopping !== null) return endStopped(stopping, lastStep)
+    if (from !== null && run.datasetDigest !== null && run.datasetDigest !== dataset.digest) {
+      return fail({
+        code: 'DATASET_UNAVAILABLE',
+        message: `The data set ${run.dataset} is not the one that the run began with (${run.datasetDigest}): it would go on as another run. Fork it: start one with initialWeights.`,
+      })
+    }
 
-    let ending: Extract<FromTrainer, { type: 'completed' | 'cancelled' | 'failed' }> | undefined
-    let saved: Checkpoint | undefined
+    let ending: TrainerEnding | undefined
     // Messages are handled one after the other: the log keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
@@ -120,17 +182,21 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       onOutput: (line) => logger.info({ trainer: child.pid }, line),
     })
     trainer = child
-    logger.info({ trainer: child.pid, architecture: run.architecture }, 'trainer started')
-    const hyperparameters = run.hyperparameters as unknown as Hyperparameters
+    logger.info({ trainer: child.pid, architecture: run.architecture, fromStep: lastStep }, 'trainer started')
     child.send({
       type: 'train',
       job: {
         architecture,
         hyperparameters,
+        changes,
         seed: run.seed,
         engine: options.engine,
         datasetFile: dataset.file,
         artifactsFolder: options.artifactsFolder,
+        owner,
+        from: from && { weights: from.digest, state: from.stateDigest },
+        initialWeights: run.initialDigest,
+        checkpoints: { everySteps: run.everySteps, everySeconds: run.everySeconds },
         metadata: {
           format: 'pt',
           architecture: architecture.name,
@@ -142,25 +208,28 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     const exit = await child.exited
     await handled
     if (broken !== undefined) throw broken
-    if (abandoned) return fail(abandoned)
-    if (ending?.type === 'completed' && saved !== undefined) return complete(ending.evaluation, saved)
-    if (ending?.type === 'failed') return fail(ending.failure)
-    if (ending?.type === 'cancelled' || cancelling)
-      return endCancelled(ending?.type === 'cancelled' ? ending.step : lastStep)
-    return fail(failureOfExit(exit))
+    return ending === undefined ? endUntold(exit) : end(ending)
 
     async function handle(message: FromTrainer): Promise<void> {
       switch (message.type) {
-        case 'started':
-          await options.log.transition(run.id, 'RUNNING', {
+        case 'started': {
+          const { attempt } = run
+          const startedAt = new Date()
+          await log.transition(run.id, 'RUNNING', {
+            step: message.fromStep,
             patch: {
               engine: { ...message.engine },
+              step: message.fromStep,
               steps: message.steps,
-              startedAt: new Date(),
+              startedAt: run.startedAt ?? startedAt,
               datasetDigest: dataset.digest,
+              attempts: { create: { attempt, fromStep: message.fromStep, startedAt } },
             },
           })
+          isTraining = true
+          for (const [id, { request }] of updates) sendUpdate(id, request.input)
           return
+        }
         case 'points': {
           lastStep = message.progress.step
           const points = message.points.map((point) => ({
@@ -168,52 +237,122 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
             at: new Date(point.at),
             attempt: run.attempt,
           }))
-          await options.log.append(run.id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, message.progress))
+          await log.append(run.id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, message.progress))
           return
         }
         case 'progress':
           lastStep = message.progress.step
-          await options.log.progress(run.id, rowOf(run, message.progress))
+          await log.progress(run.id, rowOf(run, message.progress))
           return
         case 'epoch':
-          await options.log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
+          await log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
             ...rowOf(run, message.progress),
             epochSummaries: { create: { attempt: run.attempt, ...message.summary } },
           })
           return
         case 'saved':
-          saved = await options.checkpoints.save(run, message.weights)
+          await checkpoints.save(run, message.checkpoint)
+          return
+        case 'updated':
+          return recordUpdate(message)
+        case 'refused':
+          settle(message.id, { kind: 'refused', reason: message.reason })
           return
         default:
           ending = message
       }
     }
 
-    async function complete(
-      evaluation: Extract<FromTrainer, { type: 'completed' }>['evaluation'],
-      checkpoint: Checkpoint,
-    ): Promise<void> {
-      await options.log.transition(run.id, 'COMPLETED', {
-        patch: { evaluation: { ...evaluation }, ...finished() },
-        // In the same transaction: whoever hears COMPLETED can predict with the result.
-        within: async (tx) => {
-          await createTrainedVersion(tx, run.architecture, run, checkpoint, dataset.facts)
-        },
-      })
-      logger.info({ accuracy: evaluation.accuracy }, 'run completed')
+    async function end(told: TrainerEnding): Promise<void> {
+      switch (told.type) {
+        case 'failed':
+          return fail(told.failure)
+        case 'stopped':
+          return endStopped(stopping ?? told.how, told.step)
+        case 'completed': {
+          const checkpoint = await checkpoints.at(run.id, told.step)
+          await log.transition(run.id, 'COMPLETED', {
+            patch: { evaluation: { ...told.evaluation }, ...finished() },
+            // In the same transaction: whoever hears COMPLETED can predict with the result.
+            within: async (tx) => {
+              await createTrainedVersion(tx, run.architecture, run, checkpoint, dataset.facts)
+            },
+          })
+          logger.info({ accuracy: told.evaluation.accuracy }, 'run completed')
+        }
+      }
     }
+  }
+
+  async function recordUpdate({
+    id,
+    change,
+    steps,
+  }: Extract<FromTrainer, { type: 'updated' }>): Promise<void> {
+    changes = withChange(changes, change)
+    const { epochs } = latestHyperparameters(hyperparameters, changes)
+    const patch: RunPatch = { changes: changes as unknown as object[], epochs, steps }
+    const request = updates.get(id)?.request
+    await log.append(run.id, [{ kind: 'CONTROL_APPLIED', control: 'UPDATE', step: change.step, change }], {
+      ...patch,
+      ...remembered(request === undefined ? [] : [request]),
+    })
+    settle(id, { kind: 'applied' })
+  }
+
+  function settle(id: number, outcome: ControlOutcome): void {
+    updates.get(id)?.resolve(outcome)
+    updates.delete(id)
+  }
+
+  /** The trainer is gone without having said how the run ended. */
+  async function endUntold(exit: ChildExit): Promise<void> {
+    if (stopping === 'CANCEL') return endStopped('CANCEL', lastStep)
+    // What was trained since is lost: the run rests at its checkpoint.
+    if (stopping !== null) {
+      const newest = await checkpoints.newest(run.id)
+      return endStopped(stopping, newest?.step ?? 0, newest?.epoch ?? 0)
+    }
+    const failure = failureOfExit(exit)
+    // It would run out of memory again.
+    if (failure.code === 'OUT_OF_MEMORY') return fail(failure)
+    logger.warn({ failure }, 'run interrupted')
+    await options.interruptions.interrupted(run.id, failure, true)
   }
 
   async function fail(failure: RunFailure): Promise<void> {
     logger.warn({ failure }, 'run failed')
-    await options.log.transition(run.id, 'FAILED', { failure, patch: finished() })
+    await log.transition(run.id, 'FAILED', { failure, patch: finished() })
   }
 
-  async function endCancelled(step: number): Promise<void> {
-    const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: 'CANCEL', step }
-    await options.log.transition(run.id, 'CANCELLED', { before: [control], patch: finished() })
-    logger.info({ step }, 'run cancelled')
+  async function endStopped(how: Stop, step: number, epoch?: number): Promise<void> {
+    endedAs = how
+    if (how === 'SUSPEND') {
+      await options.interruptions.interrupted(run.id, SERVER_STOPPED, false)
+      return
+    }
+    const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: how, step }
+    const requests = stops.filter(({ input }) => input.control === how)
+    await log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
+      before: [control],
+      step,
+      patch: {
+        step,
+        epoch,
+        ...(how === 'CANCEL' ? finished() : { secondsRemaining: null }),
+        ...remembered(requests),
+      },
+    })
+    logger.info({ step, how }, 'run stopped')
   }
+}
+
+/** Writes down the keys of requests, so that each is done once. */
+export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 'controls'> {
+  const create = requests.flatMap(({ key, input }) =>
+    key === undefined ? [] : [{ key, request: { ...input } as object }],
+  )
+  return create.length === 0 ? {} : { controls: { create } }
 }
 
 function rowOf(run: TrainingRun, { peakMemoryBytes, ...progress }: TrainerProgress) {

@@ -5,16 +5,19 @@ import { isLabel, LABEL } from '../label.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { analyzeWithin } from '../zoo/limits.ts'
 import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from './checkpoints.ts'
+import { priorityIssues } from './control.ts'
 import {
   type Hyperparameters,
   type HyperparametersInput,
+  hyperparametersOf,
   type Issue,
   PRESETS,
   resolveHyperparameters,
 } from './hyperparameters.ts'
+import type { InitialWeights, WeightsRef } from './initial-weights.ts'
 
-/** Checkpoints of a run that may be kept by each rule. */
-const MAX_KEPT = 10_000
+/** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
+const MAX_COUNT = 10_000
 
 export interface StartRunInput extends HyperparametersInput {
   architecture: string
@@ -25,6 +28,10 @@ export interface StartRunInput extends HyperparametersInput {
   /** The same key never starts a second run. */
   idempotencyKey?: string
   checkpoints?: CheckpointPolicy
+  /** Higher ones leave the queue first. */
+  priority?: number
+  /** What it begins with, in place of weights that the seed draws. */
+  initialWeights?: WeightsRef
 }
 
 /** What a valid input asks for, defaults filled in. */
@@ -36,9 +43,14 @@ export interface WantedRun {
   seed: number | null
   hyperparameters: Hyperparameters
   checkpoints: CheckpointPolicy
+  priority: number
+  initial: InitialWeights | null
 }
 
-/** @throws ValidationError with an issue for each wrong value */
+/**
+ * @param initial  what `input.initialWeights` names
+ * @throws ValidationError with an issue for each wrong value
+ */
 export function resolveRun(
   input: StartRunInput,
   known: {
@@ -46,9 +58,10 @@ export function resolveRun(
     maxParameters: number
     datasets: readonly string[]
   },
+  initial: InitialWeights | null,
 ): WantedRun {
-  const { architecture: name, dataset, name: title, seed, idempotencyKey, ...rest } = input
-  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, ...asked } = rest
+  const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
+  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, ...asked } = rest
   const issues: Issue[] = []
   const architecture = known.findArchitecture(name)
   if (architecture === undefined) {
@@ -73,15 +86,31 @@ export function resolveRun(
   if (idempotencyKey !== undefined && !isLabel(idempotencyKey)) {
     issues.push({ path: ['idempotencyKey'], message: `A key has ${LABEL}` })
   }
+  if (initial !== null && initial.architecture !== name) {
+    issues.push({
+      path: ['initialWeights'],
+      message: `These are weights of ${initial.architecture}; ${name} cannot begin with them.`,
+    })
+  }
+  if (initial !== null && initial.dataset !== null && initial.dataset !== dataset) {
+    issues.push({
+      path: ['initialWeights'],
+      message: `These weights know the classes of ${initial.dataset}, not those of ${dataset}.`,
+    })
+  }
+  issues.push(...priorityIssues(priority))
   for (const [field, least] of [
     ['keepBest', 0],
     ['keepLatest', 1],
+    ['everySteps', 1],
+    ['everySeconds', 1],
   ] as const) {
     const count = checkpoints[field]
-    if (Number.isInteger(count) && count >= least && count <= MAX_KEPT) continue
+    if (count === null && field.startsWith('every')) continue
+    if (count !== null && Number.isInteger(count) && count >= least && count <= MAX_COUNT) continue
     issues.push({
       path: ['checkpoints', field],
-      message: `A whole number from ${least} to ${MAX_KEPT}, not ${count}.`,
+      message: `A whole number from ${least} to ${MAX_COUNT}, not ${count}.`,
     })
   }
   const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
@@ -95,6 +124,8 @@ export function resolveRun(
     seed: seed ?? preset?.seed ?? null,
     hyperparameters: resolved.hyperparameters,
     checkpoints,
+    priority,
+    initial,
   }
 }
 
@@ -121,6 +152,9 @@ export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
     (wanted.seed === null || wanted.seed === run.seed) &&
     run.keepBest === wanted.checkpoints.keepBest &&
     run.keepLatest === wanted.checkpoints.keepLatest &&
-    isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters)
+    run.everySteps === wanted.checkpoints.everySteps &&
+    run.everySeconds === wanted.checkpoints.everySeconds &&
+    run.initialDigest === (wanted.initial?.digest ?? null) &&
+    isDeepStrictEqual(hyperparametersOf(run), wanted.hyperparameters)
   )
 }

@@ -2,10 +2,19 @@ import type { CheckpointPolicy } from '../runs/checkpoints.ts'
 import { builder } from './builder.ts'
 
 export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('CheckpointPolicy').implement({
-  description: 'Which checkpoints of a run are kept, beside those that a model version was made of.',
+  description:
+    'When a run saves checkpoints beside the ends of its epochs, and which are kept beside those that a model version was made of.',
   fields: (t) => ({
     keepBest: t.exposeInt('keepBest', { description: 'So many of the highest test accuracy.' }),
-    keepLatest: t.exposeInt('keepLatest', { description: 'So many of the newest.' }),
+    keepLatest: t.exposeInt('keepLatest', { description: "So many of the newest of epochs' ends." }),
+    everySteps: t.exposeInt('everySteps', {
+      nullable: true,
+      description: 'Steps between two; null for no such rule.',
+    }),
+    everySeconds: t.exposeInt('everySeconds', {
+      nullable: true,
+      description: 'Seconds between two; null for no such rule.',
+    }),
   }),
 })
 

@@ -1,4 +1,13 @@
-import type { Augmentation, Hyperparameters, Optimizer, Schedule } from '../runs/hyperparameters.ts'
+import type { Change } from '../runs/changes.ts'
+import {
+  type Augmentation,
+  EARLY_STOPPING_METRICS,
+  type EarlyStopping,
+  type Hyperparameters,
+  ON_NON_FINITE,
+  type Optimizer,
+  type Schedule,
+} from '../runs/hyperparameters.ts'
 import { builder } from './builder.ts'
 
 type Sgd = Extract<Optimizer, { kind: 'sgd' }>
@@ -84,6 +93,26 @@ const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implemen
   }),
 })
 
+export const EarlyStoppingMetric = builder.enumType('EarlyStoppingMetric', {
+  description: 'What an epoch is judged by.',
+  values: EARLY_STOPPING_METRICS,
+})
+export const OnNonFinite = builder.enumType('OnNonFinite', {
+  description:
+    'What becomes of a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps.',
+  values: ON_NON_FINITE,
+})
+const EarlyStoppingRef = builder.objectRef<EarlyStopping>('EarlyStopping').implement({
+  description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',
+  fields: (t) => ({
+    metric: t.expose('metric', { type: EarlyStoppingMetric, description: 'What an epoch is judged by.' }),
+    patience: t.exposeInt('patience', {
+      description: 'Epochs in a row that may be no better than the best.',
+    }),
+    minDelta: t.exposeFloat('minDelta', { description: 'By how much an epoch has to be better.' }),
+  }),
+})
+
 export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparameters').implement({
   description: 'Everything that decides what a run computes, defaults filled in.',
   fields: (t) => ({
@@ -110,6 +139,15 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
       nullable: true,
       description: 'Only the first N test images in each evaluation; null for all.',
     }),
+    earlyStopping: t.expose('earlyStopping', {
+      type: EarlyStoppingRef,
+      nullable: true,
+      description: 'When it ends before its last epoch; null for never.',
+    }),
+    onNonFinite: t.expose('onNonFinite', {
+      type: OnNonFinite,
+      description: 'What becomes of it when the loss or a gradient is not finite.',
+    }),
     mean: t.floatList({
       description: 'Subtracted from the channels R, G, B of a pixel in 0..1.',
       resolve: ({ normalization }) => normalization.mean,
@@ -117,6 +155,25 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
     std: t.floatList({
       description: 'What they are then divided by.',
       resolve: ({ normalization }) => normalization.std,
+    }),
+  }),
+})
+
+export const HyperparameterChangeRef = builder.objectRef<Change>('HyperparameterChange').implement({
+  description: 'A change of a run on its way: what is null stayed as it was.',
+  fields: (t) => ({
+    step: t.exposeInt('step', {
+      description: 'Steps done when it took effect: it counts for those after it.',
+    }),
+    learningRate: t.exposeFloat('learningRate', {
+      nullable: true,
+      description: 'The new peak learning rate.',
+    }),
+    epochs: t.exposeInt('epochs', { nullable: true, description: 'Epochs in all, now.' }),
+    schedule: t.expose('schedule', {
+      type: ScheduleUnion,
+      nullable: true,
+      description: 'How the rate changes, now.',
     }),
   }),
 })

@@ -1,5 +1,7 @@
+import { CONTROLS } from '../runs/control.ts'
 import type { Lagged, RunEvent } from '../runs/events.ts'
 import { builder } from './builder.ts'
+import { HyperparameterChangeRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
 import { RunFailureRef, RunStatusEnum } from './training-run.ts'
 
@@ -36,23 +38,40 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
   }),
 })
 const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').implement({
-  description: 'The run went to another status. COMPLETED, CANCELLED and FAILED end the stream.',
+  description:
+    'The run went to another status. COMPLETED, CANCELLED and FAILED end the stream, unless the run was taken up again since.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
     status: t.expose('status', { type: RunStatusEnum, description: 'Where it is now.' }),
-    failure: t.expose('failure', { type: RunFailureRef, nullable: true, description: 'Why it FAILED.' }),
+    failure: t.expose('failure', {
+      type: RunFailureRef,
+      nullable: true,
+      description: 'Why it FAILED, or why it was interrupted and is QUEUED again.',
+    }),
+    step: t.int({
+      nullable: true,
+      description:
+        'Steps done. A RUNNING run trains the steps after it: what an earlier attempt did there counts no more.',
+      resolve: ({ step }) => step,
+    }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer.' }),
   }),
 })
-const Control = builder.enumType('Control', {
+const ControlEnum = builder.enumType('Control', {
   description: 'What a person did to a run.',
-  values: ['CANCEL'] as const,
+  values: CONTROLS,
 })
 const ControlApplied = builder.objectRef<Of<'CONTROL_APPLIED'>>('ControlApplied').implement({
-  description: 'The trainer did what a person asked for.',
+  description: 'What a person asked for was done: by the trainer where one is at work, else by the server.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    control: t.expose('control', { type: Control, description: 'What was asked for.' }),
+    control: t.expose('control', { type: ControlEnum, description: 'What was asked for.' }),
     step: t.exposeInt('step', { description: 'Steps done when it took effect.' }),
+    change: t.expose('change', {
+      type: HyperparameterChangeRef,
+      nullable: true,
+      description: 'Of UPDATE: what changed.',
+    }),
   }),
 })
 const CheckpointSaved = builder.objectRef<Of<'CHECKPOINT_SAVED'>>('CheckpointSaved').implement({

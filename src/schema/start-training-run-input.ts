@@ -1,5 +1,6 @@
 import { DEFAULT_CHECKPOINT_POLICY } from '../runs/checkpoints.ts'
 import {
+  EARLY_STOPPING_DEFAULTS,
   type HyperparametersInput,
   NO_AUGMENTATION,
   OPTIMIZER_DEFAULTS,
@@ -9,6 +10,9 @@ import {
 } from '../runs/hyperparameters.ts'
 import type { StartRunInput } from '../runs/wanted-run.ts'
 import { builder } from './builder.ts'
+import { CheckpointRef } from './checkpoint.ts'
+import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
+import { ModelVersionRef } from './model.ts'
 
 const { sgd, adam } = OPTIMIZER_DEFAULTS
 const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
@@ -85,7 +89,7 @@ const OneCycleScheduleInput = builder.inputType('OneCycleScheduleInput', {
     }),
   }),
 })
-const ScheduleInput = builder.inputType('ScheduleInput', {
+export const ScheduleInput = builder.inputType('ScheduleInput', {
   description: 'Exactly one schedule of the learning rate.',
   isOneOf: true,
   fields: (t) => ({
@@ -118,7 +122,7 @@ const AugmentationInput = builder.inputType('AugmentationInput', {
 
 const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
   description:
-    'Which checkpoints are kept; one is saved after every epoch. Those that a model version was made of stay anyway.',
+    'When checkpoints are saved, beside the end of every epoch, and which are kept. Those that a model version was made of stay anyway.',
   fields: (t) => ({
     keepBest: t.int({
       required: true,
@@ -128,7 +132,36 @@ const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
     keepLatest: t.int({
       required: true,
       defaultValue: DEFAULT_CHECKPOINT_POLICY.keepLatest,
-      description: 'So many of the newest, at least 1.',
+      description: "So many of the newest of epochs' ends, at least 1.",
+    }),
+    everySteps: t.int({
+      description: 'Saves one after so many steps, for the run to go on from when it is interrupted.',
+    }),
+    everySeconds: t.int({
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.everySeconds,
+      description: 'The same in seconds; null for none between the ends of epochs.',
+    }),
+  }),
+})
+
+const EarlyStoppingInput = builder.inputType('EarlyStoppingInput', {
+  description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',
+  fields: (t) => ({
+    metric: t.field({
+      type: EarlyStoppingMetric,
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.metric,
+      description: 'What an epoch is judged by.',
+    }),
+    patience: t.int({
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.patience,
+      description: 'Epochs in a row that may be no better than the best.',
+    }),
+    minDelta: t.float({
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.minDelta,
+      description: 'By how much an epoch has to be better.',
     }),
   }),
 })
@@ -161,7 +194,24 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     logEvery: t.int({ description: 'Steps averaged into one loss point (the lecture: 30).' }),
     trainLimit: t.int({ description: 'Use only the first N training images.' }),
     testLimit: t.int({ description: 'Use only the first N test images, for a quick trial.' }),
-    checkpoints: t.field({ type: CheckpointPolicyInput, description: 'Which checkpoints are kept.' }),
+    earlyStopping: t.field({
+      type: EarlyStoppingInput,
+      description: 'Ends the run when no epoch is better any more; left out, it trains all its epochs.',
+    }),
+    onNonFinite: t.field({
+      type: OnNonFinite,
+      description: 'What becomes of it when the loss or a gradient is not finite: FAIL when left out.',
+    }),
+    checkpoints: t.field({
+      type: CheckpointPolicyInput,
+      description: 'When checkpoints are saved and which are kept.',
+    }),
+    initialWeights: t.globalID({
+      for: [ModelVersionRef, CheckpointRef],
+      description:
+        'A ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
+    }),
+    priority: t.int({ description: 'Higher ones leave the queue first; 0 when left out.' }),
     idempotencyKey: t.string({
       description: 'The same key never starts a second run: send it again when in doubt.',
     }),
@@ -171,13 +221,28 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
 type Input = typeof StartTrainingRunInput.$inferInput
 
 /** The domain's form of the input: @oneOf objects become tagged values, null means left out. */
-export function toStartRunInput({ optimizer, schedule, ...plain }: Input): StartRunInput {
+export function toStartRunInput(input: Input): StartRunInput {
+  const { optimizer, schedule, checkpoints, initialWeights, ...plain } = input
   const rest = Object.fromEntries(Object.entries(plain).filter(([, value]) => value != null))
   return {
-    ...(rest as Omit<StartRunInput, 'optimizer' | 'schedule'>),
+    ...(rest as Pick<StartRunInput, 'architecture' | 'dataset'>),
     optimizer: toOptimizer(optimizer),
     schedule: toSchedule(schedule),
+    checkpoints:
+      checkpoints == null
+        ? undefined
+        : {
+            ...checkpoints,
+            everySteps: checkpoints.everySteps ?? null,
+            everySeconds: checkpoints.everySeconds ?? null,
+          },
+    initialWeights: toWeightsRef(initialWeights),
   }
+}
+
+function toWeightsRef(input: Input['initialWeights']): StartRunInput['initialWeights'] {
+  if (input == null) return undefined
+  return input.typename === 'Checkpoint' ? { checkpointId: input.id } : { versionId: input.id }
 }
 
 export function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {
@@ -186,7 +251,7 @@ export function toOptimizer(input: Input['optimizer']): HyperparametersInput['op
   return undefined
 }
 
-function toSchedule(input: Input['schedule']): HyperparametersInput['schedule'] {
+export function toSchedule(input: Input['schedule']): HyperparametersInput['schedule'] {
   if (input?.step != null) return { kind: 'step', ...input.step } satisfies Schedule
   if (input?.cosine != null) return { kind: 'cosine', ...input.cosine } satisfies Schedule
   if (input?.oneCycle != null) return { kind: 'oneCycle', ...input.oneCycle } satisfies Schedule

@@ -62,17 +62,6 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
     resolve: (_root, { input }, { runs }) => runs.start(toStartRunInput(input)),
   }),
-  cancelTrainingRun: t.field({
-    type: TrainingRunRef,
-    errors: {
-      types: [NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'CancelTrainingRunResult', description: 'The CANCELLED run, or why it is not.' },
-    },
-    description: 'Stops a queued or running run within one step, and answers when it has stopped.',
-    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
-    resolve: (_root, { id }, { runs }) => runs.cancel(id.id),
-  }),
   deleteTrainingRun: t.field({
     type: TrainingRunRef,
     errors: {

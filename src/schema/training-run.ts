@@ -1,8 +1,9 @@
-import type { TrainingRun } from '../db/generated/client.ts'
+import type { RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { RunStatus } from '../db/generated/enums.ts'
 import type { EngineReport } from '../engine/report.ts'
+import { type Change, latestHyperparameters } from '../runs/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
-import type { Hyperparameters } from '../runs/hyperparameters.ts'
+import { hyperparametersOf } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
@@ -10,7 +11,7 @@ import { CheckpointPolicyRef } from './checkpoint.ts'
 import { DatasetRef } from './dataset.ts'
 import { EngineRef } from './engine.ts'
 import { EvaluationRef } from './evaluation.ts'
-import { HyperparametersRef } from './hyperparameters.ts'
+import { HyperparameterChangeRef, HyperparametersRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
@@ -25,10 +26,19 @@ const FailureCode = builder.enumType('RunFailureCode', {
 })
 
 export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').implement({
-  description: 'Why a run FAILED.',
+  description: 'Why a run FAILED or was interrupted.',
   fields: (t) => ({
     code: t.expose('code', { type: FailureCode, description: 'The kind of failure.' }),
     message: t.exposeString('message', { description: 'What happened and what to do.' }),
+    step: t.exposeInt('step', {
+      nullable: true,
+      description: 'Of LOSS_NOT_FINITE: the step at which it was.',
+    }),
+    layer: t.exposeString('layer', {
+      nullable: true,
+      description:
+        'Of LOSS_NOT_FINITE: the layer whose gradient was not finite first, on its way from the loss.',
+    }),
   }),
 })
 
@@ -56,6 +66,17 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
   }),
 })
 
+const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
+  description: 'A start of the trainer of a run.',
+  fields: (t) => ({
+    attempt: t.exposeInt('attempt', { description: 'Its number; those that never trained are left out.' }),
+    fromStep: t.exposeInt('fromStep', {
+      description: 'Steps of the checkpoint that it went on from: it trained those after it, again perhaps.',
+    }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
+  }),
+})
+
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {
   nullable: true,
   description: 'One training of one network, from the queue to its end.',
@@ -76,8 +97,8 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     hyperparameters: t.field({
       type: HyperparametersRef,
-      description: 'Every value, defaults filled in.',
-      resolve: ({ hyperparameters }) => hyperparameters as unknown as Hyperparameters,
+      description: 'Every value as it is now, defaults filled in.',
+      resolve: (run) => latestHyperparameters(hyperparametersOf(run), run.changes as unknown as Change[]),
     }),
     seed: t.exposeInt('seed', { description: 'The same seed on the same engine gives the same losses.' }),
     engine: t.field({
@@ -140,6 +161,33 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     checkpoints: t.relation('checkpoints', {
       query: { orderBy: [{ step: 'desc' }, { attempt: 'desc' }] },
       description: 'The weights that it saved and that are kept, newest first.',
+    }),
+    changes: t.field({
+      type: [HyperparameterChangeRef],
+      description: 'What was changed on its way, by step.',
+      resolve: ({ changes }) => changes as unknown as Change[],
+    }),
+    priority: t.exposeInt('priority', { description: 'Higher ones leave the queue first.' }),
+    bestStep: t.exposeInt('bestStep', {
+      nullable: true,
+      description: 'With early stopping: the steps of the best epoch so far; null without.',
+    }),
+    parent: t.relation('parent', {
+      nullable: true,
+      description: 'The run whose weights it began with; null for none, or when it was deleted.',
+    }),
+    parentStep: t.exposeInt('parentStep', {
+      nullable: true,
+      description: 'Steps that had been trained there.',
+    }),
+    forks: t.relation('children', {
+      query: { orderBy: { number: 'asc' } },
+      description: 'Runs that began with its weights.',
+    }),
+    attempts: t.field({
+      type: [RunAttemptRef],
+      description: 'Every start of a trainer that began to train.',
+      resolve: ({ id }, _args, { runs }) => runs.attempts(id),
     }),
     modelVersions: t.relation('modelVersions', {
       query: { orderBy: { createdAt: 'desc' } },

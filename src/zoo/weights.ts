@@ -1,30 +1,31 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
-import { canonicalTensors } from './formats/canonical.ts'
-import { type SafetensorsFile, writeSafetensors } from './safetensors-file.ts'
-import { fromTorch, type TorchTensor, torchTensors, toTorch } from './torch-layout.ts'
+import { writeWeights } from './formats/write-weights.ts'
+import type { SafetensorsFile } from './safetensors-file.ts'
+import { fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
 import { checkTensors } from './weights-mismatch.ts'
 
-/**
- * Writes a model's weights with torchvision's names, shapes and orders, so that they load into PyTorch with
- * strict=True. Every batch norm gets its num_batches_tracked, as 0: PyTorch's `state_dict()` has one, some loaders
- * compare all keys, and only a batch norm with momentum=None would read it. One tensor at a time is copied.
- *
- * @param path  safe on disk when this resolves
- */
+/** A model's variables beside the tensors that they are in a file, in the file's order. */
+export function weightVariables(
+  model: tf.LayersModel,
+  architecture: Architecture,
+): { tensor: TorchTensor; variable: tf.LayerVariable }[] {
+  return torchTensors(architecture).map((tensor) => ({ tensor, variable: variableOf(model, tensor) }))
+}
+
+/** Writes a model's weights: see writeWeights. One tensor at a time is copied. */
 export function saveWeights(
   model: tf.LayersModel,
   architecture: Architecture,
   path: string,
   metadata: Record<string, string>,
 ): Promise<{ digest: string; bytes: number }> {
-  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
-  return writeSafetensors(path, canonicalTensors(architecture), metadata, async ({ name }) => {
-    const tensor = byName.get(name)
-    // Only the counters belong to no variable.
-    if (tensor === undefined) return new BigInt64Array(1)
-    return toTorch(tensor, (await variableOf(model, tensor).read().data()) as Float32Array)
-  })
+  return writeWeights(
+    architecture,
+    path,
+    metadata,
+    async (tensor) => (await variableOf(model, tensor).read().data()) as Float32Array,
+  )
 }
 
 /**

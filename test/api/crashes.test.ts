@@ -10,10 +10,13 @@ const PREDICT = `mutation {
   predict(input: { image: { sample: { index: 1 } } }) { __typename ... on Prediction { label } ... on Error { message } }
 }`
 
+/** Runs that are interrupted stay so: what becomes of them otherwise is in resume.test.ts. */
+const env = { AUTO_RESUME: 'false' }
+
 /** One after the other on one server: what the first test leaves is what the next one starts from. */
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await startServer({ env })
 })
 afterAll(stopServers)
 
@@ -62,7 +65,7 @@ test('a server that is killed takes its trainer along, and its next start gives 
   const unfinished = join(server.dataDir, 'artifacts', 'half.safetensors.1.tmp')
   writeFileSync(unfinished, 'what a trainer was writing')
 
-  server = await startServer({ dataDir: server.dataDir })
+  server = await startServer({ dataDir: server.dataDir, env })
   expect(existsSync(unfinished)).toBe(false)
   const events = await collectEvents(server, id)
   expect(events.at(-1)).toMatchObject({ status: 'FAILED', failure: { code: 'SERVER_STOPPED' } })

@@ -60,7 +60,7 @@ test('a run that has ended cannot be cancelled, and an unknown one is not found'
   await collectEvents(server, id)
   const { cancelTrainingRun: ended } = await server.query(CANCEL, { id })
   expect(ended.__typename).toBe('ConflictError')
-  expect(ended.message).toMatch(/COMPLETED already/)
+  expect(ended.message).toMatch(/is COMPLETED; it cannot be cancelled/)
   const unknown = Buffer.from('TrainingRun:nothing').toString('base64')
   const { cancelTrainingRun: missing } = await server.query(CANCEL, { id: unknown })
   expect(missing.__typename).toBe('NotFoundError')

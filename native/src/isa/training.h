@@ -27,11 +27,25 @@ static void dropout(Team& team, long size, const uint32_t (&state)[4], double ra
   dropoutGradient(team, size, rate, x, mask, y);
 }
 
+// Whether no value is NaN or infinite, by their exponents: compared as whole numbers, the loop fills vectors.
+static bool allFinite(const float* values, long size) {
+  uint32_t worst = 0;
+  for (long i = 0; i < size; ++i) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, values + i, sizeof bits);
+    bits &= 0x7fffffff;
+    worst = bits > worst ? bits : worst;
+  }
+  return worst < 0x7f800000;
+}
+
 // SGD as PyTorch's: g = gradient + decay * w; v = momentum * v + g; d = nesterov ? g + momentum * v : v; w -= rate * d.
-// velocity is null without momentum.
-static void sgdStep(Team& team, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
+// velocity is null without momentum. Returns whether the gradient is finite: looked at here, it is still in the cache.
+static bool sgdStep(Team& team, long size, float* w, const float* gradient, float* velocity, float rate, float momentum,
                     float decay, bool nesterov) {
-  parallelChunks(team, size, [=](long from, long to) {
+  int broken = 0;
+  parallelChunks(team, size, [=, &broken](long from, long to) {
+    if (!allFinite(gradient + from, to - from)) __atomic_store_n(&broken, 1, __ATOMIC_RELAXED);
     if (velocity == nullptr) {
       for (long i = from; i < to; ++i) w[i] -= rate * (gradient[i] + decay * w[i]);
     } else if (nesterov) {
@@ -47,13 +61,17 @@ static void sgdStep(Team& team, long size, float* w, const float* gradient, floa
       }
     }
   });
+  return broken == 0;
 }
 
 // Adam with decoupled weight decay (arXiv:1412.6980, arXiv:1711.05101):
 // m = beta1 m + (1 - beta1) g; s = beta2 s + (1 - beta2) g^2; w = keep * w - rate * m / (sqrt(s * squareScale) + epsilon).
-static void adamStep(Team& team, long size, float* w, const float* gradient, float* mean, float* square,
+// Returns whether the gradient is finite.
+static bool adamStep(Team& team, long size, float* w, const float* gradient, float* mean, float* square,
                      const Adam& a) {
-  parallelChunks(team, size, [=](long from, long to) {
+  int broken = 0;
+  parallelChunks(team, size, [=, &broken](long from, long to) {
+    if (!allFinite(gradient + from, to - from)) __atomic_store_n(&broken, 1, __ATOMIC_RELAXED);
     for (long i = from; i < to; ++i) {
       const float g = gradient[i];
       const float m = mean[i] = a.beta1 * mean[i] + (1 - a.beta1) * g;
@@ -61,6 +79,7 @@ static void adamStep(Team& team, long size, float* w, const float* gradient, flo
       w[i] = a.keep * w[i] - a.rate * m / (__builtin_sqrtf(s * a.squareScale) + a.epsilon);
     }
   });
+  return broken == 0;
 }
 
 // Soft-max cross-entropy of logits [rows, classes] with labels smoothed to (1 - smoothing) * onehot + smoothing /

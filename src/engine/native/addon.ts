@@ -150,6 +150,7 @@ export interface NativeAddon {
   /** state: of src/random.ts. y = x / (1 - rate) where mask becomes 1, else 0. */
   dropout(state: Int32Array, rate: number, x: Floats, mask: Uint8Array, y: Floats): void
   dropoutGradient(rate: number, dy: Floats, mask: Uint8Array, dx: Floats): void
+  /** Answers 1 where all of the gradient was finite, else 0. */
   sgdStep(
     w: Floats,
     gradient: Floats,
@@ -158,7 +159,8 @@ export interface NativeAddon {
     momentum: number,
     decay: number,
     nesterov: boolean,
-  ): void
+  ): number
+  /** Answers as sgdStep. */
   adamStep(
     w: Floats,
     gradient: Floats,
@@ -170,7 +172,7 @@ export interface NativeAddon {
     rate: number,
     squareScale: number,
     keep: number,
-  ): void
+  ): number
   /** dx: the gradient of the mean loss; loss [rows] in nats; correct [rows] is 1 where the largest logit is the label's. */
   crossEntropy(
     rows: number,

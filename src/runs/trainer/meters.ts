@@ -1,3 +1,14 @@
+/** What a meter has seen, as plain data that a checkpoint can hold. */
+export interface MeterState {
+  steps: number
+  /** Of the steps' losses, as text: JSON has no NaN, and text gives back every bit of the rest. */
+  lossSum: string
+  correct: number
+  images: number
+  /** Since it was started, in milliseconds. */
+  elapsed: number
+}
+
 /** The means of what a row of steps showed. */
 export interface StepMeter {
   add(step: { loss: number; correct: number; size: number }): void
@@ -6,14 +17,16 @@ export interface StepMeter {
   /** Fraction of the images that were classified right. */
   accuracy(): number
   imagesPerSecond(): number
+  /** Since it was started, in seconds. */
+  seconds(): number
+  state(): MeterState
 }
 
-export function createStepMeter(now: () => number = () => performance.now()): StepMeter {
-  const started = now()
-  let steps = 0
-  let loss = 0
-  let correct = 0
-  let images = 0
+/** @param from  what another one has seen: it goes on from there */
+export function createStepMeter(from?: MeterState, now: () => number = () => performance.now()): StepMeter {
+  const started = now() - (from?.elapsed ?? 0)
+  let { steps, correct, images } = from ?? { steps: 0, correct: 0, images: 0 }
+  let loss = Number(from?.lossSum ?? 0)
   return {
     add(step) {
       steps += 1
@@ -24,6 +37,8 @@ export function createStepMeter(now: () => number = () => performance.now()): St
     meanLoss: () => loss / steps,
     accuracy: () => correct / images,
     imagesPerSecond: () => (images * 1000) / Math.max(0.001, now() - started),
+    seconds: () => (now() - started) / 1000,
+    state: () => ({ steps, lossSum: String(loss), correct, images, elapsed: now() - started }),
   }
 }
 

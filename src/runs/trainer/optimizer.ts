@@ -4,8 +4,15 @@ import type { Optimizer } from '../hyperparameters.ts'
 
 /** Updates variables in place from their gradients. */
 export interface Stepper {
-  /** @param gradients  by variable name, each of its variable's shape; not disposed here */
-  apply(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number): void
+  /**
+   * @param gradients  by variable name, each of its variable's shape; not disposed here
+   * @returns whether each variable's gradient was finite, if the engine sees it in passing; else null
+   */
+  apply(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number): boolean[] | null
+  /** What it keeps beside each variable, by role and in the order of the variables: with `updates`, all its state. */
+  readonly slots: Readonly<Record<string, readonly tf.Variable[]>>
+  /** How often it has been applied; set to go on from slots that were kept. */
+  updates: number
   dispose(): void
 }
 
@@ -27,13 +34,17 @@ function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly t
   const velocities = momentum === 0 ? [] : variables.map((it) => zeros(it, 'velocity'))
   const fused = fusedLayers()
   return {
+    slots: momentum === 0 ? {} : { velocity: velocities },
+    updates: 0,
     apply(gradients, learningRate) {
+      this.updates += 1
+      if (fused !== undefined) {
+        const rule = { learningRate, momentum, nesterov, weightDecay }
+        return variables.map((variable, i) =>
+          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, rule),
+        )
+      }
       variables.forEach((variable, i) => {
-        if (fused !== undefined) {
-          const rule = { learningRate, momentum, nesterov, weightDecay }
-          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, rule)
-          return
-        }
         tf.tidy(() => {
           const gradient = gradients[variable.name]
           const g = weightDecay === 0 ? gradient : gradient.add(variable.mul(weightDecay))
@@ -47,6 +58,7 @@ function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly t
           variable.assign(variable.sub(direction.mul(learningRate)))
         })
       })
+      return null
     },
     dispose() {
       tf.dispose(velocities)
@@ -63,18 +75,21 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
   const means = variables.map((it) => zeros(it, 'mean'))
   const squares = variables.map((it) => zeros(it, 'square'))
   const fused = fusedLayers()
-  let step = 0
   return {
+    slots: { mean: means, square: squares },
+    updates: 0,
     apply(gradients, learningRate) {
-      step += 1
+      this.updates += 1
+      const step = this.updates
       const meanBias = 1 - beta1 ** step
       const squareBias = 1 - beta2 ** step
+      if (fused !== undefined) {
+        const rule = { learningRate, beta1, beta2, epsilon, weightDecay, step }
+        return variables.map((variable, i) =>
+          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], rule),
+        )
+      }
       variables.forEach((variable, i) => {
-        if (fused !== undefined) {
-          const rule = { learningRate, beta1, beta2, epsilon, weightDecay, step }
-          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], rule)
-          return
-        }
         tf.tidy(() => {
           const g = gradients[variable.name]
           const mean = means[i].mul(beta1).add(g.mul(1 - beta1))
@@ -86,6 +101,7 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
           variable.assign(decayed.sub(update))
         })
       })
+      return null
     },
     dispose() {
       tf.dispose([...means, ...squares])

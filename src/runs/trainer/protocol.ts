@@ -1,34 +1,61 @@
 import type { EngineChoice, EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import type { SavedWeights } from '../checkpoints.ts'
+import type { Change, Changeable } from '../changes.ts'
+import type { SavedCheckpoint } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
-export type ToTrainer = { type: 'train'; job: TrainingJob } | { type: 'cancel' }
+export type ToTrainer =
+  | { type: 'train'; job: TrainingJob }
+  | { type: 'update'; id: number; values: Partial<Changeable> }
+  | { type: 'stop'; how: StopKind }
+
+/** CANCEL stops at once; PAUSE saves a checkpoint first. */
+export type StopKind = 'CANCEL' | 'PAUSE'
 
 export interface TrainingJob {
   architecture: Architecture
   hyperparameters: Hyperparameters
+  /** What was changed on the way, in the attempts before. */
+  changes: Change[]
   seed: number
   engine: EngineChoice
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
-  /** Where the trained weights are staged (src/artifacts/store.ts). */
+  /** Where checkpoints are staged and found (src/artifacts/store.ts). */
   artifactsFolder: string
+  /** The owner of what it stages there. */
+  owner: string
+  /** The digests of the checkpoint that it goes on from; null for a beginning. */
+  from: { weights: string; state: string } | null
+  /** The digest of the weights that a beginning has; null when the seed draws them. */
+  initialWeights: string | null
+  /** When a checkpoint is saved, beside the ends of epochs. */
+  checkpoints: { everySteps: number | null; everySeconds: number | null }
   /** What the file of weights says of itself. */
   metadata: Record<string, string>
 }
 
-/** What a trainer says to the server, in this order: started, then points, progress and epochs, each epoch followed by saved, then one of the endings. */
+/**
+ * What a trainer says to the server, in this order: started, then points, progress, epochs, checkpoints and answers to
+ * updates as they come, then one of the endings. A checkpoint is told of after the points up to its step.
+ */
 export type FromTrainer =
-  | { type: 'started'; engine: EngineReport; steps: number }
+  | { type: 'started'; engine: EngineReport; fromStep: number; steps: number }
   | { type: 'points'; points: TrainerPoint[]; progress: TrainerProgress }
   | { type: 'progress'; progress: TrainerProgress }
   | { type: 'epoch'; summary: TrainerEpoch; progress: TrainerProgress }
-  | { type: 'saved'; weights: SavedWeights }
-  | { type: 'completed'; evaluation: EvaluationResult }
-  | { type: 'cancelled'; step: number }
+  | { type: 'saved'; checkpoint: SavedCheckpoint }
+  /** `steps`: in the whole run, as it is now. */
+  | { type: 'updated'; id: number; change: Change; steps: number }
+  | { type: 'refused'; id: number; reason: string }
+  | TrainerEnding
+
+export type TrainerEnding =
+  /** `step`: of the checkpoint that the run comes to: its last, or with early stopping its best. */
+  | { type: 'completed'; evaluation: EvaluationResult; step: number }
+  | { type: 'stopped'; how: StopKind; step: number }
   | { type: 'failed'; failure: RunFailure }
 
 export interface TrainerPoint {

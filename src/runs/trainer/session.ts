@@ -1,60 +1,104 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../../data/batches.ts'
+import { fusedLayers } from '../../engine/fused.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { forwardOf } from '../../zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../zoo/model.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
+import { finiteness } from './finite.ts'
 import { crossEntropy } from './loss.ts'
-import { createStepper } from './optimizer.ts'
+import { createStepper, type Stepper } from './optimizer.ts'
 
 export interface StepResult {
   /** Mean cross-entropy of the batch in nats, label smoothing included. */
   loss: number
   /** Images of the batch whose most likely class was the true one, before the update. */
   correct: number
+  /**
+   * Where the gradients were first not finite, on their way from the loss to the image: a variable such as
+   * features.3/kernel. Null where they are finite.
+   */
+  broken: string | null
 }
 
 /** A model in training on the present engine: the one place where a step is computed. */
 export interface TrainingSession {
   readonly model: tf.LayersModel
+  readonly stepper: Stepper
   /** @param index  0-based step of the run; it decides the dropout masks */
   step(batch: ImageBatch, index: number, learningRate: number): Promise<StepResult>
   dispose(): void
 }
 
+type SessionHyperparameters = Pick<Hyperparameters, 'optimizer' | 'labelSmoothing'> &
+  Partial<Pick<Hyperparameters, 'onNonFinite'>>
+
+/** @param seed  of dropout, and of the weights unless `initialize` is false: then they are zeros, to be loaded */
 export function createTrainingSession(
   architecture: Architecture,
-  hyperparameters: Pick<Hyperparameters, 'optimizer' | 'labelSmoothing'>,
+  hyperparameters: SessionHyperparameters,
   seed: number,
+  { initialize = true } = {},
 ): TrainingSession {
+  const { optimizer, labelSmoothing, onNonFinite = 'FAIL' } = hyperparameters
   const dropout = { seed, step: 0 }
   const model = buildModel(architecture, { dropout })
-  initializeWeights(model, seed)
+  if (initialize) initializeWeights(model, seed)
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable)
-  const stepper = createStepper(hyperparameters.optimizer, variables)
+  const names = model.trainableWeights.map((weight) => weight.originalName)
+  const stepper = createStepper(optimizer, variables)
   const forward = forwardOf(model, { training: true })
   const { inputShape } = architecture
+  const skipsBroken = onNonFinite === 'CONTINUE'
+  // An engine that sees it in passing tells after the update; who leaves that out has to know before.
+  const asks = skipsBroken || fusedLayers() === undefined
+
+  /** The last layer's gradients are computed first. */
+  const firstBroken = (isBroken: (index: number) => boolean) => {
+    const at = names.findLastIndex((_, index) => isBroken(index))
+    return at < 0 ? null : names[at]
+  }
+
+  function differentiate(batch: ImageBatch) {
+    const [loss, correct, ...gradients] = tf.tidy(() => {
+      const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
+      let hits: tf.Tensor | undefined
+      const { value, grads } = tf.variableGrads(() => {
+        const outcome = crossEntropy(forward(x), batch.y, labelSmoothing)
+        // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
+        hits = tf.keep(outcome.correct)
+        return outcome.loss
+      }, variables)
+      return [value, hits as tf.Tensor, ...variables.map((variable) => grads[variable.name])]
+    })
+    return { loss, correct, gradients }
+  }
+
   return {
     model,
+    stepper,
     async step(batch, index, learningRate) {
       dropout.step = index
-      const [loss, correct] = tf.tidy(() => {
-        const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
-        let hits: tf.Tensor | undefined
-        const { value, grads } = tf.variableGrads(() => {
-          const outcome = crossEntropy(forward(x), batch.y, hyperparameters.labelSmoothing)
-          // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
-          hits = tf.keep(outcome.correct)
-          return outcome.loss
-        }, variables)
-        stepper.apply(grads, learningRate)
-        return [value, hits as tf.Tensor]
-      })
+      const { loss, correct, gradients } = differentiate(batch)
+      const named = Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[i]]))
+      // Not waited for: what an engine computes on the side goes on computing.
+      let seen = skipsBroken ? null : stepper.apply(named, learningRate)
+      const flags = asks ? finiteness(gradients) : undefined
       try {
-        const [[lossValue], [correctValue]] = await Promise.all([loss.data(), correct.data()])
-        return { loss: lossValue, correct: correctValue }
+        const [[lossValue], [correctValue], finite] = await Promise.all([
+          loss.data(),
+          correct.data(),
+          flags?.data(),
+        ])
+        let broken = finite === undefined ? null : firstBroken((i) => Number.isNaN(finite[i]))
+        if (skipsBroken && broken === null && Number.isFinite(lossValue)) {
+          seen = stepper.apply(named, learningRate)
+        }
+        broken ??= firstBroken((i) => seen?.[i] === false)
+        return { loss: lossValue, correct: correctValue, broken }
       } finally {
-        tf.dispose([loss, correct])
+        tf.dispose([loss, correct, ...gradients])
+        flags?.dispose()
       }
     },
     dispose() {

@@ -2,135 +2,197 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
 import { peakMemoryBytes } from '../../process/peak-memory.ts'
-import { EVALUATION_BATCH, NO_AUGMENTATION } from '../hyperparameters.ts'
+import { hyperparametersAt } from '../changes.ts'
+import { EVALUATION_BATCH, type Hyperparameters, NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
+import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
 import { createEvaluator } from './evaluate.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
 import type {
   EvaluationResult,
+  StopKind,
   TrainerEpoch,
   TrainerPoint,
   TrainerProgress,
   TrainingJob,
 } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
+import type { TrainerState } from './state.ts'
 
 export interface TrainingHooks {
   point(point: TrainerPoint, progress: TrainerProgress): void
   progress(progress: TrainerProgress): void
-  /** The weights are those of the epoch's end until this resolves. */
-  epoch(summary: TrainerEpoch, evaluation: EvaluationResult, progress: TrainerProgress): Promise<void>
-  /** Asked between steps and between evaluation batches. */
-  cancelled(): boolean
+  /** After every step but an epoch's last: weights and state are those of this moment until it resolves. */
+  stepped(state: TrainerState): Promise<void>
+  /** After an epoch was evaluated; as above. */
+  epoch(summary: TrainerEpoch, progress: TrainerProgress, state: TrainerState): Promise<void>
+  /**
+   * Asked between steps and between evaluation batches: does what was asked for meanwhile (an update is in
+   * `job.changes` then) and answers whether training is to stop.
+   */
+  obey(place: Pick<TrainerState, 'step' | 'epoch'>): StopKind | null
 }
 
 export type TrainingOutcome =
+  /** `step`: of the weights that are the run's result. */
   | { kind: 'trained'; evaluation: EvaluationResult; step: number }
-  | { kind: 'cancelled'; step: number }
-  | { kind: 'notFinite'; step: number; loss: number }
+  | { kind: 'stopped'; how: StopKind; state: TrainerState }
+  | { kind: 'notFinite'; step: number; loss: number; broken: string | null }
 
 /** Steps in one epoch and in the whole run; the last batch of an epoch may be short. */
 export function countSteps(
-  { batchSize, epochs, trainLimit }: TrainingJob['hyperparameters'],
+  { batchSize, epochs, trainLimit }: Pick<Hyperparameters, 'batchSize' | 'epochs' | 'trainLimit'>,
   trainCount: number,
 ): { perEpoch: number; total: number } {
   const perEpoch = Math.ceil(Math.min(trainLimit ?? trainCount, trainCount) / batchSize)
   return { perEpoch, total: perEpoch * epochs }
 }
 
-/** The training loop: every step is seen, and between two steps the process listens. */
+/**
+ * The training loop: every step is seen, and between two steps the process listens.
+ *
+ * @param from  where it goes on, with a session that was restored to the same place; null for a beginning
+ */
 export async function train(
   job: TrainingJob,
   dataset: LoadedDataset,
   session: TrainingSession,
+  from: TrainerState | null,
   hooks: TrainingHooks,
 ): Promise<TrainingOutcome> {
-  const { hyperparameters } = job
-  const { epochs, logEvery, schedule, learningRate: peak } = hyperparameters
-  const steps = countSteps(hyperparameters, dataset.train.count)
   const clock = createRunClock()
-  let step = 0
-  let evaluation: EvaluationResult | undefined
+  let step = from?.step ?? 0
+  let epoch = from?.epoch ?? 0
+  let whole = createStepMeter(from?.whole)
+  let window = createStepMeter(from?.window)
+  let evaluation = from?.evaluation ?? null
+  let earlyStopping = from?.earlyStopping ?? NO_EPOCH_YET
+  // A run that had stopped early and goes on has been given more epochs: it waits anew.
+  if (hasStoppedEarly()) earlyStopping = { ...earlyStopping, waited: 0 }
 
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const epochStarted = performance.now()
-    const whole = createStepMeter()
-    let window = createStepMeter()
-    for (const batch of trainingBatches(job, dataset.train, epoch)) {
+  while (epoch < current().epochs && !hasStoppedEarly()) {
+    const { perEpoch } = steps()
+    for (const batch of trainingBatches(job, dataset.train, epoch, step - epoch * perEpoch)) {
       await nextTurn()
-      if (hooks.cancelled()) return { kind: 'cancelled', step }
+      const how = hooks.obey({ step, epoch })
+      if (how !== null) return { kind: 'stopped', how, state: state() }
+      const { learningRate: peak, schedule, logEvery, onNonFinite } = current()
+      const learningRate = learningRateAt(schedule, peak, step, perEpoch, steps().total)
       const stepStarted = performance.now()
-      const learningRate = learningRateAt(schedule, peak, step, steps.perEpoch, steps.total)
       const result = await session.step(batch, step, learningRate)
       step += 1
       clock.stepped(performance.now() - stepStarted, batch.size)
       window.add({ ...result, size: batch.size })
       whole.add({ ...result, size: batch.size })
-      const finite = Number.isFinite(result.loss)
-      const stepOfEpoch = step - epoch * steps.perEpoch
+      const sound = Number.isFinite(result.loss) && result.broken === null
+      const endsRun = !sound && onNonFinite === 'FAIL'
+      const stepOfEpoch = step - epoch * perEpoch
       // Windows begin anew with each epoch; a shorter last one is a point too, so that no step goes unseen.
-      if (!finite || stepOfEpoch % logEvery === 0 || stepOfEpoch === steps.perEpoch) {
-        hooks.point(
-          {
-            step,
-            epoch: step / steps.perEpoch,
-            ...finiteOrReason(window.meanLoss()),
-            learningRate,
-            imagesPerSecond: window.imagesPerSecond(),
-            at: Date.now(),
-          },
-          progressAt(epoch),
-        )
+      if (endsRun || stepOfEpoch % logEvery === 0 || stepOfEpoch === perEpoch) {
+        const point = {
+          step,
+          epoch: step / perEpoch,
+          ...finiteOrReason(window.meanLoss()),
+          learningRate,
+          imagesPerSecond: window.imagesPerSecond(),
+          at: Date.now(),
+        }
         window = createStepMeter()
+        hooks.point(point, progress())
       } else {
-        hooks.progress(progressAt(epoch))
+        hooks.progress(progress())
       }
-      if (!finite) return { kind: 'notFinite', step, loss: result.loss }
+      if (endsRun) return { kind: 'notFinite', step, loss: result.loss, broken: result.broken }
+      if (stepOfEpoch < perEpoch) await hooks.stepped(state())
     }
     const evaluationStarted = performance.now()
-    evaluation = await evaluate(job, dataset.test, session, hooks.cancelled)
-    if (evaluation === undefined) return { kind: 'cancelled', step }
+    const evaluated = await evaluate(job, dataset.test, session, () => hooks.obey({ step, epoch }))
+    if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
+    evaluation = evaluated
     clock.evaluated(performance.now() - evaluationStarted)
-    await hooks.epoch(
-      {
-        epoch: epoch + 1,
-        trainLoss: finiteOrReason(whole.meanLoss()).loss,
-        trainAccuracy: whole.accuracy(),
-        testLoss: evaluation.loss,
-        testAccuracy: evaluation.accuracy,
-        seconds: (performance.now() - epochStarted) / 1000,
-      },
-      evaluation,
-      progressAt(epoch + 1),
-    )
+    epoch += 1
+    const summary = {
+      epoch,
+      trainLoss: finiteOrReason(whole.meanLoss()).loss,
+      trainAccuracy: whole.accuracy(),
+      testLoss: evaluation.loss,
+      testAccuracy: evaluation.accuracy,
+      seconds: whole.seconds(),
+    }
+    whole = createStepMeter()
+    window = createStepMeter()
+    const rule = job.hyperparameters.earlyStopping
+    if (rule !== null) earlyStopping = afterEpoch(rule, earlyStopping, { epoch, step, evaluation })
+    await hooks.epoch(summary, progress(), state())
   }
-  return { kind: 'trained', evaluation: evaluation as EvaluationResult, step }
+  const { best } = earlyStopping
+  return { kind: 'trained', evaluation: best?.evaluation ?? evaluation!, step: best?.step ?? step }
 
-  /** @param epoch  completed epochs */
-  function progressAt(epoch: number): TrainerProgress {
+  function current(): Hyperparameters {
+    return hyperparametersAt(job.hyperparameters, job.changes, step)
+  }
+
+  function steps() {
+    return countSteps(current(), dataset.train.count)
+  }
+
+  function hasStoppedEarly(): boolean {
+    const rule = job.hyperparameters.earlyStopping
+    return rule !== null && earlyStopping.waited >= rule.patience
+  }
+
+  function progress(): TrainerProgress {
     return {
       epoch,
       step,
       imagesPerSecond: clock.imagesPerSecond(),
-      secondsRemaining: clock.secondsRemaining(steps.total - step, epochs - epoch),
+      secondsRemaining: clock.secondsRemaining(steps().total - step, current().epochs - epoch),
       peakMemoryBytes: peakMemoryBytes(),
+    }
+  }
+
+  function state(): TrainerState {
+    const { updates } = session.stepper
+    return {
+      step,
+      epoch,
+      updates,
+      whole: whole.state(),
+      window: window.state(),
+      earlyStopping,
+      evaluation,
     }
   }
 }
 
-function trainingBatches({ hyperparameters, seed }: TrainingJob, split: LoadedSplit, epoch: number) {
+/** @param skip  batches of the epoch that were trained already */
+function trainingBatches(
+  { hyperparameters, seed }: TrainingJob,
+  split: LoadedSplit,
+  epoch: number,
+  skip: number,
+) {
   const { batchSize, augmentation, normalization } = hyperparameters
   const limit = hyperparameters.trainLimit ?? undefined
-  return epochBatches(split, { batchSize, seed, epoch, shuffle: true, limit, augmentation, normalization })
+  return epochBatches(split, {
+    batchSize,
+    seed,
+    epoch,
+    shuffle: true,
+    limit,
+    skip,
+    augmentation,
+    normalization,
+  })
 }
 
-/** Loss, accuracy and confusion matrix on the test split; undefined when cancelled on the way. */
+/** Loss, accuracy and confusion matrix on the test split; or how it was stopped on the way. */
 async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
   split: LoadedSplit,
   session: TrainingSession,
-  cancelled: () => boolean,
-): Promise<EvaluationResult | undefined> {
+  obey: () => StopKind | null,
+): Promise<EvaluationResult | StopKind> {
   const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes)
   const batches = epochBatches(split, {
     batchSize: EVALUATION_BATCH,
@@ -143,7 +205,8 @@ async function evaluate(
   })
   for (const batch of batches) {
     await nextTurn()
-    if (cancelled()) return undefined
+    const how = obey()
+    if (how !== null) return how
     await evaluator.add(batch)
   }
   return evaluator.result()

@@ -1,7 +1,6 @@
 /** The process of one training run: started by the server, ends with the run. */
-import { rm } from 'node:fs/promises'
 import { setPriority } from 'node:os'
-import { openArtifactStore } from '../../artifacts/store.ts'
+import { DamagedArtifactError, openArtifactStore } from '../../artifacts/store.ts'
 import { DamagedDatasetError } from '../../data/errors.ts'
 import { loadDataset } from '../../data/load.ts'
 import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts'
@@ -9,12 +8,14 @@ import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
 import { connectToParent } from '../../process/parent.ts'
 import { peakMemoryBytes } from '../../process/peak-memory.ts'
-import { saveWeights } from '../../zoo/weights.ts'
+import { latestHyperparameters } from '../changes.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
-import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
+import { createOrders, type Orders } from './orders.ts'
+import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
-import { createTrainingSession, type TrainingSession } from './session.ts'
-import { countSteps, train } from './train.ts'
+import { openSession } from './resume.ts'
+import { createSaver } from './saver.ts'
+import { countSteps, type TrainingOutcome, train } from './train.ts'
 
 /** Training takes every core it gets; the server and a predict next to it come first. */
 const NICE = 10
@@ -22,73 +23,86 @@ const NICE = 10
 dieWithParent()
 setPriority(NICE)
 
-let cancelled = false
+const orders = createOrders()
 const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
-  if (message.type === 'cancel') cancelled = true
+  if (message.type !== 'train') orders.take(message)
   else
-    run(message.job)
+    run(message.job, orders)
       .catch((error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const)
       .then((ending) => parent.send(ending))
       .then(() => process.exit(0))
 })
 
-async function run(job: TrainingJob): Promise<FromTrainer> {
+async function run(job: TrainingJob, { obey, stopped }: Orders): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
   const dataset = await loadDataset(job.datasetFile)
-  if (cancelled) return { type: 'cancelled', step: 0 }
-  const session = createTrainingSession(job.architecture, job.hyperparameters, job.seed)
-  const steps = countSteps(job.hyperparameters, dataset.train.count).total
-  await parent.send({ type: 'started', engine, steps })
+  const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder))
+  const fromStep = from?.step ?? 0
+  const how = stopped()
+  if (how !== null) return { type: 'stopped', how, step: fromStep }
+  const totalSteps = () =>
+    countSteps(latestHyperparameters(job.hyperparameters, job.changes), dataset.train.count).total
+  await parent.send({ type: 'started', engine, fromStep, steps: totalSteps() })
 
-  const reporter = createReporter((message) => void parent.send(message))
-  const outcome = await train(job, dataset, session, {
+  const send = (message: FromTrainer) => void parent.send(message)
+  const reporter = createReporter(send)
+  const saver = createSaver(job, session, from, (checkpoint) => send({ type: 'saved', checkpoint }))
+  const outcome = await train(job, dataset, session, from, {
     point: reporter.point,
     progress: reporter.progress,
-    async epoch(summary, evaluation, progress) {
+    async stepped(state) {
+      if (!saver.isDue(state.step)) return
       reporter.flush()
-      void parent.send({ type: 'epoch', summary, progress })
-      const file = await save(job, session)
-      // Saving needs memory too.
-      void parent.send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
-      const { loss: testLoss, accuracy: testAccuracy } = evaluation
-      const { step } = progress
-      await parent.send({
-        type: 'saved',
-        weights: { ...file, step, epoch: summary.epoch, testLoss, testAccuracy },
-      })
+      await saver.save(state)
     },
-    cancelled: () => cancelled,
+    async epoch(summary, progress, state) {
+      reporter.flush()
+      send({ type: 'epoch', summary, progress })
+      await saver.save(state)
+      // Saving needs memory too.
+      send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
+    },
+    obey: (place) =>
+      obey(place, job, (answer) => {
+        // What was trained before the change is told before it.
+        reporter.flush()
+        send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)
+      }),
   })
   reporter.flush()
+  if (outcome.kind === 'stopped' && outcome.how === 'PAUSE') await saver.save(outcome.state)
+  await saver.written()
+  return endingOf(outcome)
+}
+
+function endingOf(outcome: TrainingOutcome): TrainerEnding {
   switch (outcome.kind) {
-    case 'cancelled':
-      return { type: 'cancelled', step: outcome.step }
+    case 'stopped':
+      return { type: 'stopped', how: outcome.how, step: outcome.state.step }
     case 'notFinite':
-      return {
-        type: 'failed',
-        failure: {
-          code: 'LOSS_NOT_FINITE',
-          message: `The loss became ${outcome.loss} at step ${outcome.step}. Use a lower learningRate.`,
-        },
-      }
+      return { type: 'failed', failure: notFinite(outcome) }
     case 'trained':
-      return { type: 'completed', evaluation: outcome.evaluation }
+      return { type: 'completed', evaluation: outcome.evaluation, step: outcome.step }
   }
 }
 
-async function save({ architecture, artifactsFolder, metadata }: TrainingJob, { model }: TrainingSession) {
-  const { staged, path } = await openArtifactStore(artifactsFolder).stage()
-  try {
-    return { staged, ...(await saveWeights(model, architecture, path, metadata)) }
-  } catch (error) {
-    await rm(path, { force: true })
-    throw error
+function notFinite({ step, loss, broken }: Extract<TrainingOutcome, { kind: 'notFinite' }>): RunFailure {
+  const what = Number.isFinite(loss) ? `A gradient became infinite or NaN` : `The loss became ${loss}`
+  const [layer] = broken?.split('/') ?? []
+  const where =
+    layer === undefined ? '' : `; the first gradient that was not finite is that of layer ${layer}`
+  return {
+    code: 'LOSS_NOT_FINITE',
+    message: `${what} at step ${step}${where}. Use a lower learningRate, or onNonFinite: CONTINUE to leave out such steps.`,
+    step,
+    layer,
   }
 }
 
 function failureOf(error: unknown): RunFailure {
   if (error instanceof EngineUnavailableError) return { code: 'ENGINE_UNAVAILABLE', message: error.message }
   if (error instanceof DamagedDatasetError) return { code: 'DATASET_UNAVAILABLE', message: error.message }
+  if (error instanceof DamagedArtifactError) return { code: 'CHECKPOINT_DAMAGED', message: error.message }
   const message = error instanceof Error ? error.message : String(error)
   if (isOutOfMemory(message)) {
     return {

@@ -17,14 +17,18 @@ beforeEach(async () => {
 })
 
 /** Runs that never get further than PREPARING: their data set is being fetched until they are stopped. */
-function createService(prisma: PrismaClient = db.prisma) {
+function createService(prisma: PrismaClient = db.prisma, { autoResume = false } = {}) {
   const fetches: AbortSignal[] = []
+  const artifacts = openArtifactStore(db.folder)
   const service = createRunService({
     prisma,
-    keeper: createWeightsKeeper(prisma, openArtifactStore(db.folder)),
+    keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',
+    artifacts,
     artifactsFolder: db.folder,
+    autoResume,
+    maxRestarts: 3,
     concurrency: 1,
     datasets: ['cifar10'],
     findArchitecture,
@@ -50,6 +54,8 @@ const ROW = {
 
 const start = (service: RunService) => service.start({ architecture: 'vgg_mini', dataset: 'cifar10' })
 
+const cancel = (service: RunService, id: string) => service.control(id, { control: 'CANCEL' })
+
 async function statuses(service: RunService, id: string): Promise<unknown[]> {
   const seen: unknown[] = []
   for await (const event of await service.follow(id, 0)) {
@@ -70,7 +76,7 @@ describe('cancelling', () => {
     const { service, fetches } = createService()
     const { id } = await start(service)
     await until(service, id, 'PREPARING')
-    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     expect(await statuses(service, id)).toEqual(['PREPARING', 'CANCEL at 0', 'CANCELLED'])
     expect(fetches[0].aborted).toBe(true)
     await service.close()
@@ -81,9 +87,9 @@ describe('cancelling', () => {
     const first = await start(service)
     const second = await start(service)
     for (const { id } of [second, first]) {
-      const answers = await Promise.all([service.cancel(id), service.cancel(id)])
+      const answers = await Promise.all([cancel(service, id), cancel(service, id)])
       expect(answers.map(({ status }) => status)).toEqual(['CANCELLED', 'CANCELLED'])
-      await expect(service.cancel(id)).rejects.toThrow(ConflictError)
+      await expect(cancel(service, id)).rejects.toThrow(ConflictError)
     }
     expect(await statuses(service, second.id)).toEqual(['CANCEL at 0', 'CANCELLED'])
     await service.close()
@@ -117,7 +123,7 @@ describe('cancelling', () => {
       }) as unknown as PrismaClient,
     )
     const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'QUEUED' } })
-    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     await service.startQueue()
     expect(await service.counts()).toEqual({ running: 0, queued: 0 })
     expect(await statuses(service, id)).toEqual(['PREPARING', 'CANCEL at 0', 'CANCELLED'])
@@ -127,7 +133,7 @@ describe('cancelling', () => {
   test('a run that nobody works for any more ends it', async () => {
     const { service } = createService()
     const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
-    expect(await service.cancel(id)).toMatchObject({ status: 'CANCELLED' })
+    expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     expect(await statuses(service, id)).toEqual(['CANCEL at 7', 'CANCELLED'])
     await service.close()
   })
@@ -174,7 +180,7 @@ describe('a database that fails for a moment', () => {
     await until(service, id, 'PREPARING')
     const next = await start(service)
     failures.left = 1
-    await service.cancel(id)
+    await cancel(service, id)
     while (!logged.some((line) => line.includes('the database is away'))) {
       await new Promise((resolve) => setImmediate(resolve))
     }

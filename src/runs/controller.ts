@@ -1,0 +1,186 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { isLabel, LABEL } from '../label.ts'
+import { type Change, latestHyperparameters, withChange } from './changes.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import { CONTROL_TABLE, type ControlInput, type ControlRequest, whyNot } from './control.ts'
+import { hyperparametersOf } from './hyperparameters.ts'
+import type { RunLog, RunPatch } from './log.ts'
+import { QUEUE_ORDER, type RunQueue } from './queue.ts'
+import { ACTIVE, type RunStatus } from './status.ts'
+import { remembered } from './supervisor.ts'
+import { tooFewEpochs } from './trainer/orders.ts'
+
+export interface ControllerOptions {
+  prisma: PrismaClient
+  log: RunLog
+  queue: RunQueue
+  checkpoints: Checkpoints
+}
+
+/**
+ * Does to a run what a person asks for, and answers when it is done: by the trainer where one is at work, else here.
+ *
+ * @returns the run as it is then
+ * @throws NotFoundError, ValidationError; ConflictError where the run's status does not allow it (CONTROL_TABLE), or the
+ *   key was used for something else
+ */
+export type Controller = (id: string, request: ControlRequest) => Promise<TrainingRun>
+
+export function createController({ prisma, log, queue, checkpoints }: ControllerOptions): Controller {
+  /** Requests under way that have a key: a second one with the same waits for what the first comes to. */
+  const underWay = new Map<string, Promise<unknown>>()
+
+  async function find(id: string): Promise<TrainingRun> {
+    const run = await prisma.trainingRun.findUnique({ where: { id } })
+    if (run === null) throw new NotFoundError('There is no training run with this id.')
+    return run
+  }
+
+  async function once(id: string, request: ControlRequest): Promise<TrainingRun> {
+    const { key, input } = request
+    if (key === undefined) return control(id, request)
+    if (!isLabel(key)) {
+      throw new ValidationError([{ path: ['idempotencyKey'], message: `A key has ${LABEL}` }])
+    }
+    const place = JSON.stringify([id, key])
+    while (underWay.has(place)) await underWay.get(place)?.catch(() => {})
+    const done = (async () => {
+      const known = await prisma.controlRequest.findUnique({ where: { runId_key: { runId: id, key } } })
+      if (known === null) return control(id, request)
+      if (isDeepStrictEqual(known.request, JSON.parse(JSON.stringify(input)))) return find(id)
+      throw new ConflictError(`The idempotency key "${key}" was used for something else on this run.`)
+    })()
+    underWay.set(place, done)
+    try {
+      return await done
+    } finally {
+      underWay.delete(place)
+    }
+  }
+
+  async function control(id: string, request: ControlRequest): Promise<TrainingRun> {
+    const { input } = request
+    for (;;) {
+      let run = await find(id)
+      // One that is just being started has a supervisor once the queue's present turn is over.
+      if (ACTIVE.includes(run.status)) {
+        await queue.pump()
+        run = await find(id)
+      }
+      const to = CONTROL_TABLE[input.control][run.status]
+      if (to === null) throw new ConflictError(whyNot(input.control, run.number, run.status))
+      if (input.control === 'UPDATE') checkUpdate(run, input.values)
+      const atWork = queue.active(id)
+      if (atWork === undefined) {
+        if (await applyHere(run, to, request)) {
+          queue.wake()
+          return find(id)
+        }
+        // Somebody else's change came first; perhaps it was the same.
+        const after = await find(id)
+        if (to !== run.status && after.status === to) return after
+        continue
+      }
+      const outcome = await atWork.control(request)
+      if (outcome.kind === 'applied') return find(id)
+      if (outcome.kind === 'refused') throw new ConflictError(outcome.reason)
+    }
+  }
+
+  /** For a run that no trainer works for. False when it has gone elsewhere meanwhile. */
+  async function applyHere(run: TrainingRun, to: RunStatus, request: ControlRequest): Promise<boolean> {
+    const { input } = request
+    if (input.control === 'MOVE') return move(run, input, request)
+    const newest = await checkpoints.newest(run.id)
+    const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
+    const patch: RunPatch = remembered([request])
+    if (input.control === 'UPDATE') {
+      const change: Change = { step: place.step, ...input.values }
+      const changes = withChange(run.changes as unknown as Change[], change)
+      const { epochs } = latestHyperparameters(hyperparametersOf(run), changes)
+      Object.assign(patch, {
+        changes: changes as unknown as object[],
+        epochs,
+        // Epochs are of one length; 0 until the data set is known.
+        steps: (run.steps / run.epochs) * epochs,
+      } satisfies RunPatch)
+      const body = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: place.step, change } as const
+      // One whose supervisor could not record its end is still called at work.
+      if (to === run.status || ACTIVE.includes(run.status)) {
+        return log.appendIn(run.status, run.id, [body], patch)
+      }
+      return log.transition(run.id, to, {
+        from: [run.status],
+        before: [body],
+        step: place.step,
+        patch: { ...patch, ...place, finishedAt: null },
+      })
+    }
+    const { control } = input
+    // A run that was cancelled while nobody worked for it was where its row says.
+    const step = control === 'RESUME' ? place.step : run.step
+    const moved = {
+      PAUSE: {},
+      CANCEL: { finishedAt: new Date(), secondsRemaining: null },
+      RESUME: { ...place, finishedAt: null, restarts: 0 },
+    }[control]
+    return log.transition(run.id, to, {
+      from: [run.status],
+      before: [{ kind: 'CONTROL_APPLIED', control, step }],
+      step,
+      patch: { ...patch, ...moved },
+    })
+  }
+
+  async function move(
+    run: TrainingRun,
+    { position, priority }: Extract<ControlInput, { control: 'MOVE' }>,
+    request: ControlRequest,
+  ): Promise<boolean> {
+    const others = await prisma.trainingRun.findMany({
+      where: { status: 'QUEUED', id: { not: run.id } },
+      orderBy: [...QUEUE_ORDER],
+      select: { id: true, priority: true },
+    })
+    const moved: RunPatch = { priority, place: 0 }
+    if (position !== undefined) {
+      const at = Math.min(position - 1, others.length)
+      // Beside its new neighbours it has the priority of the one that it comes ahead of, or behind.
+      const neighbour = others[at] ?? others[at - 1]
+      moved.priority = neighbour?.priority ?? run.priority
+      const order = others.toSpliced(at, 0, { id: run.id, priority: run.priority })
+      const place = (index: number) => index - order.length
+      moved.place = place(at)
+      await prisma.$transaction(
+        order.flatMap(({ id }, index) =>
+          id === run.id
+            ? []
+            : [
+                prisma.trainingRun.updateMany({
+                  where: { id, status: 'QUEUED' },
+                  data: { place: place(index) },
+                }),
+              ],
+        ),
+      )
+    }
+    return log.appendIn('QUEUED', run.id, [{ kind: 'CONTROL_APPLIED', control: 'MOVE', step: run.step }], {
+      ...moved,
+      ...remembered([request]),
+    })
+  }
+
+  return once
+}
+
+/** What the run's status alone forbids; its trainer knows better how far it is. */
+function checkUpdate(run: TrainingRun, { epochs }: { epochs?: number }): void {
+  if (run.status === 'COMPLETED' && (epochs === undefined || epochs <= run.epochs)) {
+    throw new ConflictError(
+      `Run #${run.number} is COMPLETED after ${run.epoch} epochs; to go on it needs more epochs than ${run.epochs}.`,
+    )
+  }
+  if (epochs !== undefined && epochs <= run.epoch) throw new ConflictError(tooFewEpochs(epochs, run.epoch))
+}

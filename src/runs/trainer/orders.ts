@@ -1,0 +1,50 @@
+import { withChange } from '../changes.ts'
+import type { FromTrainer, StopKind, ToTrainer, TrainingJob } from './protocol.ts'
+import type { TrainerState } from './state.ts'
+
+type Order = Exclude<ToTrainer, { type: 'train' }>
+type Answer =
+  | Omit<Extract<FromTrainer, { type: 'updated' }>, 'steps'>
+  | Extract<FromTrainer, { type: 'refused' }>
+
+/** What the server has asked a trainer for, which computes and listens only between two steps. */
+export interface Orders {
+  take(order: Order): void
+  /** How training is to stop, if it is. */
+  stopped(): StopKind | null
+  /** Makes the changes that were asked for, in `job.changes`, and tells of each; answers as `stopped`. */
+  obey(
+    place: Pick<TrainerState, 'step' | 'epoch'>,
+    job: Pick<TrainingJob, 'changes'>,
+    tell: (answer: Answer) => void,
+  ): StopKind | null
+}
+
+export function createOrders(): Orders {
+  let stop: StopKind | null = null
+  const updates: Extract<Order, { type: 'update' }>[] = []
+  return {
+    take(order) {
+      if (order.type === 'update') updates.push(order)
+      // Whatever comes after a cancel, it is cancelled.
+      else if (stop !== 'CANCEL') stop = order.how
+    },
+    stopped: () => stop,
+    obey({ step, epoch }, job, tell) {
+      for (const { id, values } of updates.splice(0)) {
+        if (values.epochs !== undefined && values.epochs <= epoch) {
+          tell({ type: 'refused', id, reason: tooFewEpochs(values.epochs, epoch) })
+          continue
+        }
+        const change = { step, ...values }
+        job.changes = withChange(job.changes, change)
+        tell({ type: 'updated', id, change })
+      }
+      return stop
+    },
+  }
+}
+
+export function tooFewEpochs(epochs: number, done: number): string {
+  return `epochs: ${done} are done already; ${epochs} would be in the past.`
+}

@@ -1,0 +1,26 @@
+import type { Architecture } from '../architecture.ts'
+import { writeSafetensors } from '../safetensors-file.ts'
+import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
+import { canonicalTensors } from './canonical.ts'
+
+/**
+ * Writes weights with torchvision's names, shapes and orders, so that they load into PyTorch with strict=True. Every
+ * batch norm gets its num_batches_tracked, as 0: PyTorch's `state_dict()` has one, some loaders compare all keys, and
+ * only a batch norm with momentum=None would read it. One tensor at a time is copied.
+ *
+ * @param path  safe on disk when this resolves
+ * @param read  the numbers of a variable, in its own order
+ */
+export function writeWeights(
+  architecture: Architecture,
+  path: string,
+  metadata: Record<string, string>,
+  read: (tensor: TorchTensor) => Promise<Float32Array>,
+): Promise<{ digest: string; bytes: number }> {
+  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
+  return writeSafetensors(path, canonicalTensors(architecture), metadata, async ({ name }) => {
+    const tensor = byName.get(name)
+    // Only the counters belong to no variable.
+    return tensor === undefined ? new BigInt64Array(1) : toTorch(tensor, await read(tensor))
+  })
+}
