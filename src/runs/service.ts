@@ -12,6 +12,7 @@ import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { createRunLog } from './log.ts'
+import { createOutputLog, type OutputLog } from './output/log.ts'
 import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
 import { followRun } from './stream.ts'
@@ -37,6 +38,8 @@ export interface RunService {
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
   /** The run's loss points after a step. Throws NotFoundError. */
   followLoss(id: string, afterStep: number): Promise<AsyncIterableIterator<RunPoint>>
+  /** What the trainers print. */
+  readonly output: OutputLog
   /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
   followChanges(): AsyncIterableIterator<string>
   /** Runs, newest first. */
@@ -59,7 +62,7 @@ export interface RunService {
   close(): Promise<void>
 }
 
-export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'checkpoints'> {
+export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'output'> {
   prisma: PrismaClient
   keeper: WeightsKeeper
   logger: Logger
@@ -78,13 +81,14 @@ export function createRunService(options: RunServiceOptions): RunService {
   const events = createBus<RunEvent>()
   const changes = createBus<string>()
   const log = createRunLog(prisma, events, changes)
+  const output = createOutputLog(prisma, events, log)
   const checkpoints = createCheckpoints(prisma, log, options.keeper)
   const queue = createRunQueue({
     prisma,
     log,
     logger: options.logger,
     concurrency: options.concurrency,
-    supervise: (run) => superviseRun(run, { ...options, log, checkpoints }),
+    supervise: (run) => superviseRun(run, { ...options, log, checkpoints, output }),
   })
 
   async function find(id: string): Promise<TrainingRun> {
@@ -201,6 +205,7 @@ export function createRunService(options: RunServiceOptions): RunService {
         event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
       )
     },
+    output,
     followChanges() {
       const changed = followChanges((listener) => changes.subscribe('runs', listener))
       // One that was deleted meanwhile can't be told of.

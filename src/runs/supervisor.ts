@@ -10,6 +10,7 @@ import type { RunEventBody } from './events.ts'
 import { failureOfExit, type RunFailure } from './failure.ts'
 import type { Hyperparameters } from './hyperparameters.ts'
 import type { RunLog } from './log.ts'
+import type { OutputLog } from './output/log.ts'
 import type { FromTrainer, ToTrainer, TrainerProgress } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
@@ -21,6 +22,7 @@ export interface SupervisorOptions {
   engine: EngineChoice
   artifactsFolder: string
   checkpoints: Checkpoints
+  output: OutputLog
   findArchitecture(name: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
   prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
@@ -107,6 +109,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     // Messages are handled one after the other: the log keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
+    const output = options.output.open(run, logger)
     const child = startChild<ToTrainer, FromTrainer>({
       entry: new URL('./trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
@@ -117,7 +120,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
             child.kill('SIGKILL')
           })
       },
-      onOutput: (line) => logger.info({ trainer: child.pid }, line),
+      onOutput: output.push,
     })
     trainer = child
     logger.info({ trainer: child.pid, architecture: run.architecture }, 'trainer started')
@@ -141,6 +144,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     })
     const exit = await child.exited
     await handled
+    // Before the run ends: whoever hears of that can read the trainer's last words.
+    await output.close()
     if (broken !== undefined) throw broken
     if (abandoned) return fail(abandoned)
     if (ending?.type === 'completed' && saved !== undefined) return complete(ending.evaluation, saved)

@@ -14,6 +14,7 @@ import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
 import { createTrainingSession, type TrainingSession } from './session.ts'
+import { datasetLine, engineLine, epochLine, networkLine, say } from './spoken.ts'
 import { countSteps, train } from './train.ts'
 
 /** Training takes every core it gets; the server and a predict next to it come first. */
@@ -34,10 +35,13 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
 
 async function run(job: TrainingJob): Promise<FromTrainer> {
   const engine = await selectEngine(job.engine)
+  say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile)
+  say(datasetLine(dataset, job.hyperparameters))
   if (cancelled) return { type: 'cancelled', step: 0 }
   const session = createTrainingSession(job.architecture, job.hyperparameters, job.seed)
   const steps = countSteps(job.hyperparameters, dataset.train.count).total
+  say(networkLine(job.architecture, steps, job.hyperparameters.epochs))
   await parent.send({ type: 'started', engine, steps })
 
   const reporter = createReporter((message) => void parent.send(message))
@@ -46,6 +50,7 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
     progress: reporter.progress,
     async epoch(summary, evaluation, progress) {
       reporter.flush()
+      say(epochLine(summary, job.hyperparameters.epochs))
       void parent.send({ type: 'epoch', summary, progress })
       const file = await save(job, session)
       // Saving needs memory too.
