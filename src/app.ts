@@ -102,6 +102,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         artifactsFolder,
         concurrency: 1,
         datasets: [...datasets.keys()],
+        datasetFacts: (name) => datasets.get(name)?.facts,
         architectures,
         maxParameters,
         findArchitecture(name) {

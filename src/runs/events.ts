@@ -1,5 +1,6 @@
 import type { LossPoint, RunEvent as RunEventRow } from '../db/generated/client.ts'
 import type { RunFailure } from './failure.ts'
+import type { PinnedResult } from './pinned.ts'
 import type { RunStatus } from './status.ts'
 import type { TrainerEpoch, TrainerPoint } from './trainer/protocol.ts'
 
@@ -12,7 +13,7 @@ export interface RunPoint extends Omit<TrainerPoint, 'at'> {
 /** What an event says, apart from where it stands in the log. */
 export type RunEventBody =
   | { kind: 'LOSS_POINTS'; points: RunPoint[] }
-  | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch }
+  | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch; pinned?: { dataset: string; pictures: PinnedResult[] } }
   | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null }
   | { kind: 'CONTROL_APPLIED'; control: 'CANCEL'; step: number }
   | { kind: 'CHECKPOINT_SAVED'; step: number; digest: string; bytes: number }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
@@ -13,6 +14,7 @@ import { createCheckpoints } from './checkpoints.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { createRunLog } from './log.ts'
 import { createOutputLog, type OutputLog } from './output/log.ts'
+import { type PinnedEpoch, readPinned } from './pinned.ts'
 import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
 import { followRun } from './stream.ts'
@@ -50,6 +52,8 @@ export interface RunService {
   /** The loss points after a step, by step; the first MAX_LOSSES of them. */
   losses(id: string, afterStep: number): Promise<RunPoint[]>
   epochs(id: string): Promise<TrainerEpoch[]>
+  /** What was said of the pinned pictures, by epoch. */
+  pinned(id: string): Promise<PinnedEpoch[]>
   /** What is at work and what waits. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -73,6 +77,8 @@ export interface RunServiceOptions extends Omit<SupervisorOptions, 'log' | 'chec
   /** The most parameters that a network may have to be trained. */
   maxParameters: number
   datasets: readonly string[]
+  /** What is known of one of them, also before it is there. */
+  datasetFacts(name: string): DatasetFacts | undefined
   concurrency: number
 }
 
@@ -129,6 +135,7 @@ export function createRunService(options: RunServiceOptions): RunService {
           epochs: wanted.hyperparameters.epochs,
           seed: wanted.seed ?? randomInt(MAX_SEED + 1),
           ...wanted.checkpoints,
+          pinned: wanted.pinned as unknown as Prisma.InputJsonArray,
           idempotencyKey: input.idempotencyKey,
         },
       })
@@ -225,6 +232,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       }),
     epochs: (runId) =>
       prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),
+    pinned: (runId) => readPinned(prisma, runId),
     counts: queue.counts,
     get listenerCount() {
       return events.listenerCount + changes.listenerCount

@@ -11,6 +11,7 @@ import { failureOfExit, type RunFailure } from './failure.ts'
 import type { Hyperparameters } from './hyperparameters.ts'
 import type { RunLog } from './log.ts'
 import type { OutputLog } from './output/log.ts'
+import { epochEnded, pinnedColumn, pinnedOf } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerProgress } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
@@ -131,6 +132,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         architecture,
         hyperparameters,
         seed: run.seed,
+        pinned: pinnedOf(run),
         engine: options.engine,
         datasetFile: dataset.file,
         artifactsFolder: options.artifactsFolder,
@@ -181,9 +183,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           await options.log.progress(run.id, rowOf(run, message.progress))
           return
         case 'epoch':
-          await options.log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
+          await options.log.append(run.id, [epochEnded(run, message)], {
             ...rowOf(run, message.progress),
-            epochSummaries: { create: { attempt: run.attempt, ...message.summary } },
+            epochSummaries: {
+              create: { attempt: run.attempt, ...message.summary, ...pinnedColumn(message.pinned) },
+            },
           })
           return
         case 'saved':

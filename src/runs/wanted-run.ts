@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
@@ -12,6 +13,7 @@ import {
   PRESETS,
   resolveHyperparameters,
 } from './hyperparameters.ts'
+import { type PinnedPicture, pinnedIssues, pinnedOf } from './pinned.ts'
 
 /** Checkpoints of a run that may be kept by each rule. */
 const MAX_KEPT = 10_000
@@ -25,6 +27,8 @@ export interface StartRunInput extends HyperparametersInput {
   /** The same key never starts a second run. */
   idempotencyKey?: string
   checkpoints?: CheckpointPolicy
+  /** Pictures to watch while it learns, MAX_PINNED at most. */
+  pinned?: PinnedPicture[]
 }
 
 /** What a valid input asks for, defaults filled in. */
@@ -36,6 +40,7 @@ export interface WantedRun {
   seed: number | null
   hyperparameters: Hyperparameters
   checkpoints: CheckpointPolicy
+  pinned: PinnedPicture[]
 }
 
 /** @throws ValidationError with an issue for each wrong value */
@@ -45,10 +50,11 @@ export function resolveRun(
     findArchitecture(name: string): Architecture | undefined
     maxParameters: number
     datasets: readonly string[]
+    datasetFacts(name: string): DatasetFacts | undefined
   },
 ): WantedRun {
   const { architecture: name, dataset, name: title, seed, idempotencyKey, ...rest } = input
-  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, ...asked } = rest
+  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, pinned = [], ...asked } = rest
   const issues: Issue[] = []
   const architecture = known.findArchitecture(name)
   if (architecture === undefined) {
@@ -84,6 +90,7 @@ export function resolveRun(
       message: `A whole number from ${least} to ${MAX_KEPT}, not ${count}.`,
     })
   }
+  issues.push(...pinnedIssues(pinned, known.datasetFacts(dataset)))
   const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
   if ('issues' in resolved) issues.push(...resolved.issues)
   if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
@@ -95,6 +102,8 @@ export function resolveRun(
     seed: seed ?? preset?.seed ?? null,
     hyperparameters: resolved.hyperparameters,
     checkpoints,
+    // As the database gives them back, for isSameRun.
+    pinned: pinned.map(({ split, index }) => ({ split, index })),
   }
 }
 
@@ -121,6 +130,7 @@ export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
     (wanted.seed === null || wanted.seed === run.seed) &&
     run.keepBest === wanted.checkpoints.keepBest &&
     run.keepLatest === wanted.checkpoints.keepLatest &&
-    isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters)
+    isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters) &&
+    isDeepStrictEqual(pinnedOf(run), wanted.pinned)
   )
 }

@@ -7,8 +7,10 @@ import {
   SCHEDULE_DEFAULTS,
   type Schedule,
 } from '../runs/hyperparameters.ts'
+import { MAX_PINNED } from '../runs/pinned.ts'
 import type { StartRunInput } from '../runs/wanted-run.ts'
 import { builder } from './builder.ts'
+import { SplitEnum } from './dataset.ts'
 
 const { sgd, adam } = OPTIMIZER_DEFAULTS
 const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
@@ -133,6 +135,19 @@ const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
   }),
 })
 
+const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
+  description: 'A picture of the data set.',
+  fields: (t) => ({
+    split: t.field({
+      type: SplitEnum,
+      required: true,
+      defaultValue: 'test',
+      description: 'The split it belongs to.',
+    }),
+    index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
+  }),
+})
+
 export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', {
   description:
     'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
@@ -162,6 +177,10 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     trainLimit: t.int({ description: 'Use only the first N training images.' }),
     testLimit: t.int({ description: 'Use only the first N test images, for a quick trial.' }),
     checkpoints: t.field({ type: CheckpointPolicyInput, description: 'Which checkpoints are kept.' }),
+    pinned: t.field({
+      type: [PinnedPictureInput],
+      description: `Up to ${MAX_PINNED} pictures to watch: EpochEnded.pinned and TrainingRun.pinned tell what the network says of them.`,
+    }),
     idempotencyKey: t.string({
       description: 'The same key never starts a second run: send it again when in doubt.',
     }),

@@ -3,6 +3,7 @@ import type { Architecture } from '../../zoo/architecture.ts'
 import type { SavedWeights } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
+import type { PinnedPicture, PinnedResult } from '../pinned.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer = { type: 'train'; job: TrainingJob } | { type: 'cancel' }
@@ -11,6 +12,8 @@ export interface TrainingJob {
   architecture: Architecture
   hyperparameters: Hyperparameters
   seed: number
+  /** Pictures to tell of after each epoch. */
+  pinned: PinnedPicture[]
   engine: EngineChoice
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
@@ -25,7 +28,7 @@ export type FromTrainer =
   | { type: 'started'; engine: EngineReport; steps: number }
   | { type: 'points'; points: TrainerPoint[]; progress: TrainerProgress }
   | { type: 'progress'; progress: TrainerProgress }
-  | { type: 'epoch'; summary: TrainerEpoch; progress: TrainerProgress }
+  | { type: 'epoch'; summary: TrainerEpoch; pinned: PinnedResult[]; progress: TrainerProgress }
   | { type: 'saved'; weights: SavedWeights }
   | { type: 'completed'; evaluation: EvaluationResult }
   | { type: 'cancelled'; step: number }

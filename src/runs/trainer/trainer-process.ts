@@ -11,6 +11,7 @@ import { connectToParent } from '../../process/parent.ts'
 import { peakMemoryBytes } from '../../process/peak-memory.ts'
 import { saveWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
+import { createPinnedWatcher } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
 import { createTrainingSession, type TrainingSession } from './session.ts'
@@ -44,6 +45,12 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
   say(networkLine(job.architecture, steps, job.hyperparameters.epochs))
   await parent.send({ type: 'started', engine, steps })
 
+  const watchPinned = createPinnedWatcher(
+    session.model,
+    dataset,
+    job.pinned,
+    job.hyperparameters.normalization,
+  )
   const reporter = createReporter((message) => void parent.send(message))
   const outcome = await train(job, dataset, session, {
     point: reporter.point,
@@ -51,7 +58,7 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
     async epoch(summary, evaluation, progress) {
       reporter.flush()
       say(epochLine(summary, job.hyperparameters.epochs))
-      void parent.send({ type: 'epoch', summary, progress })
+      void parent.send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
       const file = await save(job, session)
       // Saving needs memory too.
       void parent.send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
