@@ -225,9 +225,13 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   }
 }
 
-function rowOf(run: TrainingRun, { peakMemoryBytes, ...progress }: TrainerProgress) {
+function rowOf(run: TrainingRun, { peakMemoryBytes, phases, ...progress }: TrainerProgress) {
   // An earlier attempt may have needed more.
-  return { ...progress, peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)) }
+  return {
+    ...progress,
+    phases: { ...phases },
+    peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)),
+  }
 }
 
 function finished() {

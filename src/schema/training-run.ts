@@ -4,6 +4,7 @@ import type { EngineReport } from '../engine/report.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import type { Hyperparameters } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
+import type { PhaseSeconds } from '../runs/trainer/phases.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { CheckpointPolicyRef } from './checkpoint.ts'
@@ -12,6 +13,7 @@ import { EngineRef } from './engine.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { HyperparametersRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+import { TrainingPhasesRef } from './training-phases.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
   name: 'RunStatus',
@@ -52,6 +54,18 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
       description:
         'The most resident memory that the process of the run had; null until the trainer has started.',
       resolve: ({ peakMemoryBytes }) => (peakMemoryBytes === null ? null : Number(peakMemoryBytes)),
+    }),
+    memoryBytes: t.float({
+      nullable: true,
+      description: 'The resident memory that the process of the run has; null when it does not train.',
+      resolve: ({ status, memoryBytes }) =>
+        status !== 'RUNNING' || memoryBytes === null ? null : Number(memoryBytes),
+    }),
+    phases: t.field({
+      type: TrainingPhasesRef,
+      nullable: true,
+      description: 'What the time of its present attempt was spent on; null until the trainer has started.',
+      resolve: ({ phases }) => phases as unknown as PhaseSeconds | null,
     }),
   }),
 })

@@ -4,6 +4,7 @@ import type { SavedWeights } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
 import type { PinnedPicture, PinnedResult } from '../pinned.ts'
+import type { PhaseSeconds } from './phases.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer = { type: 'train'; job: TrainingJob } | { type: 'cancel' }
@@ -56,6 +57,10 @@ export interface TrainerProgress {
   secondsRemaining: number | null
   /** The most resident memory that the trainer had so far. */
   peakMemoryBytes: number
+  /** The resident memory that the trainer has. */
+  memoryBytes: number
+  /** What the time of this attempt was spent on. */
+  phases: PhaseSeconds
 }
 
 export interface TrainerEpoch {

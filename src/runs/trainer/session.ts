@@ -6,6 +6,7 @@ import { buildModel, initializeWeights } from '../../zoo/model.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
 import { crossEntropy } from './loss.ts'
 import { createStepper } from './optimizer.ts'
+import { createPhaseClock, type PhaseClock } from './phases.ts'
 
 export interface StepResult {
   /** Mean cross-entropy of the batch in nats, label smoothing included. */
@@ -17,6 +18,8 @@ export interface StepResult {
 /** A model in training on the present engine: the one place where a step is computed. */
 export interface TrainingSession {
   readonly model: tf.LayersModel
+  /** Where the time goes; a step adds its own phases. */
+  readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
   step(batch: ImageBatch, index: number, learningRate: number): Promise<StepResult>
   dispose(): void
@@ -34,10 +37,14 @@ export function createTrainingSession(
   const stepper = createStepper(hyperparameters.optimizer, variables)
   const forward = forwardOf(model, { training: true })
   const { inputShape } = architecture
+  const phases = createPhaseClock()
   return {
     model,
+    phases,
     async step(batch, index, learningRate) {
       dropout.step = index
+      const started = performance.now()
+      let differentiated = started
       const [loss, correct] = tf.tidy(() => {
         const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
         let hits: tf.Tensor | undefined
@@ -47,11 +54,15 @@ export function createTrainingSession(
           hits = tf.keep(outcome.correct)
           return outcome.loss
         }, variables)
+        differentiated = performance.now()
         stepper.apply(grads, learningRate)
         return [value, hits as tf.Tensor]
       })
       try {
         const [[lossValue], [correctValue]] = await Promise.all([loss.data(), correct.data()])
+        phases.add('forwardBackward', differentiated - started)
+        // An engine that computes later has done everything by now only: its split is approximate.
+        phases.add('optimizer', performance.now() - differentiated)
         return { loss: lossValue, correct: correctValue }
       } finally {
         tf.dispose([loss, correct])

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
-import { peakMemoryBytes } from '../../process/peak-memory.ts'
+import { memoryBytes } from '../../process/memory.ts'
 import { EVALUATION_BATCH, NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
 import { createEvaluator } from './evaluate.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
+import { timed } from './phases.ts'
 import type {
   EvaluationResult,
   TrainerEpoch,
@@ -56,7 +57,7 @@ export async function train(
     const epochStarted = performance.now()
     const whole = createStepMeter()
     let window = createStepMeter()
-    for (const batch of trainingBatches(job, dataset.train, epoch)) {
+    for (const batch of timed(session.phases, 'data', trainingBatches(job, dataset.train, epoch))) {
       await nextTurn()
       if (hooks.cancelled()) return { kind: 'cancelled', step }
       const stepStarted = performance.now()
@@ -90,7 +91,9 @@ export async function train(
     const evaluationStarted = performance.now()
     evaluation = await evaluate(job, dataset.test, session, hooks.cancelled)
     if (evaluation === undefined) return { kind: 'cancelled', step }
-    clock.evaluated(performance.now() - evaluationStarted)
+    const evaluationTook = performance.now() - evaluationStarted
+    clock.evaluated(evaluationTook)
+    session.phases.add('evaluation', evaluationTook)
     await hooks.epoch(
       {
         epoch: epoch + 1,
@@ -113,7 +116,8 @@ export async function train(
       step,
       imagesPerSecond: clock.imagesPerSecond(),
       secondsRemaining: clock.secondsRemaining(steps.total - step, epochs - epoch),
-      peakMemoryBytes: peakMemoryBytes(),
+      ...memoryBytes(),
+      phases: session.phases.seconds(),
     }
   }
 }

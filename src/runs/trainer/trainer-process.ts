@@ -7,8 +7,8 @@ import { loadDataset } from '../../data/load.ts'
 import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
+import { memoryBytes } from '../../process/memory.ts'
 import { connectToParent } from '../../process/parent.ts'
-import { peakMemoryBytes } from '../../process/peak-memory.ts'
 import { saveWeights } from '../../zoo/weights.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import { createPinnedWatcher } from './pinned.ts'
@@ -59,9 +59,12 @@ async function run(job: TrainingJob): Promise<FromTrainer> {
       reporter.flush()
       say(epochLine(summary, job.hyperparameters.epochs))
       void parent.send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
+      const savingStarted = performance.now()
       const file = await save(job, session)
-      // Saving needs memory too.
-      void parent.send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
+      session.phases.add('saving', performance.now() - savingStarted)
+      // Saving needs time and memory too.
+      const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
+      void parent.send({ type: 'progress', progress: after })
       const { loss: testLoss, accuracy: testAccuracy } = evaluation
       const { step } = progress
       await parent.send({
