@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { expect, test } from 'vitest'
@@ -36,6 +37,21 @@ test('a line that is too long is cut, says so, and splits no character', async (
 
 test('of a line without end no more is held than of any long line', async () => {
   const chunk = 'x'.repeat(65_536)
-  const lines = await linesOf(new Array(64).fill(chunk))
-  expect(lines).toEqual([`${'x'.repeat(4000)}… (${64 * 65_536 - 4000} more)`])
+  const lines = await linesOf(new Array(16).fill(chunk))
+  expect(lines).toEqual([`${'x'.repeat(4000)}… (${16 * 65_536 - 4000} more)`])
+})
+
+test('a process that prints without end is read in turns, and nothing of it is lost', async () => {
+  const input = new PassThrough({ highWaterMark: 4 * 1024 * 1024 })
+  let lines = 0
+  eachLine(input, () => {
+    lines += 1
+  })
+  const waits = once(input, 'pause')
+  for (let i = 0; i < 1000; i++) input.write(`${'x'.repeat(599)}\n`)
+  await waits
+  expect(lines).toBeLessThan(500)
+  input.end()
+  await finished(input)
+  expect(lines).toBe(1000)
 })
