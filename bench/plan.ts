@@ -169,6 +169,7 @@ async function measure(
       hyperparameters,
       engine,
       seed: 1,
+      pinned: [],
       metadata: {},
       datasetFile: cachedDatasetFile(),
       artifactsFolder: folder,

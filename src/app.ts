@@ -105,6 +105,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         autoResume: config.autoResume,
         maxRestarts: config.maxRestarts,
         datasets: [...datasets.keys()],
+        datasetFacts: (name) => datasets.get(name)?.facts,
         architectures,
         maxParameters,
         findArchitecture(name) {

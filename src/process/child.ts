@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import { eachLine } from './lines.ts'
 
 /** The child inherits this descriptor; its end of file tells the child that the parent is gone. */
 export const LIFELINE_FD = 3
@@ -22,12 +21,15 @@ export function lastWords({ stderr }: Pick<ChildExit, 'stderr'>): string | null 
   return said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ?? null
 }
 
+/** Where a child printed a line. */
+export type OutputStream = 'STDOUT' | 'STDERR'
+
 export interface Child<ToChild> {
   readonly pid: number | undefined
   /** Messages to a child that is already gone are dropped: its exit is what the caller hears of it. */
   send(message: ToChild): void
   kill(signal: NodeJS.Signals): void
-  /** Resolves once, after the last message of the child has been delivered. Never rejects. */
+  /** Resolves once, after the last message and the last line of the child have been delivered. Never rejects. */
   readonly exited: Promise<ChildExit>
 }
 
@@ -35,8 +37,8 @@ export interface ChildOptions<FromChild> {
   entry: URL
   env?: NodeJS.ProcessEnv
   onMessage(message: FromChild): void
-  /** Called with each line the child prints. */
-  onOutput(line: string): void
+  /** Called with each line the child prints; a long one is cut (lines.ts). */
+  onOutput(line: string, stream: OutputStream): void
 }
 
 const STDERR_TAIL = 4096
@@ -54,10 +56,10 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     execArgv: ['--enable-source-maps'],
   })
   let stderr = ''
-  eachLine(child.stdout, options.onOutput)
+  eachLine(child.stdout, (line) => options.onOutput(line, 'STDOUT'))
   eachLine(child.stderr, (line) => {
     stderr = `${stderr}${line}\n`.slice(-STDERR_TAIL)
-    options.onOutput(line)
+    options.onOutput(line, 'STDERR')
   })
   child.on('message', (message) => options.onMessage(message as FromChild))
   return {
@@ -77,7 +79,7 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
 
 /**
  * 'exit' alone may come before messages that are still in the channel ('disconnect' follows the last of them)
- * and before the last words on stderr, which is a pipe of its own.
+ * and before the last words on stdout and stderr, which are pipes of their own.
  * A child that could not even be spawned gives 'error' and no 'exit'.
  */
 function exitOf(
@@ -87,12 +89,14 @@ function exitOf(
     let error: Error | null = null
     let ended: { code: number | null; signal: NodeJS.Signals | null } | null = null
     const settle = () => {
-      if (ended !== null && !child.connected && (child.stderr?.closed ?? true)) resolve({ ...ended, error })
+      const silent = (child.stdout?.closed ?? true) && (child.stderr?.closed ?? true)
+      if (ended !== null && !child.connected && silent) resolve({ ...ended, error })
     }
     child.once('exit', (code, signal) => {
       ended = { code, signal }
       settle()
     })
+    child.stdout?.once('close', settle)
     child.stderr?.once('close', settle)
     child.once('disconnect', settle)
     child.on('error', (cause) => {
@@ -100,8 +104,4 @@ function exitOf(
       if (child.pid === undefined) resolve({ code: null, signal: null, error })
     })
   })
-}
-
-function eachLine(input: Readable | null, onLine: (line: string) => void): void {
-  if (input !== null) createInterface({ input }).on('line', (line) => line !== '' && onLine(line))
 }

@@ -2,6 +2,7 @@ import type { LossPoint, RunEvent as RunEventRow } from '../db/generated/client.
 import type { Change } from './changes.ts'
 import type { Control } from './control.ts'
 import type { RunFailure } from './failure.ts'
+import type { PinnedResult } from './pinned.ts'
 import type { RunStatus } from './status.ts'
 import type { TrainerEpoch, TrainerPoint } from './trainer/protocol.ts'
 
@@ -14,7 +15,7 @@ export interface RunPoint extends Omit<TrainerPoint, 'at'> {
 /** What an event says, apart from where it stands in the log. */
 export type RunEventBody =
   | { kind: 'LOSS_POINTS'; points: RunPoint[] }
-  | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch }
+  | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch; pinned?: { dataset: string; pictures: PinnedResult[] } }
   /** `step`: steps done; where a RUNNING run goes on. Missing in logs of old. */
   | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null; step?: number }
   | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Prisma, PrismaClient, RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
@@ -16,6 +17,8 @@ import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { findInitialWeights, type InitialWeights } from './initial-weights.ts'
 import { createInterruptions, type RestartPolicy } from './interruption.ts'
 import { createRunLog } from './log.ts'
+import { createOutputLog, type OutputLog } from './output/log.ts'
+import { type PinnedEpoch, readPinned } from './pinned.ts'
 import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
 import { followRun } from './stream.ts'
@@ -41,6 +44,8 @@ export interface RunService {
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
   /** The run's loss points after a step. Throws NotFoundError. */
   followLoss(id: string, afterStep: number): Promise<AsyncIterableIterator<RunPoint>>
+  /** What the trainers print. */
+  readonly output: OutputLog
   /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
   followChanges(): AsyncIterableIterator<string>
   /** Runs, newest first. */
@@ -52,6 +57,8 @@ export interface RunService {
   losses(id: string, afterStep: number): Promise<RunPoint[]>
   epochs(id: string): Promise<TrainerEpoch[]>
   attempts(id: string): Promise<RunAttempt[]>
+  /** What was said of the pinned pictures, by epoch. */
+  pinned(id: string): Promise<PinnedEpoch[]>
   /** What is at work and what waits. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -65,7 +72,7 @@ export interface RunService {
 }
 
 export interface RunServiceOptions
-  extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'interruptions'>,
+  extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'interruptions' | 'output'>,
     RestartPolicy {
   prisma: PrismaClient
   keeper: WeightsKeeper
@@ -77,6 +84,8 @@ export interface RunServiceOptions
   /** The most parameters that a network may have to be trained. */
   maxParameters: number
   datasets: readonly string[]
+  /** What is known of one of them, also before it is there. */
+  datasetFacts(name: string): DatasetFacts | undefined
   concurrency: number
 }
 
@@ -85,6 +94,7 @@ export function createRunService(options: RunServiceOptions): RunService {
   const events = createBus<RunEvent>()
   const changes = createBus<string>()
   const log = createRunLog(prisma, events, changes)
+  const output = createOutputLog(prisma, events, log)
   const checkpoints = createCheckpoints(prisma, log, options.keeper)
   const interruptions = createInterruptions(prisma, log, checkpoints, options)
   const queue = createRunQueue({
@@ -93,7 +103,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     logger: options.logger,
     interruptions,
     concurrency: options.concurrency,
-    supervise: (run) => superviseRun(run, { ...options, log, checkpoints, interruptions }),
+    supervise: (run) => superviseRun(run, { ...options, log, checkpoints, interruptions, output }),
   })
   const control = createController({ prisma, log, queue, checkpoints })
 
@@ -146,6 +156,7 @@ export function createRunService(options: RunServiceOptions): RunService {
           initialDigest: initial?.digest,
           parentId: initial?.parentId,
           parentStep: initial?.parentStep,
+          pinned: wanted.pinned as unknown as Prisma.InputJsonArray,
           idempotencyKey: input.idempotencyKey,
         },
       })
@@ -202,6 +213,7 @@ export function createRunService(options: RunServiceOptions): RunService {
         event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
       )
     },
+    output,
     followChanges() {
       const changed = followChanges((listener) => changes.subscribe('runs', listener))
       // One that was deleted meanwhile can't be told of.
@@ -222,6 +234,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     epochs: (runId) =>
       prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),
     attempts: (runId) => prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } }),
+    pinned: (runId) => readPinned(prisma, runId),
     counts: queue.counts,
     get listenerCount() {
       return events.listenerCount + changes.listenerCount

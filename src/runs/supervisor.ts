@@ -14,6 +14,8 @@ import { failureOfExit, type RunFailure, SERVER_STOPPED } from './failure.ts'
 import { hyperparametersOf } from './hyperparameters.ts'
 import type { Interruptions } from './interruption.ts'
 import type { RunLog, RunPatch } from './log.ts'
+import type { OutputLog } from './output/log.ts'
+import { epochEnded, pinnedColumn, pinnedOf } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding, TrainerProgress } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
@@ -29,6 +31,7 @@ export interface SupervisorOptions {
   artifactsFolder: string
   checkpoints: Checkpoints
   interruptions: Interruptions
+  output: OutputLog
   findArchitecture(name: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
   prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
@@ -169,6 +172,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     // Messages are handled one after the other: the log keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
+    const output = options.output.open(run, logger)
     const child = startChild<ToTrainer, FromTrainer>({
       entry: new URL('./trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
@@ -179,7 +183,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
             child.kill('SIGKILL')
           })
       },
-      onOutput: (line) => logger.info({ trainer: child.pid }, line),
+      onOutput: output.push,
     })
     trainer = child
     logger.info({ trainer: child.pid, architecture: run.architecture, fromStep: lastStep }, 'trainer started')
@@ -190,6 +194,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         hyperparameters,
         changes,
         seed: run.seed,
+        pinned: pinnedOf(run),
         engine: options.engine,
         datasetFile: dataset.file,
         artifactsFolder: options.artifactsFolder,
@@ -207,6 +212,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     })
     const exit = await child.exited
     await handled
+    // Before the run ends: whoever hears of that can read the trainer's last words.
+    await output.close()
     if (broken !== undefined) throw broken
     return ending === undefined ? endUntold(exit) : end(ending)
 
@@ -245,9 +252,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           await log.progress(run.id, rowOf(run, message.progress))
           return
         case 'epoch':
-          await log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
+          await log.append(run.id, [epochEnded(run, message)], {
             ...rowOf(run, message.progress),
-            epochSummaries: { create: { attempt: run.attempt, ...message.summary } },
+            epochSummaries: {
+              create: { attempt: run.attempt, ...message.summary, ...pinnedColumn(message.pinned) },
+            },
           })
           return
         case 'saved':
@@ -355,9 +364,13 @@ export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 
   return create.length === 0 ? {} : { controls: { create } }
 }
 
-function rowOf(run: TrainingRun, { peakMemoryBytes, ...progress }: TrainerProgress) {
+function rowOf(run: TrainingRun, { peakMemoryBytes, phases, ...progress }: TrainerProgress) {
   // An earlier attempt may have needed more.
-  return { ...progress, peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)) }
+  return {
+    ...progress,
+    phases: { ...phases },
+    peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)),
+  }
 }
 
 function finished() {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
@@ -15,6 +16,7 @@ import {
   resolveHyperparameters,
 } from './hyperparameters.ts'
 import type { InitialWeights, WeightsRef } from './initial-weights.ts'
+import { type PinnedPicture, pinnedIssues, pinnedOf } from './pinned.ts'
 
 /** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
 const MAX_COUNT = 10_000
@@ -32,6 +34,8 @@ export interface StartRunInput extends HyperparametersInput {
   priority?: number
   /** What it begins with, in place of weights that the seed draws. */
   initialWeights?: WeightsRef
+  /** Pictures to watch while it learns, MAX_PINNED at most. */
+  pinned?: PinnedPicture[]
 }
 
 /** What a valid input asks for, defaults filled in. */
@@ -45,6 +49,7 @@ export interface WantedRun {
   checkpoints: CheckpointPolicy
   priority: number
   initial: InitialWeights | null
+  pinned: PinnedPicture[]
 }
 
 /**
@@ -57,11 +62,12 @@ export function resolveRun(
     findArchitecture(name: string): Architecture | undefined
     maxParameters: number
     datasets: readonly string[]
+    datasetFacts(name: string): DatasetFacts | undefined
   },
   initial: InitialWeights | null,
 ): WantedRun {
   const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
-  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, ...asked } = rest
+  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
   const issues: Issue[] = []
   const architecture = known.findArchitecture(name)
   if (architecture === undefined) {
@@ -113,6 +119,7 @@ export function resolveRun(
       message: `A whole number from ${least} to ${MAX_COUNT}, not ${count}.`,
     })
   }
+  issues.push(...pinnedIssues(pinned, known.datasetFacts(dataset)))
   const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
   if ('issues' in resolved) issues.push(...resolved.issues)
   if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
@@ -126,6 +133,8 @@ export function resolveRun(
     checkpoints,
     priority,
     initial,
+    // As the database gives them back, for isSameRun.
+    pinned: pinned.map(({ split, index }) => ({ split, index })),
   }
 }
 
@@ -155,6 +164,7 @@ export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
     run.everySteps === wanted.checkpoints.everySteps &&
     run.everySeconds === wanted.checkpoints.everySeconds &&
     run.initialDigest === (wanted.initial?.digest ?? null) &&
-    isDeepStrictEqual(hyperparametersOf(run), wanted.hyperparameters)
+    isDeepStrictEqual(hyperparametersOf(run), wanted.hyperparameters) &&
+    isDeepStrictEqual(pinnedOf(run), wanted.pinned)
   )
 }

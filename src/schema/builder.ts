@@ -27,6 +27,7 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date }
     File: { Input: UploadedFile; Output: never }
     ID: { Input: string; Output: string | number | bigint }
+    LogCursor: { Input: number; Output: number }
   }
 }>({
   // Errors first: what it turns into a union member must not reach the plugins outside of it.

@@ -23,13 +23,13 @@ export const SplitEnum = builder.enumType('Split', {
   >,
 })
 
-interface SampleShape {
+export interface SampleShape {
   store: DatasetStore
   split: Split
   index: number
 }
 
-const Sample = builder.objectRef<SampleShape>('Sample').implement({
+export const Sample = builder.objectRef<SampleShape>('Sample').implement({
   description: 'One image of a data set.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),

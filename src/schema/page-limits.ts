@@ -9,7 +9,7 @@ export const DEFAULT_PAGE = 20
 const CURSOR = /^(GPC:S:[\w-]+|OffsetConnection:\d{1,9})$/
 
 /**
- * Wherever a field has `first` and `last`: refuses a page size that Pothos would silently cut and a cursor that it would
+ * Wherever a field is a connection (it has `first`, `last` and `before`): refuses a page size that Pothos would silently cut and a cursor that it would
  * stumble over, and lets the size count in the cost of the operation.
  */
 class PageLimitsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
@@ -49,7 +49,7 @@ interface Page {
 }
 
 function isPaged({ args }: { args: object }): boolean {
-  return 'first' in args && 'last' in args
+  return 'first' in args && 'last' in args && 'before' in args
 }
 
 declare global {

@@ -16,7 +16,7 @@ import { TrainingRunRef } from './training-run.ts'
 const COST = 100
 const MAX_MAPS = 1024
 
-const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
+export const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
   description: 'How likely one class is.',
   fields: (t) => ({
     label: t.exposeString('label', { description: 'The class.' }),

@@ -3,6 +3,7 @@ import type { Lagged, RunEvent } from '../runs/events.ts'
 import { builder } from './builder.ts'
 import { HyperparameterChangeRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+import { PinnedPredictionRef } from './pinned.ts'
 import { RunFailureRef, RunStatusEnum } from './training-run.ts'
 
 type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>
@@ -35,6 +36,16 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
   interfaces: [RunEventInterface],
   fields: (t) => ({
     summary: t.expose('summary', { type: EpochSummaryRef, description: 'What it came to.' }),
+    pinned: t.field({
+      type: [PinnedPredictionRef],
+      description: 'What the network says of the pinned pictures now, as they were pinned.',
+      complexity: { field: 1, multiplier: 8 },
+      resolve: ({ pinned }, _args, { datasets }) => {
+        if (pinned === undefined) return []
+        const { classes } = datasets.get(pinned.dataset)!.facts
+        return pinned.pictures.map((picture) => ({ ...picture, classes }))
+      },
+    }),
   }),
 })
 const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').implement({

@@ -13,20 +13,38 @@ builder.scalarType('DateTime', {
   },
 })
 
-const CURSOR_PREFIX = 'event:'
+/** An opaque place: the prefix keeps a cursor of one kind from being taken for one of the other. */
+function cursorScalar(
+  name: 'Cursor' | 'LogCursor',
+  prefix: string,
+  description: string,
+  whose: string,
+): void {
+  builder.scalarType(name, {
+    description,
+    serialize: (place) => Buffer.from(`${prefix}${place}`).toString('base64url'),
+    parseValue: (value) => {
+      const text = typeof value === 'string' ? Buffer.from(value, 'base64url').toString('utf8') : ''
+      const place = Number(text.slice(prefix.length))
+      const isCursor = text.startsWith(prefix) && Number.isSafeInteger(place) && place >= 0
+      if (!isCursor) throw new GraphQLError(`A ${name} is the \`cursor\` of ${whose} of this API, unchanged.`)
+      return place
+    },
+  })
+}
 
-builder.scalarType('Cursor', {
-  description:
-    "A place in a run's log. Opaque: keep the cursor of the last event you got and pass it as `after`.",
-  serialize: (seq) => Buffer.from(`${CURSOR_PREFIX}${seq}`).toString('base64url'),
-  parseValue: (value) => {
-    const text = typeof value === 'string' ? Buffer.from(value, 'base64url').toString('utf8') : ''
-    const seq = Number(text.slice(CURSOR_PREFIX.length))
-    const isCursor = text.startsWith(CURSOR_PREFIX) && Number.isSafeInteger(seq) && seq >= 0
-    if (!isCursor) throw new GraphQLError('A Cursor is the `cursor` of an event of this API, unchanged.')
-    return seq
-  },
-})
+cursorScalar(
+  'Cursor',
+  'event:',
+  "A place in a run's log. Opaque: keep the cursor of the last event you got and pass it as `after`.",
+  'an event',
+)
+cursorScalar(
+  'LogCursor',
+  'line:',
+  'A place in what a run printed. Opaque: keep the cursor of the last line you got and pass it as `after`.',
+  'a line',
+)
 
 builder.scalarType('DataUrl', {
   description: 'A picture as a data: URL, ready for the src of an <img>.',

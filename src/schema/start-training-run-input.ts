@@ -8,9 +8,11 @@ import {
   SCHEDULE_DEFAULTS,
   type Schedule,
 } from '../runs/hyperparameters.ts'
+import { MAX_PINNED } from '../runs/pinned.ts'
 import type { StartRunInput } from '../runs/wanted-run.ts'
 import { builder } from './builder.ts'
 import { CheckpointRef } from './checkpoint.ts'
+import { SplitEnum } from './dataset.ts'
 import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
 import { ModelVersionRef } from './model.ts'
 
@@ -166,6 +168,19 @@ const EarlyStoppingInput = builder.inputType('EarlyStoppingInput', {
   }),
 })
 
+const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
+  description: 'A picture of the data set.',
+  fields: (t) => ({
+    split: t.field({
+      type: SplitEnum,
+      required: true,
+      defaultValue: 'test',
+      description: 'The split it belongs to.',
+    }),
+    index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
+  }),
+})
+
 export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', {
   description:
     'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
@@ -212,6 +227,10 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
         'A ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
     }),
     priority: t.int({ description: 'Higher ones leave the queue first; 0 when left out.' }),
+    pinned: t.field({
+      type: [PinnedPictureInput],
+      description: `Up to ${MAX_PINNED} pictures to watch: EpochEnded.pinned and TrainingRun.pinned tell what the network says of them.`,
+    }),
     idempotencyKey: t.string({
       description: 'The same key never starts a second run: send it again when in doubt.',
     }),

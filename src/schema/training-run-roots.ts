@@ -126,7 +126,7 @@ function filter(
 }
 
 /** A subscription has no result union: its expected failures are errors with a code. */
-function rethrow(error: unknown): never {
+export function rethrow(error: unknown): never {
   if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
   if (error instanceof ValidationError) throw badInput(error.message)
   throw error

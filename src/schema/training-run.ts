@@ -5,6 +5,7 @@ import { type Change, latestHyperparameters } from '../runs/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import { hyperparametersOf } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
+import type { PhaseSeconds } from '../runs/trainer/phases.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { CheckpointPolicyRef } from './checkpoint.ts'
@@ -13,6 +14,7 @@ import { EngineRef } from './engine.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { HyperparameterChangeRef, HyperparametersRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+import { TrainingPhasesRef } from './training-phases.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
   name: 'RunStatus',
@@ -62,6 +64,18 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
       description:
         'The most resident memory that the process of the run had; null until the trainer has started.',
       resolve: ({ peakMemoryBytes }) => (peakMemoryBytes === null ? null : Number(peakMemoryBytes)),
+    }),
+    memoryBytes: t.float({
+      nullable: true,
+      description: 'The resident memory that the process of the run has; null when it does not train.',
+      resolve: ({ status, memoryBytes }) =>
+        status !== 'RUNNING' || memoryBytes === null ? null : Number(memoryBytes),
+    }),
+    phases: t.field({
+      type: TrainingPhasesRef,
+      nullable: true,
+      description: 'What the time of its present attempt was spent on; null until the trainer has started.',
+      resolve: ({ phases }) => phases as unknown as PhaseSeconds | null,
     }),
   }),
 })

@@ -4,6 +4,8 @@ import type { Change, Changeable } from '../changes.ts'
 import type { SavedCheckpoint } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
+import type { PinnedPicture, PinnedResult } from '../pinned.ts'
+import type { PhaseSeconds } from './phases.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer =
@@ -20,6 +22,8 @@ export interface TrainingJob {
   /** What was changed on the way, in the attempts before. */
   changes: Change[]
   seed: number
+  /** Pictures to tell of after each epoch. */
+  pinned: PinnedPicture[]
   engine: EngineChoice
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
@@ -45,7 +49,7 @@ export type FromTrainer =
   | { type: 'started'; engine: EngineReport; fromStep: number; steps: number }
   | { type: 'points'; points: TrainerPoint[]; progress: TrainerProgress }
   | { type: 'progress'; progress: TrainerProgress }
-  | { type: 'epoch'; summary: TrainerEpoch; progress: TrainerProgress }
+  | { type: 'epoch'; summary: TrainerEpoch; pinned: PinnedResult[]; progress: TrainerProgress }
   | { type: 'saved'; checkpoint: SavedCheckpoint }
   /** `steps`: in the whole run, as it is now. */
   | { type: 'updated'; id: number; change: Change; steps: number }
@@ -80,6 +84,10 @@ export interface TrainerProgress {
   secondsRemaining: number | null
   /** The most resident memory that the trainer had so far. */
   peakMemoryBytes: number
+  /** The resident memory that the trainer has. */
+  memoryBytes: number
+  /** What the time of this attempt was spent on. */
+  phases: PhaseSeconds
 }
 
 export interface TrainerEpoch {

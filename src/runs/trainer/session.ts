@@ -8,6 +8,7 @@ import type { Hyperparameters } from '../hyperparameters.ts'
 import { finiteness } from './finite.ts'
 import { crossEntropy } from './loss.ts'
 import { createStepper, type Stepper } from './optimizer.ts'
+import { createPhaseClock, type PhaseClock } from './phases.ts'
 
 export interface StepResult {
   /** Mean cross-entropy of the batch in nats, label smoothing included. */
@@ -25,6 +26,8 @@ export interface StepResult {
 export interface TrainingSession {
   readonly model: tf.LayersModel
   readonly stepper: Stepper
+  /** Where the time goes; a step adds its own phases. */
+  readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
   step(batch: ImageBatch, index: number, learningRate: number): Promise<StepResult>
   dispose(): void
@@ -48,6 +51,7 @@ export function createTrainingSession(
   const names = model.trainableWeights.map((weight) => weight.originalName)
   const stepper = createStepper(optimizer, variables)
   const forward = forwardOf(model, { training: true })
+  const phases = createPhaseClock()
   const { inputShape } = architecture
   const skipsBroken = onNonFinite === 'CONTINUE'
   // An engine that sees it in passing tells after the update; who leaves that out has to know before.
@@ -77,9 +81,12 @@ export function createTrainingSession(
   return {
     model,
     stepper,
+    phases,
     async step(batch, index, learningRate) {
       dropout.step = index
+      const started = performance.now()
       const { loss, correct, gradients } = differentiate(batch)
+      const differentiated = performance.now()
       const named = Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[i]]))
       // Not waited for: what an engine computes on the side goes on computing.
       let seen = skipsBroken ? null : stepper.apply(named, learningRate)
@@ -95,6 +102,9 @@ export function createTrainingSession(
           seen = stepper.apply(named, learningRate)
         }
         broken ??= firstBroken((i) => seen?.[i] === false)
+        phases.add('forwardBackward', differentiated - started)
+        // An engine that computes later has done everything by now only: its split is approximate.
+        phases.add('optimizer', performance.now() - differentiated)
         return { loss: lossValue, correct: correctValue, broken }
       } finally {
         tf.dispose([loss, correct, ...gradients])

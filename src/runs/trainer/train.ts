@@ -1,13 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
-import { peakMemoryBytes } from '../../process/peak-memory.ts'
+import { memoryBytes } from '../../process/memory.ts'
 import { hyperparametersAt } from '../changes.ts'
 import { EVALUATION_BATCH, type Hyperparameters, NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
 import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
 import { createEvaluator } from './evaluate.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
+import { timed } from './phases.ts'
 import type {
   EvaluationResult,
   StopKind,
@@ -72,7 +73,8 @@ export async function train(
 
   while (epoch < current().epochs && !hasStoppedEarly()) {
     const { perEpoch } = steps()
-    for (const batch of trainingBatches(job, dataset.train, epoch, step - epoch * perEpoch)) {
+    const batches = trainingBatches(job, dataset.train, epoch, step - epoch * perEpoch)
+    for (const batch of timed(session.phases, 'data', batches)) {
       await nextTurn()
       const how = hooks.obey({ step, epoch })
       if (how !== null) return { kind: 'stopped', how, state: state() }
@@ -109,7 +111,9 @@ export async function train(
     const evaluated = await evaluate(job, dataset.test, session, () => hooks.obey({ step, epoch }))
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
     evaluation = evaluated
-    clock.evaluated(performance.now() - evaluationStarted)
+    const evaluationTook = performance.now() - evaluationStarted
+    clock.evaluated(evaluationTook)
+    session.phases.add('evaluation', evaluationTook)
     epoch += 1
     const summary = {
       epoch,
@@ -147,7 +151,8 @@ export async function train(
       step,
       imagesPerSecond: clock.imagesPerSecond(),
       secondsRemaining: clock.secondsRemaining(steps().total - step, current().epochs - epoch),
-      peakMemoryBytes: peakMemoryBytes(),
+      ...memoryBytes(),
+      phases: session.phases.seconds(),
     }
   }
 

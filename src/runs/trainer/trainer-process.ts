@@ -6,15 +6,18 @@ import { loadDataset } from '../../data/load.ts'
 import { EngineUnavailableError } from '../../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../../engine/select.ts'
 import { dieWithParent } from '../../process/lifeline.ts'
+import { memoryBytes } from '../../process/memory.ts'
 import { connectToParent } from '../../process/parent.ts'
-import { peakMemoryBytes } from '../../process/peak-memory.ts'
 import { latestHyperparameters } from '../changes.ts'
 import { isOutOfMemory, type RunFailure } from '../failure.ts'
 import { createOrders, type Orders } from './orders.ts'
+import { createPinnedWatcher } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
 import { openSession } from './resume.ts'
 import { createSaver } from './saver.ts'
+import { datasetLine, engineLine, epochLine, networkLine, say } from './spoken.ts'
+import type { TrainerState } from './state.ts'
 import { countSteps, type TrainingOutcome, train } from './train.ts'
 
 /** Training takes every core it gets; the server and a predict next to it come first. */
@@ -35,32 +38,49 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
 
 async function run(job: TrainingJob, { obey, stopped }: Orders): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
+  say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile)
+  say(datasetLine(dataset, job.hyperparameters))
   const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder))
   const fromStep = from?.step ?? 0
   const how = stopped()
   if (how !== null) return { type: 'stopped', how, step: fromStep }
-  const totalSteps = () =>
-    countSteps(latestHyperparameters(job.hyperparameters, job.changes), dataset.train.count).total
+  const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
+  const totalSteps = () => countSteps(latest(), dataset.train.count).total
+  say(networkLine(job.architecture, totalSteps(), latest().epochs))
+  if (from !== null) say(`Goes on after step ${fromStep}.`)
   await parent.send({ type: 'started', engine, fromStep, steps: totalSteps() })
 
   const send = (message: FromTrainer) => void parent.send(message)
+  const watchPinned = createPinnedWatcher(
+    session.model,
+    dataset,
+    job.pinned,
+    job.hyperparameters.normalization,
+  )
   const reporter = createReporter(send)
   const saver = createSaver(job, session, from, (checkpoint) => send({ type: 'saved', checkpoint }))
+  const save = async (state: TrainerState) => {
+    const started = performance.now()
+    await saver.save(state)
+    session.phases.add('saving', performance.now() - started)
+  }
   const outcome = await train(job, dataset, session, from, {
     point: reporter.point,
     progress: reporter.progress,
     async stepped(state) {
       if (!saver.isDue(state.step)) return
       reporter.flush()
-      await saver.save(state)
+      await save(state)
     },
     async epoch(summary, progress, state) {
       reporter.flush()
-      send({ type: 'epoch', summary, progress })
-      await saver.save(state)
-      // Saving needs memory too.
-      send({ type: 'progress', progress: { ...progress, peakMemoryBytes: peakMemoryBytes() } })
+      say(epochLine(summary, latest().epochs))
+      send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
+      await save(state)
+      // Saving needs time and memory too.
+      const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
+      send({ type: 'progress', progress: after })
     },
     obey: (place) =>
       obey(place, job, (answer) => {

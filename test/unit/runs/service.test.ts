@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
+import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
@@ -31,6 +32,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     maxRestarts: 3,
     concurrency: 1,
     datasets: ['cifar10'],
+    datasetFacts: () => CIFAR10,
     findArchitecture,
     architectures: { using: (name, task) => task(findArchitecture(name)) },
     maxParameters: 1e9,
