@@ -1,6 +1,7 @@
 import type { TrainingRun } from '../db/generated/client.ts'
 import { RunStatus } from '../db/generated/enums.ts'
 import type { EngineReport } from '../engine/report.ts'
+import type { StoredResult } from '../evaluation/result.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import type { Hyperparameters } from '../runs/hyperparameters.ts'
 import { MAX_LOSSES } from '../runs/service.ts'
@@ -115,7 +116,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       resolve: (run, _args, { datasets }) =>
         run.evaluation === null
           ? null
-          : { result: run.evaluation, classes: datasets.get(run.dataset)!.facts.classes },
+          : { result: run.evaluation as unknown as StoredResult, store: datasets.get(run.dataset)! },
     }),
     failure: t.field({
       type: RunFailureRef,

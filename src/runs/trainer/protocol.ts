@@ -1,8 +1,11 @@
 import type { EngineChoice, EngineReport } from '../../engine/report.ts'
+import type { EvaluationResult } from '../../evaluation/result.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { SavedWeights } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
+
+export type { EvaluationResult } from '../../evaluation/result.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer = { type: 'train'; job: TrainingJob } | { type: 'cancel' }
@@ -63,15 +66,4 @@ export interface TrainerEpoch {
   testLoss: number | null
   testAccuracy: number | null
   seconds: number
-}
-
-export interface EvaluationResult {
-  /** Mean cross-entropy in nats; null when not finite. */
-  loss: number | null
-  accuracy: number
-  top5Accuracy: number
-  /** [true class][predicted class], counts of images. */
-  confusionMatrix: number[][]
-  /** Test images seen. */
-  count: number
 }
