@@ -32,5 +32,5 @@ export interface StoredEvaluation extends EvaluationResult {
   dataset: string
 }
 
-/** A page of the API; 100 of them are 8 kB of JSON in the row of a run. */
+/** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
 export const MAX_MISTAKES = 100

@@ -21,7 +21,7 @@ builder.mutationField('evaluateModel', (t) =>
       id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'The version.' }),
       dataset: t.arg.string({
         description:
-          'Whose test images: the data set that it learned from when left out, and cifar10 when it was imported. Its classes must be the labels of the version.',
+          'Whose test images: the data set that it learned from when left out, and cifar10 when it was imported. Its classes must be the labels of the version. It is fetched if it is MISSING.',
       }),
       limit: t.arg.int({ description: 'Only the first so many test images, for a quick trial.' }),
     },
