@@ -7,6 +7,8 @@ import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
 import { openDatabase } from './db/client.ts'
 import { claimPostgres } from './db/postgres-claim.ts'
 import { claim } from './db/single-owner.ts'
+import { createEvaluationService } from './inference/evaluations.ts'
+import { createModelEvaluator } from './inference/evaluator.ts'
 import { createPredictionService } from './inference/predictions.ts'
 import { createPredictor } from './inference/predictor.ts'
 import { createModelService } from './models/service.ts'
@@ -152,6 +154,18 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       architectures,
       datasets,
     })
+    const evaluator = onClose(
+      createModelEvaluator({ engine: config.engine, artifactsFolder, log: logger }),
+      (it) => it.close(),
+    )
+    const evaluations = createEvaluationService({
+      prisma: database.prisma,
+      models,
+      evaluator,
+      architectures,
+      datasets,
+      logger,
+    })
     const { allowedOrigins } = config
     const api = {
       context: {
@@ -160,6 +174,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         runs,
         models,
         predictions,
+        evaluations,
         datasets,
         system,
         database: { prisma: database.prisma },
@@ -182,8 +197,9 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       }),
       (it) => it.close(),
     )
-    // Once more, before the server's own: who watches a run hears how it ends.
+    // Once more, before the server's own: who watches a run or waits for an evaluation hears how it ends.
     onClose(runs, (it) => it.close())
+    onClose(evaluator, (it) => it.close())
     await runs.startQueue()
     return { url: server.url, close }
   } catch (error) {

@@ -6,6 +6,7 @@ import { CIFAR10 } from './cifar10/facts.ts'
 import { localFolder, NPM_PACKAGE, OFFICIAL_ARCHIVE } from './cifar10/sources.ts'
 import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
 import { placeOf } from './dataset-file.ts'
+import { DatasetUnavailableError } from './errors.ts'
 import type { ImageSource } from './image-source.ts'
 import { createPreparation, type DatasetStatus, type Log } from './preparation.ts'
 
@@ -21,9 +22,12 @@ export interface DatasetStore {
    * @throws DatasetUnavailableError, or the signal's reason
    */
   prepare(signal?: AbortSignal): Promise<{ file: string }>
-  /** Images and labels by their places in a split, in the order asked: pixels [n, height, width, channels]. READY only. */
+  /**
+   * Images and labels by their places in a split, in the order asked: pixels [n, height, width, channels].
+   * @throws DatasetUnavailableError unless READY; nothing is fetched
+   */
   readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint8Array }>
-  /** One image as a PNG, each pixel drawn as a square of `scale` pixels. READY only. */
+  /** One image as a PNG, each pixel drawn as a square of `scale` pixels. Throws as readImages does. */
   imagePng(split: Split, index: number, scale: number): Promise<Buffer>
   /** `count` different places in a split; the same seed chooses the same ones. */
   samples(split: Split, count: number, seed: number): number[]
@@ -65,7 +69,12 @@ export function createCifar10Store(options: {
     const place = placeOf(facts, split)
     const pixels = new Uint8Array(indexes.length * bytes)
     const labels = new Uint8Array(indexes.length)
-    const handle = await open(file)
+    const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      throw new DatasetUnavailableError(
+        `The data set ${facts.name} is not on this machine: ${file} is missing. prepareDataset makes it again.`,
+      )
+    })
     try {
       for (const [i, index] of indexes.entries()) {
         await handle.read(labels, i, 1, place.labels + index)

@@ -15,3 +15,8 @@ export function firstLine(error: unknown): string {
 export function isBrokenReference(error: unknown): boolean {
   return error instanceof PrismaClientKnownRequestError && error.code === 'P2003'
 }
+
+/** Whether the row that was to be changed is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof PrismaClientKnownRequestError && error.code === 'P2025'
+}

@@ -30,7 +30,7 @@ const PROGRESS = `query Progress($id: ID!) {
     number status progress { step steps epoch epochs imagesPerSecond secondsRemaining }
     engine { kind device }
     dataset { state progress }
-    evaluation { accuracy count perClass { label accuracy } }
+    evaluation { accuracy count perClass { label recall } }
   }
 }`
 const CLASSIFY = `query Classify($id: ID!, $index: Int!) {
@@ -189,9 +189,9 @@ async function classify(client: DemoClient, id: string, run: Data, pictures: num
       screen.print(`  ${label.padEnd(12)} ${bar(probability, 20)} ${percent(probability)}`)
     }
   }
-  const [best] = [...run.evaluation.perClass].sort((a: Data, b: Data) => b.accuracy - a.accuracy)
+  const [best] = [...run.evaluation.perClass].sort((a: Data, b: Data) => b.recall - a.recall)
   screen.print()
-  screen.print(`It knows ${article(best.label)} best: ${percent(best.accuracy)} of them.`)
+  screen.print(`It knows ${article(best.label)} best: ${percent(best.recall)} of them.`)
 }
 
 function article(noun: string): string {

@@ -16,7 +16,9 @@ import type { ClassProbability, LayerRequest, ModelRef } from './protocol.ts'
 
 /** A network with its weights in the memory of the engine. */
 export interface Network {
-  /** pictures: RGB bytes of the network's size, at least one. One list of probabilities each, in their order. */
+  /** pictures: RGB bytes of the network's size, at least one. -> logits [n, classes], row by row */
+  logits(pictures: readonly Uint8Array[]): Promise<Float32Array>
+  /** The same pictures. One list of probabilities each, in their order. */
   classify(pictures: readonly Uint8Array[]): Promise<ClassProbability[][]>
   /**
    * What a layer makes of one picture, its first channels [h, w, c] or units [c]; values row by row, channels last.
@@ -53,12 +55,18 @@ export async function loadNetwork(
   }
   const values = valuesOfBytes(preprocessing)
   const forward = forwardOf(model, { training: false })
+  async function logits(pictures: readonly Uint8Array[]): Promise<Float32Array> {
+    const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
+    try {
+      return (await output.data()) as Float32Array
+    } finally {
+      output.dispose()
+    }
+  }
   return {
+    logits,
     async classify(pictures) {
-      const logits = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
-      // [n, classes]
-      const numbers = await logits.data()
-      logits.dispose()
+      const numbers = await logits(pictures)
       const { labels } = preprocessing
       return pictures.map((_, index) =>
         rankedSoftmax(numbers.subarray(index * labels.length, (index + 1) * labels.length), labels),

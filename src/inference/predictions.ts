@@ -1,20 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
-import { DamagedArtifactError } from '../artifacts/store.ts'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
-import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
-import { architectureOf } from '../models/versions.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { UnusableModelError } from './errors.ts'
 import type { Predictor } from './predictor.ts'
-import type { LayerRequest, ModelRef, PredictImage } from './protocol.ts'
+import type { LayerRequest, PredictImage } from './protocol.ts'
+import { failFor, refOf } from './version-ref.ts'
 
 export interface PredictInput {
   image:
@@ -62,7 +59,7 @@ export function createPredictionService({
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
     const started = performance.now()
     const version = await models.resolve(model)
-    const ref = refOf(version)
+    const ref = refOf(version, architectures)
     const { probabilities, input } = await predictor
       .predict({ model: ref, image: await read(image, ref.preprocessing.size) })
       .catch((error: unknown) => fail(version, error))
@@ -78,30 +75,8 @@ export function createPredictionService({
     }
   }
 
-  function refOf(version: ModelVersion): ModelRef {
-    return {
-      digest: version.digest,
-      architecture: architectureOf(version, architectures),
-      preprocessing: version.preprocessing as unknown as Preprocessing,
-    }
-  }
-
-  /** Passes an error on, in words about the version where the version is the cause. */
-  async function fail({ id }: { id: string }, error: unknown): Promise<never> {
-    const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
-    if (version === null) {
-      throw new NotFoundError('The model version was deleted while the picture was on its way.')
-    }
-    if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
-    logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
-    const what =
-      error instanceof DamagedArtifactError
-        ? `its file ${version.digest}.safetensors is missing or altered`
-        : 'its weights do not fit its network, or answer no numbers'
-    throw new UnusableModelError(
-      `Version ${version.version} of ${version.model.name} cannot be used: ${what}. Delete it and train or import it again.`,
-    )
-  }
+  const fail = (version: Pick<ModelVersion, 'id'>, error: unknown) =>
+    failFor(version, error, { prisma, logger })
 
   /** @param size  [height, width] of the network's input */
   async function read(image: PredictInput['image'], size: [number, number]): Promise<PredictImage> {
@@ -139,7 +114,7 @@ export function createPredictionService({
     },
     async activations({ modelVersionId, input }, inspect) {
       const version = await models.resolve({ versionId: modelVersionId })
-      const model = refOf(version)
+      const model = refOf(version, architectures)
       const layers = analyze(model.architecture).layers.filter(({ kind }) => kind !== 'SOFTMAX')
       if (!layers.some(({ name }) => name === inspect.layer)) {
         const names = layers.map(({ name }) => name).join(', ')

@@ -1,6 +1,7 @@
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
+import type { StoredResult } from '../evaluation/result.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -40,11 +41,17 @@ export async function createVersion(
   })
 }
 
-/** Makes a checkpoint of a run the next version of a model. */
+/** A run, and what it came to if it is over. */
+type EvaluatedRun = Omit<TrainingRun, 'evaluation'> & { evaluation: unknown }
+
+/**
+ * Makes a checkpoint of a run the next version of a model. When its weights are those that the run ended with, the
+ * version has the run's evaluation at once.
+ */
 export function createTrainedVersion(
   tx: Prisma.TransactionClient,
   name: string,
-  run: TrainingRun,
+  run: EvaluatedRun,
   checkpoint: Checkpoint,
   facts: DatasetFacts,
 ): Promise<ModelVersion> {
@@ -58,5 +65,17 @@ export function createTrainedVersion(
     bytes: checkpoint.bytes,
     digest: checkpoint.digest,
     preprocessing: trainedPreprocessing(facts, normalization) as unknown as Prisma.InputJsonObject,
+    ...evaluationOf(run, checkpoint),
   })
+}
+
+/** The run's evaluation, if it is of the same weights: those have the same loss to the last bit, and others do not. */
+function evaluationOf(
+  { dataset, evaluation }: EvaluatedRun,
+  { testLoss, testAccuracy }: Checkpoint,
+): Pick<Prisma.ModelVersionUncheckedCreateInput, 'evaluation' | 'evaluatedAt'> {
+  const result = evaluation as StoredResult | null
+  if (result === null || testLoss === null) return {}
+  if (result.loss !== testLoss || result.accuracy !== testAccuracy) return {}
+  return { evaluation: { ...result, dataset }, evaluatedAt: new Date() }
 }

@@ -284,7 +284,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
             patch: { evaluation: { ...told.evaluation }, ...finished() },
             // In the same transaction: whoever hears COMPLETED can predict with the result.
             within: async (tx) => {
-              await createTrainedVersion(tx, run.architecture, run, checkpoint, dataset.facts)
+              const evaluated = { ...run, evaluation: { ...told.evaluation } }
+              await createTrainedVersion(tx, run.architecture, evaluated, checkpoint, dataset.facts)
             },
           })
           logger.info({ accuracy: told.evaluation.accuracy }, 'run completed')

@@ -1,4 +1,5 @@
 import type { DatasetStore } from '../data/dataset.ts'
+import type { EvaluationService } from '../inference/evaluations.ts'
 import type { PredictionService } from '../inference/predictions.ts'
 import type { ModelService } from '../models/service.ts'
 import type { Planner } from '../runs/plan/planner.ts'
@@ -13,6 +14,7 @@ export interface Services {
   runs: RunService
   models: ModelService
   predictions: PredictionService
+  evaluations: EvaluationService
   /** By name. */
   datasets: ReadonlyMap<string, DatasetStore>
   system: SystemService

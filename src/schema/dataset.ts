@@ -23,13 +23,18 @@ export const SplitEnum = builder.enumType('Split', {
   >,
 })
 
+/** These fields have no result union: what can be expected to fail is an error with a code. */
+function unavailable(error: unknown): never {
+  throw error instanceof DatasetUnavailableError ? apiError('DATASET_UNAVAILABLE', error.message) : error
+}
+
 export interface SampleShape {
   store: DatasetStore
   split: Split
   index: number
 }
 
-export const Sample = builder.objectRef<SampleShape>('Sample').implement({
+export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
   description: 'One image of a data set.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),
@@ -37,7 +42,7 @@ export const Sample = builder.objectRef<SampleShape>('Sample').implement({
     label: t.string({
       description: 'Its true class.',
       resolve: async ({ store, split, index }) => {
-        const { labels } = await store.readImages(split, [index])
+        const { labels } = await store.readImages(split, [index]).catch(unavailable)
         return store.facts.classes[labels[0]]
       },
     }),
@@ -47,7 +52,7 @@ export const Sample = builder.objectRef<SampleShape>('Sample').implement({
       args: { scale: t.arg.int({ defaultValue: 4, required: true, description: `1 to ${MAX_SCALE}.` }) },
       resolve: async ({ store, split, index }, { scale }) => {
         checkRange('scale', scale, 1, MAX_SCALE)
-        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale) }
+        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(unavailable) }
       },
     }),
   }),
@@ -96,7 +101,7 @@ builder.node(DatasetRef, {
       resolve: (store) => store.state().error,
     }),
     samples: t.field({
-      type: [Sample],
+      type: [SampleRef],
       description:
         'Images chosen at random; the same seed chooses the same ones. Fetches the data set if it is MISSING.',
       complexity: ({ count }) => ({ field: 1, multiplier: count ?? 8 }),
@@ -112,11 +117,7 @@ builder.node(DatasetRef, {
       },
       resolve: async (store, { split, count, seed }) => {
         checkRange('count', count, 1, MAX_SAMPLES)
-        await store.prepare().catch((error: unknown) => {
-          throw error instanceof DatasetUnavailableError
-            ? apiError('DATASET_UNAVAILABLE', error.message)
-            : error
-        })
+        await store.prepare().catch(unavailable)
         return store.samples(split, count, seed ?? 0).map((index) => ({ store, split, index }))
       },
     }),

@@ -1,57 +1,119 @@
-import type { Prisma } from '../db/generated/client.ts'
-import type { EvaluationResult } from '../runs/trainer/protocol.ts'
+import type { DatasetStore } from '../data/dataset.ts'
+import { MAX_MISTAKES, type Mistake, type StoredResult } from '../evaluation/result.ts'
+import { type ClassScore, scoreClasses } from '../evaluation/scores.ts'
 import { builder } from './builder.ts'
+import { DatasetRef, SampleRef } from './dataset.ts'
+import { checkRange } from './input-error.ts'
 
-/** The stored result, and the labels that belong to its rows and columns. */
+/** A stored result, and the data set whose classes belong to its rows and columns. */
 interface EvaluationShape {
-  result: Prisma.JsonValue
-  classes: readonly string[]
+  result: StoredResult
+  store: DatasetStore
 }
 
-const resultOf = ({ result }: EvaluationShape) => result as unknown as EvaluationResult
-
-const ClassScore = builder
-  .objectRef<{ label: string; accuracy: number | null; count: number }>('ClassScore')
-  .implement({
-    description: 'How one class does.',
-    fields: (t) => ({
-      label: t.exposeString('label', { description: 'The class.' }),
-      accuracy: t.exposeFloat('accuracy', {
-        nullable: true,
-        description: 'Fraction of its images that were recognised (its recall); null when none was seen.',
-      }),
-      count: t.exposeInt('count', { description: 'Its images that were seen.' }),
+const ClassScoreRef = builder.objectRef<ClassScore & { label: string }>('ClassScore').implement({
+  description: 'How one class does against all others.',
+  fields: (t) => ({
+    label: t.exposeString('label', { description: 'The class.' }),
+    precision: t.exposeFloat('precision', {
+      nullable: true,
+      description: 'Of the images that were taken for it, the fraction that is of it; null when none was.',
     }),
-  })
+    recall: t.exposeFloat('recall', {
+      nullable: true,
+      description: 'Of its images, the fraction that was recognised; null when none was seen.',
+    }),
+    f1: t.exposeFloat('f1', {
+      nullable: true,
+      description:
+        'The harmonic mean of both, 2 TP / (2 TP + FP + FN); null when none was seen and none was taken for it.',
+    }),
+    count: t.exposeInt('count', { description: 'Its images that were seen.' }),
+    predicted: t.exposeInt('predicted', { description: 'Images that were taken for it.' }),
+  }),
+})
+
+const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake').implement({
+  description: 'A test image that was taken for another class.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: 'Its place in the test split, from 0.' }),
+    label: t.string({
+      description: 'Its true class.',
+      resolve: ({ store, label }) => store.facts.classes[label],
+    }),
+    predicted: t.string({
+      description: 'The class that it was taken for.',
+      resolve: ({ store, predicted }) => store.facts.classes[predicted],
+    }),
+    confidence: t.exposeFloat('confidence', {
+      nullable: true,
+      description:
+        'The probability of that class; null when an answer of the network was no finite number, as after training that diverged.',
+    }),
+    trueConfidence: t.exposeFloat('trueConfidence', {
+      nullable: true,
+      description: 'The probability of the true class; null when `confidence` is.',
+    }),
+    sample: t.field({
+      type: SampleRef,
+      nullable: true,
+      description:
+        'The image itself. Null, with an error that says so, when the data set is not on this machine.',
+      resolve: ({ store, index }) => ({ store, split: 'test' as const, index }),
+    }),
+  }),
+})
 
 export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').implement({
-  description: 'A finished network on the test images.',
+  description: 'What a network does on the test images.',
   fields: (t) => ({
+    dataset: t.field({
+      type: DatasetRef,
+      description: 'Whose test images they are.',
+      resolve: ({ store }) => store,
+    }),
     loss: t.float({
       nullable: true,
       description: 'Mean cross-entropy in nats; null when it is not finite.',
-      resolve: (it) => resultOf(it).loss,
+      resolve: ({ result }) => result.loss,
     }),
-    accuracy: t.float({ description: 'Fraction that is right.', resolve: (it) => resultOf(it).accuracy }),
+    accuracy: t.float({ description: 'Fraction that is right.', resolve: ({ result }) => result.accuracy }),
     top5Accuracy: t.float({
       description: 'Fraction whose true class is among the five most likely.',
-      resolve: (it) => resultOf(it).top5Accuracy,
+      resolve: ({ result }) => result.top5Accuracy,
     }),
-    count: t.int({ description: 'Images that were seen.', resolve: (it) => resultOf(it).count }),
+    count: t.int({ description: 'Images that were seen.', resolve: ({ result }) => result.count }),
     confusionMatrix: t.field({
       type: t.listRef(t.listRef('Int')),
       description: 'Counts of images: a row for each true class, a column for each predicted one.',
-      resolve: (it) => resultOf(it).confusionMatrix,
+      resolve: ({ result }) => result.confusionMatrix,
     }),
     perClass: t.field({
-      type: [ClassScore],
+      type: [ClassScoreRef],
       description: 'How each class does.',
       complexity: { field: 1, multiplier: 1 },
-      resolve: (it) =>
-        resultOf(it).confusionMatrix.map((row, i) => {
-          const count = row.reduce((sum, n) => sum + n, 0)
-          return { label: it.classes[i], accuracy: count === 0 ? null : row[i] / count, count }
+      resolve: ({ result, store }) =>
+        scoreClasses(result.confusionMatrix).map((score, i) => ({
+          label: store.facts.classes[i],
+          ...score,
+        })),
+    }),
+    worstMistakes: t.field({
+      type: [MistakeRef],
+      description:
+        'Images that it took for another class, the most confident mistake first. Empty for what was evaluated before mistakes were kept.',
+      complexity: ({ first }) => ({ field: 1, multiplier: Math.max(1, first ?? 16) }),
+      args: {
+        first: t.arg.int({
+          required: true,
+          defaultValue: 16,
+          description: `Only the first so many, 1 to ${MAX_MISTAKES}.`,
         }),
+      },
+      resolve: ({ result, store }, { first }) => {
+        checkRange('worstMistakes: first', first, 1, MAX_MISTAKES)
+        return (result.mistakes ?? []).slice(0, first).map((mistake) => ({ ...mistake, store }))
+      },
     }),
   }),
 })

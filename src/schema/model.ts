@@ -1,5 +1,6 @@
 import { DamagedArtifactError } from '../artifacts/store.ts'
 import type { ModelVersion } from '../db/generated/client.ts'
+import type { StoredEvaluation } from '../evaluation/result.ts'
 import { layersModelPath, safetensorsPath } from '../models/downloads.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import { isLayersModel } from '../zoo/formats/standard-layers.ts'
@@ -7,6 +8,7 @@ import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
+import { EvaluationRef } from './evaluation.ts'
 import { apiError } from './input-error.ts'
 import { PreprocessingRef } from './preprocessing.ts'
 
@@ -88,9 +90,27 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
       description: 'What it learned from; null when it was imported.',
       resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
     }),
-    accuracy: t.exposeFloat('accuracy', {
+    accuracy: t.float({
       nullable: true,
-      description: 'On the test images; null when it was imported.',
+      description:
+        'On the test images when it was saved; of an imported one that of its evaluation, null until there is one.',
+      resolve: ({ accuracy, evaluation }) =>
+        accuracy ?? (evaluation as unknown as StoredEvaluation | null)?.accuracy,
+    }),
+    evaluation: t.field({
+      type: EvaluationRef,
+      nullable: true,
+      description:
+        'Its newest evaluation: that of its run when it has the weights that the run ended with, or what evaluateModel made. Null until there is one.',
+      resolve: ({ evaluation: stored }, _args, { datasets }) => {
+        const evaluation = stored as unknown as StoredEvaluation | null
+        return evaluation && { result: evaluation, store: datasets.get(evaluation.dataset)! }
+      },
+    }),
+    evaluatedAt: t.expose('evaluatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When that was made.',
     }),
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },

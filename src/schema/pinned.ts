@@ -1,7 +1,7 @@
 import type { PinnedResult } from '../runs/pinned.ts'
 import { pinnedOf } from '../runs/pinned.ts'
 import { builder } from './builder.ts'
-import { Sample, type SampleShape, SplitEnum } from './dataset.ts'
+import { SampleRef, type SampleShape, SplitEnum } from './dataset.ts'
 import { ClassProbabilityRef } from './prediction.ts'
 import { TrainingRunRef } from './training-run.ts'
 
@@ -70,7 +70,7 @@ const PinnedPictureRef = builder.objectRef<PinnedShape>('PinnedPicture').impleme
     split: t.expose('split', { type: SplitEnum, description: 'The split it belongs to.' }),
     index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),
     sample: t.field({
-      type: Sample,
+      type: SampleRef,
       nullable: true,
       description: 'The picture and its true class; null until the data set is READY.',
       resolve: (pinned) => (pinned.store.state().state === 'READY' ? pinned : null),

@@ -1,6 +1,7 @@
 import type { RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { RunStatus } from '../db/generated/enums.ts'
 import type { EngineReport } from '../engine/report.ts'
+import type { StoredResult } from '../evaluation/result.ts'
 import { type Change, latestHyperparameters } from '../runs/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import { hyperparametersOf } from '../runs/hyperparameters.ts'
@@ -150,7 +151,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       resolve: (run, _args, { datasets }) =>
         run.evaluation === null
           ? null
-          : { result: run.evaluation, classes: datasets.get(run.dataset)!.facts.classes },
+          : { result: run.evaluation as unknown as StoredResult, store: datasets.get(run.dataset)! },
     }),
     failure: t.field({
       type: RunFailureRef,

@@ -95,7 +95,7 @@ test('a trainer that prints without end and dies leaves a bounded log with its l
     process.exit(3)
   })`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(preload)}`
-  const server = await startServer({ env: { NODE_OPTIONS } })
+  const server = await startServer({ env: { NODE_OPTIONS, AUTO_RESUME: 'false' } })
   const id = await startRun(server)
   const lines = await collectLines(server, id)
   expect((await collectEvents(server, id)).at(-1)).toMatchObject({

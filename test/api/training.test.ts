@@ -39,7 +39,7 @@ const RUN = `query Run($id: ID!) {
     engine { kind device notTaken { engine reason } }
     losses { step epoch loss nonFinite learningRate attempt }
     epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds }
-    evaluation { loss accuracy top5Accuracy count confusionMatrix perClass { label accuracy count } }
+    evaluation { loss accuracy top5Accuracy count confusionMatrix perClass { label precision recall f1 count predicted } }
     modelVersions { version digest bytes accuracy model { name } run { id } architecture { name } }
   }
 }`

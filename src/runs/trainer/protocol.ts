@@ -1,4 +1,5 @@
 import type { EngineChoice, EngineReport } from '../../engine/report.ts'
+import type { EvaluationResult } from '../../evaluation/result.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Change, Changeable } from '../changes.ts'
 import type { SavedCheckpoint } from '../checkpoints.ts'
@@ -6,6 +7,8 @@ import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
 import type { PinnedPicture, PinnedResult } from '../pinned.ts'
 import type { PhaseSeconds } from './phases.ts'
+
+export type { EvaluationResult } from '../../evaluation/result.ts'
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer =
@@ -98,15 +101,4 @@ export interface TrainerEpoch {
   testLoss: number | null
   testAccuracy: number | null
   seconds: number
-}
-
-export interface EvaluationResult {
-  /** Mean cross-entropy in nats; null when not finite. */
-  loss: number | null
-  accuracy: number
-  top5Accuracy: number
-  /** [true class][predicted class], counts of images. */
-  confusionMatrix: number[][]
-  /** Test images seen. */
-  count: number
 }

@@ -147,6 +147,11 @@ test('the evaluator counts loss, accuracy, top 5 and confusion of a model that s
   expect(result.confusionMatrix[0][0]).toBe(1)
   expect(result.confusionMatrix[2][0]).toBe(1)
   expect(result.confusionMatrix[9][0]).toBe(1)
+  // Places go on from batch to batch.
+  expect(result.mistakes.map(({ index, label, predicted }) => [index, label, predicted])).toEqual([
+    [1, 2, 0],
+    [2, 9, 0],
+  ])
   kernel.dispose()
   model.dispose()
 })

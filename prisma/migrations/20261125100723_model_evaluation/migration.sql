@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "ModelVersion" ADD COLUMN     "evaluatedAt" TIMESTAMPTZ(3),
+ADD COLUMN     "evaluation" JSONB;

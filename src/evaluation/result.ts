@@ -1,0 +1,36 @@
+/** What a network does on the test images. Plain data: it crosses processes and is stored as JSON. */
+export interface EvaluationResult {
+  /** Mean cross-entropy in nats; null when it is not finite. */
+  loss: number | null
+  accuracy: number
+  top5Accuracy: number
+  /** [true class][predicted class], counts of images. */
+  confusionMatrix: number[][]
+  /** Test images seen. */
+  count: number
+  /** The most confident ones, at most MAX_MISTAKES: by confidence, ties by index. */
+  mistakes: Mistake[]
+}
+
+/** A test image that was taken for another class. Classes are indexes. A type, as Prisma takes no interface for JSON. */
+export type Mistake = {
+  /** Its place in the test split, from 0. */
+  index: number
+  label: number
+  predicted: number
+  /** Soft-max probability of the predicted class; null when the logits have none: one of them is not finite. */
+  confidence: number | null
+  /** The same of the true class. */
+  trueConfidence: number | null
+}
+
+/** As it comes out of the database: what was stored before there were mistakes has none. */
+export type StoredResult = Omit<EvaluationResult, 'mistakes'> & { mistakes?: Mistake[] }
+
+/** An evaluation of a model version, with the data set that it was made on. */
+export interface StoredEvaluation extends EvaluationResult {
+  dataset: string
+}
+
+/** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
+export const MAX_MISTAKES = 100

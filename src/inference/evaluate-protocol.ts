@@ -1,0 +1,22 @@
+import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { EvaluationResult } from '../evaluation/result.ts'
+import type { ModelRef, Rejection } from './protocol.ts'
+
+/** An evaluation of weights: the job is all that the server says to the process that does it. */
+export interface EvaluationJob {
+  engine: EngineChoice
+  artifactsFolder: string
+  /** The prepared data set's file (src/data/load.ts); its classes are the labels of the model. */
+  datasetFile: string
+  model: ModelRef
+  /** Only the first so many test images; null for all. */
+  limit: number | null
+}
+
+/** Signs of life, then one of the others. */
+export type FromEvaluator =
+  | { type: 'seen'; images: number }
+  | { type: 'evaluated'; result: EvaluationResult; engine: EngineReport }
+  /** The engine that was asked for by name is not there. */
+  | { type: 'unavailable'; message: string }
+  | { type: 'rejected'; rejection: Rejection }

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_MISTAKES } from '../../../src/evaluation/result.ts'
+import { createTally } from '../../../src/evaluation/tally.ts'
+
+/** The result for images of so many classes: [logits, label] each. */
+function tallied(classes: number, ...images: [number[], number][]) {
+  const tally = createTally(classes)
+  for (const [logits, label] of images) tally.add(logits, label)
+  return tally.result()
+}
+
+describe('the mistakes of an evaluation', () => {
+  test('are the wrong images with the soft-max of both classes, the most confident first', () => {
+    const { mistakes } = tallied(
+      3,
+      [[0, 1, 0], 0],
+      [[5, 0, 0], 0],
+      [[0, 0, 4], 1],
+      [[Math.log(2), Math.log(3), Math.log(5)], 0],
+    )
+    expect(mistakes.map(({ index }) => index)).toEqual([2, 0, 3])
+    expect(mistakes[2]).toMatchObject({ label: 0, predicted: 2 })
+    expect(mistakes[2]!.confidence).toBeCloseTo(0.5, 12)
+    expect(mistakes[2]!.trueConfidence).toBeCloseTo(0.2, 12)
+    expect(mistakes[0]!.confidence).toBeCloseTo(Math.exp(4) / (Math.exp(4) + 2), 12)
+  })
+
+  test('of the same confidence are in the order of their images', () => {
+    const { mistakes } = tallied(2, [[3, 0], 1], [[0, 3], 0], [[9, 0], 1], [[0, 3], 0])
+    expect(mistakes.map(({ index }) => index)).toEqual([2, 0, 1, 3])
+  })
+
+  test('are no more than are kept, and those that are kept are the most confident', () => {
+    const confident = (i: number) => (i * 37) % 301
+    const images = Array.from({ length: 301 }, (_, i): [number[], number] => [[0, 1 + confident(i) / 100], 0])
+    const { mistakes } = tallied(2, ...images)
+    const expected = images
+      .map((_, index) => index)
+      .sort((a, b) => confident(b) - confident(a))
+      .slice(0, MAX_MISTAKES)
+    expect(mistakes.map(({ index }) => index)).toEqual(expected)
+  })
+
+  test('have no probability where a logit is not finite, and come last then', () => {
+    const { mistakes } = tallied(
+      3,
+      [[Number.NaN, 1, 0], 0],
+      [[0, Number.POSITIVE_INFINITY, 0], 0],
+      [[0, 0.1, 0], 0],
+    )
+    expect(mistakes.map(({ index, confidence }) => [index, confidence === null])).toEqual([
+      [2, false],
+      [0, true],
+      [1, true],
+    ])
+    expect(JSON.parse(JSON.stringify(mistakes))).toEqual(mistakes)
+  })
+
+  test('with a true class that is impossible say so with a probability of 0', () => {
+    const { mistakes, loss } = tallied(2, [[Number.NEGATIVE_INFINITY, 1], 0])
+    expect(mistakes[0]).toMatchObject({ confidence: 1, trueConfidence: 0 })
+    expect(loss).toBeNull()
+  })
+})
+
+describe('a network whose every answer is NaN', () => {
+  const dead = Array.from({ length: 10 }, (_, label): [number[], number] => [
+    new Array(10).fill(Number.NaN),
+    label,
+  ])
+
+  test('is as good as chance, and has no loss', () => {
+    const result = tallied(10, ...dead)
+    expect(result).toMatchObject({ loss: null, accuracy: 0.1, top5Accuracy: 0.5, count: 10 })
+    expect(result.mistakes).toHaveLength(9)
+    expect(result.mistakes.every(({ confidence }) => confidence === null)).toBe(true)
+  })
+})
+
+test('what is right is always among the five most likely', () => {
+  const odd = [Number.NaN, Number.NEGATIVE_INFINITY, 0, 0, 1, Number.POSITIVE_INFINITY]
+  for (let i = 0; i < 200; i++) {
+    const logits = Array.from({ length: 10 }, (_, j) => odd[(i * 7 + j * j * (i + 3)) % odd.length]!)
+    for (let label = 0; label < 10; label++) {
+      const { accuracy, top5Accuracy } = tallied(10, [logits, label])
+      expect(top5Accuracy).toBeGreaterThanOrEqual(accuracy)
+    }
+  }
+})
+
+test('a loss does not overflow with large logits', () => {
+  expect(tallied(2, [[1000, 999], 1]).loss).toBeCloseTo(Math.log(1 + Math.E), 9)
+})
