@@ -6,6 +6,7 @@ export default defineConfig({
   resolve: { alias: { graphql: createRequire(import.meta.url).resolve('graphql') } },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/load/**'],
     globalSetup: ['test/support/dataset-cache.ts'],
     // Two cores: tests that train must not starve each other into time-outs.
     maxWorkers: 2,

@@ -186,7 +186,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       onOutput: output.push,
     })
     trainer = child
-    logger.info({ trainer: child.pid, architecture: run.architecture, fromStep: lastStep }, 'trainer started')
+    const { attempt } = run
+    logger.info({ trainer: child.pid, architecture: run.architecture, attempt }, 'trainer started')
     child.send({
       type: 'train',
       job: {

@@ -26,10 +26,19 @@ export const EVENTS = `subscription Events($id: ID!, $after: Cursor) {
     ... on RunEvent { cursor at }
     ... on LossPoints { points { step epoch loss learningRate imagesPerSecond attempt } }
     ... on EpochEnded { summary { epoch trainLoss testLoss testAccuracy } }
-    ... on StatusChanged { status failure { code message } }
-    ... on ControlApplied { control step }
+    ... on StatusChanged { status failure { code message step layer } step attempt }
+    ... on ControlApplied { control step change { step learningRate epochs } }
     ... on CheckpointSaved { step digest bytes }
     ... on Lagged { from to }
+  }
+}`
+
+/** The mutation pauseTrainingRun, resumeTrainingRun or cancelTrainingRun. */
+export const CONTROL = (name: 'pause' | 'resume' | 'cancel') => `mutation Control($id: ID!, $key: String) {
+  ${name}TrainingRun(id: $id, idempotencyKey: $key) {
+    __typename
+    ... on TrainingRun { status progress { step epoch } finishedAt }
+    ... on Error { message }
   }
 }`
 
@@ -74,4 +83,13 @@ export async function completeRun(server: TestServer, input: object = {}): Promi
   const id = await startRun(server, input)
   await waitForEvent(server, id, isStatus('COMPLETED'))
   return id
+}
+
+/** The sha256 of the weights that a COMPLETED run came to. */
+export async function finalDigest(server: TestServer, id: string): Promise<string> {
+  const { trainingRun } = await server.query(
+    'query Digest($id: ID!) { trainingRun(id: $id) { modelVersions { digest } } }',
+    { id },
+  )
+  return trainingRun.modelVersions[0].digest
 }
