@@ -178,7 +178,9 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         case 'epoch':
           await options.log.append(run.id, [{ kind: 'EPOCH_ENDED', summary: message.summary }], {
             ...rowOf(run, message.progress),
-            epochSummaries: { create: { attempt: run.attempt, ...message.summary } },
+            epochSummaries: {
+              create: { attempt: run.attempt, step: message.progress.step, ...message.summary },
+            },
           })
           return
         case 'saved':

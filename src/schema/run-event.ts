@@ -32,7 +32,11 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
   description: 'An epoch was trained and tested.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    summary: t.expose('summary', { type: EpochSummaryRef, description: 'What it came to.' }),
+    summary: t.field({
+      type: EpochSummaryRef,
+      description: 'What it came to.',
+      resolve: ({ summary, attempt }) => ({ ...summary, attempt }),
+    }),
   }),
 })
 const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').implement({
