@@ -5,7 +5,7 @@
  * Ends with 1 where 1,000 points of a run take 100 ms or more.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../src/db/client.ts'
 import type { PrismaClient } from '../src/db/generated/client.ts'
@@ -19,12 +19,14 @@ import { median } from './statistics.ts'
 const POINTS = Number(process.env.BENCH_POINTS ?? 1_000_000)
 const MAX_POINTS = 1000
 const LIMIT_MS = 100
-const ROUNDS = 15
+const ROUNDS = 21
+const WARM_UP = 5
 const BASELINE_ROUNDS = 3
 const EVENTS = 10_000
 const POINTS_PER_EVENT = 10
 
 console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}, embedded PostgreSQL`)
+console.log(`load average before: ${loadavg()[0].toFixed(1)}; whatever else is at work shows in every figure`)
 const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-bench-history-'))
 let isQuick = true
 try {
@@ -129,9 +131,9 @@ async function overHttp({ id }: LongRun): Promise<void> {
   judge(`${MAX_POINTS} points`, await timed(ROUNDS, () => server.query(query, variables)), plain)
 }
 
-/** Milliseconds, the median; the first time is for the caches. */
+/** Milliseconds, the median behind a warm-up for caches and compilers. */
 async function timed(rounds: number, work: () => Promise<unknown>): Promise<number> {
-  await work()
+  for (let round = 0; round < Math.min(rounds, WARM_UP); round++) await work()
   const times: number[] = []
   for (let round = 0; round < rounds; round++) {
     const begun = performance.now()

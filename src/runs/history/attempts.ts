@@ -61,7 +61,7 @@ export function piecesOf({ attempt, from, to }: Part, level: number): Piece[] {
   const end = to === NO_END ? NO_END : Math.floor(to / width)
   if (begin >= end) return piecesOf({ attempt, from, to }, stored - 1)
   return [
-    ...piecesOf({ attempt, from, to: begin * width }, stored - 1),
+    ...piecesOf({ attempt, from, to: Math.min(to, begin * width) }, stored - 1),
     { attempt, level: stored, from: begin, to: end },
     ...(end === NO_END ? [] : piecesOf({ attempt, from: end * width, to }, stored - 1)),
   ]

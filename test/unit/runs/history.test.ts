@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { readMigrations } from '../../../src/db/migrations.ts'
 import type { RunEvent, RunPoint } from '../../../src/runs/events.ts'
 import type { HistoryView } from '../../../src/runs/history/attempts.ts'
 import { type BucketChange, followBuckets } from '../../../src/runs/history/follow.ts'
@@ -84,7 +85,9 @@ class Reference {
       const buckets = new Map<string, RunPoint[]>()
       for (const point of points) {
         const name = `${view === 'RAW' ? point.attempt : 0} ${Math.floor((point.step - 1) / width)}`
-        buckets.set(name, [...(buckets.get(name) ?? []), point])
+        const bucket = buckets.get(name)
+        if (bucket === undefined) buckets.set(name, [point])
+        else bucket.push(point)
       }
       const places = [...buckets.values()].map((bucket) =>
         Math.min(bucket.length, bucket.some(({ loss }) => loss === null) ? 4 : 3),
@@ -162,7 +165,7 @@ describe('a thinned history', () => {
       }
       for (const maxPoints of [10, 37, 300, 10_000]) {
         for (const view of ['EFFECTIVE', 'RAW'] as const) {
-          for (const afterStep of [0, below(done + 1)]) {
+          for (const afterStep of [0, below(done + 1), 2 ** 31 - 2]) {
             const expected = reference.thinned(view, afterStep, maxPoints)
             const losses = await run.history.losses(run.id, { view, afterStep, maxPoints })
             expect(named(losses), `${view} after ${afterStep}, ${maxPoints} points, round ${round}`).toEqual(
@@ -213,6 +216,95 @@ describe('a thinned history', () => {
     await run.log.append(run.id, points(2, 20))
     expect(new Set((await read('EFFECTIVE')).map(({ attempt }) => attempt))).toEqual(new Set([2]))
     expect(await read('RAW')).toHaveLength(50)
+  })
+})
+
+test('points from before there were buckets get by the migration those that they would have been written with', async () => {
+  const run = await createRun()
+  await run.begin(0)
+  const random = seededRandom(5)
+  for (const from of [0, 250, 500, 750]) {
+    await run.append(steps(from, from + 250, () => (random() < 0.1 ? null : Math.floor(random() * 9))))
+  }
+  await run.begin(900)
+  await run.append(steps(900, 903, () => null))
+  const read = () =>
+    db.prisma.lossBucket.findMany({
+      orderBy: [{ runId: 'asc' }, { level: 'asc' }, { attempt: 'asc' }, { bucket: 'asc' }],
+    })
+  const written = await read()
+  expect(written.length).toBeGreaterThan(20)
+  await db.prisma.lossBucket.deleteMany()
+  const { list } = readMigrations()
+  const script = list.map(({ sql }) => sql).find((it) => it.includes('INSERT INTO "LossBucket"'))!
+  await db.prisma.$executeRawUnsafe(script.slice(script.indexOf('INSERT INTO "LossBucket"')))
+  expect(await read()).toEqual(written)
+})
+
+describe('epochs', () => {
+  test('that a later attempt trained again count as it trained them, and raw they are all there', async () => {
+    const run = await createRun()
+    const epochs = async (attempt: number, steps: Record<number, number>) => {
+      for (const [epoch, step] of Object.entries(steps)) {
+        const place = { runId: run.id, attempt, epoch: Number(epoch), step }
+        await db.prisma.epochSummary.create({ data: { ...place, seconds: 1 } })
+      }
+    }
+    await run.begin(0)
+    await epochs(1, { 1: 10, 2: 20, 3: 30 })
+    // From the midst of the third.
+    await run.begin(25)
+    await epochs(2, { 3: 30, 4: 40 })
+    // From the end of the fourth, before it was tested.
+    await run.begin(40)
+    await epochs(3, { 4: 40, 5: 50 })
+    const read = async (view: HistoryView) =>
+      (await run.history.epochs(run.id, view)).map(({ epoch, attempt }) => [epoch, attempt])
+    expect(await read('EFFECTIVE')).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [4, 3],
+      [5, 3],
+    ])
+    expect(await read('RAW')).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+      [3, 2],
+      [4, 2],
+      [4, 3],
+      [5, 3],
+    ])
+    await run.begin(15)
+    expect(await read('EFFECTIVE')).toEqual([[1, 1]])
+  })
+})
+
+describe('a reader of single points who comes back', () => {
+  test('gets what was trained since, also steps before its last one that were trained again', async () => {
+    const run = await createRun()
+    await run.begin(0)
+    await run.append(steps(0, 10))
+    await run.begin(6)
+    await run.append(steps(6, 12))
+    const points = (await run.log.read(run.id, 0, 100)).flatMap((event) =>
+      event.kind === 'LOSS_POINTS' ? event.points.map((point) => ({ ...point, seq: event.seq })) : [],
+    )
+    const since = async (step: number, attempt?: number) => {
+      const place = await run.history.placeBehind(run.id, step, attempt)
+      const later = points.filter((point) => place.seq !== null && point.seq >= place.seq)
+      return later.filter(place.isNew).map((point) => `${point.attempt}/${point.step}`)
+    }
+    const second = ['2/7', '2/8', '2/9', '2/10', '2/11', '2/12']
+    expect(await since(0)).toEqual(points.map((point) => `${point.attempt}/${point.step}`))
+    expect(await since(10, 1)).toEqual(second)
+    expect(await since(8, 2)).toEqual(second.slice(2))
+    expect(await since(12, 2)).toEqual([])
+    // Of which attempt the eighth step was is not said: what may be new is sent.
+    expect(await since(8)).toEqual(['1/9', '1/10', ...second])
+    expect(await since(11)).toEqual(second.slice(5))
+    expect(await since(99)).toEqual([])
   })
 })
 
