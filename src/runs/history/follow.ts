@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { flatMap } from '../../streams/iterate.ts'
-import type { RunEvent, RunPoint } from '../events.ts'
+import type { Lagged, RunEvent, RunPoint } from '../events.ts'
 import { followRun, type StreamSources } from '../stream.ts'
 import type { Attempt } from './attempts.ts'
 import { type Bucket, bucketOf, merge, widen } from './buckets.ts'
@@ -29,7 +29,7 @@ export async function followBuckets(
 ): Promise<AsyncIterableIterator<BucketChange>> {
   const chart = await openChart(prisma, runId, maxPoints)
   const changes = flatMap(followRun(sources, runId, seq), async (event) => {
-    const change = await chart.take(event as RunEvent)
+    const change = await chart.take(event)
     return change === null ? [] : [change]
   })
   let isFirst = true
@@ -53,8 +53,8 @@ export async function followBuckets(
 /** The buckets of one subscriber. */
 interface Chart {
   all(): BucketChange
-  /** What an event changes; null for nothing. Events come in order, from anywhere before the chart was opened. */
-  take(event: RunEvent): Promise<BucketChange | null>
+  /** What an event changes; null for nothing. Events come in order, from any place before the chart was opened. */
+  take(event: RunEvent | Lagged): Promise<BucketChange | null>
 }
 
 async function openChart(prisma: PrismaClient, runId: string, maxPoints: number): Promise<Chart> {

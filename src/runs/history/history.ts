@@ -3,7 +3,7 @@ import type { RunPoint } from '../events.ts'
 import type { TrainerEpoch } from '../trainer/protocol.ts'
 import { endOf, type HistoryView } from './attempts.ts'
 import { pointsOf } from './buckets.ts'
-import { readAttempts, readPoints, readThinned } from './read.ts'
+import { readAttempts, readNextSeq, readPoints, readThinned } from './read.ts'
 
 /** Points in one answer: about 1 MB as JSON. A run of 10,000 epochs may have millions. */
 export const MAX_LOSSES = 10_000
@@ -67,15 +67,9 @@ export function createRunHistory(prisma: PrismaClient): RunHistory {
     },
     async placeBehind(runId, step, attempt) {
       const attempts = await readAttempts(prisma, runId)
-      const seen = attempt ?? (attempts.find(({ last }) => last >= step) ?? attempts.at(-1))?.attempt ?? 0
-      const next = await prisma.lossPoint.findFirst({
-        where: { runId, OR: [{ attempt: seen, step: { gt: step } }, { attempt: { gt: seen } }] },
-        // The primary key's order, in which the log has them.
-        orderBy: [{ attempt: 'asc' }, { step: 'asc' }],
-        select: { seq: true },
-      })
+      const seen = attempt ?? (attempts.find(({ last }) => last >= step) ?? attempts.at(-1))?.attempt ?? 1
       return {
-        seq: next?.seq ?? null,
+        seq: await readNextSeq(prisma, runId, { attempt: seen, step }),
         isNew: (point) => point.attempt > seen || (point.attempt === seen && point.step > step),
       }
     },

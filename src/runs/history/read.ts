@@ -1,10 +1,10 @@
-import type { LossBucket, LossPoint, Prisma } from '../../db/generated/client.ts'
+import type { LossBucket, Prisma } from '../../db/generated/client.ts'
 import { sql } from '../../db/generated/internal/prismaNamespace.ts'
 import type { RunPoint } from '../events.ts'
 import { type Attempt, type HistoryView, ownerOf, type Part, partsOf, piecesOf } from './attempts.ts'
 import { type Bucket, type Mark, nameOf, pointsOf, TOP_LEVEL, widen } from './buckets.ts'
 
-export type Reader = Pick<Prisma.TransactionClient, '$queryRaw' | 'lossPoint'>
+type Reader = Pick<Prisma.TransactionClient, '$queryRaw'>
 
 /** A loss history that was thinned to a number of points. */
 export interface Thinned {
@@ -28,33 +28,38 @@ export function readAttempts(reader: Reader, runId: string): Promise<Attempt[]> 
     ORDER BY "attempt"`
 }
 
-/** The first points of a view behind a step, by step. */
-export async function readPoints(
+/** The first points of a view behind a step, by step, and those of one step by attempt. */
+export function readPoints(
   reader: Reader,
   runId: string,
   attempts: readonly Attempt[],
   { view, afterStep, limit }: { view: HistoryView; afterStep: number; limit: number },
 ): Promise<RunPoint[]> {
-  if (view === 'RAW') {
-    return reader.lossPoint.findMany({
-      where: { runId, step: { gt: afterStep } },
-      orderBy: [{ step: 'asc' }, { attempt: 'asc' }],
-      take: limit,
-    })
-  }
-  // One after the other: each is one walk along the primary key, however many points there are behind the limit.
-  const points: RunPoint[] = []
-  for (const { attempt, from, to } of partsOf(attempts, view, afterStep)) {
-    if (points.length >= limit) break
-    points.push(
-      ...(await reader.lossPoint.findMany({
-        where: { runId, attempt, step: { gt: from, lte: to } },
-        orderBy: { step: 'asc' },
-        take: limit - points.length,
-      })),
-    )
-  }
-  return points
+  const parts = JSON.stringify(partsOf(attempts, view, afterStep))
+  // Each part is a walk along the primary key as far as the limit, however many points lie behind it.
+  return readRunPoints(
+    reader,
+    sql`
+    SELECT p.* FROM json_to_recordset(${parts}::json) AS part ("attempt" int, "from" int, "to" int)
+    CROSS JOIN LATERAL (
+      SELECT ${POINT} FROM "LossPoint"
+      WHERE "runId" = ${runId} AND "attempt" = part."attempt" AND "step" > part."from" AND "step" <= part."to"
+      ORDER BY "step" LIMIT ${limit}
+    ) AS p ORDER BY "step", "attempt" LIMIT ${limit}`,
+  )
+}
+
+/** The event with the first point behind one, in the order of the log; null when there is none. */
+export async function readNextSeq(
+  reader: Reader,
+  runId: string,
+  { attempt, step }: Pick<Mark, 'attempt' | 'step'>,
+): Promise<number | null> {
+  const [next] = await reader.$queryRaw<{ seq: number }[]>`
+    SELECT "seq" FROM "LossPoint"
+    WHERE "runId" = ${runId} AND ("attempt", "step") > (${attempt}::int, ${step}::int)
+    ORDER BY "attempt", "step" LIMIT 1`
+  return next?.seq ?? null
 }
 
 /**
@@ -177,18 +182,16 @@ async function withPoints(
   buckets: readonly Bucket<Mark>[],
 ): Promise<Bucket<RunPoint>[]> {
   const names = JSON.stringify(pointsOf(buckets).map(({ attempt, step }) => ({ attempt, step })))
-  const rows = await readJson<Omit<LossPoint, 'runId' | 'seq' | 'at'> & { at: string }>(
+  const rows = await readRunPoints(
     reader,
     sql`
     SELECT p.* FROM json_to_recordset(${names}::json) AS name ("attempt" int, "step" int)
     CROSS JOIN LATERAL (
-      SELECT "attempt", "step", "epoch", "loss", "nonFinite", "learningRate", "imagesPerSecond", "at" FROM "LossPoint"
+      SELECT ${POINT} FROM "LossPoint"
       WHERE "runId" = ${runId} AND "attempt" = name."attempt" AND "step" = name."step" OFFSET 0
     ) AS p`,
   )
-  const points = new Map(
-    rows.map((row): [string, RunPoint] => [nameOf(row), { ...row, at: new Date(row.at) }]),
-  )
+  const points = new Map(rows.map((row): [string, RunPoint] => [nameOf(row), row]))
   const found = (mark: Mark | null) => mark && points.get(nameOf(mark))!
   return buckets.map(({ min, max, last, nonFinite, ...bucket }) => ({
     ...bucket,
@@ -197,6 +200,13 @@ async function withPoints(
     last: found(last)!,
     nonFinite: found(nonFinite),
   }))
+}
+
+const POINT = sql`"attempt", "step", "epoch", "loss", "nonFinite", "learningRate", "imagesPerSecond", "at"`
+
+async function readRunPoints(reader: Reader, query: Prisma.Sql): Promise<RunPoint[]> {
+  const rows = await readJson<Omit<RunPoint, 'at'> & { at: string }>(reader, query)
+  return rows.map((row) => ({ ...row, at: new Date(row.at) }))
 }
 
 /** The rows of a query, which the database sends as one text: with hundreds of rows Prisma takes longer over each value than the query. */
