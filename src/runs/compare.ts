@@ -1,8 +1,8 @@
 import type { TrainingRun } from '../db/generated/client.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
+import type { RunEpoch } from './history/history.ts'
 import type { RunService } from './service.ts'
-import type { TrainerEpoch } from './trainer/protocol.ts'
 
 export const MIN_COMPARED = 2
 export const MAX_COMPARED = 10
@@ -11,7 +11,7 @@ export const MAX_COMPARED = 10
 export interface RunComparison {
   runs: TrainingRun[]
   /** What each epoch of a run came to, by epoch; what was trained again counts as it was the last time. */
-  epochs: TrainerEpoch[][]
+  epochs: RunEpoch[][]
 }
 
 /**
@@ -39,13 +39,8 @@ export async function compareRuns(
     throw new NotFoundError(`There is no training run with the id at ${missing.join(', ')}.`)
   return {
     runs: ids.map((id) => found.get(id)!),
-    epochs: await Promise.all(ids.map(async (id) => newest(await service.epochs(id)))),
+    epochs: await Promise.all(ids.map((id) => service.epochs(id, 'EFFECTIVE'))),
   }
-}
-
-/** @param epochs  by epoch, and by attempt where an epoch was trained again */
-function newest(epochs: readonly TrainerEpoch[]): TrainerEpoch[] {
-  return [...new Map(epochs.map((epoch) => [epoch.epoch, epoch])).values()]
 }
 
 export interface Difference {
@@ -112,7 +107,7 @@ export interface RunFigures {
 }
 
 /** @param epochs  of the run, by epoch */
-export function figuresOf(run: TrainingRun, epochs: readonly TrainerEpoch[]): RunFigures {
+export function figuresOf(run: TrainingRun, epochs: readonly RunEpoch[]): RunFigures {
   const last = epochs.at(-1)
   const accuracies = epochs.flatMap(({ testAccuracy }) => testAccuracy ?? [])
   const losses = epochs.flatMap(({ testLoss }) => testLoss ?? [])
@@ -131,8 +126,8 @@ export function figuresOf(run: TrainingRun, epochs: readonly TrainerEpoch[]): Ru
 
 /** A row for each epoch that any of the runs has, from 1, with what it came to in each run. */
 export function alignEpochs(
-  runs: readonly (readonly TrainerEpoch[])[],
-): { epoch: number; summaries: (TrainerEpoch | null)[] }[] {
+  runs: readonly (readonly RunEpoch[])[],
+): { epoch: number; summaries: (RunEpoch | null)[] }[] {
   const byEpoch = runs.map((epochs) => new Map(epochs.map((each) => [each.epoch, each])))
   const length = Math.max(0, ...runs.flatMap((epochs) => epochs.map(({ epoch }) => epoch)))
   return Array.from({ length }, (_, i) => ({

@@ -1,7 +1,8 @@
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { TrainingRun } from '../db/generated/client.ts'
+import { MAX_LOSSES, MIN_POINTS } from './history/history.ts'
 import type { Hyperparameters } from './hyperparameters.ts'
-import { MAX_LOSSES, type RunService } from './service.ts'
+import type { RunService } from './service.ts'
 
 /** What loss curves are laid side by side by: epochs trained, or training images seen. */
 export const CURVE_AXES = ['EPOCHS', 'IMAGES'] as const
@@ -19,22 +20,25 @@ export interface CurveRow {
   losses: (number | null)[]
 }
 
-/** The loss curve of a run, by place; a step that was trained again is there as it was the last time. */
+/** Points of a curve for each row that it is laid into: enough for the last one before a row to be near it. */
+const POINTS_PER_ROW = 5
+
+/**
+ * The loss curve of a run, by place; a step that was trained again is there as it was the last time.
+ * @param rows  that it is going to be laid into; a long curve is thinned
+ */
 export async function loadCurve(
   service: Pick<RunService, 'losses'>,
   run: Pick<TrainingRun, 'id' | 'hyperparameters'>,
   axis: CurveAxis,
   facts: DatasetFacts,
+  rows: number,
 ): Promise<CurvePoint[]> {
   const { trainLimit } = run.hyperparameters as unknown as Hyperparameters
   const scale = axis === 'EPOCHS' ? 1 : Math.min(trainLimit ?? facts.count.train, facts.count.train)
-  const byStep = new Map<number, CurvePoint>()
-  for (let after = 0; ; ) {
-    const points = await service.losses(run.id, after)
-    for (const { step, epoch, loss } of points) byStep.set(step, { x: epoch * scale, loss })
-    if (points.length < MAX_LOSSES) return [...byStep.values()]
-    after = points[points.length - 1]!.step
-  }
+  const maxPoints = Math.min(MAX_LOSSES, Math.max(MIN_POINTS, rows * POINTS_PER_ROW))
+  const points = await service.losses(run.id, { afterStep: 0, maxPoints, view: 'EFFECTIVE' })
+  return points.map(({ epoch, loss }) => ({ x: epoch * scale, loss }))
 }
 
 /**

@@ -3,6 +3,7 @@ import { DbNull, PrismaClientKnownRequestError } from '../db/generated/internal/
 import type { Bus } from '../streams/bus.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from './events.ts'
 import type { RunFailure } from './failure.ts'
+import { writePoints } from './history/write.ts'
 import { canBecome, type RunStatus } from './status.ts'
 
 type Transaction = Prisma.TransactionClient
@@ -76,7 +77,7 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
     const points = written.flatMap((event) =>
       event.kind === 'LOSS_POINTS' ? event.points.map((point) => ({ ...point, runId, seq: event.seq })) : [],
     )
-    if (points.length > 0) await tx.lossPoint.createMany({ data: points })
+    await writePoints(tx, points)
     return written
   }
 

@@ -14,6 +14,8 @@ import { createCheckpoints } from './checkpoints.ts'
 import { type ControlAsked, checkControl } from './control.ts'
 import { createController } from './controller.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
+import { type BucketChange, followBuckets } from './history/follow.ts'
+import { createRunHistory, type RunHistory } from './history/history.ts'
 import { findInitialWeights, type InitialWeights } from './initial-weights.ts'
 import { createInterruptions, type RestartPolicy } from './interruption.ts'
 import { createRunLog } from './log.ts'
@@ -23,12 +25,9 @@ import { createRunQueue } from './queue.ts'
 import { isFinal } from './status.ts'
 import { followRun } from './stream.ts'
 import { type SupervisorOptions, superviseRun } from './supervisor.ts'
-import type { TrainerEpoch } from './trainer/protocol.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
 
 const MAX_QUEUED = 100
-/** Points in one answer: about 1 MB as JSON. A run of 10,000 epochs may have millions. */
-export const MAX_LOSSES = 10_000
 /** For streams to deliver their last event when the server stops. */
 const FAREWELL_MS = 1000
 const MAX_SEED = 2 ** 31 - 1
@@ -42,10 +41,12 @@ export interface RunService {
   delete(id: string): Promise<TrainingRun>
   /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the log. */
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
-  /** The run's loss points after a step. Throws NotFoundError. */
-  followLoss(id: string, afterStep: number): Promise<AsyncIterableIterator<RunPoint>>
   /** What the trainers print. */
   readonly output: OutputLog
+  /** The run's loss points behind a place (RunHistory.placeBehind), as the log has them. Throws NotFoundError. */
+  followLoss(id: string, step: number, attempt?: number): Promise<AsyncIterableIterator<RunPoint>>
+  /** The effective loss history, thinned to so many points, and how it changes. Throws NotFoundError. */
+  followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
   /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
   followChanges(): AsyncIterableIterator<string>
   /** Runs, newest first. */
@@ -53,12 +54,11 @@ export interface RunService {
   count(where: Prisma.TrainingRunWhereInput): Promise<number>
   find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
   get(query: Prisma.TrainingRunFindUniqueOrThrowArgs): Promise<TrainingRun>
-  /** The loss points after a step, by step; the first MAX_LOSSES of them. */
-  losses(id: string, afterStep: number): Promise<RunPoint[]>
-  epochs(id: string): Promise<TrainerEpoch[]>
   attempts(id: string): Promise<RunAttempt[]>
   /** What was said of the pinned pictures, by epoch. */
   pinned(id: string): Promise<PinnedEpoch[]>
+  losses: RunHistory['losses']
+  epochs: RunHistory['epochs']
   /** What is at work and what waits. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -95,6 +95,7 @@ export function createRunService(options: RunServiceOptions): RunService {
   const changes = createBus<string>()
   const log = createRunLog(prisma, events, changes)
   const output = createOutputLog(prisma, events, log)
+  const history = createRunHistory(prisma)
   const checkpoints = createCheckpoints(prisma, log, options.keeper)
   const interruptions = createInterruptions(prisma, log, checkpoints, options)
   const queue = createRunQueue({
@@ -200,20 +201,19 @@ export function createRunService(options: RunServiceOptions): RunService {
       }
       return followRun({ log, bus: events }, id, after)
     },
-    async followLoss(id, afterStep) {
+    async followLoss(id, step, attempt) {
       // Before the points are looked at: one that is written meanwhile comes behind this place in the log.
       const { lastSeq } = await find(id)
-      const next = await prisma.lossPoint.findFirst({
-        where: { runId: id, step: { gt: afterStep } },
-        orderBy: { seq: 'asc' },
-        select: { seq: true },
-      })
-      const after = next === null ? lastSeq : next.seq - 1
-      return flatMap(followRun({ log, bus: events }, id, after), (event) =>
-        event.kind === 'LOSS_POINTS' ? event.points.filter((point) => point.step > afterStep) : [],
+      const { seq, isNew } = await history.placeBehind(id, step, attempt)
+      return flatMap(followRun({ log, bus: events }, id, seq === null ? lastSeq : seq - 1), (event) =>
+        event.kind === 'LOSS_POINTS' ? event.points.filter(isNew) : [],
       )
     },
     output,
+    async followBuckets(id, maxPoints) {
+      const { lastSeq: seq } = await find(id)
+      return followBuckets(prisma, { log, bus: events }, id, { seq, maxPoints })
+    },
     followChanges() {
       const changed = followChanges((listener) => changes.subscribe('runs', listener))
       // One that was deleted meanwhile can't be told of.
@@ -225,16 +225,10 @@ export function createRunService(options: RunServiceOptions): RunService {
     count: (where) => prisma.trainingRun.count({ where }),
     find: (query) => prisma.trainingRun.findUnique(query),
     get: (query) => prisma.trainingRun.findUniqueOrThrow(query),
-    losses: (runId, afterStep) =>
-      prisma.lossPoint.findMany({
-        where: { runId, step: { gt: afterStep } },
-        orderBy: [{ step: 'asc' }, { attempt: 'asc' }],
-        take: MAX_LOSSES,
-      }),
-    epochs: (runId) =>
-      prisma.epochSummary.findMany({ where: { runId }, orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }] }),
     attempts: (runId) => prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } }),
     pinned: (runId) => readPinned(prisma, runId),
+    losses: history.losses,
+    epochs: history.epochs,
     counts: queue.counts,
     get listenerCount() {
       return events.listenerCount + changes.listenerCount

@@ -256,7 +256,12 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           await log.append(run.id, [epochEnded(run, message)], {
             ...rowOf(run, message.progress),
             epochSummaries: {
-              create: { attempt: run.attempt, ...message.summary, ...pinnedColumn(message.pinned) },
+              create: {
+                attempt: run.attempt,
+                step: message.progress.step,
+                ...message.summary,
+                ...pinnedColumn(message.pinned),
+              },
             },
           })
           return

@@ -12,7 +12,7 @@ import {
   type RunFigures,
 } from '../runs/compare.ts'
 import { alignCurves, CURVE_AXES, type CurveRow, loadCurve } from '../runs/curves.ts'
-import type { TrainerEpoch } from '../runs/trainer/protocol.ts'
+import type { RunEpoch } from '../runs/history/history.ts'
 import { builder } from './builder.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { checkRange } from './input-error.ts'
@@ -38,7 +38,7 @@ const DifferenceRef = builder.objectRef<Difference>('RunDifference').implement({
 })
 
 const EpochRowRef = builder
-  .objectRef<{ epoch: number; summaries: (TrainerEpoch | null)[] }>('EpochRow')
+  .objectRef<{ epoch: number; summaries: (RunEpoch | null)[] }>('EpochRow')
   .implement({
     description: 'One epoch in all runs.',
     fields: (t) => ({
@@ -153,7 +153,9 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
       },
       resolve: async ({ runs }, { axis, maxPoints }, { runs: service, datasets }) => {
         checkRange('losses: maxPoints', maxPoints, 1, MAX_ROWS)
-        const curves = runs.map((run) => loadCurve(service, run, axis, datasets.get(run.dataset)!.facts))
+        const curves = runs.map((run) =>
+          loadCurve(service, run, axis, datasets.get(run.dataset)!.facts, maxPoints),
+        )
         return alignCurves(await Promise.all(curves), maxPoints)
       },
     }),

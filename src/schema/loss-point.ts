@@ -1,6 +1,23 @@
 import type { RunPoint } from '../runs/events.ts'
-import type { TrainerEpoch } from '../runs/trainer/protocol.ts'
+import type { HistoryView as View } from '../runs/history/attempts.ts'
+import type { Bucket } from '../runs/history/buckets.ts'
+import type { BucketChange } from '../runs/history/follow.ts'
+import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../runs/history/history.ts'
 import { builder } from './builder.ts'
+import { checkRange } from './input-error.ts'
+
+export const HistoryView = builder.enumType('HistoryView', {
+  description: 'What a run shows of its past, when it went on from a checkpoint and trained steps again.',
+  values: {
+    EFFECTIVE: { description: 'Each step once, as the newest attempt that trained it did.' },
+    RAW: { description: 'Everything that every attempt trained.' },
+  } satisfies Record<View, { description: string }>,
+})
+
+/** @throws a GraphQLError that names the argument */
+export function checkMaxPoints(field: string, maxPoints: number): void {
+  checkRange(`${field}: maxPoints`, maxPoints, MIN_POINTS, MAX_LOSSES)
+}
 
 export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
   description: 'The mean loss over `logEvery` steps.',
@@ -22,7 +39,7 @@ export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
   }),
 })
 
-export const EpochSummaryRef = builder.objectRef<TrainerEpoch>('EpochSummary').implement({
+export const EpochSummaryRef = builder.objectRef<RunEpoch>('EpochSummary').implement({
   description: 'What one epoch came to.',
   fields: (t) => ({
     epoch: t.exposeInt('epoch', { description: 'From 1.' }),
@@ -43,5 +60,54 @@ export const EpochSummaryRef = builder.objectRef<TrainerEpoch>('EpochSummary').i
       description: 'Fraction of the test images that are right after the epoch.',
     }),
     seconds: t.exposeFloat('seconds', { description: 'Training and testing together.' }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer trained it.' }),
+  }),
+})
+
+const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number }>('LossBucket').implement({
+  description: 'The loss points of some steps, thinned to those that a chart must not lose.',
+  fields: (t) => ({
+    firstStep: t.int({
+      description: 'Where it begins.',
+      resolve: ({ index, bucketSteps }) => index * bucketSteps + 1,
+    }),
+    lastStep: t.int({
+      description: 'Where it ends; the run may not have got so far yet.',
+      resolve: ({ index, bucketSteps }) => (index + 1) * bucketSteps,
+    }),
+    count: t.exposeInt('count', { description: 'Points before thinning.' }),
+    min: t.expose('min', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The least loss, and of equal ones the first; null when none is finite.',
+    }),
+    max: t.expose('max', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The greatest loss, and of equal ones the first; null when none is finite.',
+    }),
+    last: t.expose('last', { type: LossPointRef, description: 'The newest point.' }),
+    nonFinite: t.expose('nonFinite', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The first point whose loss is not finite; null when there is none.',
+    }),
+  }),
+})
+
+export const LossBucketsRef = builder.objectRef<BucketChange>('LossBuckets').implement({
+  description: 'How a thinned loss history has changed.',
+  fields: (t) => ({
+    reset: t.exposeBoolean('reset', {
+      description:
+        'True: forget the buckets that you have, these are all there are. False: each replaces the one with its firstStep, or is new.',
+    }),
+    bucketSteps: t.exposeInt('bucketSteps', { description: 'Steps in each bucket: a power of two.' }),
+    buckets: t.field({
+      type: [LossBucketRef],
+      description: 'By step.',
+      complexity: { multiplier: 1 },
+      resolve: ({ buckets, bucketSteps }) => buckets.map((bucket) => ({ ...bucket, bucketSteps })),
+    }),
   }),
 })

@@ -35,7 +35,11 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
   description: 'An epoch was trained and tested.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    summary: t.expose('summary', { type: EpochSummaryRef, description: 'What it came to.' }),
+    summary: t.field({
+      type: EpochSummaryRef,
+      description: 'What it came to.',
+      resolve: ({ summary, attempt }) => ({ ...summary, attempt }),
+    }),
     pinned: t.field({
       type: [PinnedPredictionRef],
       description: 'What the network says of the pinned pictures now, as they were pinned.',

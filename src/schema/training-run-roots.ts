@@ -1,13 +1,17 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import { MAX_LOSSES, MIN_POINTS } from '../runs/history/history.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
 import { connectionOf } from './connection.ts'
 import { apiError, badInput } from './input-error.ts'
-import { LossPointRef } from './loss-point.ts'
+import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
 import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
 import { RunStatusEnum, TrainingRunRef } from './training-run.ts'
+
+/** About as many as a chart has pixels. */
+const DEFAULT_POINTS = 1000
 
 const TrainingRunConnection = connectionOf(TrainingRunRef, 'TrainingRun')
 
@@ -95,13 +99,38 @@ builder.subscriptionFields((t) => ({
   trainingLoss: t.field({
     type: LossPointRef,
     description:
-      'The loss of a run, point by point, beginning with those it already has. It completes when the run has ended.',
+      'The loss of a run, point by point as it was trained, beginning with what it already has. When the run goes on from a checkpoint, its steps behind that are trained again: they come again, with a higher `attempt`, and replace the earlier ones. It completes when the run has ended.',
     args: {
       id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
-      afterStep: t.arg.int({ description: 'Only points of later steps.' }),
+      afterStep: t.arg.int({
+        description:
+          'To reconnect, the step of the last point you got: you get what came behind it in the run, also steps before it that were trained again since.',
+      }),
+      afterAttempt: t.arg.int({
+        description:
+          'The attempt of that point: then you get no point twice. Left out, it is the first attempt that got to `afterStep`, and points of later ones may come again.',
+      }),
     },
-    subscribe: (_root, { id, afterStep }, { runs }) => runs.followLoss(id.id, afterStep ?? 0).catch(rethrow),
+    subscribe: (_root, { id, afterStep, afterAttempt }, { runs }) =>
+      runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(rethrow),
     resolve: (point) => point,
+  }),
+  trainingLossBuckets: t.field({
+    type: LossBucketsRef,
+    description:
+      'The effective loss history of a run thinned to `maxPoints`, and how it grows: first all buckets, then each that changes. They are those of `losses(maxPoints)`. When the points get too many the buckets become twice as wide, and when the run goes on from a checkpoint the steps behind that are gone: both times all come anew, with `reset`. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      maxPoints: t.arg.int({
+        defaultValue: DEFAULT_POINTS,
+        description: `The most points in all buckets together, ${MIN_POINTS} to ${MAX_LOSSES}.`,
+      }),
+    },
+    subscribe: async (_root, { id, maxPoints }, { runs }) => {
+      checkMaxPoints('trainingLossBuckets', maxPoints ?? DEFAULT_POINTS)
+      return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(rethrow)
+    },
+    resolve: (change) => change,
   }),
   trainingRunsChanged: t.prismaField({
     type: TrainingRunRef,

@@ -4,8 +4,8 @@ import type { EngineReport } from '../engine/report.ts'
 import type { StoredResult } from '../evaluation/result.ts'
 import { type Change, latestHyperparameters } from '../runs/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
+import { MAX_LOSSES, MIN_POINTS } from '../runs/history/history.ts'
 import { hyperparametersOf } from '../runs/hyperparameters.ts'
-import { MAX_LOSSES } from '../runs/service.ts'
 import type { PhaseSeconds } from '../runs/trainer/phases.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
@@ -14,7 +14,7 @@ import { DatasetRef } from './dataset.ts'
 import { EngineRef } from './engine.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { HyperparameterChangeRef, HyperparametersRef } from './hyperparameters.ts'
-import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+import { checkMaxPoints, EpochSummaryRef, HistoryView, LossPointRef } from './loss-point.ts'
 import { TrainingPhasesRef } from './training-phases.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
@@ -133,16 +133,32 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     progress: t.field({ type: ProgressRef, description: 'How far it is.', resolve: (run) => run }),
     losses: t.field({
       type: [LossPointRef],
-      description: `The loss points so far, by step: the first ${MAX_LOSSES} after \`afterStep\`.`,
+      description: `The loss points so far, by step: the first ${MAX_LOSSES}, or all of them thinned to \`maxPoints\`.`,
       complexity: { field: 5, multiplier: 1 },
-      args: { afterStep: t.arg.int({ description: 'Only points of later steps.' }) },
-      resolve: ({ id }, { afterStep }, { runs }) => runs.losses(id, afterStep ?? 0),
+      args: {
+        afterStep: t.arg.int({ description: 'Only points of later steps.' }),
+        maxPoints: t.arg.int({
+          description: `Thins to at most so many, ${MIN_POINTS} to ${MAX_LOSSES}: of every bucket of steps the least, the greatest and the last point and the first that is not finite, so that no peak disappears. Buckets are as wide as they must be, a power of two, and grow with trainingLossBuckets. RAW keeps up to four points of each attempt, though these may be more.`,
+        }),
+        view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
+      },
+      resolve: ({ id }, { afterStep, maxPoints, view }, { runs }) => {
+        if (maxPoints != null) checkMaxPoints('losses', maxPoints)
+        return runs.losses(id, {
+          afterStep: afterStep ?? 0,
+          maxPoints: maxPoints ?? null,
+          view: view ?? 'EFFECTIVE',
+        })
+      },
     }),
     epochs: t.field({
       type: [EpochSummaryRef],
-      description: 'What each epoch came to.',
+      description: 'What each epoch came to, by epoch.',
       complexity: { field: 5, multiplier: 1 },
-      resolve: ({ id }, _args, { runs }) => runs.epochs(id),
+      args: {
+        view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
+      },
+      resolve: ({ id }, { view }, { runs }) => runs.epochs(id, view ?? 'EFFECTIVE'),
     }),
     evaluation: t.field({
       type: EvaluationRef,

@@ -15,7 +15,13 @@ export function flatMap<In, Out>(
       while (ready.length === 0) {
         const result = await source.next()
         if (result.done) return { done: true, value: undefined }
-        ready = [...(await convert(result.value))]
+        try {
+          ready = [...(await convert(result.value))]
+        } catch (error) {
+          // Whoever iterates takes a stream that has failed for ended, and does not end it.
+          await source.return?.()
+          throw error
+        }
       }
       return { done: false, value: ready.shift() as Out }
     },

@@ -174,6 +174,61 @@ describe('a training run', () => {
   })
 })
 
+describe('the history of a run', () => {
+  const HISTORY = `query History($id: ID!, $maxPoints: Int, $view: HistoryView) {
+    trainingRun(id: $id) {
+      losses(maxPoints: $maxPoints, view: $view) { step loss attempt }
+      epochs(view: $view) { epoch attempt }
+    }
+  }`
+  const BUCKETS = `subscription Buckets($id: ID!, $maxPoints: Int) {
+    trainingLossBuckets(id: $id, maxPoints: $maxPoints) {
+      reset bucketSteps
+      buckets { firstStep lastStep count min { step loss } max { step loss } last { step } nonFinite { step } }
+    }
+  }`
+
+  test('is thinned to as many points as asked for, and grows live to the same ones', async () => {
+    const run = await startRun(server, { epochs: 10 })
+    type Bucket = Record<'min' | 'max' | 'last', { step: number }> & { firstStep: number; lastStep: number }
+    const chart = new Map<number, Bucket>()
+    let widest = 0
+    for await (const { data } of server.subscribe(BUCKETS, { id: run, maxPoints: 12 })) {
+      const { reset, bucketSteps, buckets } = data.trainingLossBuckets
+      if (reset) chart.clear()
+      expect(bucketSteps).toBeGreaterThanOrEqual(widest)
+      widest = bucketSteps
+      for (const bucket of buckets as Bucket[]) {
+        expect(bucket.lastStep - bucket.firstStep + 1).toBe(bucketSteps)
+        chart.set(bucket.firstStep, bucket)
+      }
+    }
+    const { trainingRun } = await server.query(HISTORY, { id: run, maxPoints: 12 })
+    const live = [...chart.values()].flatMap(({ min, max, last }) => [min.step, max.step, last.step])
+    const stepsOf = (points: { step: number }[]) => points.map(({ step }) => step)
+    expect(stepsOf(trainingRun.losses)).toEqual([...new Set(live)].sort((one, other) => one - other))
+    expect(trainingRun.losses.length).toBeLessThanOrEqual(12)
+    expect(widest).toBe(16)
+
+    const { trainingRun: raw } = await server.query(HISTORY, { id: run, maxPoints: 1000, view: 'RAW' })
+    expect(stepsOf(raw.losses)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
+    expect(raw.epochs).toEqual(Array.from({ length: 10 }, (_, i) => ({ epoch: i + 1, attempt: 1 })))
+  })
+
+  test('refuses to be thinned to a number that makes no chart', async () => {
+    for (const maxPoints of [-1, 0, 9, 10_001]) {
+      const { errors } = await server.execute(HISTORY, { id, maxPoints })
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+      expect(errors![0].message).toBe(`losses: maxPoints must be from 10 to 10000, not ${maxPoints}.`)
+      const { value: first } = await server.subscribe(BUCKETS, { id, maxPoints }).next()
+      expect(first.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+    }
+    const missing = Buffer.from('TrainingRun:0194a000-0000-7000-8000-000000000000').toString('base64')
+    const { value: first } = await server.subscribe(BUCKETS, { id: missing }).next()
+    expect(first.errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }])
+  })
+})
+
 describe('startTrainingRun', () => {
   test('names every wrong value of its input', async () => {
     const { startTrainingRun } = await server.query(START, {

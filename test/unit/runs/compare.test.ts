@@ -5,8 +5,7 @@ import { NotFoundError, ValidationError } from '../../../src/errors.ts'
 import { alignEpochs, compareRuns, differences, figuresOf } from '../../../src/runs/compare.ts'
 import { alignCurves, loadCurve } from '../../../src/runs/curves.ts'
 import type { RunPoint } from '../../../src/runs/events.ts'
-import { MAX_LOSSES } from '../../../src/runs/service.ts'
-import type { TrainerEpoch } from '../../../src/runs/trainer/protocol.ts'
+import type { RunEpoch } from '../../../src/runs/history/history.ts'
 
 const SETTINGS = {
   architecture: 'vgg_mini',
@@ -18,7 +17,8 @@ const SETTINGS = {
   hyperparameters: { learningRate: 0.1, trainLimit: null, optimizer: { kind: 'sgd', momentum: 0.9 } },
 }
 const run = (id: string) => ({ id, number: 1, imagesPerSecond: null }) as unknown as TrainingRun
-const epoch = (number: number, more: Partial<TrainerEpoch> = {}): TrainerEpoch => ({
+const epoch = (number: number, more: Partial<RunEpoch> = {}): RunEpoch => ({
+  attempt: 1,
   epoch: number,
   trainLoss: 1,
   trainAccuracy: 0.5,
@@ -140,33 +140,36 @@ describe('loss curves', () => {
     expect(alignCurves([[], []], 5)).toEqual([])
   })
 
-  test('are read page by page, by epochs or by images, and a step that was trained again is there once', async () => {
-    const points = Array.from({ length: MAX_LOSSES + 5 }, (_, i) => {
+  test('are read by epochs or by images, thinned to what the rows need', async () => {
+    const points = Array.from({ length: 100 }, (_, i) => {
       return { step: i + 1, epoch: (i + 1) / 100, loss: i } as RunPoint
     })
-    points.push({ ...points.at(-1)!, loss: -1 })
+    const asked: unknown[] = []
     const service = {
-      losses: async (_id: string, after: number) =>
-        points.filter(({ step }) => step > after).slice(0, MAX_LOSSES),
+      async losses(_id: string, query: unknown) {
+        asked.push(query)
+        return points
+      },
     }
     const limited = { id: 'a', hyperparameters: { trainLimit: 200 } }
-    const byEpoch = await loadCurve(service, limited, 'EPOCHS', CIFAR10)
-    expect(byEpoch).toHaveLength(MAX_LOSSES + 5)
-    expect(byEpoch[49]).toEqual({ x: 0.5, loss: 49 })
-    expect(byEpoch.at(-1)!.loss).toBe(-1)
-    expect((await loadCurve(service, limited, 'IMAGES', CIFAR10))[49]).toEqual({ x: 100, loss: 49 })
+    expect((await loadCurve(service, limited, 'EPOCHS', CIFAR10, 200))[49]).toEqual({ x: 0.5, loss: 49 })
+    expect((await loadCurve(service, limited, 'IMAGES', CIFAR10, 1))[49]).toEqual({ x: 100, loss: 49 })
     const whole = { id: 'a', hyperparameters: { trainLimit: null } }
-    expect((await loadCurve(service, whole, 'IMAGES', CIFAR10))[49]!.x).toBe(25_000)
+    expect((await loadCurve(service, whole, 'IMAGES', CIFAR10, 1))[49]!.x).toBe(25_000)
+    expect(asked.slice(0, 2)).toEqual([
+      { afterStep: 0, maxPoints: 1000, view: 'EFFECTIVE' },
+      { afterStep: 0, maxPoints: 10, view: 'EFFECTIVE' },
+    ])
   })
 })
 
 describe('a comparison', () => {
   const service = {
     list: async () => [run('b'), run('a')],
-    epochs: async (id: string) => (id === 'a' ? [epoch(1), epoch(2), epoch(2, { testLoss: 7 })] : []),
+    epochs: async (id: string) => (id === 'a' ? [epoch(1), epoch(2, { testLoss: 7 })] : []),
   }
 
-  test('has the order in which the runs were asked for, and an epoch that was trained again once', async () => {
+  test('has the order in which the runs were asked for', async () => {
     const { runs, epochs } = await compareRuns(service, ['a', 'b'])
     expect(runs.map(({ id }) => id)).toEqual(['a', 'b'])
     expect(epochs).toEqual([[epoch(1), epoch(2, { testLoss: 7 })], []])

@@ -200,12 +200,10 @@ describe('following the loss of a run', () => {
     let write: (() => Promise<unknown>) | undefined
     const prisma = db.prisma.$extends({
       query: {
-        lossPoint: {
-          async findFirst({ args, query }) {
-            const found = await query(args)
-            await write?.()
-            return found
-          },
+        async $queryRaw({ args, query }) {
+          const found = await query(args)
+          if (args.sql.trim().startsWith('SELECT "seq"')) await write?.()
+          return found
         },
       },
     }) as unknown as PrismaClient
@@ -229,10 +227,15 @@ describe('following the loss of a run', () => {
       await db.prisma.trainingRun.update({ where: { id }, data: { lastSeq: seq } })
     }
     await append(1, [1, 2, 3])
-    write = () => append(2, [4, 5, 6])
+    let written = 0
+    write = () => {
+      written += 1
+      return append(2, [4, 5, 6])
+    }
     const stream = await service.followLoss(id, 4)
     expect([(await stream.next()).value?.step, (await stream.next()).value?.step]).toEqual([5, 6])
     await stream.return?.()
+    expect(written).toBe(1)
     write = undefined
     // From the midst of an event that carries several.
     const again = await service.followLoss(id, 2)

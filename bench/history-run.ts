@@ -1,0 +1,108 @@
+import { pino } from 'pino'
+import { openArtifactStore } from '../src/artifacts/store.ts'
+import type { LossPoint, PrismaClient } from '../src/db/generated/client.ts'
+import { createWeightsKeeper } from '../src/models/weights-keeper.ts'
+import { writePoints } from '../src/runs/history/write.ts'
+import { createRunService, type RunService } from '../src/runs/service.ts'
+import { findArchitecture } from '../src/zoo/catalog.ts'
+import { seededRandom } from '../test/support/random.ts'
+
+/** Points that are written at once: a statement takes them as one text. */
+const BATCH = 20_000
+
+export interface LongRun {
+  id: string
+  /** Steps from + 1 .. to of each. */
+  attempts: readonly { from: number; to: number }[]
+  steps: number
+  points: number
+  events: number
+}
+
+/** A run that has ended, with a point for every step, written as a server at work writes them. */
+export async function createRun(
+  prisma: PrismaClient,
+  attempts: LongRun['attempts'],
+  pointsPerEvent = 100,
+): Promise<LongRun> {
+  const at = new Date()
+  const { id: runId } = await prisma.trainingRun.create({
+    data: {
+      name: 'long',
+      architecture: 'vgg_mini',
+      dataset: 'cifar10',
+      hyperparameters: {},
+      seed: 1,
+      epochs: 1,
+      attempt: attempts.length,
+      attempts: {
+        create: attempts.map(({ from }, i) => ({ attempt: i + 1, fromStep: from, startedAt: at })),
+      },
+    },
+  })
+  const random = seededRandom(1)
+  let seq = 0
+  let points = 0
+  for (const [i, { from, to }] of attempts.entries()) {
+    for (let begin = from; begin < to; begin += BATCH) {
+      const first = seq
+      const batch = Array.from({ length: Math.min(BATCH, to - begin) }, (_, j): LossPoint => {
+        if (j % pointsPerEvent === 0) seq += 1
+        const step = begin + j + 1
+        const loss = random() < 1e-5 ? null : 2.3 * Math.exp(-step / 3e5) + random() * 0.5
+        const nonFinite = loss === null ? 'NaN' : null
+        return {
+          runId,
+          attempt: i + 1,
+          step,
+          seq,
+          at,
+          loss,
+          nonFinite,
+          epoch: step / 390,
+          learningRate: 0.1,
+          imagesPerSecond: 900,
+        }
+      })
+      await prisma.$transaction(async (tx) => {
+        await writePoints(tx, batch)
+        await tx.$executeRaw`
+          INSERT INTO "RunEvent" ("runId", "seq", "kind", "at", "attempt")
+          SELECT ${runId}, seq, 'LOSS_POINTS', ${at}, ${i + 1}::int FROM generate_series(${first + 1}::int, ${seq}::int) AS seq`
+      })
+      points += batch.length
+    }
+  }
+  // The last event ends it: who follows it is let go.
+  const payload = { status: 'COMPLETED', failure: null }
+  await prisma.runEvent.create({
+    data: { runId, seq: seq + 1, kind: 'STATUS_CHANGED', at, attempt: attempts.length, payload },
+  })
+  const steps = attempts.at(-1)!.to
+  await prisma.trainingRun.update({
+    where: { id: runId },
+    data: { status: 'COMPLETED', lastSeq: seq + 1, step: steps, steps },
+  })
+  return { id: runId, attempts, steps, points, events: seq + 1 }
+}
+
+/** The server's own service, which starts nothing here. */
+export function openRuns(prisma: PrismaClient, folder: string): RunService {
+  return createRunService({
+    prisma,
+    artifacts: openArtifactStore(folder),
+    keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
+    logger: pino({ level: 'silent' }),
+    engine: 'cpu',
+    artifactsFolder: folder,
+    concurrency: 1,
+    autoResume: true,
+    maxRestarts: 3,
+    datasetFacts: () => undefined,
+    datasets: ['cifar10'],
+    findArchitecture,
+    architectures: { using: (name, task) => task(findArchitecture(name)) },
+    maxParameters: 1e9,
+    prepareDataset: () => Promise.reject(new Error('nothing is trained here')),
+  })
+}

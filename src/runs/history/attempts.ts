@@ -1,0 +1,68 @@
+import { LEVELS } from './buckets.ts'
+
+/** A run's history as it counts, or with the steps that were trained again, as it was. */
+export const HISTORY_VIEWS = ['EFFECTIVE', 'RAW'] as const
+export type HistoryView = (typeof HISTORY_VIEWS)[number]
+
+/** One start of a trainer, as far as its points are concerned. */
+export interface Attempt {
+  attempt: number
+  /** The step that it went on from. */
+  fromStep: number
+  /** The step of its newest point; 0 when it has none. */
+  last: number
+}
+
+/** Points of one attempt: steps from + 1 .. to. */
+export interface Part {
+  attempt: number
+  from: number
+  to: number
+}
+
+/** Where the points of a part are stored: buckets from .. to - 1 of one of LEVELS, or, for level 0, steps from + 1 .. to. */
+export interface Piece extends Part {
+  level: number
+}
+
+export const NO_END = 2 ** 31 - 1
+
+/** The last step of an attempt that counts: what a later attempt went on from, later ones have trained again. */
+export function endOf(attempts: readonly Attempt[], attempt: number): number {
+  return Math.min(NO_END, ...attempts.filter((it) => it.attempt > attempt).map(({ fromStep }) => fromStep))
+}
+
+/**
+ * What a view shows of each attempt behind a step. The parts of an effective history follow one another.
+ * @param attempts  in their order
+ */
+export function partsOf(attempts: readonly Attempt[], view: HistoryView, afterStep: number): Part[] {
+  return attempts
+    .map(({ attempt }) => ({
+      attempt,
+      from: Math.max(0, afterStep),
+      to: view === 'RAW' ? NO_END : endOf(attempts, attempt),
+    }))
+    .filter(({ from, to }) => from < to)
+}
+
+/** Which attempt made the point of a step of an effective history. */
+export function ownerOf(parts: readonly Part[], step: number): number {
+  return parts.find(({ to }) => step <= to)!.attempt
+}
+
+/** Covers a part with stored buckets as wide as possible, at most of a level, and with points where it cuts the narrowest. */
+export function piecesOf({ attempt, from, to }: Part, level: number): Piece[] {
+  if (from >= to) return []
+  const stored = LEVELS.findLast((it) => it <= level)
+  if (stored === undefined) return [{ attempt, level: 0, from, to }]
+  const width = 2 ** stored
+  const begin = Math.ceil(from / width)
+  const end = to === NO_END ? NO_END : Math.floor(to / width)
+  if (begin >= end) return piecesOf({ attempt, from, to }, stored - 1)
+  return [
+    ...piecesOf({ attempt, from, to: Math.min(to, begin * width) }, stored - 1),
+    { attempt, level: stored, from: begin, to: end },
+    ...(end === NO_END ? [] : piecesOf({ attempt, from: end * width, to }, stored - 1)),
+  ]
+}
