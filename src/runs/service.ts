@@ -22,6 +22,7 @@ import { createRunLog } from './log.ts'
 import { createOutputLog, type OutputLog } from './output/log.ts'
 import { type PinnedEpoch, readPinned } from './pinned.ts'
 import { createRunQueue } from './queue.ts'
+import { createVerifier, type Verifier } from './reproduction/verifier.ts'
 import { isFinal } from './status.ts'
 import { followRun } from './stream.ts'
 import { type SupervisorOptions, superviseRun } from './supervisor.ts'
@@ -59,6 +60,7 @@ export interface RunService {
   pinned(id: string): Promise<PinnedEpoch[]>
   losses: RunHistory['losses']
   epochs: RunHistory['epochs']
+  verify: Verifier['verify']
   /** What is at work and what waits. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -106,6 +108,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     concurrency: options.concurrency,
     supervise: (run) => superviseRun(run, { ...options, log, checkpoints, interruptions, output }),
   })
+  const verifier = createVerifier({ ...options, history, checkpoints })
   const control = createController({ prisma, log, queue, checkpoints })
 
   async function find(id: string): Promise<TrainingRun> {
@@ -188,6 +191,7 @@ export function createRunService(options: RunServiceOptions): RunService {
         await tx.trainingRun.delete({ where: { id } })
         return run
       })
+      verifier.forget(id)
       const { checkpoints, ...run } = deleted
       const digests = checkpoints.flatMap(({ digest, stateDigest }) => [digest, stateDigest])
       await options.keeper.collect([...digests, run.initialDigest].filter((digest) => digest !== null))
@@ -229,6 +233,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     pinned: (runId) => readPinned(prisma, runId),
     losses: history.losses,
     epochs: history.epochs,
+    verify: verifier.verify,
     counts: queue.counts,
     get listenerCount() {
       return events.listenerCount + changes.listenerCount
@@ -236,7 +241,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     recover: queue.recover,
     startQueue: queue.pump,
     async close() {
-      const ended = await queue.close()
+      const [ended] = await Promise.all([queue.close(), verifier.close()])
       // Who watches these runs is still being told how they ended; a reader that is stuck is not waited for.
       const told = Promise.all(ended.map((id) => events.quiet(id)))
       await Promise.race([told, setTimeout(FAREWELL_MS, undefined, { ref: false })])

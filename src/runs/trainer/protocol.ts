@@ -42,6 +42,8 @@ export interface TrainingJob {
   checkpoints: { everySteps: number | null; everySeconds: number | null }
   /** What the file of weights says of itself. */
   metadata: Record<string, string>
+  /** Only so many steps, without evaluations and so without early stopping: for who only wants their losses. */
+  until?: number
 }
 
 /**

@@ -105,7 +105,12 @@ export async function train(
         hooks.progress(progress())
       }
       if (endsRun) return { kind: 'notFinite', step, loss: result.loss, broken: result.broken }
+      if (step === job.until) return { kind: 'stopped', how: 'CANCEL', state: state() }
       if (stepOfEpoch < perEpoch) await hooks.stepped(state())
+    }
+    if (job.until !== undefined) {
+      epoch += 1
+      continue
     }
     const evaluationStarted = performance.now()
     const evaluated = await evaluate(job, dataset.test, session, () => hooks.obey({ step, epoch }))

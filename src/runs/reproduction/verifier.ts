@@ -1,0 +1,205 @@
+import type { Logger } from 'pino'
+import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
+import type { EngineChoice, EngineKind, EngineReport } from '../../engine/report.ts'
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { Architecture } from '../../zoo/architecture.ts'
+import type { Change } from '../changes.ts'
+import type { Checkpoints } from '../checkpoints.ts'
+import type { RunHistory } from '../history/history.ts'
+import { hyperparametersOf } from '../hyperparameters.ts'
+import type { PreparedDataset } from '../supervisor.ts'
+import type { TrainingJob } from '../trainer/protocol.ts'
+import { type ComparedPoint, firstDifference, type LossDifference } from './first-difference.ts'
+import { trainAgain } from './train-again.ts'
+
+/** Trained again by one verification at most: somebody waits for it. As many loss points fit one read. */
+export const MAX_VERIFIED_STEPS = 10_000
+/** Until one was measured. */
+const FIRST_GUESS_MS = 30_000
+
+/** What came of training the first steps of a run again. */
+export interface Reproduction {
+  /** Steps trained and compared: to the end of the window that the wanted ones end in. */
+  steps: number
+  /** Loss points compared. */
+  points: number
+  firstDifference: LossDifference | null
+  /** What trained them again: of the kind that the run had. */
+  engine: EngineReport
+  /** What trained the run. */
+  runEngine: EngineReport
+}
+
+/** Trains first steps of runs again, one at a time, and writes nothing down. */
+export interface Verifier {
+  /**
+   * Trains the first steps of a run again, in a process of its own and beside whatever is at work, and compares their
+   * losses with those of the run's effective history.
+   * @param steps  1 to MAX_VERIFIED_STEPS
+   * @throws NotFoundError; ValidationError, when the run has fewer steps; ConflictError, when it cannot be trained again
+   *   here; OverloadedError, when a verification is at work
+   */
+  verify(runId: string, steps: number): Promise<Reproduction>
+  /** The run was deleted: nobody needs to know any more. */
+  forget(runId: string): void
+  /** Ends what is at work, and refuses what comes. */
+  close(): Promise<void>
+}
+
+export interface VerifierOptions {
+  prisma: PrismaClient
+  logger: Logger
+  history: Pick<RunHistory, 'losses'>
+  checkpoints: Pick<Checkpoints, 'newest'>
+  artifactsFolder: string
+  /** The architecture as it trains on the data set. */
+  findArchitecture(name: string): Architecture | undefined
+  prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
+}
+
+const CHOICES: Readonly<Record<EngineKind, EngineChoice>> = {
+  TENSORFLOW_GPU: 'tensorflow',
+  TENSORFLOW_CPU: 'tensorflow',
+  WEBGPU: 'webgpu',
+  NATIVE: 'native',
+  WASM: 'wasm',
+  CPU: 'cpu',
+}
+
+export function createVerifier(options: VerifierOptions): Verifier {
+  const { prisma, history, checkpoints } = options
+  let atWork: { runId: string; abort: AbortController; done: Promise<unknown> } | undefined
+  let tookMs = FIRST_GUESS_MS
+  let closed = false
+
+  async function verify(runId: string, steps: number, signal: AbortSignal): Promise<Reproduction> {
+    const run = await prisma.trainingRun.findUnique({ where: { id: runId } })
+    if (run === null) throw missing()
+    const stored = await storedPoints(run, steps)
+    const until = stored.at(-1)!.step
+    const job = await prepare(run, until, signal)
+    const runEngine = run.engine as unknown as EngineReport
+    const { engine, points } = await trainAgain(job, options.logger.child({ run: run.number }), signal)
+    if (engine.kind !== runEngine.kind) {
+      throw new ConflictError(
+        `Run #${run.number} was trained on ${runEngine.kind}, but here is ${engine.kind}, which rounds otherwise.`,
+      )
+    }
+    return {
+      steps: until,
+      points: stored.length,
+      firstDifference: firstDifference(stored, points),
+      engine,
+      runEngine,
+    }
+  }
+
+  /** The run's points up to the first one that has the wanted steps in it. */
+  async function storedPoints(run: TrainingRun, steps: number): Promise<ComparedPoint[]> {
+    const points = await history.losses(run.id, { afterStep: 0, maxPoints: null, view: 'EFFECTIVE' })
+    const end = await lastStep(run)
+    const last = points.findIndex((point) => point.step >= steps)
+    if (last < 0 || points[last].step > end) {
+      const trained = points.findLast(({ step }) => step <= end)?.step ?? 0
+      throw invalid(
+        `Run #${run.number} has the losses of ${trained} steps that can be trained again, not of ${steps}.`,
+      )
+    }
+    const { step } = points[last]
+    if (step > MAX_VERIFIED_STEPS) {
+      throw invalid(
+        `The loss point with step ${steps} is that of step ${step}; at most ${MAX_VERIFIED_STEPS} steps are trained again.`,
+      )
+    }
+    return points.slice(0, last + 1)
+  }
+
+  /**
+   * A change that is made while nobody trains counts from the newest checkpoint on. Points behind it are of steps that
+   * were trained before, without the change, and would have to be trained again to count.
+   */
+  async function lastStep(run: TrainingRun): Promise<number> {
+    const isChanged = (run.changes as unknown as Change[]).length > 0
+    if (!isChanged || run.status === 'RUNNING' || run.status === 'COMPLETED') return Number.POSITIVE_INFINITY
+    return (await checkpoints.newest(run.id))?.step ?? 0
+  }
+
+  async function prepare(run: TrainingRun, until: number, signal: AbortSignal): Promise<TrainingJob> {
+    const architecture = options.findArchitecture(run.architecture)
+    if (architecture === undefined) {
+      throw new ConflictError(
+        `The architecture ${run.architecture} of run #${run.number} is not in this zoo.`,
+      )
+    }
+    const dataset = await options.prepareDataset(run.dataset, signal).catch((error: unknown) => {
+      if (signal.aborted) throw signal.reason
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ConflictError(`Run #${run.number} cannot be trained again without its data set. ${why}`)
+    })
+    if (dataset.digest !== run.datasetDigest) {
+      throw new ConflictError(
+        `The data set ${run.dataset} here (${dataset.digest}) is not the one that run #${run.number} learned from (${run.datasetDigest}).`,
+      )
+    }
+    return {
+      architecture,
+      hyperparameters: hyperparametersOf(run),
+      changes: run.changes as unknown as Change[],
+      seed: run.seed,
+      pinned: [],
+      engine: CHOICES[(run.engine as unknown as EngineReport).kind],
+      datasetFile: dataset.file,
+      artifactsFolder: options.artifactsFolder,
+      owner: `verify-${run.id}`,
+      from: null,
+      initialWeights: run.initialDigest,
+      checkpoints: { everySteps: null, everySeconds: null },
+      metadata: {},
+      until,
+    }
+  }
+
+  return {
+    async verify(runId, steps) {
+      if (closed) throw stopping()
+      if (!Number.isInteger(steps) || steps < 1 || steps > MAX_VERIFIED_STEPS) {
+        throw invalid(`From 1 to ${MAX_VERIFIED_STEPS}, not ${steps}.`)
+      }
+      if (atWork !== undefined) {
+        const message = `A run is being verified. Try again in ${Math.ceil(tookMs / 1000)} s.`
+        throw new OverloadedError(message, Math.round(tookMs), 1)
+      }
+      const abort = new AbortController()
+      const began = performance.now()
+      const done = verify(runId, steps, abort.signal)
+      atWork = { runId, abort, done }
+      try {
+        const result = await done
+        tookMs = performance.now() - began
+        return result
+      } finally {
+        atWork = undefined
+      }
+    },
+    forget(runId) {
+      if (atWork?.runId === runId) atWork.abort.abort(missing())
+    },
+    async close() {
+      closed = true
+      atWork?.abort.abort(stopping())
+      await atWork?.done.catch(() => {})
+    },
+  }
+}
+
+function invalid(message: string): ValidationError {
+  return new ValidationError([{ path: ['steps'], message }])
+}
+
+function missing(): NotFoundError {
+  return new NotFoundError('There is no training run with this id.')
+}
+
+function stopping(): OverloadedError {
+  return new OverloadedError('The server is stopping. Try again when it is back.', FIRST_GUESS_MS, 0)
+}

@@ -1,0 +1,158 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDatabase } from '../../src/db/client.ts'
+import type { PrismaClient } from '../../src/db/generated/client.ts'
+import { collectEvents, completeRun, finalDigest, startRun, waitForEvent } from '../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../support/server.ts'
+
+const VERIFY = `mutation ($id: ID!, $steps: Int!) {
+  verifyReproduction(id: $id, steps: $steps) {
+    __typename
+    ... on Reproduction {
+      steps points identical sameDevice
+      engine { kind }
+      firstDifference { step expected actual difference }
+    }
+    ... on ValidationError { issues { path message } }
+    ... on Error { message }
+  }
+}`
+
+/** Everything that steps depend on: order, augmentation, batch norm, momentum, a schedule, epochs. */
+const RUN = { epochs: 3, trainLimit: 72, batchSize: 16, logEvery: 2, augmentation: { cropPadding: 4 } }
+const STEPS = 15
+
+async function verify(server: TestServer, id: string, steps: number) {
+  return (await server.query(VERIFY, { id, steps })).verifyReproduction
+}
+
+/** Stops a server, alters its database, and starts another one on it. */
+async function altered(server: TestServer, alter: (prisma: PrismaClient) => Promise<unknown>) {
+  await server.stop()
+  const database = await openDatabase({ folder: join(server.dataDir, 'database') })
+  await alter(database.prisma)
+  await database.close()
+  return startServer({ dataDir: server.dataDir })
+}
+
+const rowId = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1]
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(stopServers)
+
+test('a run that is trained again from its seed, or from its initial weights, is identical', async () => {
+  const id = await completeRun(server, RUN)
+  const before = await collectEvents(server, id)
+  expect(await verify(server, id, STEPS)).toEqual({
+    __typename: 'Reproduction',
+    steps: STEPS,
+    // Windows of 2 steps, and a short one at the end of each epoch of 5.
+    points: 9,
+    identical: true,
+    sameDevice: true,
+    engine: { kind: 'WASM' },
+    firstDifference: null,
+  })
+  expect(await collectEvents(server, id)).toEqual(before)
+
+  const { trainingRun } = await server.query(
+    'query ($id: ID!) { trainingRun(id: $id) { checkpoints { id } } }',
+    { id },
+  )
+  const fork = await completeRun(server, {
+    ...RUN,
+    initialWeights: trainingRun.checkpoints[0].id,
+  })
+  expect(await finalDigest(server, fork)).not.toBe(await finalDigest(server, id))
+  expect(await verify(server, fork, STEPS)).toMatchObject({ identical: true, points: 9 })
+})
+
+test('steps are rounded up to the end of the window of a loss point, and no more than there are', async () => {
+  const id = await completeRun(server, RUN)
+  expect(await verify(server, id, 1)).toMatchObject({ steps: 2, points: 1, identical: true })
+  expect(await verify(server, id, 5)).toMatchObject({ steps: 5, points: 3, identical: true })
+  const tooMany = await verify(server, id, STEPS + 1)
+  expect(tooMany.issues).toEqual([
+    { path: ['steps'], message: expect.stringMatching(/losses of 15 steps .* not of 16/) },
+  ])
+  for (const steps of [0, 10_001]) {
+    const { issues } = await verify(server, id, steps)
+    expect(issues).toEqual([{ path: ['steps'], message: expect.stringMatching(/From 1 to 10000/) }])
+  }
+  const unknown = Buffer.from('TrainingRun:nothing').toString('base64')
+  expect(await verify(server, unknown, 1)).toMatchObject({ __typename: 'NotFoundError' })
+})
+
+test('a change on the way is made again at its step', async () => {
+  const id = await startRun(server, { ...RUN, epochs: 1000, schedule: { constant: true } })
+  await waitForEvent(server, id, ({ points }) => points !== undefined)
+  const update =
+    'mutation ($id: ID!) { updateTrainingRun(id: $id, input: { learningRate: 0.001 }) { __typename } }'
+  await server.query(update, { id })
+  const { step } = await waitForEvent(server, id, ({ control }) => control === 'UPDATE')
+  await waitForEvent(server, id, ({ points }) =>
+    points?.some((point: { step: number }) => point.step > step + 2),
+  )
+  expect(await verify(server, id, step + 2)).toMatchObject({ identical: true })
+  await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', { id })
+})
+
+test('while a run is verified another verification is refused, and the deletion of the run ends it', async () => {
+  const id = await completeRun(server, RUN)
+  const first = verify(server, id, STEPS - 1)
+  await server.logged(({ msg, steps }) => msg === 'verification started' && steps === STEPS - 1)
+  expect(await verify(server, id, 1)).toMatchObject({ __typename: 'OverloadedError' })
+  await server.query('mutation ($id: ID!) { deleteTrainingRun(id: $id) { __typename } }', { id })
+  expect(await first).toMatchObject({ __typename: 'NotFoundError' })
+})
+
+test('a server that stops ends a verification and says so', async () => {
+  const mine = await startServer()
+  const answer = verify(mine, await completeRun(mine), 4)
+  await mine.logged(({ msg }) => msg === 'verification started')
+  await mine.stop()
+  expect(await answer).toMatchObject({
+    __typename: 'OverloadedError',
+    message: expect.stringMatching(/is stopping/),
+  })
+})
+
+test('a loss that is not what the run has is told with its step, and by how much', async () => {
+  const mine = await startServer()
+  const [wrong, elsewhere, other] = [
+    await completeRun(mine),
+    await completeRun(mine),
+    await completeRun(mine),
+  ]
+  const next = await altered(mine, async (prisma) => {
+    const { attempt, loss } = await prisma.lossPoint.findFirstOrThrow({
+      where: { runId: rowId(wrong), step: 3 },
+    })
+    await prisma.lossPoint.update({
+      where: { runId_attempt_step: { runId: rowId(wrong), attempt, step: 3 } },
+      data: { loss: loss! + 0.125 },
+    })
+    await prisma.trainingRun.update({
+      where: { id: rowId(elsewhere) },
+      data: { engine: { kind: 'WEBGPU', device: 'a GPU', notTaken: [] } },
+    })
+    await prisma.trainingRun.update({ where: { id: rowId(other) }, data: { datasetDigest: 'another' } })
+  })
+  expect(await verify(next, wrong, 2)).toMatchObject({ identical: true })
+  const { identical, points, firstDifference } = await verify(next, wrong, 4)
+  expect({ identical, points }).toEqual({ identical: false, points: 4 })
+  expect(firstDifference.step).toBe(3)
+  expect(firstDifference.difference).toBeCloseTo(-0.125, 10)
+  expect(firstDifference.actual - firstDifference.expected).toBe(firstDifference.difference)
+
+  const noEngine = await verify(next, elsewhere, 1)
+  expect(noEngine).toMatchObject({ __typename: 'ConflictError', message: expect.stringMatching(/webgpu/i) })
+  const noData = await verify(next, other, 1)
+  expect(noData).toMatchObject({
+    __typename: 'ConflictError',
+    message: expect.stringMatching(/not the one that run #3 learned from \(another\)/),
+  })
+})
