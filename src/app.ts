@@ -14,6 +14,7 @@ import { createPredictor } from './inference/predictor.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { createPlanner } from './runs/plan/planner.ts'
+import { createQueuePlaces } from './runs/queue-place.ts'
 import { createRunService } from './runs/service.ts'
 import { createDownloadHandler } from './server/downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './server/graphql.ts'
@@ -68,7 +69,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     )
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
 
-    const { maxParameters } = config
+    const { maxParameters, maxConcurrentRuns: concurrency } = config
     const architectures = await openArchitectureRegistry({ prisma: database.prisma, maxParameters })
     const cifar10 = onClose(
       createCifar10Store({
@@ -79,6 +80,14 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       (it) => it.close(),
     )
     const datasets = new Map<string, DatasetStore>([[cifar10.facts.name, cifar10]])
+    const datasetFacts = (name: string) => datasets.get(name)?.facts
+    /** As it trains on the data set. */
+    const findArchitecture = (name: string) => {
+      const architecture = architectures.find(name)
+      return (
+        architecture && fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
+      )
+    }
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (config.engine !== 'auto') await predictor.engine()
 
@@ -90,7 +99,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         artifacts,
         keeper,
         architectures,
-        facts: (dataset) => datasets.get(dataset)?.facts,
+        facts: datasetFacts,
         log: logger,
       }),
       (it) => it.close(),
@@ -103,20 +112,14 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         engine: config.engine,
         artifacts,
         artifactsFolder,
-        concurrency: config.maxConcurrentRuns,
+        concurrency,
         autoResume: config.autoResume,
         maxRestarts: config.maxRestarts,
         datasets: [...datasets.keys()],
-        datasetFacts: (name) => datasets.get(name)?.facts,
+        datasetFacts,
         architectures,
         maxParameters,
-        findArchitecture(name) {
-          const architecture = architectures.find(name)
-          return (
-            architecture &&
-            fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
-          )
-        },
+        findArchitecture,
         async prepareDataset(name, signal) {
           const store = datasets.get(name)
           if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
@@ -135,7 +138,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       version,
       database: database.kind,
       engine: () => predictor.engine(),
-      queue: () => runs.counts(),
+      queue: async () => ({ ...(await runs.counts()), concurrency }),
       openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
     })
     const planner = createPlanner({
@@ -145,6 +148,13 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       maxParameters,
       engine: system.engine,
       memoryBytes: system.memoryBytes,
+    })
+    const queuePlaces = createQueuePlaces({
+      prisma: database.prisma,
+      concurrency,
+      findArchitecture,
+      datasetFacts,
+      engine: system.engine,
     })
     const predictions = createPredictionService({
       prisma: database.prisma,
@@ -172,6 +182,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         architectures,
         planner,
         runs,
+        queuePlaces,
         models,
         predictions,
         evaluations,

@@ -3,6 +3,7 @@ import type { EvaluationService } from '../inference/evaluations.ts'
 import type { PredictionService } from '../inference/predictions.ts'
 import type { ModelService } from '../models/service.ts'
 import type { Planner } from '../runs/plan/planner.ts'
+import type { QueuePlaces } from '../runs/queue-place.ts'
 import type { RunService } from '../runs/service.ts'
 import type { SystemService } from '../system/service.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -12,6 +13,7 @@ export interface Services {
   architectures: ArchitectureRegistry
   planner: Planner
   runs: RunService
+  queuePlaces: QueuePlaces
   models: ModelService
   predictions: PredictionService
   evaluations: EvaluationService

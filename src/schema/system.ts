@@ -7,6 +7,7 @@ const Queue = builder.objectRef<SystemState['queue']>('Queue').implement({
   fields: (t) => ({
     running: t.exposeInt('running', { description: 'At work.' }),
     queued: t.exposeInt('queued', { description: 'Waiting.' }),
+    concurrency: t.exposeInt('concurrency', { description: 'How many may be at work at once.' }),
   }),
 })
 

@@ -7,7 +7,8 @@ export interface SystemState {
   /** Bytes; a container's limit where there is one. */
   memoryBytes: number
   database: 'pglite' | 'postgres'
-  queue: { running: number; queued: number }
+  /** `concurrency`: how many runs may be at work at once. */
+  queue: { running: number; queued: number; concurrency: number }
 }
 
 /** What the server can say of itself. */

@@ -9,7 +9,8 @@ import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { type Optimizer, resolveHyperparameters } from '../hyperparameters.ts'
 import { whyNotTrainable } from '../wanted-run.ts'
 import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
-import { expectedThroughput } from './throughput.ts'
+import { epochCost, NO_LIMITS } from './pace.ts'
+import { readShownRuns, throughputOf } from './throughput.ts'
 
 /** What training a network here would take. Nothing is stored and nothing computed on an engine to know it. */
 export interface ArchitecturePlan {
@@ -55,8 +56,6 @@ export interface PlannerOptions {
 const PREDICTOR_BYTES = 256 * 2 ** 20
 /** What 32-bit addresses reach. */
 const WASM_BYTES = 2 ** 32
-/** A forward pass has one of the three parts of a training step: the other two are the gradients. */
-const TRAINING_COST = 3
 
 export function createPlanner(options: PlannerOptions): Planner {
   const { dataset } = options
@@ -68,13 +67,12 @@ export function createPlanner(options: PlannerOptions): Planner {
     batchSize: number,
     engine: EngineReport,
   ): Promise<number | null> {
-    const workload = { architecture, dataset: dataset.name, batchSize, engine }
-    const imagesPerSecond = await expectedThroughput(options.prisma, workload, (name) => {
+    const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) => {
       const found = options.architectures.find(name)
       return found && asTrained(found)
     })
-    if (imagesPerSecond === null) return null
-    return (dataset.count.train + dataset.count.test / TRAINING_COST) / imagesPerSecond
+    const imagesPerSecond = throughputOf(shown, { architecture, batchSize })
+    return imagesPerSecond === null ? null : epochCost(dataset, NO_LIMITS) / imagesPerSecond
   }
 
   return {
