@@ -24,6 +24,8 @@ export interface Services {
 
 /** What every resolver gets. */
 export interface Context extends Services {
+  /** Over HTTP: yoga aborts its signal when whoever asked is gone. */
+  request?: { readonly signal: AbortSignal }
   /**
    * The Prisma client, for Pothos' Prisma plugin alone. Its type is left out on purpose: in the context it
    * would be expanded in every resolver's type and slow the compiler down.

@@ -10,7 +10,7 @@ const QueuePlaceRef = builder.objectRef<QueuePlace>('QueuePlace').implement({
     secondsUntilStart: t.exposeFloat('secondsUntilStart', {
       nullable: true,
       description:
-        'An estimate: if the runs ahead are trained to their last epoch, at the pace of earlier epochs on this engine. Null when no earlier run tells how long one of them will take.',
+        'An estimate: if the runs ahead are trained to their last epoch, at the pace of earlier epochs on this engine. The seconds that trainers take to start are not in it. Null when no earlier run tells how long one of them will take.',
     }),
   }),
 })

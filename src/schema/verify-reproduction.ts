@@ -47,7 +47,7 @@ const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implemen
     }),
     engine: t.expose('engine', {
       type: EngineRef,
-      description: 'What trained them again: an engine of the kind that the run had.',
+      description: 'What trained them again: an engine of the kind that the newest attempt of the run had.',
     }),
     sameDevice: t.boolean({
       description:
@@ -69,7 +69,7 @@ builder.mutationField('verifyReproduction', (t) =>
       },
     },
     description:
-      "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its log stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run.",
+      "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its log stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run. Closing the HTTP request ends it.",
     complexity: 500,
     args: {
       id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
@@ -78,6 +78,6 @@ builder.mutationField('verifyReproduction', (t) =>
         description: `How many, 1 to ${MAX_VERIFIED_STEPS}, and not more than it has trained.`,
       }),
     },
-    resolve: (_root, { id, steps }, { runs }) => runs.verify(id.id, steps),
+    resolve: (_root, { id, steps }, { runs, request }) => runs.verify(id.id, steps, request?.signal),
   }),
 )

@@ -109,6 +109,27 @@ test('while a run is verified another verification is refused, and the deletion 
   expect(await first).toMatchObject({ __typename: 'NotFoundError' })
 })
 
+test('a verification ends when whoever asked for it is gone', async () => {
+  const id = await completeRun(server, RUN)
+  const abort = new AbortController()
+  const asked = fetch(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: VERIFY, variables: { id, steps: STEPS - 3 } }),
+    signal: abort.signal,
+  })
+  const { trainer } = await server.logged(
+    ({ msg, steps }) => msg === 'verification started' && steps === STEPS - 3,
+  )
+  abort.abort()
+  await expect(asked).rejects.toThrow()
+  const { points } = await server.logged(
+    (line) => line.msg === 'verification ended' && line.trainer === trainer,
+  )
+  expect(points).toBe(0)
+  expect(await verify(server, id, 1)).toMatchObject({ identical: true })
+})
+
 test('a server that stops ends a verification and says so', async () => {
   const mine = await startServer()
   const answer = verify(mine, await completeRun(mine), 4)

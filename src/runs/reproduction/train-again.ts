@@ -40,6 +40,7 @@ export async function trainAgain(
     logger.info({ trainer: child.pid, steps: job.until }, 'verification started')
     child.send({ type: 'train', job })
     const exit = await child.exited
+    logger.info({ trainer: child.pid, points: points.length }, 'verification ended')
     signal.throwIfAborted()
     const failure = ending === undefined ? failureOfExit(exit) : ending.type === 'failed' && ending.failure
     // One whose loss becomes NaN ends there; the run may have done so, too.

@@ -36,10 +36,11 @@ export interface Verifier {
    * Trains the first steps of a run again, in a process of its own and beside whatever is at work, and compares their
    * losses with those of the run's effective history.
    * @param steps  1 to MAX_VERIFIED_STEPS
+   * @param gone   aborts when nobody waits for the answer any more: that ends it
    * @throws NotFoundError; ValidationError, when the run has fewer steps; ConflictError, when it cannot be trained again
    *   here; OverloadedError, when a verification is at work
    */
-  verify(runId: string, steps: number): Promise<Reproduction>
+  verify(runId: string, steps: number, gone?: AbortSignal): Promise<Reproduction>
   /** The run was deleted: nobody needs to know any more. */
   forget(runId: string): void
   /** Ends what is at work, and refuses what comes. */
@@ -67,19 +68,21 @@ const CHOICES: Readonly<Record<EngineKind, EngineChoice>> = {
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { prisma, history, checkpoints } = options
+  const { prisma, logger, history, checkpoints } = options
   let atWork: { runId: string; abort: AbortController; done: Promise<unknown> } | undefined
   let tookMs = FIRST_GUESS_MS
   let closed = false
 
   async function verify(runId: string, steps: number, signal: AbortSignal): Promise<Reproduction> {
+    // The points first: the changes that made them are in what is read of the run after that.
+    const points = await history.losses(runId, { afterStep: 0, maxPoints: null, view: 'EFFECTIVE' })
     const run = await prisma.trainingRun.findUnique({ where: { id: runId } })
     if (run === null) throw missing()
-    const stored = await storedPoints(run, steps)
+    const stored = upTo(steps, points, run, await lastStep(run))
     const until = stored.at(-1)!.step
     const job = await prepare(run, until, signal)
     const runEngine = run.engine as unknown as EngineReport
-    const { engine, points } = await trainAgain(job, options.logger.child({ run: run.number }), signal)
+    const { engine, points: again } = await trainAgain(job, logger.child({ run: run.number }), signal)
     if (engine.kind !== runEngine.kind) {
       throw new ConflictError(
         `Run #${run.number} was trained on ${runEngine.kind}, but here is ${engine.kind}, which rounds otherwise.`,
@@ -88,30 +91,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return {
       steps: until,
       points: stored.length,
-      firstDifference: firstDifference(stored, points),
+      firstDifference: firstDifference(stored, again),
       engine,
       runEngine,
     }
-  }
-
-  /** The run's points up to the first one that has the wanted steps in it. */
-  async function storedPoints(run: TrainingRun, steps: number): Promise<ComparedPoint[]> {
-    const points = await history.losses(run.id, { afterStep: 0, maxPoints: null, view: 'EFFECTIVE' })
-    const end = await lastStep(run)
-    const last = points.findIndex((point) => point.step >= steps)
-    if (last < 0 || points[last].step > end) {
-      const trained = points.findLast(({ step }) => step <= end)?.step ?? 0
-      throw invalid(
-        `Run #${run.number} has the losses of ${trained} steps that can be trained again, not of ${steps}.`,
-      )
-    }
-    const { step } = points[last]
-    if (step > MAX_VERIFIED_STEPS) {
-      throw invalid(
-        `The loss point with step ${steps} is that of step ${step}; at most ${MAX_VERIFIED_STEPS} steps are trained again.`,
-      )
-    }
-    return points.slice(0, last + 1)
   }
 
   /**
@@ -160,7 +143,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   return {
-    async verify(runId, steps) {
+    async verify(runId, steps, gone) {
       if (closed) throw stopping()
       if (!Number.isInteger(steps) || steps < 1 || steps > MAX_VERIFIED_STEPS) {
         throw invalid(`From 1 to ${MAX_VERIFIED_STEPS}, not ${steps}.`)
@@ -171,6 +154,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
       }
       const abort = new AbortController()
       const began = performance.now()
+      const leave = () => abort.abort(new ConflictError('Nobody waits for the verification any more.'))
+      if (gone?.aborted) leave()
+      gone?.addEventListener('abort', leave, { once: true })
       const done = verify(runId, steps, abort.signal)
       atWork = { runId, abort, done }
       try {
@@ -179,6 +165,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         return result
       } finally {
         atWork = undefined
+        gone?.removeEventListener('abort', leave)
       }
     },
     forget(runId) {
@@ -190,6 +177,32 @@ export function createVerifier(options: VerifierOptions): Verifier {
       await atWork?.done.catch(() => {})
     },
   }
+}
+
+/**
+ * The points up to the first one that has the wanted steps in it.
+ * @param end  the last step that may be compared
+ */
+function upTo<Point extends ComparedPoint>(
+  steps: number,
+  points: readonly Point[],
+  { number }: Pick<TrainingRun, 'number'>,
+  end: number,
+): Point[] {
+  const last = points.findIndex(({ step }) => step >= steps)
+  if (last < 0 || points[last].step > end) {
+    const trained = points.findLast(({ step }) => step <= end)?.step ?? 0
+    throw invalid(
+      `Run #${number} has the losses of ${trained} steps that can be trained again, not of ${steps}.`,
+    )
+  }
+  const { step } = points[last]
+  if (step > MAX_VERIFIED_STEPS) {
+    throw invalid(
+      `The loss point with step ${steps} is that of step ${step}; at most ${MAX_VERIFIED_STEPS} steps are trained again.`,
+    )
+  }
+  return points.slice(0, last + 1)
 }
 
 function invalid(message: string): ValidationError {
