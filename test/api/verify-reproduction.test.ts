@@ -177,3 +177,18 @@ test('a loss that is not what the run has is told with its step, and by how much
     message: expect.stringMatching(/not the one that run #3 learned from \(another\)/),
   })
 })
+
+test('a run of the native engine is identical with another number of threads, and says that these are others', async () => {
+  const mine = await startServer({ env: { ENGINE: 'native', NATIVE_THREADS: '1' } })
+  const id = await completeRun(mine, RUN)
+  await mine.stop()
+  const next = await startServer({
+    dataDir: mine.dataDir,
+    env: { ENGINE: 'wasm', NATIVE_THREADS: '2' },
+  })
+  expect(await verify(next, id, STEPS)).toMatchObject({
+    identical: true,
+    sameDevice: false,
+    engine: { kind: 'NATIVE' },
+  })
+})
