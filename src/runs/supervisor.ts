@@ -117,6 +117,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     if (stopping !== null && STRENGTH[stopping] >= STRENGTH[how]) return
     stopping = how
     abort.abort()
+    // One that has not begun to train listens to nothing, and has nothing to lose.
+    if (!isTraining) {
+      trainer?.kill('SIGKILL')
+      return
+    }
     trainer?.send({ type: 'stop', how: how === 'CANCEL' ? 'CANCEL' : 'PAUSE' })
     // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
     if (how === 'PAUSE') return

@@ -10,9 +10,7 @@ type Answer =
 /** What the server has asked a trainer for, which computes and listens only between two steps. */
 export interface Orders {
   take(order: Order): void
-  /** How training is to stop, if it is. */
-  stopped(): StopKind | null
-  /** Makes the changes that were asked for, in `job.changes`, and tells of each; answers as `stopped`. */
+  /** Makes the changes that were asked for, in `job.changes`, and tells of each; answers how training is to stop. */
   obey(
     place: Pick<TrainerState, 'step' | 'epoch'>,
     job: Pick<TrainingJob, 'changes'>,
@@ -29,7 +27,6 @@ export function createOrders(): Orders {
       // Whatever comes after a cancel, it is cancelled.
       else if (stop !== 'CANCEL') stop = order.how
     },
-    stopped: () => stop,
     obey({ step, epoch }, job, tell) {
       for (const { id, values } of updates.splice(0)) {
         if (values.epochs !== undefined && values.epochs <= epoch) {

@@ -36,15 +36,13 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
       .then(() => process.exit(0))
 })
 
-async function run(job: TrainingJob, { obey, stopped }: Orders): Promise<TrainerEnding> {
+async function run(job: TrainingJob, { obey }: Orders): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
   say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile)
   say(datasetLine(dataset, job.hyperparameters))
   const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder))
   const fromStep = from?.step ?? 0
-  const how = stopped()
-  if (how !== null) return { type: 'stopped', how, step: fromStep }
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
   const totalSteps = () => countSteps(latest(), dataset.train.count).total
   say(networkLine(job.architecture, totalSteps(), latest().epochs))
