@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  CONTROL,
+  collectEvents,
+  completeRun,
+  isStatus,
+  START,
+  startRun,
+  TINY,
+  waitForEvent,
+} from '../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let parent: string
+beforeAll(async () => {
+  server = await startServer()
+  parent = await completeRun(server, { epochs: 3, seed: 21, checkpoints: { keepLatest: 3 } })
+})
+afterAll(stopServers)
+
+const RUN = `query Run($id: ID!) {
+  trainingRun(id: $id) {
+    number status parentStep parent { id number } forks { id }
+    checkpoints { id step digest }
+    modelVersions { id digest }
+    losses { step loss }
+  }
+}`
+const runOf = async (id: string) => (await server.query(RUN, { id })).trainingRun
+const refusal = async (input: object) => {
+  const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
+  return startTrainingRun
+}
+
+test('a run begins with the weights of any checkpoint of another, and both tell of it', async () => {
+  const { checkpoints, losses } = await runOf(parent)
+  const middle = checkpoints.find(({ step }: { step: number }) => step === 8)
+  // Without momentum, at a rate of almost nothing, the weights stay what they began with.
+  const still = { optimizer: { sgd: { momentum: 0 } }, learningRate: 1e-12, schedule: { constant: true } }
+  const fork = await completeRun(server, { ...still, seed: 21, initialWeights: middle.id })
+  const run = await runOf(fork)
+  expect(run).toMatchObject({ parent: { id: parent }, parentStep: 8 })
+  expect((await runOf(parent)).forks).toEqual([{ id: fork }])
+  const fresh = await runOf(await completeRun(server, { ...still, seed: 21 }))
+  expect(fresh.losses[0].loss).toBe(losses[0].loss)
+  expect(run.losses[0].loss).toBeLessThan(fresh.losses[0].loss)
+})
+
+test('a fork of a model version goes on from that, also after its run was deleted while it waited', async () => {
+  const doomed = await completeRun(server, { seed: 22 })
+  const { number, modelVersions } = await runOf(doomed)
+  const blocker = await startRun(server, { epochs: 1000, trainLimit: 256 })
+  await waitForEvent(server, blocker, isStatus('RUNNING'))
+  const fork = await startRun(server, { initialWeights: modelVersions[0].id })
+  expect((await runOf(fork)).parent).toEqual({ id: doomed, number })
+  for (const [mutation, id] of [
+    ['deleteTrainingRun', doomed],
+    ['deleteModelVersion', modelVersions[0].id],
+  ]) {
+    const result = await server.query(`mutation ($id: ID!) { ${mutation}(id: $id) { __typename } }`, { id })
+    expect(result[mutation].__typename).not.toMatch(/Error/)
+  }
+  await server.query(CONTROL('cancel'), { id: blocker })
+  expect((await collectEvents(server, fork)).at(-1)).toMatchObject({ status: 'COMPLETED' })
+  expect(await runOf(fork)).toMatchObject({ parent: null, parentStep: 4 })
+})
+
+test('weights that do not fit, or are not there, are refused with the place in the input', async () => {
+  const { checkpoints } = await runOf(parent)
+  const initialWeights = checkpoints[0].id
+  const other = await refusal({ architecture: 'vgg11', initialWeights })
+  expect(other.issues).toEqual([
+    {
+      path: ['initialWeights'],
+      message: 'These are weights of vgg_mini; vgg11 cannot begin with them.',
+    },
+  ])
+  const nothing = Buffer.from('Checkpoint:nothing').toString('base64')
+  expect((await refusal({ initialWeights: nothing })).issues).toMatchObject([{ path: ['initialWeights'] }])
+  const key = 'a fork'
+  const first = await refusal({ initialWeights, idempotencyKey: key })
+  const again = await refusal({ initialWeights, idempotencyKey: key })
+  expect(again.id).toBe(first.id)
+  const without = await refusal({ idempotencyKey: key })
+  expect(without.__typename).toBe('ConflictError')
+})
