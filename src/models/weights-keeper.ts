@@ -1,5 +1,6 @@
 import type { ArtifactStore, StagedArtifact } from '../artifacts/store.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
+import { createTurns } from '../turns.ts'
 
 /** Keeps files of weights as long as a row names them: several rows may name one file. */
 export interface WeightsKeeper {
@@ -21,12 +22,7 @@ export interface WeightsKeeper {
 }
 
 export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactStore): WeightsKeeper {
-  let last: Promise<unknown> = Promise.resolve()
-  function alone<Result>(task: () => Promise<Result>): Promise<Result> {
-    const result = last.then(task, task)
-    last = result.catch(() => {})
-    return result
-  }
+  const alone = createTurns()
 
   async function removeUnnamed(digests: readonly string[]): Promise<void> {
     const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
