@@ -95,20 +95,22 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
         )
     })
-    .finally(async () => {
-      for (const { resolve } of updates.values()) resolve({ kind: 'tooLate' })
-      await options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying'))
-    })
+    .finally(() =>
+      options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying')),
+    )
+  const over = ended.then(() => ({ kind: 'tooLate' }) as const)
 
   return {
     ended,
     async control(request) {
-      const { input } = request
-      if (input.control === 'UPDATE') return update(request)
-      stops.push(request)
-      stop(input.control as 'CANCEL' | 'PAUSE')
+      const { control } = request.input
+      if (control === 'UPDATE') return Promise.race([update(request), over])
+      if (control === 'PAUSE' || control === 'CANCEL') {
+        stops.push(request)
+        stop(control)
+      }
       await ended
-      return { kind: endedAs === input.control ? 'applied' : 'tooLate' }
+      return { kind: endedAs === control ? 'applied' : 'tooLate' }
     },
     suspend: () => stop('SUSPEND'),
   }
@@ -177,7 +179,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       entry: new URL('./trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
         handled = handled
-          .then(() => handle(message))
+          // What follows one that is not in the log must not be there either: a checkpoint would hide the gap.
+          .then(() => (broken === undefined ? handle(message) : undefined))
           .catch((error: unknown) => {
             broken ??= error
             child.kill('SIGKILL')
