@@ -22,7 +22,7 @@ import { createRunLog } from './log.ts'
 import { createOutputLog, type OutputLog } from './output/log.ts'
 import { type PinnedEpoch, readPinned } from './pinned.ts'
 import { createRunQueue } from './queue.ts'
-import { isFinal } from './status.ts'
+import { FINAL } from './status.ts'
 import { followRun } from './stream.ts'
 import { type SupervisorOptions, superviseRun } from './supervisor.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
@@ -179,19 +179,22 @@ export function createRunService(options: RunServiceOptions): RunService {
       return control(id, { input: checkControl(input), key })
     },
     async delete(id) {
-      const deleted = await prisma.$transaction(async (tx) => {
-        const run = await tx.trainingRun.findUnique({ where: { id }, include: { checkpoints: true } })
-        if (run === null) throw new NotFoundError('There is no training run with this id.')
-        if (!isFinal(run.status)) {
+      const { initialDigest } = await find(id)
+      const checkpoints = await prisma.checkpoint.findMany({ where: { runId: id } })
+      const digests = [initialDigest, ...checkpoints.flatMap((it) => [it.digest, it.stateDigest])]
+      const forget = () =>
+        prisma.$transaction(async (tx) => {
+          const run = await tx.trainingRun.findUnique({ where: { id } })
+          if (run === null) throw new NotFoundError('There is no training run with this id.')
+          // Asked again in the statement: it may have been taken up again meanwhile.
+          const { count } = await tx.trainingRun.deleteMany({ where: { id, status: { in: [...FINAL] } } })
+          if (count > 0) return run
           throw new ConflictError(`Run #${run.number} is ${run.status}; cancel it before it is deleted.`)
-        }
-        await tx.trainingRun.delete({ where: { id } })
-        return run
-      })
-      const { checkpoints, ...run } = deleted
-      const digests = checkpoints.flatMap(({ digest, stateDigest }) => [digest, stateDigest])
-      await options.keeper.collect([...digests, run.initialDigest].filter((digest) => digest !== null))
-      return run
+        })
+      return options.keeper.release(
+        digests.filter((digest) => digest !== null),
+        forget,
+      )
     },
     async follow(id, after) {
       const { lastSeq } = await find(id)
