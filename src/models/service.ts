@@ -109,7 +109,8 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       )
     }
     return prisma.checkpoint.findFirstOrThrow({
-      where: { runId: run.id },
+      // With early stopping it is not the last one.
+      where: { runId: run.id, step: run.bestStep ?? undefined },
       orderBy: [{ attempt: 'desc' }, { step: 'desc' }],
       include: { run: true },
     })
