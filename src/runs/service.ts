@@ -16,7 +16,12 @@ import { createController } from './controller.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { type BucketChange, followBuckets } from './history/follow.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
-import { findInitialWeights, type InitialWeights } from './initial-weights.ts'
+import {
+  findInitialWeights,
+  type InitialWeights,
+  initialWeightsOf,
+  type WeightsRef,
+} from './initial-weights.ts'
 import { createInterruptions, type RestartPolicy } from './interruption.ts'
 import { createRunLog } from './log.ts'
 import { createOutputLog, type OutputLog } from './output/log.ts'
@@ -127,7 +132,20 @@ export function createRunService(options: RunServiceOptions): RunService {
     const { initialWeights } = input
     if (initialWeights === undefined) return begin(input, null)
     // Until the run names them, too, they must not go.
-    return options.keeper.using(async () => begin(input, await findInitialWeights(prisma, initialWeights)))
+    return options.keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
+  }
+
+  async function initialOf({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<InitialWeights> {
+    try {
+      return await findInitialWeights(prisma, ref)
+    } catch (error) {
+      if (idempotencyKey === undefined) throw error
+      // The run that was started with this key may have outlived the checkpoint.
+      const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+      const initial = run && initialWeightsOf(run)
+      if (initial === null) throw error
+      return initial
+    }
   }
 
   async function begin(input: StartRunInput, initial: InitialWeights | null): Promise<TrainingRun> {

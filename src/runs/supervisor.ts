@@ -152,6 +152,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     }
     const from = await checkpoints.newest(run.id)
     lastStep = from?.step ?? 0
+    // Or a data set would be fetched for nobody.
+    if (stopping !== null) return endStopped(stopping, lastStep)
     let dataset: PreparedDataset
     try {
       dataset = await options.prepareDataset(run.dataset, abort.signal)
