@@ -58,8 +58,8 @@ export interface SupervisedRun {
 }
 
 type Stop = 'CANCEL' | 'PAUSE' | 'SUSPEND'
-/** What comes later can only be stronger. */
-const STRENGTH: Readonly<Record<Stop, number>> = { PAUSE: 1, SUSPEND: 2, CANCEL: 3 }
+/** What comes later can only be stronger; what a person asks for holds when the server stops, too. */
+const STRENGTH: Readonly<Record<Stop, number>> = { SUSPEND: 1, PAUSE: 2, CANCEL: 3 }
 
 interface PendingUpdate {
   request: ControlRequest
@@ -116,16 +116,16 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   }
 
   function stop(how: Stop): void {
+    // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
+    if (how !== 'PAUSE') limit(how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS)
     if (stopping !== null && STRENGTH[stopping] >= STRENGTH[how]) return
     stopping = how
     abort.abort()
     trainer?.send({ type: 'stop', how: how === 'CANCEL' ? 'CANCEL' : 'PAUSE' })
-    // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
-    if (how === 'PAUSE') return
-    const grace = setTimeout(
-      () => trainer?.kill('SIGKILL'),
-      how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS,
-    )
+  }
+
+  function limit(milliseconds: number): void {
+    const grace = setTimeout(() => trainer?.kill('SIGKILL'), milliseconds)
     void ended.finally(() => clearTimeout(grace))
   }
 
@@ -286,7 +286,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     async function end(told: TrainerEnding): Promise<void> {
       switch (told.type) {
         case 'failed':
-          return fail(told.failure)
+          // Whatever comes after a cancel, it is cancelled.
+          return stopping === 'CANCEL' ? endStopped(stopping, lastStep) : fail(told.failure)
         case 'stopped':
           return endStopped(stopping ?? told.how, told.step)
         case 'completed': {

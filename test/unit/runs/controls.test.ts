@@ -266,3 +266,40 @@ describe('a run whose trainer said something that could not be written', () => {
     await service.close()
   })
 })
+
+describe('a run that is to stop', () => {
+  async function running(service: RunService, trainer: () => Trainer | Promise<Trainer>) {
+    const { id } = await start(service)
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    return { id, worker }
+  }
+
+  test('for a pause rests, though the server stops before it has', async () => {
+    const { service, trainer } = createService()
+    const { id, worker } = await running(service, trainer)
+    const stop = worker.hears('stop')
+    const paused = service.control(id, { control: 'PAUSE' }, 'a key')
+    await stop
+    const closed = service.close()
+    worker.says({ type: 'stopped', how: 'PAUSE', step: 0 })
+    worker.dies({ code: 0, signal: null })
+    await closed
+    expect(await paused).toMatchObject({ status: 'PAUSED' })
+    const kinds = await db.prisma.runEvent.findMany({ where: { runId: id }, orderBy: { seq: 'asc' } })
+    expect(kinds.slice(2).map(({ kind }) => kind)).toEqual(['CONTROL_APPLIED', 'STATUS_CHANGED'])
+  })
+
+  test('for good is CANCELLED, though its trainer fails on the way', async () => {
+    const { service, trainer } = createService()
+    const { id, worker } = await running(service, trainer)
+    const stop = worker.hears('stop')
+    const cancelled = service.control(id, { control: 'CANCEL' })
+    await stop
+    worker.says({ type: 'failed', failure: { code: 'INTERNAL_ERROR', message: 'the disk is full' } })
+    worker.dies({ code: 0, signal: null })
+    expect(await cancelled).toMatchObject({ status: 'CANCELLED' })
+    await service.close()
+  })
+})
