@@ -106,6 +106,11 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
     if (input.control === 'MOVE') return move(run, input, request)
     if (input.control === 'UPDATE') checkUpdate(run, input.values)
     const newest = await checkpoints.newest(run.id)
+    if (run.status === 'COMPLETED' && newest === null) {
+      throw new ConflictError(
+        `Run #${run.number} was trained when checkpoints held weights only, and cannot go on. Fork it: start one with initialWeights.`,
+      )
+    }
     const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
     const patch: RunPatch = remembered([request])
     if (input.control === 'UPDATE') {

@@ -77,10 +77,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   let trainer: Child<ToTrainer> | undefined
   let isTraining = false
   let stopping: Stop | null = null
-  let endedAs: Stop | null = null
   let lastStep = run.step
-  /** Of the requests to stop that may be met: each is done once. */
+  /** Requests to stop, and those of them that were met: each of these is in the log. */
   const stops: ControlRequest[] = []
+  let met: readonly ControlRequest[] = []
   const updates = new Map<number, PendingUpdate>()
   let nextUpdate = 1
 
@@ -110,7 +110,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         stop(control)
       }
       await ended
-      return { kind: endedAs === control ? 'applied' : 'tooLate' }
+      return { kind: met.includes(request) ? 'applied' : 'tooLate' }
     },
     suspend: () => stop('SUSPEND'),
   }
@@ -348,13 +348,12 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   }
 
   async function endStopped(how: Stop, step: number, epoch?: number): Promise<void> {
-    endedAs = how
     if (how === 'SUSPEND') {
       await options.interruptions.interrupted(run.id, SERVER_STOPPED, false)
       return
     }
     const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: how, step }
-    const requests = stops.filter(({ input }) => input.control === how)
+    met = stops.filter(({ input }) => input.control === how)
     await log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
       before: [control],
       step,
@@ -362,7 +361,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         step,
         epoch,
         ...(how === 'CANCEL' ? finished() : { secondsRemaining: null }),
-        ...remembered(requests),
+        ...remembered(met),
       },
     })
     logger.info({ step, how }, 'run stopped')

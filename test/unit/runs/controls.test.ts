@@ -130,8 +130,12 @@ async function createRow(status: 'PAUSED' | 'COMPLETED' | 'FAILED') {
       hyperparameters: resolved.hyperparameters as object,
       seed: 1,
       epochs: 10,
+      step: 100,
       steps: 100,
       status,
+      checkpoints: {
+        create: { attempt: 1, step: 100, epoch: 10, bytes: 1, digest: 'weights', stateDigest: 'state' },
+      },
     },
   })
   return id
@@ -147,7 +151,7 @@ describe('two updates at once', () => {
     ])
     const run = await service.get({ where: { id } })
     expect(Object.assign({}, ...(run.changes as object[]))).toEqual({
-      step: 0,
+      step: 100,
       learningRate: 0.5,
       epochs: 20,
     })
@@ -162,7 +166,7 @@ describe('two updates at once', () => {
     const worker = await trainer()
     worker.says(STARTED)
     const update = await worker.hears('update')
-    const change = { step: 0, ...update.values }
+    const change = { step: 100, ...update.values }
     worker.says({ type: 'updated', id: update.id, change, steps: 300 })
     await Promise.all(updates)
     expect(await service.get({ where: { id } })).toMatchObject({
@@ -187,6 +191,15 @@ test('two pauses at once are done once, and each of them can be sent again', asy
 })
 
 describe('an update', () => {
+  test('of a COMPLETED run from before checkpoints could be gone on from is refused', async () => {
+    const { service } = createService()
+    const id = await createRow('COMPLETED')
+    await db.prisma.checkpoint.updateMany({ data: { stateDigest: null } })
+    const update = service.control(id, { control: 'UPDATE', values: { epochs: 20 } })
+    await expect(update).rejects.toThrow(/cannot go on. Fork it/)
+    await service.close()
+  })
+
   test('of a run whose trainer has just ended is answered', async () => {
     let tidied = () => {}
     const tidying = new Promise<void>((resolve) => {
@@ -300,6 +313,52 @@ describe('a run that is to stop', () => {
     worker.says({ type: 'failed', failure: { code: 'INTERNAL_ERROR', message: 'the disk is full' } })
     worker.dies({ code: 0, signal: null })
     expect(await cancelled).toMatchObject({ status: 'CANCELLED' })
+    await service.close()
+  })
+
+  test('says so to whoever asks for it when that is being written, rather than forget the key', async () => {
+    let read = (_found: unknown) => {}
+    let writes = () => {}
+    const isWritten = new Promise<void>((resolve) => {
+      writes = resolve
+    })
+    let reads = 0
+    const prisma = db.prisma.$extends({
+      query: {
+        trainingRun: {
+          async findUnique({ args, query }) {
+            const found = await query(args)
+            // The second pause has read twice that it is RUNNING, and goes on when the end is being written.
+            if (--reads === 0) {
+              read(found)
+              await isWritten
+            }
+            return found
+          },
+          update({ args, query }) {
+            if (args.data.status === 'PAUSED') writes()
+            return query(args)
+          },
+        },
+      },
+    }) as never
+    const { service, trainer } = createService({ prisma })
+    const { id, worker } = await running(service, trainer)
+    const pause = (key: string) => service.control(id, { control: 'PAUSE' }, key)
+    const stop = worker.hears('stop')
+    const first = pause('a key')
+    await stop
+    const hasRead = new Promise((resolve) => {
+      read = resolve
+    })
+    reads = 2
+    const second = pause('another key')
+    await hasRead
+    worker.says({ type: 'stopped', how: 'PAUSE', step: 0 })
+    worker.dies({ code: 0, signal: null })
+    await expect(second).rejects.toThrow(/is PAUSED; it cannot be paused/)
+    expect(await first).toMatchObject({ status: 'PAUSED' })
+    expect(await pause('a key')).toMatchObject({ status: 'PAUSED' })
     await service.close()
   })
 })
