@@ -3,13 +3,16 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
+import { ValidationError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { ChildExit, ChildOptions } from '../../../src/process/child.ts'
 import { resolveHyperparameters } from '../../../src/runs/hyperparameters.ts'
+import { QUEUE_ORDER } from '../../../src/runs/queue.ts'
 import { createRunService, type RunService, type RunServiceOptions } from '../../../src/runs/service.ts'
 import type { FromTrainer, ToTrainer } from '../../../src/runs/trainer/protocol.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { useDatabase } from '../../support/database.ts'
+import { seededRandom } from '../../support/random.ts'
 
 /** A trainer that says and does what a test wants. */
 interface Trainer {
@@ -188,6 +191,57 @@ test('two pauses at once are done once, and each of them can be sent again', asy
   }
   expect(await db.prisma.runEvent.count({ where: { runId: id, kind: 'CONTROL_APPLIED' } })).toBe(1)
   await service.close()
+})
+
+describe('moving', () => {
+  const order = async () =>
+    (
+      await db.prisma.trainingRun.findMany({
+        where: { status: 'QUEUED' },
+        orderBy: [...QUEUE_ORDER],
+        select: { id: true },
+      })
+    ).map(({ id }) => id)
+
+  test('puts a run where it is asked to, at random, and leaves the others in their order', async () => {
+    const random = seededRandom(1)
+    const { service } = createService({ concurrency: 0 })
+    for (let i = 0; i < 6; i++) {
+      await service.start({
+        architecture: 'vgg_mini',
+        dataset: 'cifar10',
+        priority: Math.floor(random() * 3),
+      })
+    }
+    for (let i = 0; i < 30; i++) {
+      const before = await order()
+      const id = before[Math.floor(random() * before.length)]
+      const position = 1 + Math.floor(random() * 8)
+      await service.control(id, { control: 'MOVE', position })
+      const others = before.filter((it) => it !== id)
+      expect(await order()).toEqual(others.toSpliced(position - 1, 0, id))
+      if (random() < 0.3) await start(service)
+    }
+    await service.close()
+  })
+
+  test('to a position and to a priority in one is refused, as is to neither', async () => {
+    const { service } = createService({ concurrency: 0 })
+    const { id } = await start(service)
+    for (const place of [{}, { position: 1, priority: 1 }]) {
+      await expect(service.control(id, { control: 'MOVE', ...place })).rejects.toThrow(ValidationError)
+    }
+    await service.close()
+  })
+
+  test('two runs to one place at once moves both', async () => {
+    const { service } = createService({ concurrency: 0 })
+    for (let i = 0; i < 4; i++) await start(service)
+    const [first, second, third, fourth] = await order()
+    await Promise.all([third, fourth].map((id) => service.control(id, { control: 'MOVE', position: 1 })))
+    expect(await order()).toEqual([fourth, third, first, second])
+    await service.close()
+  })
 })
 
 describe('an update', () => {
