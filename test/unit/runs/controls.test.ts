@@ -193,6 +193,20 @@ test('two pauses at once are done once, and each of them can be sent again', asy
   await service.close()
 })
 
+test('who watches a FAILED run from behind its end hears of an update and then the end of the stream', async () => {
+  const { service, trainer } = createService({ maxRestarts: 0 })
+  const { id } = await start(service)
+  const worker = await trainer()
+  worker.says(STARTED)
+  worker.dies()
+  const end = await until(service, id, 'FAILED')
+  await service.control(id, { control: 'UPDATE', values: { learningRate: 0.5 } })
+  const events: unknown[] = []
+  for await (const event of await service.follow(id, end)) events.push(event.kind)
+  expect(events).toEqual(['CONTROL_APPLIED'])
+  await service.close()
+})
+
 describe('moving', () => {
   const order = async () =>
     (
