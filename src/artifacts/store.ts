@@ -28,9 +28,11 @@ export interface ArtifactStore {
   stage(owner?: string): Promise<{ staged: string; path: string }>
   /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
   adopt(artifact: StagedArtifact): Promise<void>
+  /** Makes a file pending that perhaps nobody will need: a remover that dies in between leaves the mark. */
+  mark(digest: string): Promise<void>
   /** Takes the mark away. */
   settle(digest: string): Promise<void>
-  /** The digests of files that were adopted and not settled. */
+  /** The digests of files that were adopted or marked, and not settled. */
   pending(): Promise<string[]>
   /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
   verify(digest: string): Promise<void>
@@ -48,7 +50,7 @@ const PENDING = '.pending'
 
 export function openArtifactStore(folder: string): ArtifactStore {
   const path = (digest: string) => join(folder, `${digest}${SUFFIX}`)
-  const mark = (digest: string) => join(folder, `${digest}${PENDING}`)
+  const markOf = (digest: string) => join(folder, `${digest}${PENDING}`)
   const derived = (digest: string) => join(folder, `${digest}.derived`)
   // Without a folder nothing was ever put.
   const names = () => readdir(folder).catch(() => [] as string[])
@@ -60,12 +62,17 @@ export function openArtifactStore(folder: string): ArtifactStore {
   }
 
   async function adopt({ staged, digest }: StagedArtifact): Promise<void> {
-    await writeFile(mark(digest), '')
+    await mark(digest)
     await rename(join(folder, staged), path(digest))
     await syncFolder(folder)
   }
 
-  const settle = (digest: string) => rm(mark(digest), { force: true })
+  async function mark(digest: string): Promise<void> {
+    await mkdir(folder, { recursive: true })
+    await writeFile(markOf(digest), '')
+  }
+
+  const settle = (digest: string) => rm(markOf(digest), { force: true })
 
   const unreadable = (digest: string, error: NodeJS.ErrnoException) =>
     new DamagedArtifactError(
@@ -81,6 +88,7 @@ export function openArtifactStore(folder: string): ArtifactStore {
     derived,
     stage,
     adopt,
+    mark,
     settle,
     async pending() {
       const marks = (await names()).filter((name) => name.endsWith(PENDING))

@@ -38,17 +38,21 @@ export async function pruneCheckpoints(
   const tested = checkpoints.filter((one) => one.testAccuracy !== null)
   const best = [...tested].sort((a, b) => b.testAccuracy! - a.testAccuracy!).slice(0, keepBest)
   const restored = checkpoints.filter((one) => one.step === bestStep)
-  const kept = new Set([...checkpoints.slice(0, 1), ...tested.slice(0, keepLatest), ...best, ...restored])
+  // Higher steps than its may be there from before checkpoints had states: the run that began anew replaces them.
+  const newest = run.checkpoints.find((one) => one.stateDigest !== null) ?? run.checkpoints[0]
+  const kept = new Set([newest, ...tested.slice(0, keepLatest), ...best, ...restored])
   const dropped = run.checkpoints.filter((one) => one._count.modelVersions === 0 && !kept.has(one))
-  const states = run.checkpoints.slice(1).flatMap(({ stateDigest }) => stateDigest ?? [])
+  const older = run.checkpoints.filter((one) => one !== newest)
+  const states = older.flatMap(({ stateDigest }) => stateDigest ?? [])
   if (dropped.length === 0 && states.length === 0) return
-  await prisma.checkpoint.updateMany({
-    where: { id: { in: run.checkpoints.slice(1).map(({ id }) => id) } },
-    data: { stateDigest: null },
+  await keeper.release([...dropped.map(({ digest }) => digest), ...states], async () => {
+    await prisma.checkpoint.updateMany({
+      where: { id: { in: older.map(({ id }) => id) } },
+      data: { stateDigest: null },
+    })
+    // Asked again in the statement: a version may have been made of one meanwhile.
+    await prisma.checkpoint.deleteMany({
+      where: { id: { in: dropped.map(({ id }) => id) }, modelVersions: { none: {} } },
+    })
   })
-  // Asked again in the statement: a version may have been made of one meanwhile.
-  await prisma.checkpoint.deleteMany({
-    where: { id: { in: dropped.map(({ id }) => id) }, modelVersions: { none: {} } },
-  })
-  await keeper.collect([...dropped.map(({ digest }) => digest), ...states])
 }

@@ -109,10 +109,27 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       )
     }
     return prisma.checkpoint.findFirstOrThrow({
-      where: { runId: run.id },
+      // With early stopping it is not the last one.
+      where: { runId: run.id, step: run.bestStep ?? undefined },
       orderBy: [{ attempt: 'desc' }, { step: 'desc' }],
       include: { run: true },
     })
+  }
+
+  /** Deletes a version's row and answers it. */
+  async function forget(tx: Prisma.TransactionClient, id: string): Promise<ModelVersion> {
+    const found = await tx.modelVersion.findUnique({ where: { id }, include: { aliases: true } })
+    if (found === null) throw new NotFoundError('There is no model version with this id.')
+    const { aliases, ...rest } = found
+    if (aliases.length > 0) throw heldByAlias(aliases.map(({ name }) => name))
+    try {
+      await tx.modelVersion.delete({ where: { id } })
+    } catch (error) {
+      // An alias came meanwhile.
+      if (isBrokenReference(error)) throw heldByAlias([])
+      throw error
+    }
+    return rest
   }
 
   return {
@@ -153,22 +170,10 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       }
     },
     async deleteVersion(id) {
-      const version = await prisma.$transaction(async (tx) => {
-        const found = await tx.modelVersion.findUnique({ where: { id }, include: { aliases: true } })
-        if (found === null) throw new NotFoundError('There is no model version with this id.')
-        const { aliases, ...rest } = found
-        if (aliases.length > 0) throw heldByAlias(aliases.map(({ name }) => name))
-        try {
-          await tx.modelVersion.delete({ where: { id } })
-        } catch (error) {
-          // An alias came meanwhile.
-          if (isBrokenReference(error)) throw heldByAlias([])
-          throw error
-        }
-        return rest
-      })
+      const known = await prisma.modelVersion.findUnique({ where: { id } })
+      if (known === null) throw new NotFoundError('There is no model version with this id.')
+      const version = await keeper.release([known.digest], () => prisma.$transaction((tx) => forget(tx, id)))
       if (version.runId !== null) await pruneCheckpoints(prisma, keeper, version.runId)
-      await keeper.collect([version.digest])
       return version
     },
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),

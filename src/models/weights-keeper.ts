@@ -1,5 +1,6 @@
 import type { ArtifactStore, StagedArtifact } from '../artifacts/store.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
+import { createTurns } from '../turns.ts'
 
 /** Keeps files of weights as long as a row names them: several rows may name one file. */
 export interface WeightsKeeper {
@@ -11,8 +12,12 @@ export interface WeightsKeeper {
   keep<Result>(artifacts: readonly StagedArtifact[], record: () => Promise<Result>): Promise<Result>
   /** Runs a task while no file of weights comes or goes: one that it finds named stays until it has named it itself. */
   using<Result>(task: () => Promise<Result>): Promise<Result>
-  /** Removes those of these files that no row names any more. */
-  collect(digests: readonly string[]): Promise<void>
+  /**
+   * Removes those of these files that no row names any more once rows are removed. They are marked before: what a
+   * server that is killed in between leaves is for the next one's sweep.
+   * @param forget  removes rows that name the files
+   */
+  release<Result>(digests: readonly string[], forget: () => Promise<Result>): Promise<Result>
   /**
    * Removes what a killed server left: unfinished files, and those that it could not record any more. Other files that
    * no row names stay: they may be another database's. Before anything is written.
@@ -21,13 +26,13 @@ export interface WeightsKeeper {
 }
 
 export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactStore): WeightsKeeper {
-  let last: Promise<unknown> = Promise.resolve()
-  function alone<Result>(task: () => Promise<Result>): Promise<Result> {
-    const result = last.then(task, task)
-    last = result.catch(() => {})
-    return result
+  const alone = createTurns()
+
+  async function settle(digests: readonly string[]): Promise<void> {
+    for (const digest of digests) await artifacts.settle(digest)
   }
 
+  /** Of files that are marked: the marks go with what they are for. */
   async function removeUnnamed(digests: readonly string[]): Promise<void> {
     const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
     const versions = await prisma.modelVersion.findMany(query)
@@ -46,30 +51,40 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
       ...beginnings.map(({ initialDigest }) => initialDigest),
     ])
     for (const digest of digests) if (!named.has(digest)) await artifacts.remove(digest)
+    await settle(digests)
   }
 
   return {
-    keep: (staged, record) =>
+    keep: <Result>(staged: readonly StagedArtifact[], record: () => Promise<Result>) =>
       alone(async () => {
         const digests = staged.map(({ digest }) => digest)
+        let result: Result
         try {
           for (const artifact of staged) await artifacts.adopt(artifact)
-          return await record()
+          result = await record()
         } catch (error) {
-          await removeUnnamed(digests)
+          // When this fails too, the marks stay for the next sweep.
+          await removeUnnamed(digests).catch(() => {})
           throw error
-        } finally {
-          for (const digest of digests) await artifacts.settle(digest)
         }
+        await settle(digests)
+        return result
       }),
     using: alone,
-    collect: (digests) => alone(() => removeUnnamed(digests)),
+    release: (digests, forget) =>
+      alone(async () => {
+        for (const digest of digests) await artifacts.mark(digest)
+        try {
+          return await forget()
+        } finally {
+          await removeUnnamed(digests)
+        }
+      }),
     sweep: () =>
       alone(async () => {
         await artifacts.tidy()
         const pending = await artifacts.pending()
         await removeUnnamed(pending)
-        for (const digest of pending) await artifacts.settle(digest)
       }),
   }
 }

@@ -82,8 +82,9 @@ export function checkControl(asked: ControlAsked): ControlInput {
   if (asked.control === 'MOVE') {
     const { position, priority } = asked
     const issues: Issue[] = []
-    if (position === undefined && priority === undefined) {
-      issues.push({ path: [], message: 'Say where to: position or priority.' })
+    // A place has the priority of its neighbours.
+    if ((position === undefined) === (priority === undefined)) {
+      issues.push({ path: [], message: 'Say where to: position or priority, and not both.' })
     }
     if (position !== undefined && !(Number.isInteger(position) && position >= 1)) {
       issues.push({ path: ['position'], message: `A place in the queue is 1 or more, not ${position}.` })

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
+import { createTurns } from '../turns.ts'
 import { type Change, latestHyperparameters, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { CONTROL_TABLE, type ControlInput, type ControlRequest, whyNot } from './control.ts'
@@ -31,6 +32,7 @@ export type Controller = (id: string, request: ControlRequest) => Promise<Traini
 export function createController({ prisma, log, queue, checkpoints }: ControllerOptions): Controller {
   /** Requests under way that have a key: a second one with the same waits for what the first comes to. */
   const underWay = new Map<string, Promise<unknown>>()
+  const inTurn = createTurns()
 
   async function find(id: string): Promise<TrainingRun> {
     const run = await prisma.trainingRun.findUnique({ where: { id } })
@@ -74,13 +76,22 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       if (input.control === 'UPDATE') checkUpdate(run, input.values)
       const atWork = queue.active(id)
       if (atWork === undefined) {
-        if (await applyHere(run, to, request)) {
+        const { status } = run
+        // Read again in its turn: what is written depends on what others wrote meanwhile.
+        const applied = await inTurn(async () => {
+          const now = await find(id)
+          return now.status === status && applyHere(now, to, request)
+        })
+        if (applied) {
           queue.wake()
           return find(id)
         }
-        // Somebody else's change came first; perhaps it was the same.
+        // Somebody else's change came first; perhaps it was the same. Of updates none is another one's.
         const after = await find(id)
-        if (to !== run.status && after.status === to) return after
+        if (input.control !== 'UPDATE' && to !== status && after.status === to) {
+          await log.progress(id, remembered([request]))
+          return after
+        }
         continue
       }
       const outcome = await atWork.control(request)
@@ -93,7 +104,13 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
   async function applyHere(run: TrainingRun, to: RunStatus, request: ControlRequest): Promise<boolean> {
     const { input } = request
     if (input.control === 'MOVE') return move(run, input, request)
+    if (input.control === 'UPDATE') checkUpdate(run, input.values)
     const newest = await checkpoints.newest(run.id)
+    if (run.status === 'COMPLETED' && newest === null) {
+      throw new ConflictError(
+        `Run #${run.number} was trained when checkpoints held weights only, and cannot go on. Fork it: start one with initialWeights.`,
+      )
+    }
     const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
     const patch: RunPatch = remembered([request])
     if (input.control === 'UPDATE') {

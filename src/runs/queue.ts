@@ -47,7 +47,8 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   async function startWaiting(): Promise<void> {
     while (!closed && active.size < concurrency) {
       const waiting = await prisma.trainingRun.findFirst({
-        where: { status: 'QUEUED' },
+        // One that goes on is tidied up after first: its end wakes the queue again.
+        where: { status: 'QUEUED', id: { notIn: [...active.keys()] } },
         orderBy: [...QUEUE_ORDER],
       })
       if (waiting === null) return

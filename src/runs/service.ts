@@ -16,14 +16,19 @@ import { createController } from './controller.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
 import { type BucketChange, followBuckets } from './history/follow.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
-import { findInitialWeights, type InitialWeights } from './initial-weights.ts'
+import {
+  findInitialWeights,
+  type InitialWeights,
+  initialWeightsOf,
+  type WeightsRef,
+} from './initial-weights.ts'
 import { createInterruptions, type RestartPolicy } from './interruption.ts'
 import { createRunLog } from './log.ts'
 import { createOutputLog, type OutputLog } from './output/log.ts'
 import { type PinnedEpoch, readPinned } from './pinned.ts'
 import { createRunQueue } from './queue.ts'
 import { createVerifier, type Verifier } from './reproduction/verifier.ts'
-import { isFinal } from './status.ts'
+import { FINAL } from './status.ts'
 import { followRun } from './stream.ts'
 import { type SupervisorOptions, superviseRun } from './supervisor.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
@@ -130,7 +135,20 @@ export function createRunService(options: RunServiceOptions): RunService {
     const { initialWeights } = input
     if (initialWeights === undefined) return begin(input, null)
     // Until the run names them, too, they must not go.
-    return options.keeper.using(async () => begin(input, await findInitialWeights(prisma, initialWeights)))
+    return options.keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
+  }
+
+  async function initialOf({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<InitialWeights> {
+    try {
+      return await findInitialWeights(prisma, ref)
+    } catch (error) {
+      if (idempotencyKey === undefined) throw error
+      // The run that was started with this key may have outlived the checkpoint.
+      const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+      const initial = run && initialWeightsOf(run)
+      if (initial === null) throw error
+      return initial
+    }
   }
 
   async function begin(input: StartRunInput, initial: InitialWeights | null): Promise<TrainingRun> {
@@ -182,19 +200,23 @@ export function createRunService(options: RunServiceOptions): RunService {
       return control(id, { input: checkControl(input), key })
     },
     async delete(id) {
-      const deleted = await prisma.$transaction(async (tx) => {
-        const run = await tx.trainingRun.findUnique({ where: { id }, include: { checkpoints: true } })
-        if (run === null) throw new NotFoundError('There is no training run with this id.')
-        if (!isFinal(run.status)) {
+      const { initialDigest } = await find(id)
+      const checkpoints = await prisma.checkpoint.findMany({ where: { runId: id } })
+      const digests = [initialDigest, ...checkpoints.flatMap((it) => [it.digest, it.stateDigest])]
+      const forget = () =>
+        prisma.$transaction(async (tx) => {
+          const run = await tx.trainingRun.findUnique({ where: { id } })
+          if (run === null) throw new NotFoundError('There is no training run with this id.')
+          // Asked again in the statement: it may have been taken up again meanwhile.
+          const { count } = await tx.trainingRun.deleteMany({ where: { id, status: { in: [...FINAL] } } })
+          if (count > 0) return run
           throw new ConflictError(`Run #${run.number} is ${run.status}; cancel it before it is deleted.`)
-        }
-        await tx.trainingRun.delete({ where: { id } })
-        return run
-      })
+        })
+      const run = await options.keeper.release(
+        digests.filter((digest) => digest !== null),
+        forget,
+      )
       verifier.forget(id)
-      const { checkpoints, ...run } = deleted
-      const digests = checkpoints.flatMap(({ digest, stateDigest }) => [digest, stateDigest])
-      await options.keeper.collect([...digests, run.initialDigest].filter((digest) => digest !== null))
       return run
     },
     async follow(id, after) {

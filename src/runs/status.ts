@@ -24,7 +24,8 @@ export function isFinal(status: RunStatus): boolean {
   return FINAL.includes(status)
 }
 
-const FINAL: readonly RunStatus[] = ['COMPLETED', 'CANCELLED', 'FAILED']
+/** Statuses in which a run has ended. */
+export const FINAL: readonly RunStatus[] = ['COMPLETED', 'CANCELLED', 'FAILED']
 
 /** Statuses in which a process works for the run. */
 export const ACTIVE: readonly RunStatus[] = ['PREPARING', 'RUNNING']

@@ -75,7 +75,7 @@ async function* read(
   let cursor = after
   // An event may carry one point or 256 (of about 0.5 kB each): the last page tells how large the next may be.
   let limit = 8
-  // Whether the last status that was told is an end; the log knows whether it is still.
+  // Whether the last status that was told, or was there before the rest, is an end; the log knows whether it is still.
   let isOver = false
   const told = (event: RunEvent) => {
     cursor = event.seq
@@ -85,6 +85,7 @@ async function* read(
     // Read before the log: a run that is final here has all its events in the log already.
     const position = await log.position(runId)
     if (position === null || (isFinal(position.status) && cursor >= position.seq)) return undefined
+    isOver = isFinal(position.status)
     let more = true
     while (more) {
       const page = await log.read(runId, cursor, limit)

@@ -58,8 +58,8 @@ export interface SupervisedRun {
 }
 
 type Stop = 'CANCEL' | 'PAUSE' | 'SUSPEND'
-/** What comes later can only be stronger. */
-const STRENGTH: Readonly<Record<Stop, number>> = { PAUSE: 1, SUSPEND: 2, CANCEL: 3 }
+/** What comes later can only be stronger; what a person asks for holds when the server stops, too. */
+const STRENGTH: Readonly<Record<Stop, number>> = { SUSPEND: 1, PAUSE: 2, CANCEL: 3 }
 
 interface PendingUpdate {
   request: ControlRequest
@@ -77,10 +77,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   let trainer: Child<ToTrainer> | undefined
   let isTraining = false
   let stopping: Stop | null = null
-  let endedAs: Stop | null = null
   let lastStep = run.step
-  /** Of the requests to stop that may be met: each is done once. */
+  /** Requests to stop, and those of them that were met: each of these is in the log. */
   const stops: ControlRequest[] = []
+  let met: readonly ControlRequest[] = []
   const updates = new Map<number, PendingUpdate>()
   let nextUpdate = 1
 
@@ -95,25 +95,29 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
         )
     })
-    .finally(async () => {
-      for (const { resolve } of updates.values()) resolve({ kind: 'tooLate' })
-      await options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying'))
-    })
+    .finally(() =>
+      options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying')),
+    )
+  const over = ended.then(() => ({ kind: 'tooLate' }) as const)
 
   return {
     ended,
     async control(request) {
-      const { input } = request
-      if (input.control === 'UPDATE') return update(request)
-      stops.push(request)
-      stop(input.control as 'CANCEL' | 'PAUSE')
+      const { control } = request.input
+      if (control === 'UPDATE') return Promise.race([update(request), over])
+      if (control === 'PAUSE' || control === 'CANCEL') {
+        stops.push(request)
+        stop(control)
+      }
       await ended
-      return { kind: endedAs === input.control ? 'applied' : 'tooLate' }
+      return { kind: met.includes(request) ? 'applied' : 'tooLate' }
     },
     suspend: () => stop('SUSPEND'),
   }
 
   function stop(how: Stop): void {
+    // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
+    if (how !== 'PAUSE') limit(how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS)
     if (stopping !== null && STRENGTH[stopping] >= STRENGTH[how]) return
     stopping = how
     abort.abort()
@@ -123,12 +127,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       return
     }
     trainer?.send({ type: 'stop', how: how === 'CANCEL' ? 'CANCEL' : 'PAUSE' })
-    // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
-    if (how === 'PAUSE') return
-    const grace = setTimeout(
-      () => trainer?.kill('SIGKILL'),
-      how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS,
-    )
+  }
+
+  function limit(milliseconds: number): void {
+    const grace = setTimeout(() => trainer?.kill('SIGKILL'), milliseconds)
     void ended.finally(() => clearTimeout(grace))
   }
 
@@ -155,6 +157,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     }
     const from = await checkpoints.newest(run.id)
     lastStep = from?.step ?? 0
+    // Or a data set would be fetched for nobody.
+    if (stopping !== null) return endStopped(stopping, lastStep)
     let dataset: PreparedDataset
     try {
       dataset = await options.prepareDataset(run.dataset, abort.signal)
@@ -182,7 +186,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       entry: new URL('./trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
         handled = handled
-          .then(() => handle(message))
+          // What follows one that is not in the log must not be there either: a checkpoint would hide the gap.
+          .then(() => (broken === undefined ? handle(message) : undefined))
           .catch((error: unknown) => {
             broken ??= error
             child.kill('SIGKILL')
@@ -286,7 +291,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     async function end(told: TrainerEnding): Promise<void> {
       switch (told.type) {
         case 'failed':
-          return fail(told.failure)
+          // Whatever comes after a cancel, it is cancelled.
+          return stopping === 'CANCEL' ? endStopped(stopping, lastStep) : fail(told.failure)
         case 'stopped':
           return endStopped(stopping ?? told.how, told.step)
         case 'completed': {
@@ -347,13 +353,12 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   }
 
   async function endStopped(how: Stop, step: number, epoch?: number): Promise<void> {
-    endedAs = how
     if (how === 'SUSPEND') {
       await options.interruptions.interrupted(run.id, SERVER_STOPPED, false)
       return
     }
     const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: how, step }
-    const requests = stops.filter(({ input }) => input.control === how)
+    met = stops.filter(({ input }) => input.control === how)
     await log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
       before: [control],
       step,
@@ -361,7 +366,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         step,
         epoch,
         ...(how === 'CANCEL' ? finished() : { secondsRemaining: null }),
-        ...remembered(requests),
+        ...remembered(met),
       },
     })
     logger.info({ step, how }, 'run stopped')

@@ -15,7 +15,7 @@ import {
   PRESETS,
   resolveHyperparameters,
 } from './hyperparameters.ts'
-import type { InitialWeights, WeightsRef } from './initial-weights.ts'
+import { type InitialWeights, type WeightsRef, whyNotInitial } from './initial-weights.ts'
 import { type PinnedPicture, pinnedIssues, pinnedOf } from './pinned.ts'
 
 /** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
@@ -103,6 +103,10 @@ export function resolveRun(
       path: ['initialWeights'],
       message: `These weights know the classes of ${initial.dataset}, not those of ${dataset}.`,
     })
+  }
+  if (initial !== null && initial.architecture === name && architecture !== undefined) {
+    const reason = whyNotInitial(initial, architecture)
+    if (reason !== null) issues.push({ path: ['initialWeights'], message: reason })
   }
   issues.push(...priorityIssues(priority))
   for (const [field, least] of [

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { seededRandom } from '../support/random.ts'
@@ -86,6 +88,14 @@ test('a run whose trainer or server is killed at 50 moments comes to the bytes o
     `query ($id: ID!) { trainingRun(id: $id) { status attempt attempts { fromStep } losses { step } } }`,
     { id },
   )
+  // Nothing is left that nobody names: files of weights, and of each run the newest one's state.
+  const { trainingRuns } = await server.query(
+    '{ trainingRuns(first: 2) { edges { node { checkpoints { digest } modelVersions { digest } } } } }',
+  )
+  const named = trainingRuns.edges.flatMap(({ node }: Event) => [...node.checkpoints, ...node.modelVersions])
+  const weights = new Set(named.map(({ digest }: Event) => `${digest}.safetensors`))
+  const others = readdirSync(join(server.dataDir, 'artifacts')).filter((name) => !weights.has(name))
+  expect(others).toEqual(Array(2).fill(expect.stringMatching(/^[0-9a-f]{64}\.safetensors$/)))
   process.stdout.write(
     `${killed.trainer} kills of the trainer and ${killed.server} of the server, ${trainingRun.attempt} attempts, ${pointsOf(events).length} points for ${counted.length} steps\n`,
   )

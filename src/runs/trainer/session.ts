@@ -48,6 +48,8 @@ export function createTrainingSession(
   const model = buildModel(architecture, { dropout })
   if (initialize) initializeWeights(model, seed)
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable)
+  /** Running means and variances, which a forward pass already changes. */
+  const statistics = model.nonTrainableWeights
   const names = model.trainableWeights.map((weight) => weight.originalName)
   const stepper = createStepper(optimizer, variables)
   const forward = forwardOf(model, { training: true })
@@ -85,6 +87,8 @@ export function createTrainingSession(
     async step(batch, index, learningRate) {
       dropout.step = index
       const started = performance.now()
+      // Clones share their numbers with what they are of.
+      const before = skipsBroken ? statistics.map((weight) => weight.read().clone()) : []
       const { loss, correct, gradients } = differentiate(batch)
       const differentiated = performance.now()
       const named = Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[i]]))
@@ -100,6 +104,8 @@ export function createTrainingSession(
         let broken = finite === undefined ? null : firstBroken((i) => Number.isNaN(finite[i]))
         if (skipsBroken && broken === null && Number.isFinite(lossValue)) {
           seen = stepper.apply(named, learningRate)
+        } else if (skipsBroken) {
+          for (const [i, weight] of statistics.entries()) weight.write(before[i])
         }
         broken ??= firstBroken((i) => seen?.[i] === false)
         phases.add('forwardBackward', differentiated - started)
@@ -107,7 +113,7 @@ export function createTrainingSession(
         phases.add('optimizer', performance.now() - differentiated)
         return { loss: lossValue, correct: correctValue, broken }
       } finally {
-        tf.dispose([loss, correct, ...gradients])
+        tf.dispose([loss, correct, ...gradients, ...before])
         flags?.dispose()
       }
     },

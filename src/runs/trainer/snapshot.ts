@@ -7,6 +7,9 @@ import type { Stepper } from './optimizer.ts'
 import type { TrainingSession } from './session.ts'
 import { slotName } from './state.ts'
 
+/** Node writes less than 2 GiB at a time. */
+const MAX_PIECE = 2 ** 30
+
 /** Where a tensor's float32 numbers lie in a snapshot, in the order of its variable. */
 export interface SnapshotTensor {
   name: string
@@ -81,5 +84,7 @@ function slotsOf({ trainableWeights }: tf.LayersModel, { slots }: Stepper) {
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, Math.min(bytes.length - at, MAX_PIECE))).bytesWritten
+  }
 }

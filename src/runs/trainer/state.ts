@@ -12,6 +12,8 @@ export interface TrainerState {
   step: number
   /** Epochs trained and evaluated. */
   epoch: number
+  /** In the whole run, as it was asked for then. */
+  epochs: number
   /** How often the optimizer changed the weights: fewer than `step` where steps that were not finite were left out. */
   updates: number
   /** Of the epoch under way. */

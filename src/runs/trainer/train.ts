@@ -68,8 +68,11 @@ export async function train(
   let window = createStepMeter(from?.window)
   let evaluation = from?.evaluation ?? null
   let earlyStopping = from?.earlyStopping ?? NO_EPOCH_YET
-  // A run that had stopped early and goes on has been given more epochs: it waits anew.
-  if (hasStoppedEarly()) earlyStopping = { ...earlyStopping, waited: 0 }
+  // A run that had stopped early and has been given more epochs waits anew; one that was only interrupted before it
+  // could say so is over.
+  if (from !== null && from.epochs < current().epochs && hasStoppedEarly()) {
+    earlyStopping = { ...earlyStopping, waited: 0 }
+  }
 
   while (epoch < current().epochs && !hasStoppedEarly()) {
     const { perEpoch } = steps()
@@ -166,6 +169,7 @@ export async function train(
     return {
       step,
       epoch,
+      epochs: current().epochs,
       updates,
       whole: whole.state(),
       window: window.state(),

@@ -3,10 +3,11 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
-import { ConflictError } from '../../../src/errors.ts'
+import { ConflictError, ValidationError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
+import { fitArchitecture } from '../../../src/zoo/fit.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const db = useDatabase()
@@ -15,6 +16,7 @@ let logged: string[]
 beforeEach(async () => {
   logged = []
   await db.prisma.trainingRun.deleteMany()
+  await db.prisma.model.deleteMany()
 })
 
 /** Runs that never get further than PREPARING: their data set is being fetched until they are stopped. */
@@ -33,7 +35,10 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     concurrency: 1,
     datasets: ['cifar10'],
     datasetFacts: () => CIFAR10,
-    findArchitecture,
+    findArchitecture(name) {
+      const architecture = findArchitecture(name)
+      return architecture && fitArchitecture(architecture, CIFAR10.imageShape, CIFAR10.classes.length)
+    },
     architectures: { using: (name, task) => task(findArchitecture(name)) },
     maxParameters: 1e9,
     prepareDataset: (_name, signal) =>
@@ -137,6 +142,53 @@ describe('cancelling', () => {
     const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
     expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     expect(await statuses(service, id)).toEqual(['CANCEL at 7', 'CANCELLED'])
+    await service.close()
+  })
+})
+
+describe('a run that begins with other weights', () => {
+  const createVersion = (size: number, classes: number) =>
+    db.prisma.modelVersion.create({
+      data: {
+        model: { create: { name: `of ${size} and ${classes}` } },
+        version: 1,
+        origin: 'IMPORTED',
+        architecture: 'vgg11',
+        bytes: 1,
+        digest: 'a digest',
+        preprocessing: {
+          size: [size, size],
+          labels: Array.from({ length: classes }, (_, i) => `class ${i}`),
+        },
+      },
+    })
+
+  test('is refused at once when those are of another number of classes, and may come of larger pictures', async () => {
+    const { service } = createService()
+    const begin = ({ id }: { id: string }) =>
+      service.start({ architecture: 'vgg11', dataset: 'cifar10', initialWeights: { versionId: id } })
+    await expect(begin(await createVersion(224, 1000))).rejects.toThrow(/1000 classes/)
+    expect(await begin(await createVersion(224, 10))).toMatchObject({ initialDigest: 'a digest' })
+    await service.close()
+  })
+
+  test('is found by its key when they are not kept any more', async () => {
+    const { service } = createService()
+    const { id: runId } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'COMPLETED' } })
+    const { id: checkpointId } = await db.prisma.checkpoint.create({
+      data: { runId, attempt: 1, step: 1, epoch: 1, bytes: 1, digest: 'another digest' },
+    })
+    const fork = (idempotencyKey: string) =>
+      service.start({
+        architecture: 'vgg_mini',
+        dataset: 'cifar10',
+        initialWeights: { checkpointId },
+        idempotencyKey,
+      })
+    const { id } = await fork('a key')
+    await db.prisma.checkpoint.delete({ where: { id: checkpointId } })
+    expect(await fork('a key')).toMatchObject({ id })
+    await expect(fork('another key')).rejects.toThrow(ValidationError)
     await service.close()
   })
 })

@@ -4,6 +4,7 @@ import { selectEngine } from '../../../src/engine/select.ts'
 import { Random } from '../../../src/random.ts'
 import type { Optimizer } from '../../../src/runs/hyperparameters.ts'
 import { createEvaluator } from '../../../src/runs/trainer/evaluate.ts'
+import { finiteness } from '../../../src/runs/trainer/finite.ts'
 import { createStepper } from '../../../src/runs/trainer/optimizer.ts'
 import { createTrainingSession } from '../../../src/runs/trainer/session.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
@@ -66,6 +67,24 @@ describe('a training session', () => {
     session.dispose()
   })
 
+  test('that leaves out a step that is not finite is as it was before, running means of batch norms too', async () => {
+    const options = { optimizer: SGD, labelSmoothing: 0, onNonFinite: 'CONTINUE' } as const
+    const session = createTrainingSession(small(true), options, 1)
+    await session.step(batch(4, 1), 0, 0.01)
+    const values = () => session.model.weights.map((weight) => [...weight.read().dataSync()])
+    const before = values()
+    const { numTensors, numBytes } = tf.memory()
+    const broken = batch(4, 2)
+    broken.x[0] = Number.NaN
+    expect((await session.step(broken, 1, 0.01)).broken).toEqual(expect.any(String))
+    expect(values()).toEqual(before)
+    expect(session.stepper.updates).toBe(1)
+    await session.step(batch(4, 3), 2, 0.01)
+    expect(values()).not.toEqual(before)
+    expect(tf.memory()).toMatchObject({ numTensors, numBytes })
+    session.dispose()
+  })
+
   test('leaves nothing behind when it is disposed', async () => {
     const before = tf.memory().numTensors
     const session = createTrainingSession(small(true), { optimizer: ADAM, labelSmoothing: 0 }, 1)
@@ -73,6 +92,22 @@ describe('a training session', () => {
     session.dispose()
     expect(tf.memory().numTensors).toBe(before)
   })
+})
+
+test('looking for what is not finite needs memory for one tensor, however many there are', async () => {
+  const tensors = Array.from({ length: 20 }, (_, i) => tf.fill([1000], i === 7 ? Number.NaN : 1))
+  let flags: number[] = []
+  const { numBytes } = tf.memory()
+  const { peakBytes } = await tf.profile(() => {
+    const found = finiteness(tensors)
+    flags = [...found.dataSync()]
+    found.dispose()
+    return tf.scalar(0)
+  })
+  expect(flags.findIndex(Number.isNaN)).toBe(7)
+  expect(flags.filter((flag) => flag === 0)).toHaveLength(19)
+  expect(peakBytes - numBytes).toBeLessThan(3 * 4000)
+  tf.dispose(tensors)
 })
 
 describe('the optimizer', () => {
