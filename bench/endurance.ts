@@ -12,6 +12,7 @@ import { selectEngine } from '../src/engine/select.ts'
 import type { PredictRequest } from '../src/inference/predictor.ts'
 import { listOf } from './cases.ts'
 import { type Measurements, measureEngine } from './engine.ts'
+import { check, checkGrowth } from './growth.ts'
 import { trainable } from './networks.ts'
 import { cell, measureLatency, SAMPLE, startPredictor, storeRandomModel } from './predictions.ts'
 import { median } from './statistics.ts'
@@ -24,8 +25,6 @@ const TRAINING = { engine: ENGINE, network: NETWORK, batch: 128, seconds: 6 } as
 const TRAINER_NICE = 10
 const ROUNDS = 2
 
-const MOST_GROWTH = 0.05
-const MOST_GROWTH_MEBIBYTES = 16
 const LEAST_BESIDE_NEIGHBOUR = 0.5
 /** A picture every so often: an answer, a pause, the next. */
 const PAUSE_MS = 50
@@ -50,14 +49,9 @@ async function memory(): Promise<void> {
     const numbers = [it.step, it.mebibytes.toFixed(1), it.heap.toFixed(1), it.buffers.toFixed(1), it.tensors]
     console.log(numbers.map((text, i) => String(text).padStart([8, 9, 6, 15, 9][i])).join(''))
   }
-  // Of three samples each: when V8 collects is chance.
-  const first = median(samples.slice(0, 3).map((it) => it.mebibytes))
-  const grown = median(samples.slice(-3).map((it) => it.mebibytes)) - first
-  check(
-    `from step ${samples[0].step} to ${samples.at(-1)!.step} it grew by ${grown.toFixed(1)} MiB, ` +
-      `${((100 * grown) / first).toFixed(1)} %`,
-    grown <= MOST_GROWTH_MEBIBYTES && grown <= MOST_GROWTH * first,
-    `at most ${MOST_GROWTH_MEBIBYTES} MiB and ${100 * MOST_GROWTH} %`,
+  checkGrowth(
+    `from step ${samples[0].step} to ${samples.at(-1)!.step}`,
+    samples.map((it) => it.mebibytes),
   )
   const tensors = new Set(samples.map((it) => it.tensors))
   check(`tensors: ${[...tensors].join(', ')}`, tensors.size === 1, 'always as many')
@@ -152,11 +146,6 @@ function throughput({ times }: Measurements['train']['result']): number {
 
 function rates(values: readonly number[]): string {
   return `${values.map((value) => value.toFixed(1)).join(' and ')} images/s`
-}
-
-function check(what: string, holds: boolean, condition: string): void {
-  console.log(`  ${what} (${condition}): ${holds ? 'ok' : 'FAILED'}`)
-  if (!holds) process.exitCode = 1
 }
 
 function needed<Result>(result: Result | string): Result {

@@ -7,8 +7,7 @@ import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
 import { COVER } from '../src/models/preprocessing.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import { saveWeights } from '../src/zoo/weights.ts'
-import { putArtifact } from '../test/support/weights.ts'
+import { putArtifact, saveWeights } from '../test/support/weights.ts'
 import { quantile } from './statistics.ts'
 
 /** A picture that needs no decoding. */

@@ -1,6 +1,7 @@
 import { ValidationError } from '../errors.ts'
 import type { Changeable } from './changes.ts'
 import { type HyperparametersInput, type Issue, resolveChange } from './hyperparameters.ts'
+import type { RunPatch } from './log.ts'
 import type { RunStatus } from './status.ts'
 
 /** What a person can do to a run. */
@@ -110,6 +111,14 @@ export function priorityIssues(priority: number | undefined): Issue[] {
 export interface ControlRequest {
   input: ControlInput
   key: string | undefined
+}
+
+/** Writes down the keys of requests, so that each is done once. */
+export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 'controls'> {
+  const create = requests.flatMap(({ key, input }) =>
+    key === undefined ? [] : [{ key, request: { ...input } as object }],
+  )
+  return create.length === 0 ? {} : { controls: { create } }
 }
 
 /** What a program reads that asked for what is not possible. */

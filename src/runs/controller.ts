@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
-import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { ConflictError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
 import { createTurns } from '../turns.ts'
 import { type Change, latestHyperparameters, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import { CONTROL_TABLE, type ControlInput, type ControlRequest, whyNot } from './control.ts'
+import { CONTROL_TABLE, type ControlInput, type ControlRequest, remembered, whyNot } from './control.ts'
+import { findRun } from './find-run.ts'
 import { hyperparametersOf } from './hyperparameters.ts'
 import type { RunLog, RunPatch } from './log.ts'
 import { QUEUE_ORDER, type RunQueue } from './queue.ts'
 import { ACTIVE, type RunStatus } from './status.ts'
-import { remembered } from './supervisor.ts'
 import { tooFewEpochs } from './trainer/orders.ts'
 
 export interface ControllerOptions {
@@ -34,11 +34,7 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
   const underWay = new Map<string, Promise<unknown>>()
   const inTurn = createTurns()
 
-  async function find(id: string): Promise<TrainingRun> {
-    const run = await prisma.trainingRun.findUnique({ where: { id } })
-    if (run === null) throw new NotFoundError('There is no training run with this id.')
-    return run
-  }
+  const find = (id: string) => findRun(prisma, id)
 
   async function once(id: string, request: ControlRequest): Promise<TrainingRun> {
     const { key, input } = request

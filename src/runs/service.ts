@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Prisma, PrismaClient, RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
-import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
+import { ConflictError, OverloadedError, ValidationError } from '../errors.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
 import { createBus } from '../streams/bus.ts'
 import { flatMap, followChanges } from '../streams/iterate.ts'
@@ -14,6 +14,7 @@ import { createCheckpoints } from './checkpoints.ts'
 import { type ControlAsked, checkControl } from './control.ts'
 import { createController } from './controller.ts'
 import type { Lagged, RunEvent, RunPoint } from './events.ts'
+import { findRun, noRun } from './find-run.ts'
 import { type BucketChange, followBuckets } from './history/follow.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
 import {
@@ -116,11 +117,7 @@ export function createRunService(options: RunServiceOptions): RunService {
   const verifier = createVerifier({ ...options, history, checkpoints })
   const control = createController({ prisma, log, queue, checkpoints })
 
-  async function find(id: string): Promise<TrainingRun> {
-    const run = await prisma.trainingRun.findUnique({ where: { id } })
-    if (run === null) throw new NotFoundError('There is no training run with this id.')
-    return run
-  }
+  const find = (id: string) => findRun(prisma, id)
 
   async function started(key: string | undefined, wanted: WantedRun): Promise<TrainingRun | null> {
     if (key === undefined) return null
@@ -206,7 +203,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       const forget = () =>
         prisma.$transaction(async (tx) => {
           const run = await tx.trainingRun.findUnique({ where: { id } })
-          if (run === null) throw new NotFoundError('There is no training run with this id.')
+          if (run === null) throw noRun()
           // Asked again in the statement: it may have been taken up again meanwhile.
           const { count } = await tx.trainingRun.deleteMany({ where: { id, status: { in: [...FINAL] } } })
           if (count > 0) return run

@@ -8,15 +8,16 @@ import { type Child, type ChildExit, startChild } from '../process/child.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { type Change, latestHyperparameters, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
-import type { ControlInput, ControlRequest } from './control.ts'
+import { type ControlInput, type ControlRequest, remembered } from './control.ts'
 import type { RunEventBody } from './events.ts'
 import { failureOfExit, type RunFailure, SERVER_STOPPED } from './failure.ts'
 import { hyperparametersOf } from './hyperparameters.ts'
 import type { Interruptions } from './interruption.ts'
 import type { RunLog, RunPatch } from './log.ts'
 import type { OutputLog } from './output/log.ts'
-import { epochEnded, pinnedColumn, pinnedOf } from './pinned.ts'
-import type { FromTrainer, ToTrainer, TrainerEnding, TrainerProgress } from './trainer/protocol.ts'
+import { pinnedOf } from './pinned.ts'
+import { recordTraining } from './record.ts'
+import type { FromTrainer, ToTrainer, TrainerEnding } from './trainer/protocol.ts'
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
 const CANCEL_GRACE_MS = 5000
@@ -72,6 +73,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   const logger = options.logger.child({ run: run.number })
   const abort = new AbortController()
   const hyperparameters = hyperparametersOf(run)
+  const record = recordTraining(run, log, checkpoints)
   const owner = `run-${run.id}-${run.attempt}`
   let changes = run.changes as unknown as Change[]
   let trainer: Child<ToTrainer> | undefined
@@ -196,8 +198,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       onOutput: output.push,
     })
     trainer = child
-    const { attempt } = run
-    logger.info({ trainer: child.pid, architecture: run.architecture, attempt }, 'trainer started')
+    const { architecture: name, attempt } = run
+    logger.info({ trainer: child.pid, architecture: name, attempt }, 'trainer started')
     child.send({
       type: 'train',
       job: {
@@ -230,62 +232,21 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
 
     async function handle(message: FromTrainer): Promise<void> {
       switch (message.type) {
-        case 'started': {
-          const { attempt } = run
-          const startedAt = new Date()
-          await log.transition(run.id, 'RUNNING', {
-            step: message.fromStep,
-            patch: {
-              engine: { ...message.engine },
-              step: message.fromStep,
-              steps: message.steps,
-              startedAt: run.startedAt ?? startedAt,
-              datasetDigest: dataset.digest,
-              attempts: { create: { attempt, fromStep: message.fromStep, startedAt } },
-            },
-          })
-          isTraining = true
-          for (const [id, { request }] of updates) sendUpdate(id, request.input)
-          return
-        }
-        case 'points': {
-          lastStep = message.progress.step
-          const points = message.points.map((point) => ({
-            ...point,
-            at: new Date(point.at),
-            attempt: run.attempt,
-          }))
-          await log.append(run.id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, message.progress))
-          return
-        }
-        case 'progress':
-          lastStep = message.progress.step
-          await log.progress(run.id, rowOf(run, message.progress))
-          return
-        case 'epoch':
-          await log.append(run.id, [epochEnded(run, message)], {
-            ...rowOf(run, message.progress),
-            epochSummaries: {
-              create: {
-                attempt: run.attempt,
-                step: message.progress.step,
-                ...message.summary,
-                ...pinnedColumn(message.pinned),
-              },
-            },
-          })
-          return
-        case 'saved':
-          await checkpoints.save(run, message.checkpoint)
-          return
         case 'updated':
           return recordUpdate(message)
         case 'refused':
-          settle(message.id, { kind: 'refused', reason: message.reason })
-          return
-        default:
+          return settle(message.id, { kind: 'refused', reason: message.reason })
+        case 'completed':
+        case 'stopped':
+        case 'failed':
           ending = message
+          return
       }
+      await record(message, dataset.digest)
+      if ('progress' in message) lastStep = message.progress.step
+      if (message.type !== 'started') return
+      isTraining = true
+      for (const [id, { request }] of updates) sendUpdate(id, request.input)
     }
 
     async function end(told: TrainerEnding): Promise<void> {
@@ -370,23 +331,6 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       },
     })
     logger.info({ step, how }, 'run stopped')
-  }
-}
-
-/** Writes down the keys of requests, so that each is done once. */
-export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 'controls'> {
-  const create = requests.flatMap(({ key, input }) =>
-    key === undefined ? [] : [{ key, request: { ...input } as object }],
-  )
-  return create.length === 0 ? {} : { controls: { create } }
-}
-
-function rowOf(run: TrainingRun, { peakMemoryBytes, phases, ...progress }: TrainerProgress) {
-  // An earlier attempt may have needed more.
-  return {
-    ...progress,
-    phases: { ...phases },
-    peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)),
   }
 }
 

@@ -1,5 +1,4 @@
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
-import type { ControlAsked } from '../runs/control.ts'
 import { builder } from './builder.ts'
 import { ScheduleInput, toSchedule } from './start-training-run-input.ts'
 import { TrainingRunRef } from './training-run.ts'
@@ -25,35 +24,34 @@ builder.mutationFields((t) => {
     directResult: true as const,
     union: { name: `${name}TrainingRunResult`, description },
   })
-  const plain = (control: 'PAUSE' | 'RESUME' | 'CANCEL') => ({ control }) satisfies ControlAsked
+  const plain = (control: 'PAUSE' | 'RESUME' | 'CANCEL', name: string, result: string, description: string) =>
+    t.field({
+      type: TrainingRunRef,
+      errors: errorsOf(name, result),
+      description,
+      args: { id, idempotencyKey },
+      resolve: (_root, args, { runs }) =>
+        runs.control(args.id.id, { control }, args.idempotencyKey ?? undefined),
+    })
   return {
-    pauseTrainingRun: t.field({
-      type: TrainingRunRef,
-      errors: errorsOf('Pause', 'The PAUSED run, or why it is not.'),
-      description:
-        'Stops a run after its present step, saves a checkpoint, frees the engine, and answers when that is done. A queued run waits until it is resumed.',
-      args: { id, idempotencyKey },
-      resolve: (_root, args, { runs }) =>
-        runs.control(args.id.id, plain('PAUSE'), args.idempotencyKey ?? undefined),
-    }),
-    resumeTrainingRun: t.field({
-      type: TrainingRunRef,
-      errors: errorsOf('Resume', 'The QUEUED run, or why it is not.'),
-      description:
-        'Puts a PAUSED run back into the queue, or one that FAILED: it goes on from its newest checkpoint, with the losses and weights that it would have had.',
-      args: { id, idempotencyKey },
-      resolve: (_root, args, { runs }) =>
-        runs.control(args.id.id, plain('RESUME'), args.idempotencyKey ?? undefined),
-    }),
-    cancelTrainingRun: t.field({
-      type: TrainingRunRef,
-      errors: errorsOf('Cancel', 'The CANCELLED run, or why it is not.'),
-      description:
-        'Stops a run for good: one that is at work within one step. Answers when it has stopped. It keeps its checkpoints.',
-      args: { id, idempotencyKey },
-      resolve: (_root, args, { runs }) =>
-        runs.control(args.id.id, plain('CANCEL'), args.idempotencyKey ?? undefined),
-    }),
+    pauseTrainingRun: plain(
+      'PAUSE',
+      'Pause',
+      'The PAUSED run, or why it is not.',
+      'Stops a run after its present step, saves a checkpoint, frees the engine, and answers when that is done. A queued run waits until it is resumed.',
+    ),
+    resumeTrainingRun: plain(
+      'RESUME',
+      'Resume',
+      'The QUEUED run, or why it is not.',
+      'Puts a PAUSED run back into the queue, or one that FAILED: it goes on from its newest checkpoint, with the losses and weights that it would have had.',
+    ),
+    cancelTrainingRun: plain(
+      'CANCEL',
+      'Cancel',
+      'The CANCELLED run, or why it is not.',
+      'Stops a run for good: one that is at work within one step. Answers when it has stopped. It keeps its checkpoints.',
+    ),
     updateTrainingRun: t.field({
       type: TrainingRunRef,
       errors: errorsOf('Update', 'The changed run, or why it is not.'),

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
-import { writeWeights } from './formats/write-weights.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'
 import { fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
 import { checkTensors } from './weights-mismatch.ts'
@@ -11,21 +10,6 @@ export function weightVariables(
   architecture: Architecture,
 ): { tensor: TorchTensor; variable: tf.LayerVariable }[] {
   return torchTensors(architecture).map((tensor) => ({ tensor, variable: variableOf(model, tensor) }))
-}
-
-/** Writes a model's weights: see writeWeights. One tensor at a time is copied. */
-export function saveWeights(
-  model: tf.LayersModel,
-  architecture: Architecture,
-  path: string,
-  metadata: Record<string, string>,
-): Promise<{ digest: string; bytes: number }> {
-  return writeWeights(
-    architecture,
-    path,
-    metadata,
-    async (tensor) => (await variableOf(model, tensor).read().data()) as Float32Array,
-  )
 }
 
 /**

@@ -11,7 +11,8 @@ import { importSafetensors } from '../../src/zoo/formats/import-safetensors.ts'
 import { forwardOf } from '../../src/zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
 import { openSafetensors } from '../../src/zoo/safetensors-file.ts'
-import { loadWeights, saveWeights } from '../../src/zoo/weights.ts'
+import { loadWeights } from '../../src/zoo/weights.ts'
+import { saveWeights } from '../support/weights.ts'
 
 // The only one that has Debian's PyTorch.
 const PYTHON = '/usr/bin/python3'

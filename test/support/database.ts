@@ -6,6 +6,16 @@ import { type Database, openDatabase } from '../../src/db/client.ts'
 import type { PrismaClient } from '../../src/db/generated/client.ts'
 import { placeMigratedDatabase } from './embedded-database.ts'
 
+/** What a row of TrainingRun needs at least. */
+export const RUN_ROW = {
+  name: 'a run',
+  architecture: 'vgg_mini',
+  dataset: 'cifar10',
+  hyperparameters: {},
+  seed: 1,
+  epochs: 1,
+}
+
 /** A database of the test file's own, migrated and empty, in a folder of its own; open from the first test to the last. */
 export function useDatabase(): { readonly folder: string; readonly prisma: PrismaClient } {
   const folder = mkdtempSync(join(tmpdir(), 'vggzoo-database-'))

@@ -5,8 +5,7 @@ import { COVER, type Preprocessing } from '../../src/models/preprocessing.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../src/zoo/fit.ts'
 import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
-import { saveWeights } from '../../src/zoo/weights.ts'
-import { putArtifact } from './weights.ts'
+import { putArtifact, saveWeights } from './weights.ts'
 
 export const CIFAR10_LABELS = [
   'airplane',

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type * as tf from '@tensorflow/tfjs'
 import type { ArtifactStore } from '../../src/artifacts/store.ts'
 import type { Architecture } from '../../src/zoo/architecture.ts'
+import { writeWeights } from '../../src/zoo/formats/write-weights.ts'
 import { bytesOf, decodeTensor, encodeHeader, type NamedTensor } from '../../src/zoo/safetensors.ts'
 import { PREFIX_BYTES, parseHeader, readHeaderLength } from '../../src/zoo/safetensors-header.ts'
-import { loadWeights, saveWeights } from '../../src/zoo/weights.ts'
+import { loadWeights, weightVariables } from '../../src/zoo/weights.ts'
 
 /** A safetensors file in memory. */
 export function encodeSafetensors(
@@ -32,6 +33,24 @@ export function decodeSafetensors(file: Uint8Array): {
 
 export function dtypeOf(data: NamedTensor['data']): 'F32' | 'I64' {
   return data instanceof Float32Array ? 'F32' : 'I64'
+}
+
+/** Writes the weights of a model on the present engine; a trainer does so from a snapshot. */
+export function saveWeights(
+  model: tf.LayersModel,
+  architecture: Architecture,
+  path: string,
+  metadata: Record<string, string>,
+): Promise<{ digest: string; bytes: number }> {
+  const variables = new Map(
+    weightVariables(model, architecture).map(({ tensor, variable }) => [tensor.name, variable]),
+  )
+  return writeWeights(
+    architecture,
+    path,
+    metadata,
+    async ({ name }) => (await variables.get(name)!.read().data()) as Float32Array,
+  )
 }
 
 /** What `saveWeights` writes, in memory. */

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { insertRunLogLines } from '../../db/run-log-lines.ts'
-import { NotFoundError, ValidationError } from '../../errors.ts'
+import { ValidationError } from '../../errors.ts'
 import { type Bus, createBus } from '../../streams/bus.ts'
 import type { RunEvent } from '../events.ts'
+import { noRun } from '../find-run.ts'
 import type { RunLog } from '../log.ts'
 import { followOutput } from './follow.ts'
 import { MAX_LINES, type OutputLine } from './line.ts'
@@ -85,7 +86,7 @@ export function createOutputLog(
       return { lines, ...(await ends(runId)) }
     },
     async follow(runId, after) {
-      if ((await position(runId)) === null) throw new NotFoundError('There is no training run with this id.')
+      if ((await position(runId)) === null) throw noRun()
       const { newest } = await ends(runId)
       if (after > newest) {
         const message = `The cursor is ahead of the run's lines, which end at ${newest}; it belongs to another run.`

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import type { EngineChoice, EngineKind, EngineReport } from '../../engine/report.ts'
-import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Change } from '../changes.ts'
 import type { Checkpoints } from '../checkpoints.ts'
+import { findRun, noRun } from '../find-run.ts'
 import type { RunHistory } from '../history/history.ts'
 import { hyperparametersOf } from '../hyperparameters.ts'
 import type { PreparedDataset } from '../supervisor.ts'
@@ -76,8 +77,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   async function verify(runId: string, steps: number, signal: AbortSignal): Promise<Reproduction> {
     // The points first: the changes that made them are in what is read of the run after that.
     const points = await history.losses(runId, { afterStep: 0, maxPoints: null, view: 'EFFECTIVE' })
-    const run = await prisma.trainingRun.findUnique({ where: { id: runId } })
-    if (run === null) throw missing()
+    const run = await findRun(prisma, runId)
     const stored = upTo(steps, points, run, await lastStep(run))
     const until = stored.at(-1)!.step
     const job = await prepare(run, until, signal)
@@ -169,7 +169,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       }
     },
     forget(runId) {
-      if (atWork?.runId === runId) atWork.abort.abort(missing())
+      if (atWork?.runId === runId) atWork.abort.abort(noRun())
     },
     async close() {
       closed = true
@@ -207,10 +207,6 @@ function upTo<Point extends ComparedPoint>(
 
 function invalid(message: string): ValidationError {
   return new ValidationError([{ path: ['steps'], message }])
-}
-
-function missing(): NotFoundError {
-  return new NotFoundError('There is no training run with this id.')
 }
 
 function stopping(): OverloadedError {

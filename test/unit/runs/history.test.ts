@@ -6,7 +6,7 @@ import { type BucketChange, followBuckets } from '../../../src/runs/history/foll
 import { createRunHistory } from '../../../src/runs/history/history.ts'
 import { createRunLog } from '../../../src/runs/log.ts'
 import { createBus } from '../../../src/streams/bus.ts'
-import { useDatabase } from '../../support/database.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
@@ -17,12 +17,7 @@ async function createRun() {
   const { id } = await db.prisma.trainingRun.create({
     data: {
       status: 'RUNNING',
-      name: 'r',
-      architecture: 'vgg_mini',
-      dataset: 'cifar10',
-      hyperparameters: {},
-      seed: 1,
-      epochs: 1,
+      ...RUN_ROW,
     },
   })
   let attempt = 0

@@ -6,7 +6,7 @@ import { createRunLog } from '../../../src/runs/log.ts'
 import { MAX_LINES, type OutputLine } from '../../../src/runs/output/line.ts'
 import { createOutputLog } from '../../../src/runs/output/log.ts'
 import { createBus } from '../../../src/streams/bus.ts'
-import { useDatabase } from '../../support/database.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
@@ -17,14 +17,7 @@ async function createRun() {
   const log = createRunLog(db.prisma, events, createBus<string>())
   const output = createOutputLog(db.prisma, events, log)
   const { id } = await db.prisma.trainingRun.create({
-    data: {
-      name: 'r',
-      architecture: 'vgg_mini',
-      dataset: 'cifar10',
-      hyperparameters: {},
-      seed: 1,
-      epochs: 1,
-    },
+    data: RUN_ROW,
   })
   await log.transition(id, 'PREPARING', { patch: { attempt: 1 } })
   await log.transition(id, 'RUNNING')

@@ -8,7 +8,7 @@ import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../../src/zoo/fit.ts'
-import { useDatabase } from '../../support/database.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
 
 const db = useDatabase()
 
@@ -48,15 +48,6 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
       }),
   })
   return { service, fetches }
-}
-
-const ROW = {
-  name: 'a run',
-  architecture: 'vgg_mini',
-  dataset: 'cifar10',
-  hyperparameters: {},
-  seed: 1,
-  epochs: 1,
 }
 
 const start = (service: RunService) => service.start({ architecture: 'vgg_mini', dataset: 'cifar10' })
@@ -129,7 +120,7 @@ describe('cancelling', () => {
         },
       }) as unknown as PrismaClient,
     )
-    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'QUEUED' } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...RUN_ROW, status: 'QUEUED' } })
     expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     await service.startQueue()
     expect(await service.counts()).toEqual({ running: 0, queued: 0 })
@@ -139,7 +130,7 @@ describe('cancelling', () => {
 
   test('a run that nobody works for any more ends it', async () => {
     const { service } = createService()
-    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING', step: 7 } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...RUN_ROW, status: 'RUNNING', step: 7 } })
     expect(await cancel(service, id)).toMatchObject({ status: 'CANCELLED' })
     expect(await statuses(service, id)).toEqual(['CANCEL at 7', 'CANCELLED'])
     await service.close()
@@ -174,7 +165,7 @@ describe('a run that begins with other weights', () => {
 
   test('is found by its key when they are not kept any more', async () => {
     const { service } = createService()
-    const { id: runId } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'COMPLETED' } })
+    const { id: runId } = await db.prisma.trainingRun.create({ data: { ...RUN_ROW, status: 'COMPLETED' } })
     const { id: checkpointId } = await db.prisma.checkpoint.create({
       data: { runId, attempt: 1, step: 1, epoch: 1, bytes: 1, digest: 'another digest' },
     })
@@ -260,7 +251,7 @@ describe('following the loss of a run', () => {
       },
     }) as unknown as PrismaClient
     const { service } = createService(prisma)
-    const { id } = await db.prisma.trainingRun.create({ data: { ...ROW, status: 'RUNNING' } })
+    const { id } = await db.prisma.trainingRun.create({ data: { ...RUN_ROW, status: 'RUNNING' } })
     const at = new Date()
     const point = (step: number) => ({
       runId: id,

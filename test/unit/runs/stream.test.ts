@@ -3,7 +3,7 @@ import type { Lagged, RunEvent, RunEventBody } from '../../../src/runs/events.ts
 import { createRunLog } from '../../../src/runs/log.ts'
 import { followRun } from '../../../src/runs/stream.ts'
 import { createBus } from '../../../src/streams/bus.ts'
-import { useDatabase } from '../../support/database.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
@@ -26,14 +26,7 @@ async function createRun() {
   const events = createBus<RunEvent>()
   const log = createRunLog(db.prisma, events, createBus<string>())
   const { id } = await db.prisma.trainingRun.create({
-    data: {
-      name: 'r',
-      architecture: 'vgg_mini',
-      dataset: 'cifar10',
-      hyperparameters: {},
-      seed: 1,
-      epochs: 1,
-    },
+    data: RUN_ROW,
   })
   await log.transition(id, 'PREPARING', { patch: { attempt: 1 } })
   await log.transition(id, 'RUNNING')

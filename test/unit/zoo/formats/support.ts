@@ -8,8 +8,7 @@ import type { Architecture, Head } from '../../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
 import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
-import { saveWeights } from '../../../../src/zoo/weights.ts'
-import { decodeSafetensors, encodeSafetensors } from '../../../support/weights.ts'
+import { decodeSafetensors, encodeSafetensors, saveWeights } from '../../../support/weights.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-formats-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
