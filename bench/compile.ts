@@ -1,30 +1,38 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import ts from 'typescript'
 
-const FILES = ['engine-process', 'engine', 'networks', 'statistics']
+const ROOT = resolve(import.meta.dirname, '..')
+const OUTPUT = join(ROOT, 'node_modules/.cache/vggzoo/measured')
 
 /**
  * engine-process.ts as plain JavaScript that imports the compiled server, as trainers run it: tsx in the process would
  * be 80 MiB of the memory that is measured. dist/ must be fresh. @returns where it is
  */
 export function compileEngineProcess(): string {
-  const root = resolve(import.meta.dirname, '..')
-  const folder = join(root, 'node_modules/.cache/vggzoo/bench')
-  mkdirSync(folder, { recursive: true })
-  for (const name of FILES) {
-    const text = readFileSync(join(import.meta.dirname, `${name}.ts`), 'utf8')
-    const { outputText } = ts.transpileModule(text, {
-      compilerOptions: {
-        module: ts.ModuleKind.ESNext,
-        target: ts.ScriptTarget.ES2023,
-        verbatimModuleSyntax: true,
-      },
-    })
-    const placed = outputText
-      .replace(/'\.\.\/src\/([^']+)\.ts'/g, (_, path) => `'${join(root, 'dist', path)}.js'`)
-      .replace(/'\.\/([^']+)\.ts'/g, "'./$1.mjs'")
-    writeFileSync(join(folder, `${name}.mjs`), placed)
-  }
-  return join(folder, `${FILES[0]}.mjs`)
+  return compile(join(import.meta.dirname, 'engine-process.ts'), new Set())
+}
+
+/** Compiles a file and, before it, the ones of bench/ and test/ that it imports. @returns where it is now */
+function compile(file: string, done: Set<string>): string {
+  const compiled = join(OUTPUT, relative(ROOT, file).replace(/\.ts$/, '.mjs'))
+  if (done.has(file)) return compiled
+  done.add(file)
+  const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), {
+    compilerOptions: {
+      module: ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2023,
+      verbatimModuleSyntax: true,
+    },
+  })
+  const placed = outputText.replace(/'(\.\.?\/[^']+\.ts)'/g, (_, path: string) => {
+    const imported = resolve(dirname(file), path)
+    const inServer = relative(join(ROOT, 'src'), imported)
+    return inServer.startsWith('..')
+      ? `'${compile(imported, done)}'`
+      : `'${join(ROOT, 'dist', inServer.replace(/\.ts$/, '.js'))}'`
+  })
+  mkdirSync(dirname(compiled), { recursive: true })
+  writeFileSync(compiled, placed)
+  return compiled
 }

@@ -83,7 +83,10 @@ export async function measureEngine<Mode extends keyof Measurements>(
   const line = said.trim().split('\n').at(-1) ?? ''
   if (ended === '0' && line.startsWith('{')) return JSON.parse(line)
   if (ended === '0') return line
-  return `its process ended (${ended}): ${complained.trim().split('\n').at(-1)}`
+  const complaints = complained.trim().split('\n')
+  // Node's own last words are its version.
+  const reason = complaints.find((text) => /Error\b/.test(text)) ?? complaints.at(-1)
+  return `its process ended (${ended}): ${reason}`
 }
 
 export const STARTED = '--- started'
