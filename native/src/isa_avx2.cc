@@ -2,7 +2,7 @@
 #include "kernels.h"
 
 #if defined(__x86_64__)
-#pragma GCC target("avx2,fma,bmi2")
+#pragma GCC target("avx2,fma,bmi2,prfchw")
 #define VGG_NAME "AVX2"
 #define VGG_LANES 8
 #define VGG_MR 6

@@ -2,7 +2,7 @@
 #include "kernels.h"
 
 #if defined(__x86_64__)
-#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2,prefer-vector-width=512")
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2,prfchw,prefer-vector-width=512")
 #define VGG_NAME "AVX-512"
 #define VGG_LANES 16
 #define VGG_MR 8

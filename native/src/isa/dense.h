@@ -1,52 +1,45 @@
 // Dense layers: matrix products whose larger factor, the weights [inputs, outputs], is read once and never copied whole.
 
-// Copies rows of [height, width] floats that lie `stride` apart in far memory to where `place(row, column)` says, NR
-// columns at a time, a part with each call of `some`: what is copied next was asked for one call before.
+// Copies [height, width] floats whose rows lie `stride` apart in far memory to where `place(row, column)` says, NR
+// columns at a time, and some rows with each of `calls` calls: what is copied was asked for while a block was multiplied,
+// one call before the last.
 template <class Place>
 class Copying {
  public:
-  Copying(const float* from, long stride, long height, long width, long calls, const Place& place)
-      : from_(from), stride_(stride), height_(width > 0 ? height : 0), width_(width), place_(place),
-        perCall_(ceilDiv(height * ceilDiv(width, NR), most(1, calls - 1))) {
-    fetch();
-  }
-  void some() {
-    for (long i = 0; i < perCall_ && row_ < height_; ++i) {
-      const float* in = from_ + row_ * stride_ + column_;
-      float* out = place_(row_, column_);
-      if (width_ - column_ >= NR) {
-#pragma GCC unroll 4
-        for (long v = 0; v < NR; v += LANES) store(out + v, load(in + v));
-      } else {
-        for (long v = 0; v < NR; ++v) out[v] = column_ + v < width_ ? in[v] : 0;
-      }
-      advance(row_, column_);
-    }
-    fetch();
+  Copying(const float* from, long stride, long height, long width, long depth, long calls, const Place& place)
+      : from_(from), stride_(stride), height_(width > 0 ? height : 0), width_(width), depth_(depth), place_(place),
+        perCall_(most(1, ceilDiv(height_, most(1, calls - 2)))) {}
+  // Copies some rows that were asked for before the last call; returns which to ask for now.
+  Far some(const Near& near) {
+    for (const long end = least(height_, asked_ - perCall_); copied_ < end; ++copied_) copy(copied_);
+    const float* next = from_ + asked_ * stride_;
+    asked_ += perCall_;
+    if (asked_ - perCall_ >= height_) return {near, {from_, 0}, depth_, 0};
+    const long steps = most(1, depth_ / perCall_), step = ceilDiv(width_, steps);
+    return {near, {next, step}, steps, stride_ - steps * step};
   }
   void all() {
-    while (row_ < height_) some();
+    for (; copied_ < height_; ++copied_) copy(copied_);
   }
 
  private:
-  void advance(long& row, long& column) const {
-    column += NR;
-    if (column < width_) return;
-    column = 0;
-    ++row;
-  }
-  void fetch() const {
-    long row = row_, column = column_;
-    for (long i = 0; i < perCall_ && row < height_; ++i, advance(row, column)) {
-      const float* in = from_ + row * stride_ + column;
+  void copy(long row) const {
+    const float* in = from_ + row * stride_;
+    for (long column = 0; column < width_; column += NR) {
+      float* out = place_(row, column);
+      if (width_ - column >= NR) {
 #pragma GCC unroll 4
-      for (long v = 0; v < NR; v += 16) __builtin_prefetch(in + v, 0, 2);
+        for (long v = 0; v < NR; v += LANES) store(out + v, load(in + column + v));
+      } else {
+        for (long v = 0; v < NR; ++v) out[v] = column + v < width_ ? in[column + v] : 0;
+      }
     }
   }
   const float* from_;
-  long stride_, height_, width_;
+  long stride_, height_, width_, depth_;
   const Place& place_;
-  long perCall_, row_ = 0, column_ = 0;
+  long perCall_;
+  long copied_ = 0, asked_ = 0;
 };
 
 // y [rows, outputs] = x [rows, inputs] w + bias, and ReLU. A thread takes some columns of w: it copies a block of them
@@ -72,7 +65,8 @@ static void denseForward(Team& team, long rows, long inputs, long outputs, const
     const auto place = [&](long k, long column) { return target + column * DEPTH + k * NR; };
     const auto copying = [&](long s) {
       const long k = least(inputs, s * DEPTH);
-      return Copying(w + k * outputs + o0, outputs, least(DEPTH, inputs - k), columns, tileSteps(rows, columns), place);
+      return Copying(w + k * outputs + o0, outputs, least(DEPTH, inputs - k), columns, DEPTH,
+                     tileSteps(rows, columns), place);
     };
     copying(0).all();
     for (long s = 0; s < steps; ++s) {
@@ -80,7 +74,7 @@ static void denseForward(Team& team, long rows, long inputs, long outputs, const
       auto next = copying(s + 1);
       const float* right = packed[s % 2];
       multiplyTiles(left + s * rows * stride, stride, rows, right, DEPTH * NR, right, least(DEPTH, inputs - s * DEPTH), sum,
-                    width, columns, s > 0, [&] { next.some(); });
+                    width, columns, s > 0, [&](const Near& near) { return next.some(near); });
       next.all();
     }
     for (long r = 0; r < rows; ++r) {
@@ -160,7 +154,8 @@ static void denseInputGradient(Team& team, long rows, long inputs, long outputs,
     const auto place = [&](long r, long column) { return target + r * stride + column; };
     const auto copying = [&](long s) {
       const long o = least(outputs, s * DEPTH);
-      return Copying(w + first * outputs + o, outputs, count, least(DEPTH, outputs - o), tileSteps(count, width), place);
+      return Copying(w + first * outputs + o, outputs, count, least(DEPTH, outputs - o), DEPTH,
+                     tileSteps(count, width), place);
     };
     copying(0).all();
     for (long s = 0; s < steps; ++s) {
@@ -168,7 +163,7 @@ static void denseInputGradient(Team& team, long rows, long inputs, long outputs,
       auto next = copying(s + 1);
       const float* panel = turned + s * panels * DEPTH * NR;
       multiplyTiles(left[s % 2], stride, count, panel, DEPTH * NR, panel + (s + 1 < steps ? panels * DEPTH * NR : 0),
-                    least(DEPTH, outputs - s * DEPTH), sum, width, width, s > 0, [&] { next.some(); });
+                    least(DEPTH, outputs - s * DEPTH), sum, width, width, s > 0, [&](const Near& near) { return next.some(near); });
       next.all();
     }
     for (long r = 0; r < rows; ++r) {
@@ -200,10 +195,10 @@ static void denseWeightGradient(Team& team, long rows, long inputs, long outputs
         const long some = least(MR, count - m);
         float* out = dw + (first + m) * outputs + o0;
         if (columns == NR) {
-          microColumnsOf(some, left + m, STRIDE, packed + panel * rows * NR, NR, rows, out, outputs, false);
+          microOf<Columns, MR>(some, left + m, packed + panel * rows * NR, NR, rows, out, outputs, false, Nothing(), STRIDE);
           continue;
         }
-        microColumnsOf(some, left + m, STRIDE, packed + panel * rows * NR, NR, rows, tile, NR, false);
+        microOf<Columns, MR>(some, left + m, packed + panel * rows * NR, NR, rows, tile, NR, false, Nothing(), STRIDE);
         for (long r = 0; r < some; ++r) copyFloats(out + r * outputs, tile + r * NR, columns);
       }
     }

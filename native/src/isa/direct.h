@@ -161,7 +161,7 @@ static void directForward(Team& team, const Convolution& g, const float* x, cons
           target[p] = y + (((image + i) * g.oh + row + r) * g.ow + c) * g.co + o0;
         }
         for (long k = 0; k < g.kh; ++k) {
-          microRowsOf(count, source, packed + (k * panels + panel) * depth * NR, NR, depth, tile, NR, k > 0);
+          microOf<Rows, MR>(count, source, packed + (k * panels + panel) * depth * NR, NR, depth, tile, NR, k > 0, Nothing());
           for (long p = 0; p < count; ++p) source[p] += band.inColumns * g.ci;
         }
         for (long p = 0; p < count; ++p) {
@@ -187,7 +187,7 @@ static inline void multiplyColumns(const float* a, long lda, long rows, const fl
                                    long depth, float* c, long ldc, bool add) {
   for (long j = 0; j < columns; j += NR) {
     for (long m = 0; m < rows; m += MR) {
-      microColumnsOf(least(MR, rows - m), a + m, lda, b + j, ldb, depth, c + m * ldc + j, ldc, add);
+      microOf<Columns, MR>(least(MR, rows - m), a + m, b + j, ldb, depth, c + m * ldc + j, ldc, add, Nothing(), lda);
     }
   }
 }
@@ -210,8 +210,8 @@ static void narrowFilterGradient(Team& team, const Convolution& g, const float* 
           const float* left = gathered + y * band.inColumns * g.ci + k;
           float* to = sum + (y * depth + k) * g.co;
           for (long j = 0; j < g.co; j += NR) {
-            microColumnsOf(least(SR, depth - k), left, g.strideX * g.ci, dy + line * g.ow * g.co + j, g.co, g.ow, to + j,
-                           g.co, line > slot * perSlot);
+            microOf<Columns, SR>(least(SR, depth - k), left, dy + line * g.ow * g.co + j, g.co, g.ow, to + j, g.co,
+                                 line > slot * perSlot, Nothing(), g.strideX * g.ci);
           }
         }
       }

@@ -1,4 +1,4 @@
-// The innermost loop of every matrix product: a block of MR x NR results in registers.
+// The innermost loop of every matrix product: a block of a few rows and NR columns in registers.
 
 constexpr long MR = VGG_MR, SR = VGG_SR, NV = VGG_NV, NR = VGG_NV * VGG_LANES;
 
@@ -6,37 +6,167 @@ constexpr long MR = VGG_MR, SR = VGG_SR, NV = VGG_NV, NR = VGG_NV * VGG_LANES;
 constexpr long VP = MR % LANES == 0 || LANES % MR == 0 ? (LANES > MR ? LANES : MR) : LANES * 3;
 static_assert(VP % LANES == 0 && VP % MR == 0, "");
 
-// c[r][j] (+)= sum over k of a[r][k] * b[k * ldb + j], for ROWS rows and NR columns.
-// a: where each row starts; its k are neighbours in memory.
+// A left factor: at(r) is its value in row r and the present column, next() goes on to the next column.
+
+// Rows anywhere in memory.
 template <int ROWS>
-__attribute__((noinline)) static void microRows(const float* const* a, const float* b, long ldb, long depth, float* c, long ldc, bool add) {
-  Vec acc[ROWS][NV];
+struct Rows {
   const float* row[ROWS];
+  long k = 0;
+  explicit Rows(const float* const* rows) {
 #pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-    row[r] = a[r];
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
+    for (int r = 0; r < ROWS; ++r) row[r] = rows[r];
   }
-#pragma GCC unroll 1
-  for (long k = 0; k < depth; ++k) {
-    Vec right[NV];
+  float at(int r) const { return row[r][k]; }
+  void next() { ++k; }
+};
+
+// Rows that lie `stride` apart. One pointer for four of them: of a pointer each, registers hold fewer.
+template <int ROWS>
+struct Strided {
+  enum : int { GROUPS = (ROWS + 3) / 4 };
+  const float* group[GROUPS];
+  long stride;
+  Strided(const float* a, long stride) : stride(stride) {
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
+    for (int i = 0; i < GROUPS; ++i) group[i] = a + 4 * i * stride;
+  }
+  float at(int r) const { return group[r / 4][r % 4 * stride]; }
+  void next() {
+#pragma GCC unroll 4
+    for (int i = 0; i < GROUPS; ++i) ++group[i];
+  }
+};
+
+// Rows that are neighbours in memory, columns that lie `stride` apart: a transposed matrix, or a panel.
+template <int ROWS>
+struct Columns {
+  const float* a;
+  long stride;
+  Columns(const float* a, long stride) : a(a), stride(stride) {}
+  float at(int r) const { return a[r]; }
+  void next() { a += stride; }
+};
+
+// What the cache is told of meanwhile, because it is multiplied next and comes from far.
+struct Nothing {
+  long part(long depth) const { return depth; }
+  void fetch() {}
+  void turn() {}
+};
+
+// Memory of which each step of a product asks for the next `step` floats.
+struct Near {
+  const float* address;
+  long step;
+  long part(long depth) const { return depth; }
+  void fetch() {
+    __builtin_prefetch(address, 0, 2);
+    address += step;
+  }
+  void turn() {}
+};
+
+// Near, and what is further away: rows that are asked for in `steps` steps each, and `jump` floats from where one ends
+// to where the next begins.
+struct Far {
+  Near near, far;
+  long steps, jump;
+  long part(long) const { return steps; }
+  void fetch() {
+    near.fetch();
+    far.fetch();
+  }
+  void turn() { far.address += jump; }
+};
+
+// The next of some rows. Hidden from the compiler, which would compute where each of them is in advance, once for
+// reading and once for writing, and push what the inner loop needs out of the registers.
+template <class Pointer>
+static inline Pointer nextRow(Pointer row, long stride) {
+  row += stride;
+  asm("" : "+r"(row));
+  return row;
+}
+
+// c[r][j] (+)= sum over k of left(r, k) * b[k * ldb + j], for ROWS rows and NR columns.
+template <int ROWS, class Left, class Ahead>
+__attribute__((noinline)) static void micro(Left left, const float* b, long ldb, long depth, float* c, long ldc, bool add,
+                                            Ahead ahead) {
+  Vec acc[ROWS][NV];
+  if (add) {
+    const float* row = c;
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r, row = nextRow(row, ldc)) {
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[r][j] = load(row + j * LANES);
+    }
+  } else {
+    // So that the results need not wait for their places when they are written.
+    const float* row = c;
+#pragma GCC unroll 1
+    for (int r = 0; r < ROWS; ++r, row += ldc) {
+#pragma GCC unroll 4
+      for (int j = 0; j < NR; j += 16) __builtin_prefetch(row + j, 1, 3);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r) {
-      const Vec left = splat(row[r][k]);
 #pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
+      for (int j = 0; j < NV; ++j) acc[r][j] = Vec{};
     }
-    b += ldb;
+  }
+  for (long k = 0; k < depth; ahead.turn()) {
+    const long end = least(depth, k + ahead.part(depth));
+#pragma GCC unroll 1
+    for (; k < end; ++k) {
+      Vec right[NV];
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
+      ahead.fetch();
+#pragma GCC unroll 16
+      for (int r = 0; r < ROWS; ++r) {
+        const Vec value = splat(left.at(r));
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[r][j] += value * right[j];
+      }
+      left.next();
+      b += ldb;
+    }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
+  for (int r = 0; r < ROWS; ++r, c = nextRow(c, ldc)) {
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
+    for (int j = 0; j < NV; ++j) store(c + j * LANES, acc[r][j]);
   }
 }
+
+// The same for 1 to ROWS rows: the last block of a matrix is rarely whole. `source` and `stride` are what Left is of.
+template <template <int> class Left, int ROWS, class Source, class Ahead, class... Stride>
+static inline void microOf(long rows, const Source* source, const float* b, long ldb, long depth, float* c, long ldc,
+                           bool add, const Ahead& ahead, Stride... stride) {
+  if (rows == ROWS) {
+    micro<ROWS>(Left<ROWS>(source, stride...), b, ldb, depth, c, ldc, add, ahead);
+  } else if constexpr (ROWS > 1) {
+    microOf<Left, ROWS - 1>(rows, source, b, ldb, depth, c, ldc, add, ahead, stride...);
+  }
+}
+
+// c [rows, columns] (+)= a b, over the panels of NR columns of b, which lie `panelStride` apart; `next` is what is
+// multiplied after them. with(Near) is called before each of the tileSteps(rows, columns) blocks and may add what else to
+// ask for meanwhile.
+template <class With>
+static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, long panelStride, const float* next,
+                                 long depth, float* c, long ldc, long columns, bool add, const With& with) {
+  const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
+  for (long j = 0; j < columns; j += NR, b += panelStride) {
+    // The next panel comes while this one is multiplied, a part with every block of rows.
+    const float* ahead = j + NR < columns ? b + panelStride : next;
+    for (long r = 0; r < rows; r += SR, ahead += depth * step) {
+      microOf<Strided, SR>(least(SR, rows - r), a + r * lda, b, NR, depth, c + r * ldc + j, ldc, add, with(Near{ahead, step}), lda);
+    }
+  }
+}
+static inline long tileSteps(long rows, long columns) { return ceilDiv(rows, SR) * ceilDiv(columns, NR); }
 
 // y[r][j] = sum over taps and k of a[r * lda + tap * aTap + k] * b[tap * bTap + k * NR + j], and bias and ReLU: a whole
 // convolution of few channels, whose pixels lie `lda` apart, for ROWS pixels and NR channels.
@@ -74,166 +204,6 @@ __attribute__((noinline)) static void microTaps(const float* a, long lda, long a
     }
   }
 }
-
-// The same for rows that lie `lda` apart, of which registers hold more, and b a panel. Meanwhile the cache is told of
-// `ahead`, which moves by `step` floats for each k: what is multiplied next comes from far.
-template <int ROWS>
-__attribute__((noinline)) static void microStrided(const float* a, long lda, const float* b, long depth, float* c,
-                                                   long ldc, bool add, const float* ahead, long step) {
-  enum : int { GROUPS = (ROWS + 3) / 4 };
-  Vec acc[ROWS][NV];
-  const float* group[GROUPS];
-#pragma GCC unroll 4
-  for (int i = 0; i < GROUPS; ++i) group[i] = a + 4 * i * lda;
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
-  }
-#pragma GCC unroll 1
-  for (long k = 0; k < depth; ++k) {
-    Vec right[NV];
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
-    __builtin_prefetch(ahead, 0, 2);
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; ++r) {
-      const Vec left = splat(group[r / 4][r % 4 * lda]);
-#pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < GROUPS; ++i) ++group[i];
-    b += NR;
-    ahead += step;
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
-  }
-}
-
-// The same for a whose rows are neighbours in memory: a[k * lda + r].
-template <int ROWS>
-__attribute__((noinline)) static void microColumns(const float* a, long lda, const float* b, long ldb, long depth, float* c, long ldc, bool add) {
-  Vec acc[ROWS][NV];
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
-  }
-#pragma GCC unroll 1
-  for (long k = 0; k < depth; ++k) {
-    Vec right[NV];
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; ++r) {
-      const Vec left = splat(a[r]);
-#pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
-    }
-    a += lda;
-    b += ldb;
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
-  }
-}
-
-// The same for panels of both factors, [k][VP] and [k][NR], with `ahead` as above.
-template <int ROWS>
-__attribute__((noinline)) static void microPanels(const float* a, const float* b, long depth, float* c, long ldc,
-                                                  bool add, const float* ahead, long step) {
-  Vec acc[ROWS][NV];
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[r][j] = add ? load(c + r * ldc + j * LANES) : Vec{};
-  }
-#pragma GCC unroll 1
-  for (long k = 0; k < depth; ++k) {
-    Vec right[NV];
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) right[j] = load(b + j * LANES);
-    __builtin_prefetch(ahead, 0, 2);
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; ++r) {
-      const Vec left = splat(a[r]);
-#pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[r][j] += left * right[j];
-    }
-    a += VP;
-    b += NR;
-    ahead += step;
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) store(c + r * ldc + j * LANES, acc[r][j]);
-  }
-}
-
-// 1 to MR rows: the last block of a matrix is rarely whole.
-template <int ROWS = MR>
-static inline void microRowsOf(long rows, const float* const* a, const float* b, long ldb, long depth, float* c,
-                               long ldc, bool add) {
-  if (rows == ROWS) {
-    microRows<ROWS>(a, b, ldb, depth, c, ldc, add);
-  } else if constexpr (ROWS > 1) {
-    microRowsOf<ROWS - 1>(rows, a, b, ldb, depth, c, ldc, add);
-  }
-}
-
-template <int ROWS = SR>
-static inline void microStridedOf(long rows, const float* a, long lda, const float* b, long depth, float* c, long ldc,
-                                  bool add, const float* ahead, long step) {
-  if (rows == ROWS) {
-    microStrided<ROWS>(a, lda, b, depth, c, ldc, add, ahead, step);
-  } else if constexpr (ROWS > 1) {
-    microStridedOf<ROWS - 1>(rows, a, lda, b, depth, c, ldc, add, ahead, step);
-  }
-}
-
-template <int ROWS = (SR > MR ? SR : MR)>
-static inline void microColumnsOf(long rows, const float* a, long lda, const float* b, long ldb, long depth, float* c,
-                                  long ldc, bool add) {
-  if (rows == ROWS) {
-    microColumns<ROWS>(a, lda, b, ldb, depth, c, ldc, add);
-  } else if constexpr (ROWS > 1) {
-    microColumnsOf<ROWS - 1>(rows, a, lda, b, ldb, depth, c, ldc, add);
-  }
-}
-
-template <int ROWS = MR>
-static inline void microPanelsOf(long rows, const float* a, const float* b, long depth, float* c, long ldc, bool add,
-                                 const float* ahead, long step) {
-  if (rows == ROWS) {
-    microPanels<ROWS>(a, b, depth, c, ldc, add, ahead, step);
-  } else if constexpr (ROWS > 1) {
-    microPanelsOf<ROWS - 1>(rows, a, b, depth, c, ldc, add, ahead, step);
-  }
-}
-
-// c [rows, columns] (+)= a b, over the panels of NR columns of b; `next` is what is multiplied after them. between() is
-// called before each of the tileSteps(rows, columns) blocks.
-template <class Between>
-static inline void multiplyTiles(const float* a, long lda, long rows, const float* b, long panelStride, const float* next,
-                                 long depth, float* c, long ldc, long columns, bool add, const Between& between) {
-  const long blocks = ceilDiv(rows, SR), step = ceilDiv(NR, blocks);
-  for (long j = 0; j < columns; j += NR, b += panelStride) {
-    // The next panel comes while this one is multiplied, a part with every block of rows.
-    const float* ahead = j + NR < columns ? b + panelStride : next;
-    for (long r = 0; r < rows; r += SR, ahead += depth * step) {
-      between();
-      microStridedOf(least(SR, rows - r), a + r * lda, lda, b, depth, c + r * ldc + j, ldc, add, ahead, step);
-    }
-  }
-}
-static inline long tileSteps(long rows, long columns) { return ceilDiv(rows, SR) * ceilDiv(columns, NR); }
 
 template <int ROWS = MR>
 static inline void microTapsOf(long rows, const float* a, long lda, long aTap, const float* b, long bTap, long taps,

@@ -11,6 +11,8 @@ struct Tiles {
   long rows, columns, total;
   explicit Tiles(const Convolution& g)
       : rows(ceilDiv(g.oh, TILE)), columns(ceilDiv(g.ow, TILE)), total(rows * columns * g.n) {}
+  // Floats of the images for each tile.
+  long inputs(const Convolution& g) const { return g.h * g.w / (rows * columns) * g.ci; }
 };
 
 // B^T d: one column of a patch.
@@ -125,14 +127,25 @@ static inline void transformPatch(const float* const (&pixel)[PATCH][PATCH], lon
   }
 }
 
+// Asks for the cache lines of TILE x TILE pixels' LANES channels: what lies in rows far apart, no processor foresees.
+static inline void fetchPixels(const float* ahead) {
+#pragma GCC unroll 16
+  for (long line = 0; line < TILE * TILE * LANES / 16; ++line) __builtin_prefetch(ahead + line * 16, 0, 2);
+}
+
 // Writes the transformed patches of `count` tiles from tile `first` on: v[xi * plane + t * stride + c].
 static void transformPatches(const Convolution& g, const Tiles& tiles, const float* x, const float* zeros, long first,
                              long count, float* v, long stride, long plane) {
   TileWalk walk(tiles, first);
-  for (long t = 0; t < count; ++t, walk.next(tiles)) {
+  const long perTile = tiles.inputs(g);
+  const float* ahead = x + (first + tiles.columns + 1) * perTile;
+  for (long t = 0; t < count; ++t, walk.next(tiles), ahead += perTile) {
     const float* pixel[PATCH][PATCH];
     findPixels(x + walk.image * g.h * g.w * g.ci, g.h, g.w, g.ci, walk.y0 - g.padTop, walk.x0 - g.padLeft, zeros, pixel);
-    for (long c = 0; c < g.ci; c += LANES) transformPatch(pixel, c, plane, v + t * stride + c);
+    for (long c = 0; c < g.ci; c += LANES) {
+      fetchPixels(ahead + c * TILE * TILE);
+      transformPatch(pixel, c, plane, v + t * stride + c);
+    }
   }
 }
 
@@ -272,7 +285,7 @@ struct WinogradBlock {
     // and goes there: then blocks are large.
     channels = least(ceilDiv(g.co, NR) * NR, 64);
     mStride = spread(channels);
-    tiles = team.cacheBytes() * 7 / 10 / (PLANES * 4 * (vStride + mStride)) / SR * SR;
+    tiles = team.cacheBytes() * 8 / 10 / (PLANES * 4 * (vStride + mStride)) / SR * SR;
     if (tiles < 3 * SR) {
       channels = ceilDiv(g.co, NR) * NR;
       mStride = spread(channels);
@@ -308,8 +321,9 @@ static void winogradForward(Team& team, const Convolution& g, const float* x, co
       for (long xi = 0; xi < PLANES; ++xi) {
         const float* plane = u + (xi * panels + from / NR) * panelStride;
         const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
-        multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, panelStride, next, g.ci,
-                      m + xi * block.mPlane, block.mStride, width, false, [] {});
+        const float* left = v + xi * block.vPlane;
+        multiplyTiles(left, block.vStride, count, plane, panelStride, next, g.ci, m + xi * block.mPlane, block.mStride,
+                      width, false, [](const Near& near) { return near; });
       }
       (after.places != nullptr ? transformResults<true> : transformResults<false>)(
           g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);

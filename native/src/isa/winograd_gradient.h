@@ -103,7 +103,7 @@ struct GradientBlock {
         const long line = m / MR * 16;
         const float* ahead = line < NR ? right + zPanel + line : left + later * vPlane;
         const long step = line < NR ? NR : j == 0 && m % VP == 0 ? VP : 0;
-        microPanelsOf(least(MR, g.ci - m), left, right, count, du + m * width + j, width, add, ahead, step);
+        microOf<Columns, MR>(least(MR, g.ci - m), left, right, NR, count, du + m * width + j, width, add, Near{ahead, step}, VP);
       }
     }
   }
@@ -138,11 +138,13 @@ static void winogradSmallFilterGradient(Team& team, const Convolution& g, const 
 
 // Large filters: all threads transform some hundred tiles, then share the 36 products.
 static void winogradLargeFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
-  // Memory for V and Z; each time it is full, dU is read and written once.
-  enum : long { BYTES = 40 << 20, CHUNK = 16 };
+  enum : long { LEAST_BYTES = 6 << 20, MOST_BYTES = 40 << 20, CHUNK = 16 };
   const Tiles all(g);
   const long width = ceilDiv(g.co, NR) * NR, plane = g.ci * width, channels = ceilDiv(most(g.ci, g.co), 16) * 16;
-  const long fitting = BYTES / (4 * GradientBlock::floatsPerTile(g)) / CHUNK * CHUNK;
+  // Memory for V and Z: each time it is full, dU is read and written once. As much as that, then, for a small dU leaves
+  // them room in the third-level cache.
+  const long bytes = most(LEAST_BYTES, least(MOST_BYTES, 2 * PLANES * plane * 4));
+  const long fitting = bytes / (4 * GradientBlock::floatsPerTile(g)) / CHUNK * CHUNK;
   // Passes of like lengths.
   const long passes = ceilDiv(all.total, most(CHUNK, fitting));
   const GradientBlock block(g, ceilDiv(ceilDiv(all.total, passes), CHUNK) * CHUNK);
