@@ -97,7 +97,12 @@ void listInstructionSets(Call& call) {
 }
 
 void release(Call&) { team->release(); }
-void address(Call& call) { call.give(static_cast<double>(call.address(0) % 4096)); }
+void address(Call& call) { call.give(static_cast<double>(call.address(0) % HUGE_PAGE)); }
+void hugePages(Call& call) {
+  long length;
+  const float* values = call.anyFloats(0, "the values", length);
+  askForHugePages(reinterpret_cast<uintptr_t>(values), length * sizeof(float));
+}
 void peak(Call& call) { call.give(kernels->peak(*team, call.whole(0, "rounds", 1)) > 0 ? 12.0 * 2 * kernels->lanes : 0); }
 
 // --------------------------------------------------------------------------------------------------- convolutions
@@ -342,6 +347,7 @@ constexpr Entry ENTRIES[] = {
     {"instructionSets", listInstructionSets},
     {"release", release},
     {"address", address},
+    {"hugePages", hugePages},
     {"peak", peak},
     {"packedFloats", packedFloats},
     {"pack", pack},

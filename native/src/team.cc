@@ -38,11 +38,17 @@ bool lookFor(Ready ready) {
   return false;
 }
 
-constexpr size_t HUGE_PAGE = size_t{1} << 21;
-
 constexpr uint64_t LOOP = uint64_t{1} << 32;
 constexpr uint64_t ITEM = LOOP - 1;
 }  // namespace
+
+void askForHugePages([[maybe_unused]] uintptr_t begin, [[maybe_unused]] size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const uintptr_t first = (begin + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, end = (begin + bytes) / HUGE_PAGE * HUGE_PAGE;
+  // Advice: nothing depends on whether it is taken.
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
+#endif
+}
 
 Team::Team(long threads) {
 #ifdef _SC_LEVEL2_CACHE_SIZE
@@ -144,14 +150,12 @@ void Team::allocate(long needed) {
   std::free(memory_);
   memory_ = nullptr;
   capacity_ = 0;
-  const size_t page = needed * sizeof(float) >= HUGE_PAGE ? HUGE_PAGE : 64;
+  // Transforms write to 36 places in turn, so that even less than a huge page is worth one.
+  const size_t page = needed * sizeof(float) >= HUGE_PAGE / 8 ? HUGE_PAGE : 64;
   const size_t bytes = (needed * sizeof(float) + page - 1) / page * page;
   memory_ = static_cast<float*>(std::aligned_alloc(page, bytes));
   if (memory_ == nullptr) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-  // Transforms write to 36 places in turn: more small pages than a processor keeps the addresses of.
-  if (page == HUGE_PAGE) madvise(memory_, bytes, MADV_HUGEPAGE);
-#endif
+  askForHugePages(reinterpret_cast<uintptr_t>(memory_), bytes);
   capacity_ = needed;
 }
 

@@ -7,6 +7,12 @@
 #include <thread>
 #include <vector>
 
+// Pages of 2 MiB: of small ones a network's memory has more than a processor keeps the addresses of, and to find one
+// costs as much as to fetch what lies in it, twice as much on a virtual machine.
+constexpr size_t HUGE_PAGE = size_t{1} << 21;
+// Asks the system for them where memory fills them. It gives them to what was not yet written to, if it has any.
+void askForHugePages(uintptr_t begin, size_t bytes);
+
 // A team of threads that share the items of one loop at a time, and the memory they work in.
 // The caller is one of them. It never waits for a thread that has taken no item: on a busy machine the others may
 // wake late, or not at all, and the loop ends no later than the caller alone would have ended it.

@@ -10,13 +10,13 @@ class Copying {
       : from_(from), stride_(stride), height_(width > 0 ? height : 0), width_(width), depth_(depth), place_(place),
         perCall_(most(1, ceilDiv(height_, most(1, calls - 2)))) {}
   // Copies some rows that were asked for before the last call; returns which to ask for now.
-  Far some(const Near& near) {
+  Both some(const Near& near) {
     for (const long end = least(height_, asked_ - perCall_); copied_ < end; ++copied_) copy(copied_);
     const float* next = from_ + asked_ * stride_;
     asked_ += perCall_;
-    if (asked_ - perCall_ >= height_) return {near, {from_, 0}, depth_, 0};
+    if (asked_ - perCall_ >= height_) return {near, {{from_, 0}, depth_, 0}};
     const long steps = most(1, depth_ / perCall_), step = ceilDiv(width_, steps);
-    return {near, {next, step}, steps, stride_ - steps * step};
+    return {near, {{next, step}, steps, stride_ - steps * step}};
   }
   void all() {
     for (; copied_ < height_; ++copied_) copy(copied_);

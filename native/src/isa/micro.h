@@ -67,17 +67,24 @@ struct Near {
   void turn() {}
 };
 
-// Near, and what is further away: rows that are asked for in `steps` steps each, and `jump` floats from where one ends
-// to where the next begins.
-struct Far {
-  Near near, far;
+// Rows that are asked for in `steps` steps each, with `jump` floats from where one ends to where the next begins.
+struct Apart {
+  Near row;
   long steps, jump;
   long part(long) const { return steps; }
+  void fetch() { row.fetch(); }
+  void turn() { row.address += jump; }
+};
+
+struct Both {
+  Near near;
+  Apart apart;
+  long part(long) const { return apart.steps; }
   void fetch() {
     near.fetch();
-    far.fetch();
+    apart.fetch();
   }
-  void turn() { far.address += jump; }
+  void turn() { apart.turn(); }
 };
 
 // The next of some rows. Hidden from the compiler, which would compute where each of them is in advance, once for

@@ -22,53 +22,75 @@ static inline void transformGradient(const float* const (&pixel)[TILE][TILE], lo
   }
 }
 
-// dw [3, 3, ci, co] from `slots` partial sums of dU, each [36, ci, width].
-static void transformWeights(Team& team, const Convolution& g, const float* du, long width, long slots, float* dw) {
-  const long plane = g.ci * width, slot = PLANES * plane;
-  parallel(team, g.ci, [=](long c, long) {
-    for (long o = 0; o < g.co; o += LANES) {
-      const float* in = du + c * width + o;
-      Vec half[3][PATCH];
-      for (int j = 0; j < PATCH; ++j) {
-        Vec column[PATCH], three[3];
-        for (int i = 0; i < PATCH; ++i) {
-          column[i] = load(in + (i * PATCH + j) * plane);
-          for (long s = 1; s < slots; ++s) column[i] += load(in + s * slot + (i * PATCH + j) * plane);
-        }
-        weightTransform(column, three);
-        for (int i = 0; i < 3; ++i) half[i][j] = three[i];
-      }
-      for (int i = 0; i < 3; ++i) {
-        Vec three[3];
-        weightTransform(half[i], three);
-        for (int j = 0; j < 3; ++j) store(dw + ((i * 3 + j) * g.ci + c) * g.co + o, three[j]);
-      }
-    }
-  });
-}
-
-// A fixed number of partial sums, whatever the number of threads: the same sums in the same order give the same bits.
-enum : long { SLOTS = 8 };
-
-// V and Z of up to `tiles` tiles, in panels of VP and NR channels: what a product reads lies as it is read.
+// Some channels of both sides and up to `tiles` tiles. V and Z lie in panels of VP and NR channels: what a product reads
+// lies as it is read.
 struct GradientBlock {
-  long tiles, width, vPanel, vPlane, zPanel, zPlane;
-  GradientBlock(const Convolution& g, long tiles)
-      : tiles(tiles),
-        width(ceilDiv(g.co, NR) * NR),
+  long ci, co, tiles, vPanel, vPlane, zPanel, zPlane, duPlane;
+  GradientBlock(long ci, long co, long tiles)
+      : ci(ci),
+        co(co),
+        tiles(tiles),
         vPanel(tiles * VP),
-        vPlane(spread(ceilDiv(g.ci, VP) * vPanel)),
+        vPlane(spread(ci * tiles)),
         zPanel(tiles * NR),
-        zPlane(spread(width * tiles)) {}
+        zPlane(spread(co * tiles)),
+        duPlane(spread(ci * co)) {}
   long floats() const { return PLANES * (vPlane + zPlane); }
-  static long floatsPerTile(const Convolution& g) {
-    return PLANES * (ceilDiv(g.ci, VP) * VP + ceilDiv(g.co, NR) * NR);
+};
+
+// Asks for the pixels of the tiles from `first` on while others are multiplied: a row of one tile, of the image or of the
+// gradient in turn, with each call.
+class PixelFetch {
+ public:
+  PixelFetch(const Convolution& g, const Tiles& all, const float* x, const float* dy, long channels, long gradients,
+             long first, long count)
+      : g_(g), all_(all), x_(x), dy_(dy), channels_(channels), gradients_(gradients), walk_(all, first),
+        left_(2 * TILE * count) {}
+  Apart some(long depth) {
+    if (left_ == 0) return {{x_, 0}, depth, 0};
+    const long row = left_-- / 2 % TILE;
+    Apart ahead;
+    if (left_ % 2 == 0) {
+      ahead = rowOf(dy_ + ((walk_.image * g_.oh + walk_.y0 + row) * g_.ow + walk_.x0) * g_.co, g_.co, gradients_, depth);
+    } else {
+      const long y = walk_.y0 - g_.padTop + 1 + row, x = walk_.x0 - g_.padLeft + 1;
+      ahead = rowOf(x_ + ((walk_.image * g_.h + y) * g_.w + x) * g_.ci, g_.ci, channels_, depth);
+    }
+    if (left_ % (2 * TILE) == 0) walk_.next(all_);
+    return ahead;
   }
+
+ private:
+  static Apart rowOf(const float* pixel, long stride, long count, long depth) {
+    const long steps = most(1, depth / TILE), step = ceilDiv(count, steps);
+    return {{pixel, step}, steps, stride - steps * step};
+  }
+  const Convolution& g_;
+  const Tiles& all_;
+  const float* x_;
+  const float* dy_;
+  long channels_, gradients_;
+  TileWalk walk_;
+  long left_;
+};
+
+// One part of the filter's gradient: the channels of one block, [c0, c0 + ci) and [o0, o0 + co).
+struct GradientPart {
+  const Convolution& g;
+  const GradientBlock& block;
+  long c0, o0, ci, co;
+  GradientPart(const Convolution& g, const GradientBlock& block, long part)
+      : g(g),
+        block(block),
+        c0(part / ceilDiv(g.co, block.co) * block.ci),
+        o0(part % ceilDiv(g.co, block.co) * block.co),
+        ci(least(block.ci, g.ci - c0)),
+        co(least(block.co, g.co - o0)) {}
 
   // Transforms `count` tiles from `first` on, which become those from `at` on of the block. Channel by channel, so that
   // each of the planes is written as it lies: the tiles of a panel are neighbours.
-  void transform(const Convolution& g, const Tiles& all, const float* x, const float* dy, const float* zeros, long first,
-                 long at, long count, float* v, float* z) const {
+  void transform(const Tiles& all, const float* x, const float* dy, const float* zeros, long first, long at, long count,
+                 float* v, float* z) const {
     enum : long { GROUP = 16 };
     TileWalk walk(all, first);
     for (long t0 = 0; t0 < count; t0 += GROUP) {
@@ -80,75 +102,111 @@ struct GradientBlock {
                    patch[t]);
         findPixels(dy + walk.image * g.oh * g.ow * g.co, g.oh, g.ow, g.co, walk.y0, walk.x0, zeros, tile[t]);
       }
-      for (long c = 0; c < g.ci; c += LANES) {
-        float* out = v + c / VP * vPanel + (at + t0) * VP + c % VP;
-        for (long t = 0; t < some; ++t) transformPatch(patch[t], c, vPlane, out + t * VP);
+      for (long c = 0; c < ci; c += LANES) {
+        float* out = v + c / VP * block.vPanel + (at + t0) * VP + c % VP;
+        for (long t = 0; t < some; ++t) transformPatch(patch[t], c0 + c, block.vPlane, out + t * VP);
       }
-      for (long c = 0; c < g.co; c += LANES) {
-        float* out = z + c / NR * zPanel + (at + t0) * NR + c % NR;
-        for (long t = 0; t < some; ++t) transformGradient(tile[t], c, zPlane, out + t * NR);
+      for (long o = 0; o < co; o += LANES) {
+        float* out = z + o / NR * block.zPanel + (at + t0) * NR + o % NR;
+        for (long t = 0; t < some; ++t) transformGradient(tile[t], o0 + o, block.zPlane, out + t * NR);
       }
     }
   }
 
-  // du [ci, width] (+)= V^T Z of one plane and `count` tiles. `later` planes on is the one that this thread multiplies
-  // next. A block of du is read and written once, however many tiles there are.
-  void multiply(const Convolution& g, const float* v, const float* z, long count, float* du, bool add, long later) const {
-    for (long j = 0; j < width; j += NR) {
-      const float* right = z + j / NR * zPanel;
-      for (long m = 0; m < g.ci; m += MR) {
-        const float* left = v + m / VP * vPanel + m % VP;
-        // Meanwhile comes what is next: the right factor's next panel with the first rows, a cache line of each of its
-        // rows with one block of them; the next plane's left factor with the first columns.
-        const long line = m / MR * 16;
-        const float* ahead = line < NR ? right + zPanel + line : left + later * vPlane;
-        const long step = line < NR ? NR : j == 0 && m % VP == 0 ? VP : 0;
-        microOf<Columns, MR>(least(MR, g.ci - m), left, right, NR, count, du + m * width + j, width, add, Near{ahead, step}, VP);
+  // du (+)= V^T Z of one plane and `count` tiles. with(c, o, left, right) says what to ask for meanwhile. A block of du is
+  // read and written once, however many tiles there are.
+  template <class With>
+  void multiply(const float* v, const float* z, long count, float* du, bool add, const With& with) const {
+    for (long o = 0; o < co; o += NR) {
+      const float* right = z + o / NR * block.zPanel;
+      for (long c = 0; c < ci; c += MR) {
+        const float* left = v + c / VP * block.vPanel + c % VP;
+        microOf<Columns, MR>(least(MR, ci - c), left, right, NR, count, du + c * block.co + o, block.co, add,
+                             with(c, o, left, right), VP);
+      }
+    }
+  }
+
+  // Of dw, the filters' row c0 + c, from `slots` partial sums of dU that lie `slot` floats apart.
+  void transformWeights(long c, const float* du, long slots, long slot, float* dw) const {
+    for (long o = 0; o < co; o += LANES) {
+      const float* in = du + c * block.co + o;
+      Vec half[3][PATCH];
+      for (int j = 0; j < PATCH; ++j) {
+        Vec column[PATCH], three[3];
+        for (int i = 0; i < PATCH; ++i) {
+          const float* plane = in + (i * PATCH + j) * block.duPlane;
+          column[i] = load(plane);
+          for (long s = 1; s < slots; ++s) column[i] += load(plane + s * slot);
+        }
+        weightTransform(column, three);
+        for (int i = 0; i < 3; ++i) half[i][j] = three[i];
+      }
+      for (int i = 0; i < 3; ++i) {
+        Vec three[3];
+        weightTransform(half[i], three);
+        for (int j = 0; j < 3; ++j) store(dw + ((i * 3 + j) * g.ci + c0 + c) * g.co + o0 + o, three[j]);
       }
     }
   }
 };
 
-// Small filters: every slot keeps its dU, V and Z in the second-level cache and goes through its own tiles.
-static void winogradSmallFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
+// The sums that are computed depend on the machine, but not on the number of threads: the same sums in the same order
+// give the same bits.
+enum : long { SLOTS = 8, SMALL_PARTS = 16 };
+
+// Small filters. A thread takes a part of dU that stays in its second-level cache, beside V and Z of some tiles: what
+// comes from further away, other threads' caches before all, comes late. V is computed again for every part with other
+// output channels, Z for every part with other input channels: that costs less than to wait for them. Where there are few
+// parts, the tiles are shared out, too.
+static void winogradSmallFilterGradient(Team& team, const Convolution& g, const GradientBlock& block, const float* x,
+                                        const float* dy, float* dw) {
   const Tiles all(g);
-  const long width = ceilDiv(g.co, NR) * NR, plane = g.ci * width, channels = ceilDiv(most(g.ci, g.co), 16) * 16;
-  const long perSlot = ceilDiv(all.total, SLOTS), slots = ceilDiv(all.total, perSlot);
-  const long fitting = (team.cacheBytes() * 3 / 4 - PLANES * plane * 4) / (4 * GradientBlock::floatsPerTile(g));
-  const GradientBlock block(g, least(perSlot, most(16, fitting / 8 * 8)));
-  team.reserve(block.floats(), channels + slots * PLANES * plane);
+  const long across = ceilDiv(g.co, block.co), parts = ceilDiv(g.ci, block.ci) * across;
+  const long wanted = least(ceilDiv(SMALL_PARTS, parts), ceilDiv(all.total, block.tiles));
+  const long perSlot = ceilDiv(all.total, wanted), slots = ceilDiv(all.total, perSlot);
+  const long channels = ceilDiv(most(g.ci, g.co), 16) * 16, slot = PLANES * block.duPlane;
+  team.reserve(block.floats(), channels + parts * slots * slot);
   float* zeros = team.shared();
   float* sums = zeros + channels;
   clearFloats(zeros, channels);
-  parallel(team, slots, [&](long slot, long worker) {
+  parallel(team, parts * slots, [&](long item, long worker) {
+    const GradientPart part(g, block, item / slots);
     float* v = team.scratch(worker);
     float* z = v + PLANES * block.vPlane;
-    float* du = sums + slot * PLANES * plane;
-    const long begin = slot * perSlot, end = least(all.total, begin + perSlot);
+    float* du = sums + item * slot;
+    const long begin = item % slots * perSlot, end = least(all.total, begin + perSlot);
     for (long first = begin; first < end; first += block.tiles) {
-      const long count = least(block.tiles, end - first);
-      block.transform(g, all, x, dy, zeros, first, 0, count, v, z);
+      const long count = least(block.tiles, end - first), next = first + count;
+      part.transform(all, x, dy, zeros, first, 0, count, v, z);
+      PixelFetch fetch(g, all, x + part.c0, dy + part.o0, part.ci, part.co, next, least(block.tiles, end - next));
       for (long xi = 0; xi < PLANES; ++xi) {
-        block.multiply(g, v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * plane, first > begin, 0);
+        part.multiply(v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * block.duPlane, first > begin,
+                      [&](long, long, const float*, const float*) { return fetch.some(count); });
       }
     }
   });
-  transformWeights(team, g, sums, width, slots, dw);
+  parallel(team, g.ci, [&](long c, long) {
+    for (long i = 0; i < across; ++i) {
+      const long at = c / block.ci * across + i;
+      GradientPart(g, block, at).transformWeights(c % block.ci, sums + at * slots * slot, slots, slot, dw);
+    }
+  });
 }
 
 // Large filters: all threads transform some hundred tiles, then share the 36 products.
 static void winogradLargeFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
-  enum : long { LEAST_BYTES = 6 << 20, MOST_BYTES = 40 << 20, CHUNK = 16 };
+  enum : long { MOST_BYTES = 40 << 20, CHUNK = 16 };
   const Tiles all(g);
-  const long width = ceilDiv(g.co, NR) * NR, plane = g.ci * width, channels = ceilDiv(most(g.ci, g.co), 16) * 16;
-  // Memory for V and Z: each time it is full, dU is read and written once. As much as that, then, for a small dU leaves
+  const long ci = ceilDiv(g.ci, VP) * VP, co = ceilDiv(g.co, NR) * NR, channels = ceilDiv(most(g.ci, g.co), 16) * 16;
+  // Memory for V and Z: each time it is full, dU is read and written once. As much as that, then, for a smaller dU leaves
   // them room in the third-level cache.
-  const long bytes = most(LEAST_BYTES, least(MOST_BYTES, 2 * PLANES * plane * 4));
-  const long fitting = bytes / (4 * GradientBlock::floatsPerTile(g)) / CHUNK * CHUNK;
+  const long bytes = least(MOST_BYTES, 2 * PLANES * ci * co * 4), fitting = bytes / (4 * PLANES * (ci + co)) / CHUNK * CHUNK;
   // Passes of like lengths.
   const long passes = ceilDiv(all.total, most(CHUNK, fitting));
-  const GradientBlock block(g, ceilDiv(ceilDiv(all.total, passes), CHUNK) * CHUNK);
-  team.reserve(0, channels + block.floats() + PLANES * plane);
+  const GradientBlock block(ci, co, ceilDiv(ceilDiv(all.total, passes), CHUNK) * CHUNK);
+  const GradientPart whole(g, block, 0);
+  team.reserve(0, channels + block.floats() + PLANES * block.duPlane);
   float* zeros = team.shared();
   float* v = zeros + channels;
   float* z = v + PLANES * block.vPlane;
@@ -157,19 +215,35 @@ static void winogradLargeFilterGradient(Team& team, const Convolution& g, const 
   for (long first = 0; first < all.total; first += block.tiles) {
     const long count = least(block.tiles, all.total - first);
     parallel(team, ceilDiv(count, CHUNK), [&](long item, long) {
-      block.transform(g, all, x, dy, zeros, first + item * CHUNK, item * CHUNK, least(CHUNK, count - item * CHUNK), v, z);
+      const long at = item * CHUNK;
+      whole.transform(all, x, dy, zeros, first + at, at, least(CHUNK, count - at), v, z);
     });
     parallel(team, PLANES, [&](long xi, long) {
-      block.multiply(g, v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * plane, first > 0,
-                     least(team.size(), PLANES - 1 - xi));
+      // Meanwhile comes what is next: the right factor's next panel with the first rows, a cache line of each of its rows
+      // with one block of them; the left factor of the plane that this thread multiplies next with the first columns.
+      const long later = least(team.size(), PLANES - 1 - xi);
+      whole.multiply(v + xi * block.vPlane, z + xi * block.zPlane, count, du + xi * block.duPlane, first > 0,
+                     [&](long c, long o, const float* left, const float* right) -> Near {
+                       const long line = c / MR * 16;
+                       if (line < NR) return {right + block.zPanel + line, NR};
+                       return {left + later * block.vPlane, o == 0 && c % VP == 0 ? VP : 0};
+                     });
     });
   }
-  transformWeights(team, g, du, width, 1, dw);
+  parallel(team, g.ci, [&](long c, long) { whole.transformWeights(c, du, 1, 0, dw); });
 }
 
 static void winogradFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
-  const long bytes = PLANES * g.ci * ceilDiv(g.co, NR) * NR * 4;
-  return (bytes <= team.cacheBytes() * 2 / 5 ? winogradSmallFilterGradient : winogradLargeFilterGradient)(team, g, x, dy,
-                                                                                                          dw);
+  long ci = ceilDiv(g.ci, VP) * VP, co = ceilDiv(g.co, NR) * NR;
+  const long cache = team.cacheBytes() / 4;
+  while (PLANES * ci * co > cache * 2 / 5 && most(ci, co) > most(VP, NR)) {
+    if (ci > co) {
+      ci = ceilDiv(ceilDiv(ci, 2), VP) * VP;
+    } else {
+      co = ceilDiv(ceilDiv(co, 2), NR) * NR;
+    }
+  }
+  if (ceilDiv(g.ci, ci) * ceilDiv(g.co, co) > SMALL_PARTS) return winogradLargeFilterGradient(team, g, x, dy, dw);
+  const long tiles = (cache * 3 / 4 - PLANES * ci * co) / (PLANES * (ci + co)) / 8 * 8;
+  winogradSmallFilterGradient(team, g, GradientBlock(ci, co, most(16, tiles)), x, dy, dw);
 }
-

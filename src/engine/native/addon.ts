@@ -56,8 +56,10 @@ export interface NativeAddon {
   instructionSets(): string[]
   /** Gives scratch memory back to the system. */
   release(): void
-  /** Where a buffer begins within its page of 4096 bytes. */
+  /** Where a buffer begins within a page of 2 MiB. */
   address(buffer: ArrayBufferLike): number
+  /** Asks the system for pages of 2 MiB where the array, to which nothing was written yet, fills them. */
+  hugePages(values: Floats): void
   /** Multiply-adds in registers, nothing else, on all threads. @returns floating-point operations of a round and thread */
   peak(rounds: number): number
 

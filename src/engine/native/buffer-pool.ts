@@ -4,10 +4,11 @@ import type { NativeAddon } from './addon.ts'
 const SPARE_BYTES = 128 * 2 ** 20
 const CACHE_LINE = 64
 const LARGE_BYTES = 2 ** 20
+const HUGE_PAGE = 2 ** 21
 
 interface Block {
   buffer: ArrayBuffer
-  /** Where the first cache line begins in it. */
+  /** Where the array begins in it. */
   offset: number
   bytes: number
   /** Tensors that show a part of it. */
@@ -16,7 +17,7 @@ interface Block {
 
 /**
  * Memory for float32 values that is used again: new pages cost a training step a fifth of its time. Arrays begin at a
- * cache line. A block is free again when the last of its holders lets it go.
+ * cache line, large ones at a huge page. A block is free again when the last of its holders lets it go.
  */
 export class BufferPool {
   private readonly addon: NativeAddon
@@ -105,8 +106,11 @@ export class BufferPool {
   }
 
   private allocate(bytes: number): Block {
-    const buffer = new ArrayBuffer(bytes + CACHE_LINE)
-    const offset = (CACHE_LINE - (this.addon.address(buffer) % CACHE_LINE)) % CACHE_LINE
+    // What lies before the first huge page is address space only: nobody writes to it, so that it gets no memory.
+    const alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : CACHE_LINE
+    const buffer = new ArrayBuffer(bytes + alignment)
+    const offset = (alignment - (this.addon.address(buffer) % alignment)) % alignment
+    if (alignment === HUGE_PAGE) this.addon.hugePages(new Float32Array(buffer, offset, bytes / 4))
     const block = { buffer, offset, bytes, holders: 0 }
     this.blocks.set(buffer, block)
     return block

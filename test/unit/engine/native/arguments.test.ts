@@ -75,7 +75,7 @@ function wrongShapes(value: Int32Array, least: number[]): Int32Array[] {
 }
 
 test('every function that computes is called here', () => {
-  const others = ['address', 'instructionSets', 'peak', 'release', 'start']
+  const others = ['address', 'hugePages', 'instructionSets', 'peak', 'release', 'start']
   expect([...Object.keys(CALLS), ...others].sort()).toEqual(Object.keys(addon).sort())
 })
 
@@ -186,9 +186,21 @@ describe('the engine', () => {
   })
 
   test('says where an ArrayBuffer lies, and nothing about anything else', () => {
-    expect(addon.address(new ArrayBuffer(8))).toBeLessThan(4096)
+    expect(addon.address(new ArrayBuffer(8))).toBeLessThan(2 ** 21)
     for (const wrong of [null, undefined, 8, new Float32Array(2), {}])
       expect(() => addon.address(wrong as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_NATIVE_ARGUMENT' }),
+      )
+  })
+
+  test('asks for huge pages whatever the length of an array, and never for anything else', () => {
+    for (const length of [0, 1, 2 ** 21]) {
+      const values = new Float32Array(length)
+      addon.hugePages(values)
+      expect(values.every((value) => value === 0)).toBe(true)
+    }
+    for (const wrong of [null, undefined, 8, new ArrayBuffer(8), new Float64Array(2), {}])
+      expect(() => addon.hugePages(wrong as never)).toThrow(
         expect.objectContaining({ code: 'ERR_NATIVE_ARGUMENT' }),
       )
   })

@@ -22,6 +22,15 @@ describe('the buffer pool', () => {
     expect((addon.address(bytes.buffer) + bytes.byteOffset) % 64).toBe(0)
   })
 
+  test('lets large arrays begin at a huge page', () => {
+    const pool = newPool()
+    for (const length of [MEGABYTE, 1_500_001]) {
+      const values = pool.take(length)
+      expect(values).toHaveLength(length)
+      expect((addon.address(values.buffer) + values.byteOffset) % (2 * MEGABYTE)).toBe(0)
+    }
+  })
+
   test('gives memory again once it is let go, and never before', () => {
     const pool = newPool()
     const first = pool.take(100)
