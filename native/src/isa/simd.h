@@ -39,3 +39,31 @@ static inline void copyFloats(float* to, const float* from, long count) {
   __builtin_memcpy(to, from, count * sizeof(float));
 }
 static inline void clearFloats(float* to, long count) { __builtin_memset(to, 0, count * sizeof(float)); }
+
+// Turns LANES x LANES values: blocks of one, then of two, ... change places across the diagonal.
+static inline void turn(Vec (&rows)[LANES]) {
+#if defined(__clang__)
+  Vec turned[LANES];
+  for (long i = 0; i < LANES; ++i) {
+    for (long j = 0; j < LANES; ++j) turned[j][i] = rows[i][j];
+  }
+  for (long i = 0; i < LANES; ++i) rows[i] = turned[i];
+#else
+#pragma GCC unroll 4
+  for (int side = 1; side < LANES; side *= 2) {
+    IntVec first{}, second{};
+    for (int lane = 0; lane < LANES; ++lane) {
+      const bool far = (lane & side) != 0;
+      first[lane] = far ? LANES + lane - side : lane;
+      second[lane] = far ? LANES + lane : lane + side;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; ++i) {
+      if ((i & side) != 0) continue;
+      const Vec a = rows[i], b = rows[i + side];
+      rows[i] = __builtin_shuffle(a, b, first);
+      rows[i + side] = __builtin_shuffle(a, b, second);
+    }
+  }
+#endif
+}

@@ -212,6 +212,26 @@ static void transformResults(const Convolution& g, const Tiles& tiles, const flo
   }
 }
 
+// G w G^T of LANES filters: plane xi goes to out + xi * plane.
+static inline void transformFilter(const Vec (&w)[9], long plane, float* out) {
+  Vec half[PATCH][3];
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; ++j) {
+    const Vec column[3] = {w[j], w[3 + j], w[6 + j]};
+    Vec six[PATCH];
+    filterTransform(column, six);
+#pragma GCC unroll 6
+    for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < PATCH; ++i) {
+    Vec six[PATCH];
+    filterTransform(half[i], six);
+#pragma GCC unroll 6
+    for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
+  }
+}
+
 // Filters are transformed by a panel and some of its rows at a time, so that every plane is written as it lies.
 enum : long { ROWS_AT_ONCE = 64 };
 
@@ -222,19 +242,9 @@ static void winogradPackForward(Team& team, const float* w, long ci, long co, fl
     const long panel = item / chunks, first = item % chunks * ROWS_AT_ONCE;
     for (long c = first; c < least(ci, first + ROWS_AT_ONCE); ++c) {
       for (long o = panel * NR; o < least(co, (panel + 1) * NR); o += LANES) {
-        Vec half[PATCH][3];
-        for (int j = 0; j < 3; ++j) {
-          Vec column[3], six[PATCH];
-          for (int i = 0; i < 3; ++i) column[i] = load(w + ((i * 3 + j) * ci + c) * co + o);
-          filterTransform(column, six);
-          for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
-        }
-        float* out = u + (panel * ci + c) * NR + o % NR;
-        for (int i = 0; i < PATCH; ++i) {
-          Vec six[PATCH];
-          filterTransform(half[i], six);
-          for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
-        }
+        Vec weights[9];
+        for (int k = 0; k < 9; ++k) weights[k] = load(w + (k * ci + c) * co + o);
+        transformFilter(weights, plane, u + (panel * ci + c) * NR + o % NR);
       }
     }
   });
@@ -248,27 +258,15 @@ static void winogradPackBackward(Team& team, const float* w, long ci, long co, f
     // Blocks of LANES x LANES weights, so that both sides are read and written whole.
     for (long o0 = first; o0 < least(co, first + ROWS_AT_ONCE); o0 += LANES) {
       for (long c0 = panel * NR; c0 < least(ci, (panel + 1) * NR); c0 += LANES) {
-        float turned[9][LANES][LANES];
-        for (long k = 0; k < 9; ++k) {
-          for (long c = 0; c < LANES; ++c) {
-            const Vec row = load(w + ((8 - k) * ci + c0 + c) * co + o0);
-            for (long o = 0; o < LANES; ++o) turned[k][o][c] = row[o];
-          }
+        Vec turned[LANES][9];
+        for (int k = 0; k < 9; ++k) {
+          Vec block[LANES];
+          for (int c = 0; c < LANES; ++c) block[c] = load(w + ((8 - k) * ci + c0 + c) * co + o0);
+          turn(block);
+          for (int o = 0; o < LANES; ++o) turned[o][k] = block[o];
         }
-        for (long o = 0; o < LANES; ++o) {
-          Vec half[PATCH][3];
-          for (int j = 0; j < 3; ++j) {
-            Vec column[3], six[PATCH];
-            for (int i = 0; i < 3; ++i) column[i] = load(turned[i * 3 + j][o]);
-            filterTransform(column, six);
-            for (int i = 0; i < PATCH; ++i) half[i][j] = six[i];
-          }
-          float* out = u + (panel * co + o0 + o) * NR + c0 % NR;
-          for (int i = 0; i < PATCH; ++i) {
-            Vec six[PATCH];
-            filterTransform(half[i], six);
-            for (int j = 0; j < PATCH; ++j) store(out + (i * PATCH + j) * plane, six[j]);
-          }
+        for (int o = 0; o < LANES; ++o) {
+          transformFilter(turned[o], plane, u + (panel * co + o0 + o) * NR + c0 % NR);
         }
       }
     }
@@ -286,10 +284,12 @@ struct WinogradBlock {
     channels = least(ceilDiv(g.co, NR) * NR, 64);
     mStride = spread(channels);
     tiles = team.cacheBytes() * 8 / 10 / (PLANES * 4 * (vStride + mStride)) / SR * SR;
-    if (tiles < 3 * SR) {
+    if (tiles < 2 * SR) {
       channels = ceilDiv(g.co, NR) * NR;
       mStride = spread(channels);
-      tiles = least(ceilDiv(128, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
+      // Twice as many where U is so large that it comes from memory each time.
+      const long wanted = PLANES * g.ci * channels > 4 << 20 ? 128 : 60;
+      tiles = least(ceilDiv(wanted, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
     }
     tiles = most(SR, tiles);
     // Enough blocks for every thread, of like sizes; whole blocks of rows unless a thread would wait for another then.
