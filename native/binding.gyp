@@ -4,6 +4,8 @@
       "target_name": "vggzoo",
       "sources": [
         "src/addon.cc",
+        "src/addon_layers.cc",
+        "src/addon_values.cc",
         "src/call.cc",
         "src/team.cc",
         "src/kernels.cc",

@@ -57,7 +57,7 @@ if (!version) {
 // binding.gyp keeps to the part of its language that is JSON.
 const [target] = JSON.parse(readFileSync(join(root, 'native/binding.gyp'), 'utf8')).targets
 const sources: string[] = target.sources.map((source: string) => `native/${source}`)
-const boundary = sources.filter((source) => /\/(addon|call)\.cc$/.test(source))
+const boundary = sources.filter((source) => /\/(addon\w*|call)\.cc$/.test(source))
 const kernels = sources.filter((source) => !boundary.includes(source))
 const tests = readdirSync(join(root, 'native/test'))
   .filter((name) => name.endsWith('.cc'))

@@ -22,6 +22,17 @@ static inline void transformGradient(const float* const (&pixel)[TILE][TILE], lo
   }
 }
 
+// Asks for LANES channels of the TILE x TILE pixels in the middle of a patch: they lie in rows far apart, which no
+// processor foresees.
+template <int EDGE>
+static inline void fetchTile(const float* const (&pixel)[TILE + 2 * EDGE][TILE + 2 * EDGE], long c) {
+#pragma GCC unroll 4
+  for (int i = EDGE; i < TILE + EDGE; ++i) {
+#pragma GCC unroll 4
+    for (int j = EDGE; j < TILE + EDGE; ++j) __builtin_prefetch(pixel[i][j] + c, 0, 3);
+  }
+}
+
 // Some channels of both sides and up to `tiles` tiles. V and Z lie in panels of VP and NR channels: what a product reads
 // lies as it is read.
 struct GradientBlock {
@@ -90,7 +101,7 @@ struct GradientPart {
   // Transforms `count` tiles from `first` on, which become those from `at` on of the block. Channel by channel, so that
   // each of the planes is written as it lies: the tiles of a panel are neighbours.
   void transform(const Tiles& all, const float* x, const float* dy, const float* zeros, long first, long at, long count,
-                 float* v, float* z) const {
+                 float* v, float* z, bool fetch = false) const {
     enum : long { GROUP = 16 };
     TileWalk walk(all, first);
     for (long t0 = 0; t0 < count; t0 += GROUP) {
@@ -104,11 +115,17 @@ struct GradientPart {
       }
       for (long c = 0; c < ci; c += LANES) {
         float* out = v + c / VP * block.vPanel + (at + t0) * VP + c % VP;
-        for (long t = 0; t < some; ++t) transformPatch(patch[t], c0 + c, block.vPlane, out + t * VP);
+        for (long t = 0; t < some; ++t) {
+          if (fetch) fetchTile<1>(patch[t], c0 + c + LANES);
+          transformPatch(patch[t], c0 + c, block.vPlane, out + t * VP);
+        }
       }
       for (long o = 0; o < co; o += LANES) {
         float* out = z + o / NR * block.zPanel + (at + t0) * NR + o % NR;
-        for (long t = 0; t < some; ++t) transformGradient(tile[t], o0 + o, block.zPlane, out + t * NR);
+        for (long t = 0; t < some; ++t) {
+          if (fetch) fetchTile<0>(tile[t], o0 + o + LANES);
+          transformGradient(tile[t], o0 + o, block.zPlane, out + t * NR);
+        }
       }
     }
   }
@@ -132,19 +149,26 @@ struct GradientPart {
     for (long o = 0; o < co; o += LANES) {
       const float* in = du + c * block.co + o;
       Vec half[3][PATCH];
+#pragma GCC unroll 6
       for (int j = 0; j < PATCH; ++j) {
         Vec column[PATCH], three[3];
+#pragma GCC unroll 6
         for (int i = 0; i < PATCH; ++i) {
           const float* plane = in + (i * PATCH + j) * block.duPlane;
+          // 36 rows at once are more than a processor foresees.
+          __builtin_prefetch(plane + 8 * LANES, 0, 2);
           column[i] = load(plane);
           for (long s = 1; s < slots; ++s) column[i] += load(plane + s * slot);
         }
         weightTransform(column, three);
+#pragma GCC unroll 3
         for (int i = 0; i < 3; ++i) half[i][j] = three[i];
       }
+#pragma GCC unroll 3
       for (int i = 0; i < 3; ++i) {
         Vec three[3];
         weightTransform(half[i], three);
+#pragma GCC unroll 3
         for (int j = 0; j < 3; ++j) store(dw + ((i * 3 + j) * g.ci + c0 + c) * g.co + o0 + o, three[j]);
       }
     }
@@ -216,7 +240,7 @@ static void winogradLargeFilterGradient(Team& team, const Convolution& g, const 
     const long count = least(block.tiles, all.total - first);
     parallel(team, ceilDiv(count, CHUNK), [&](long item, long) {
       const long at = item * CHUNK;
-      whole.transform(all, x, dy, zeros, first + at, at, least(CHUNK, count - at), v, z);
+      whole.transform(all, x, dy, zeros, first + at, at, least(CHUNK, count - at), v, z, true);
     });
     parallel(team, PLANES, [&](long xi, long) {
       // Meanwhile comes what is next: the right factor's next panel with the first rows, a cache line of each of its rows
@@ -230,7 +254,9 @@ static void winogradLargeFilterGradient(Team& team, const Convolution& g, const 
                      });
     });
   }
-  parallel(team, g.ci, [&](long c, long) { whole.transformWeights(c, du, 1, 0, dw); });
+  parallel(team, ceilDiv(g.ci, 8), [&](long item, long) {
+    for (long c = item * 8; c < least(g.ci, (item + 1) * 8); ++c) whole.transformWeights(c, du, 1, 0, dw);
+  });
 }
 
 static void winogradFilterGradient(Team& team, const Convolution& g, const float* x, const float* dy, float* dw) {
