@@ -155,9 +155,7 @@ async function soak({
   return { samples, imagesPerSecond: (step * size * 1000) / (performance.now() - started) }
 }
 
-/** Of what is kept: V8 may leave what a thousand steps let go of for later, or collect it right before a sample. */
 function sample(step: number): SoakSample {
-  globalThis.gc!()
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
   const mebi = 2 ** 20
   return {

@@ -66,8 +66,7 @@ export async function measureEngine<Mode extends keyof Measurements>(
   // Not at the top: the process that is measured imports this file, too, and needs no compiler.
   const { compileEngineProcess } = await import('./compile.ts')
   script ??= compileEngineProcess()
-  const flags = mode === 'soak' ? ['--expose-gc'] : []
-  const child = spawn(process.execPath, [...flags, script, mode, JSON.stringify(job)])
+  const child = spawn(process.execPath, [script, mode, JSON.stringify(job)])
   let said = ''
   let complained = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,20 +1,20 @@
 import { median } from './statistics.ts'
 
 const MOST_GROWTH = 0.05
+const MOST_GROWTH_MEBIBYTES = 16
 
 /**
  * Prints by how much memory grew, and ends the bench with 1 when that is more than chance explains. The first three
  * samples are compared with the last three: when V8 collects is chance.
  * @param what  from what to what
- * @param most  MiB
  */
-export function checkGrowth(what: string, mebibytes: readonly number[], most = 16): void {
+export function checkGrowth(what: string, mebibytes: readonly number[]): void {
   const first = median(mebibytes.slice(0, 3))
   const grown = median(mebibytes.slice(-3)) - first
   check(
     `${what} it grew by ${grown.toFixed(1)} MiB, ${((100 * grown) / first).toFixed(1)} %`,
-    grown <= most && grown <= MOST_GROWTH * first,
-    `at most ${most} MiB and ${100 * MOST_GROWTH} %`,
+    grown <= MOST_GROWTH_MEBIBYTES && grown <= MOST_GROWTH * first,
+    `at most ${MOST_GROWTH_MEBIBYTES} MiB and ${100 * MOST_GROWTH} %`,
   )
 }
 
