@@ -55,6 +55,12 @@ async function memory(): Promise<void> {
   )
   const tensors = new Set(samples.map((it) => it.tensors))
   check(`tensors: ${[...tensors].join(', ')}`, tensors.size === 1, 'always as many')
+  const warm = needed(
+    await measureEngine('leftovers', { engine: ENGINE, network: NETWORK, batch: 16, steps: 400 }),
+  )
+  console.log(
+    `  of JavaScript's heap, a step leaves ${warm.bytesPerStep.toFixed(0)} bytes to a full collection`,
+  )
 }
 
 /** A process that spins on one core: the kernels wait for their slowest thread, so they must not wait for it for long. */

@@ -1,6 +1,8 @@
 /** One measurement of one engine; engine.ts starts it. Its last line is the result as JSON, or why there is none. */
 import { existsSync, rmSync } from 'node:fs'
 import { setPriority } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../src/data/batches.ts'
 import { loadAddon } from '../src/engine/native/addon.ts'
@@ -18,6 +20,8 @@ import { type Measurements, type SoakSample, STARTED, THREADS } from './engine.t
 import { trainable, withoutDropout } from './networks.ts'
 import { median, quantile } from './statistics.ts'
 
+/** Until what runs at every step is compiled: code is no leftover of a step. */
+const WARM_STEPS = 400
 const RATE = 0.01
 const SEED = 1
 
@@ -26,7 +30,7 @@ const MODES: {
     job: Measurements[Mode]['job'],
     device: string,
   ) => Promise<Measurements[Mode]['result']>
-} = { train, losses, forward, soak }
+} = { train, losses, forward, soak, leftovers }
 
 const [mode, text] = process.argv.slice(2)
 const job = JSON.parse(text)
@@ -153,6 +157,28 @@ async function soak({
   }
   samples.push(sample(step))
   return { samples, imagesPerSecond: (step * size * 1000) / (performance.now() - started) }
+}
+
+async function leftovers({
+  network,
+  batch: size,
+  steps,
+}: Measurements['leftovers']['job']): Promise<Measurements['leftovers']['result']> {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as NodeJS.GCFunction
+  const session = startSession(trainable(network))
+  const batch = randomBatch(size)
+  const train = async (steps: number) => {
+    for (let step = 0; step < steps; step++) await session.step(batch, step, RATE)
+    // What survives the first of two is promoted by the second, and only what nothing young holds dies in them.
+    gc({ type: 'minor' })
+    gc({ type: 'minor' })
+    return process.memoryUsage().heapUsed
+  }
+  await train(WARM_STEPS)
+  gc()
+  const before = await train(0)
+  return { bytesPerStep: ((await train(steps)) - before) / steps }
 }
 
 function sample(step: number): SoakSample {

@@ -44,6 +44,11 @@ export interface Measurements {
     job: Job & { batch: number; steps: number; seconds: number }
     result: { samples: SoakSample[]; imagesPerSecond: number }
   }
+  leftovers: {
+    job: Job & { batch: number; steps: number }
+    /** What a step leaves on JavaScript's heap that only a full collection can free. */
+    result: { bytesPerStep: number }
+  }
 }
 
 export interface SoakSample {

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import * as tf from '@tensorflow/tfjs'
 import type { EngineCandidate } from './candidate.ts'
 import { correctGradients } from './corrections.ts'
@@ -27,6 +28,9 @@ export async function selectEngine(choice: EngineChoice): Promise<EngineReport> 
   // Without it tfjs checks the outputs of every operation for NaN, and advertises tfjs-node on the console.
   tf.enableProdMode()
   correctGradients()
+  // V8 would come to think that a step's tensors live long, because they do while its young generation is still small,
+  // and allocate them where only a full collection looks: tens of kilobytes for every step.
+  setFlagsFromString('--no-allocation-site-pretenuring')
 
   const notTaken: EngineReport['notTaken'] = []
   for (const candidate of CANDIDATES) {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ArtifactStore } from '../artifacts/store.ts'
+import { numbersOf } from '../engine/numbers.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
@@ -58,7 +59,7 @@ export async function loadNetwork(
   async function logits(pictures: readonly Uint8Array[]): Promise<Float32Array> {
     const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
     try {
-      return (await output.data()) as Float32Array
+      return await numbersOf(output)
     } finally {
       output.dispose()
     }
@@ -84,7 +85,7 @@ export async function loadNetwork(
         return maps.slice([0, 0, 0], [height!, width!, Math.min(first, channels!)]) as tf.Tensor3D
       })
       const [height, width, channels] = output.shape
-      const data = (await output.data()) as Float32Array
+      const data = await numbersOf(output)
       output.dispose()
       return { height, width, channels, data }
     },

@@ -121,7 +121,7 @@ export class NativeBackend extends MathBackendCPU {
   writable(variable: tf.Variable): Float32Array {
     const values = this.values(variable)
     if (this.isSole(variable)) {
-      this.filters.forget(variable.dataId)
+      this.filters.change(variable.dataId)
       return values
     }
     const own = this.take(values.length)
@@ -130,6 +130,10 @@ export class NativeBackend extends MathBackendCPU {
     variable.assign(tensor)
     tensor.dispose()
     return own
+  }
+
+  override async read(dataId: object): Promise<Values> {
+    return this.readSync(dataId)
   }
 
   /** Memory of the pool is copied: what holds it now may be disposed, and the copy must not change then. */

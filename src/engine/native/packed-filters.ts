@@ -1,5 +1,14 @@
 import type { BufferPool } from './buffer-pool.ts'
 
+/** One way to pack the filter of one tensor. */
+interface Packing {
+  /** Tells the ways to pack one filter apart. */
+  key: string
+  /** Whether the tensor's present values were packed so before. */
+  used: boolean
+  kept: Float32Array | null
+}
+
 /**
  * Filters in the order in which convolutions read them, kept for as long as the tensor they come from lives unchanged:
  * transforming the filters of VGG-16 costs as much as classifying a picture with them. A filter is kept from its second
@@ -7,7 +16,8 @@ import type { BufferPool } from './buffer-pool.ts'
  */
 export class PackedFilters {
   private readonly pool: BufferPool
-  private readonly byTensor = new Map<object, Map<string, Float32Array | null>>()
+  /** A tensor whose values change keeps its place: see BufferPool for what a Map that comes and goes costs. */
+  private readonly byTensor = new Map<object, Packing[]>()
 
   constructor(pool: BufferPool) {
     this.pool = pool
@@ -25,32 +35,49 @@ export class PackedFilters {
     fill: (packed: Float32Array) => void,
     use: (packed: Float32Array) => Result,
   ): Result {
-    const kept = this.byTensor.get(dataId)?.get(key)
-    if (kept) return use(kept)
+    const known = this.find(dataId, key)
+    if (known?.kept) return use(known.kept)
     const packed = this.pool.take(length)
     let keep = false
     try {
       fill(packed)
       const result = use(packed)
-      keep = kept === null
-      this.remember(dataId, key, keep ? packed : null)
+      const packing = known ?? this.add(dataId, key)
+      keep = packing.used
+      packing.used = true
+      if (keep) packing.kept = packed
       return result
     } finally {
       if (!keep) this.pool.letGo(packed)
     }
   }
 
-  /** The tensor's values are changed or gone. */
-  forget(dataId: object): void {
-    const filters = this.byTensor.get(dataId)
-    if (filters === undefined) return
-    this.byTensor.delete(dataId)
-    for (const packed of filters.values()) if (packed !== null) this.pool.letGo(packed)
+  /** The tensor's values are changed. */
+  change(dataId: object): void {
+    const packings = this.byTensor.get(dataId)
+    if (packings === undefined) return
+    for (const packing of packings) {
+      if (packing.kept !== null) this.pool.letGo(packing.kept)
+      packing.kept = null
+      packing.used = false
+    }
   }
 
-  private remember(dataId: object, key: string, packed: Float32Array | null): void {
-    const filters = this.byTensor.get(dataId)
-    if (filters === undefined) this.byTensor.set(dataId, new Map([[key, packed]]))
-    else filters.set(key, packed)
+  /** The tensor is gone. */
+  forget(dataId: object): void {
+    this.change(dataId)
+    this.byTensor.delete(dataId)
+  }
+
+  private find(dataId: object, key: string): Packing | undefined {
+    return this.byTensor.get(dataId)?.find((packing) => packing.key === key)
+  }
+
+  private add(dataId: object, key: string): Packing {
+    const packing = { key, used: false, kept: null }
+    const packings = this.byTensor.get(dataId)
+    if (packings === undefined) this.byTensor.set(dataId, [packing])
+    else packings.push(packing)
+    return packing
   }
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../../data/batches.ts'
+import { numbersOf } from '../../engine/numbers.ts'
 import type { EvaluationResult } from '../../evaluation/result.ts'
 import { createTally } from '../../evaluation/tally.ts'
 import { forwardOf } from '../../zoo/forward.ts'
@@ -23,7 +24,7 @@ export function createEvaluator(
     async add(batch) {
       const logits = tf.tidy(() => forward(tf.tensor4d(batch.x, [batch.size, ...inputShape])))
       try {
-        const values = await logits.data()
+        const values = await numbersOf(logits)
         for (let i = 0; i < batch.size; i++)
           tally.add(values.subarray(i * classes, (i + 1) * classes), batch.y[i])
       } finally {

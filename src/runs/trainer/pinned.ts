@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
 import type { Normalization } from '../../data/normalization.ts'
+import { numbersOf } from '../../engine/numbers.ts'
 import { forwardOf } from '../../zoo/forward.ts'
 import { NO_AUGMENTATION } from '../hyperparameters.ts'
 import type { PinnedPicture, PinnedResult } from '../pinned.ts'
@@ -31,7 +32,7 @@ export function createPinnedWatcher(
     // logits: [pinned, classes]
     const logits = tf.tidy(() => forward(tf.tensor4d(batch!.x, [batch!.size, ...split.imageShape])))
     try {
-      const values = await logits.data()
+      const values = await numbersOf(logits)
       const classes = logits.shape[1]
       return pinned.map(({ split, index }, i) => ({
         split,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../../data/batches.ts'
 import { fusedLayers } from '../../engine/fused.ts'
+import { numbersOf } from '../../engine/numbers.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { forwardOf } from '../../zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../zoo/model.ts'
@@ -97,9 +98,9 @@ export function createTrainingSession(
       const flags = asks ? finiteness(gradients) : undefined
       try {
         const [[lossValue], [correctValue], finite] = await Promise.all([
-          loss.data(),
-          correct.data(),
-          flags?.data(),
+          numbersOf(loss),
+          numbersOf(correct),
+          flags && numbersOf(flags),
         ])
         let broken = finite === undefined ? null : firstBroken((i) => Number.isNaN(finite[i]))
         if (skipsBroken && broken === null && Number.isFinite(lossValue)) {

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs'
+import { numbersOf } from '../../engine/numbers.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { SafetensorsFile } from '../../zoo/safetensors-file.ts'
 import { loadWeights, weightVariables } from '../../zoo/weights.ts'
@@ -40,7 +41,7 @@ export async function takeSnapshot(
   const file = await open(path, 'w')
   let at = 0
   const append = async (name: string, tensor: tf.Tensor): Promise<SnapshotTensor> => {
-    const data = (await tensor.data()) as Float32Array
+    const data = await numbersOf(tensor)
     await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     at += data.byteLength
     return { name, shape: tensor.shape, begin: at - data.byteLength, length: data.length }

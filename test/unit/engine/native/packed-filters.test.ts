@@ -61,6 +61,18 @@ describe('packed filters', () => {
     expect(packedFor(3, tensor)).toBe(2)
   })
 
+  test('are packed anew, and kept from the second use on again, where the values of the tensor change', () => {
+    const tensor = {}
+    packedFor(2, tensor)
+    packedFor(1, tensor, 'backward')
+    filters.change(tensor)
+    expect(pool.stats.usedBytes).toBe(0)
+    expect(packedFor(3, tensor)).toBe(2)
+    expect(packedFor(3, tensor, 'backward')).toBe(2)
+    filters.change({})
+    expect(pool.stats.usedBytes).toBe(256)
+  })
+
   test.each(['fill', 'use'])('leave nothing behind where %s fails', (where) => {
     const tensor = {}
     const fail = () => {
