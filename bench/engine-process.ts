@@ -170,7 +170,7 @@ async function leftovers({
   const batch = randomBatch(size)
   const train = async (steps: number) => {
     for (let step = 0; step < steps; step++) await session.step(batch, step, RATE)
-    // What survives the first of two is promoted by the second, and only what nothing young holds dies in them.
+    // Who survives two is in the old generation: then the heap holds no young garbage.
     gc({ type: 'minor' })
     gc({ type: 'minor' })
     return process.memoryUsage().heapUsed
