@@ -72,6 +72,9 @@ export async function measureEngine<Mode extends keyof Measurements>(
   const { compileEngineProcess } = await import('./compile.ts')
   script ??= compileEngineProcess()
   const child = spawn(process.execPath, [script, mode, JSON.stringify(job)])
+  // Whoever measures may be ended first, as a test is that takes too long.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
   let said = ''
   let complained = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -85,6 +88,7 @@ export async function measureEngine<Mode extends keyof Measurements>(
   const ended = await new Promise<string>((resolve) =>
     child.once('close', (code, signal) => resolve(signal ?? String(code))),
   )
+  process.off('exit', end)
   const line = said.trim().split('\n').at(-1) ?? ''
   if (ended === '0' && line.startsWith('{')) return JSON.parse(line)
   if (ended === '0') return line
