@@ -9,6 +9,7 @@ import { NotFoundError, ValidationError } from '../errors.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { decodeBase64 } from './base64.ts'
 import type { Predictor } from './predictor.ts'
 import type { LayerRequest, PredictImage } from './protocol.ts'
 import { failFor, refOf } from './version-ref.ts'
@@ -134,13 +135,4 @@ export function createPredictionService({
       }),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
   }
-}
-
-/** @throws ValidationError for text that is not base64: Buffer would skip over what it cannot read. */
-function decodeBase64(text: string): Uint8Array {
-  const body = text.replace(/^data:[^,]*;base64,/, '').replace(/\s+/g, '')
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(body) || body === '') {
-    throw new ValidationError([{ path: ['image', 'base64'], message: 'This is not base64.' }])
-  }
-  return Buffer.from(body, 'base64')
 }

@@ -115,6 +115,11 @@ describe('with a trained network', () => {
     expect(body.data.predict).toMatchObject({ __typename: 'UnsupportedImageError', reason })
   })
 
+  test.each(['', 'data:image/png;base64,'])('base64 of nothing is an empty picture: %j', async (base64) => {
+    const { predict } = await server.query(PREDICT, { input: { image: { base64 } } })
+    expect(predict).toMatchObject({ __typename: 'UnsupportedImageError', reason: 'EMPTY' })
+  })
+
   test('a truncated JPEG and a picture of 16,000x16,000 pixels are refused with their reasons', async () => {
     const jpeg = await sharp({ create: { width: 300, height: 300, channels: 3, background: 'red' } })
       .jpeg()
