@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { DOWNLOADS_PATH } from './downloads.ts'
 import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
 import type { OriginPolicy } from './origin.ts'
+import { HttpRequest } from './upgrade.ts'
 import { isMultipart } from './uploads-plugin.ts'
 import { attachWebSocket } from './websocket.ts'
 
@@ -37,7 +38,8 @@ export interface HttpOptions {
 /** @throws an Error with one line when the port is taken or the host is not this machine's */
 export async function listen(options: HttpOptions): Promise<HttpServer> {
   const { host, port, handler, uploadHandler, downloads, policy } = options
-  const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
+  const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
+  const server = createServer(settings, (request, response) => {
     if (!policy.hostAllowed(request))
       return text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
     const path = request.url?.split('?')[0]

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import type { RunEvent } from '../../src/runs/events.ts'
 import type { Context } from '../../src/schema/context.ts'
@@ -37,7 +37,7 @@ beforeEach(async () => {
     port: 0,
     handler,
     uploadHandler: handler,
-    downloads: async () => {},
+    downloads: async (_request, response) => void response.end('a download'),
     policy: createOriginPolicy({ host: '127.0.0.1', allowedOrigins: [] }),
     health: async () => ({}),
   })
@@ -81,23 +81,30 @@ async function overSse(): Promise<string> {
   return response.text()
 }
 
-/** The opening of a WebSocket by hand, from a page that may not. */
-async function refusedUpgrade(): Promise<Socket> {
+const WEBSOCKET = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+}
+
+/** A connection by hand. */
+async function connected(): Promise<Socket> {
   const socket = connectTcp(Number(new URL(server.url).port), '127.0.0.1')
   socket.on('error', () => {})
   await new Promise((resolve) => socket.once('connect', resolve))
-  socket.write(
-    [
-      'GET /graphql HTTP/1.1',
-      'Host: 127.0.0.1',
-      'Origin: https://evil.example',
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
-      '\r\n',
-    ].join('\r\n'),
-  )
+  return socket
+}
+
+function head(line: string, headers: Readonly<Record<string, string>>): string {
+  const fields = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}`)
+  return [`${line} HTTP/1.1`, ...fields, '', ''].join('\r\n')
+}
+
+/** The opening of a WebSocket by hand, from a page that may not. */
+async function refusedUpgrade(): Promise<Socket> {
+  const socket = await connected()
+  socket.write(head('GET /graphql', { ...WEBSOCKET, origin: 'https://evil.example' }))
   return socket
 }
 
@@ -138,6 +145,8 @@ test('errors over WebSocket carry a code of the list and nothing but it', async 
     [EVENTS, {}],
     [EVENTS, { id: RUN, after: 'nonsense' }],
     [EVENTS, { id: 'nonsense' }],
+    ['query A { __typename } query B { __typename }', undefined],
+    ['fragment F on Query { __typename }', undefined],
     [EVENTS, { id: RUN }],
   ] as const) {
     const [answer] = await overWebSocket(query, variables)
@@ -150,6 +159,8 @@ test('errors over WebSocket carry a code of the list and nothing but it', async 
     { code: 'BAD_USER_INPUT' },
     { code: 'BAD_USER_INPUT' },
     { code: 'BAD_USER_INPUT' },
+    { code: 'BAD_USER_INPUT' },
+    { code: 'GRAPHQL_VALIDATION_FAILED' },
     { code: 'INTERNAL_SERVER_ERROR' },
   ])
 })
@@ -246,6 +257,136 @@ describe('a refused WebSocket', () => {
     await new Promise((resolve) => stubborn.resume().once('end', resolve))
     await server.close()
     stubborn.destroy()
+  })
+})
+
+describe('a request that offers a protocol the server does not speak is answered as if it did not', () => {
+  const OFFER = {
+    connection: 'Upgrade, HTTP2-Settings',
+    upgrade: 'h2c',
+    'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA',
+  }
+  const QUERY = JSON.stringify({ query: '{ __typename }' })
+  const JSON_BODY = { 'content-type': 'application/json' }
+  const TYPENAME = '{"data":{"__typename":"Query"}}'
+
+  /** Both requests go over one connection. */
+  async function answers(
+    path: string,
+    { body, ...options }: { method?: string; headers: Record<string, string>; body?: string[] },
+  ): Promise<[number | undefined, string]> {
+    const asked = request(`${server.url}${path}`, { agent: false, ...options })
+    for (const piece of body ?? []) await new Promise((written) => asked.write(piece, written))
+    asked.end()
+    return new Promise((resolve, reject) => {
+      asked.once('error', reject).once('upgrade', () => reject(new Error('upgraded')))
+      asked.once('response', async (response) => {
+        let text = ''
+        for await (const chunk of response) text += chunk
+        resolve([response.statusCode, text])
+      })
+    })
+  }
+
+  test.each(['h2c', 'TLS/1.0', 'foo/2', 'HTTP/2.0, SHTTP/1.3, IRC/6.9, RTA/x11', 'websocketry'])(
+    '%s',
+    async (upgrade) => {
+      const headers = { ...OFFER, upgrade }
+      expect(await answers('/graphql?query={__typename}', { headers })).toEqual([200, TYPENAME])
+      const post = { method: 'POST', headers: { ...headers, ...JSON_BODY } }
+      expect(await answers('/graphql', { ...post, body: [QUERY] })).toEqual([200, TYPENAME])
+    },
+  )
+
+  test('on every path and by every method', async () => {
+    expect(await answers('/health', { headers: OFFER })).toEqual([200, '{}'])
+    expect(await answers('/models/x/model.safetensors', { headers: OFFER })).toEqual([200, 'a download'])
+    expect(await answers('/nowhere', { headers: OFFER })).toMatchObject([404, /nothing here/])
+    expect(await answers('/', { headers: OFFER })).toMatchObject([302, ''])
+    expect(await answers('/health', { method: 'HEAD', headers: OFFER })).toEqual([200, ''])
+    expect((await answers('/graphql', { method: 'PUT', headers: OFFER }))[0]).toBe(405)
+  })
+
+  test('with a body that comes in pieces, one that waits to be asked for, and one of megabytes', async () => {
+    const headers = { ...OFFER, ...JSON_BODY }
+    const post = { method: 'POST', headers }
+    expect(await answers('/graphql', { ...post, body: [QUERY.slice(0, 9), QUERY.slice(9)] })).toEqual([
+      200,
+      TYPENAME,
+    ])
+    const waiting = { ...headers, expect: '100-continue', 'content-length': String(QUERY.length) }
+    expect(await answers('/graphql', { ...post, headers: waiting, body: [QUERY] })).toEqual([200, TYPENAME])
+    const variables = { padding: 'x'.repeat(8 * 2 ** 20) }
+    const large = JSON.stringify({ query: '{ __typename }', variables })
+    expect(await answers('/graphql', { ...post, body: [large] })).toEqual([200, TYPENAME])
+  })
+
+  test('a WebSocket where there is none, or by a method that opens none', async () => {
+    expect(await answers('/health', { headers: WEBSOCKET })).toEqual([200, '{}'])
+    expect((await answers('/nowhere', { headers: WEBSOCKET }))[0]).toBe(404)
+    const post = { method: 'POST', headers: { ...WEBSOCKET, ...JSON_BODY } }
+    expect(await answers('/graphql', { ...post, body: [QUERY] })).toEqual([200, TYPENAME])
+  })
+
+  test('and its connection goes on', async () => {
+    const socket = await connected()
+    let text = ''
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    const until = (count: number) =>
+      vi.waitUntil(() => text.split(TYPENAME).length > count, { timeout: 30_000 })
+    const length = { 'content-length': String(QUERY.length) }
+    socket.write(head('POST /graphql', { ...OFFER, ...JSON_BODY, ...length }) + QUERY)
+    await until(1)
+    socket.write(head('GET /graphql?query={__typename}', OFFER))
+    await until(2)
+    socket.write(head('POST /graphql', { ...JSON_BODY, ...length }) + QUERY)
+    await until(3)
+    socket.destroy()
+  })
+})
+
+describe('a WebSocket', () => {
+  async function opened(headers: Record<string, string>): Promise<string> {
+    const socket = await connected()
+    socket.write(head('GET /graphql', { ...WEBSOCKET, ...headers }))
+    let text = ''
+    for await (const chunk of socket.setEncoding('utf8')) {
+      text += chunk
+      if (text.startsWith('HTTP/1.1 101')) break
+    }
+    return text
+  }
+
+  test('may be one of several protocols that are offered, in any case', async () => {
+    expect(await opened({ upgrade: 'h2c, WebSocket' })).toMatch(/^HTTP\/1.1 101 /)
+  })
+
+  test('of a version that is not spoken is told which ones are', async () => {
+    for (const version of ['12', '', 'x']) {
+      expect(await opened({ 'sec-websocket-version': version })).toMatch(
+        /^HTTP\/1.1 426 .*Upgrade: websocket\r\n.*Sec-WebSocket-Version: 13, 8\r\n/s,
+      )
+    }
+  })
+
+  test('without a key is a bad request', async () => {
+    expect(await opened({ 'sec-websocket-key': '' })).toMatch(/^HTTP\/1.1 400 /)
+  })
+
+  test.each([
+    ['without a subprotocol', [], '', 4406],
+    ['with a message that is none', ['graphql-transport-ws'], '{', 4400],
+    ['with a message of 300 KiB', ['graphql-transport-ws'], 'x'.repeat(300 * 1024), 1009],
+  ])('%s is closed with a code, and nothing of it is logged', async (_what, subprotocols, message, code) => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, subprotocols)
+    socket.once('open', () => socket.send(message)).on('error', () => {})
+    expect(await new Promise((resolve) => socket.once('close', resolve))).toBe(code)
+    expect(printed).not.toHaveBeenCalled()
+    printed.mockRestore()
+    expect(logged).toBe('')
   })
 })
 
