@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import { maskError } from 'graphql-yoga'
-import { isErrorCode } from '../schema/input-error.ts'
+import { apiError, isErrorCode } from '../schema/input-error.ts'
 
 const MASK = 'Unexpected error. The server log says more.'
 
@@ -22,5 +22,16 @@ export function toClientError(error: unknown): GraphQLError {
 export function withoutHints(error: GraphQLError): GraphQLError {
   delete error.extensions.http
   delete error.extensions.unexpected
+  return error
+}
+
+/** What is wrong with a request before anything of it is executed. */
+export function requestError(
+  message: string,
+  status = 400,
+  headers: Readonly<Record<string, string>> = {},
+): GraphQLError {
+  const error = apiError('BAD_USER_INPUT', message)
+  error.extensions.http = { status, headers }
   return error
 }

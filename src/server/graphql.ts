@@ -6,6 +6,7 @@ import { schema } from '../schema/index.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
+import { operationPlugin, paramsPlugin } from './params-plugin.ts'
 import type { UploadStore } from './upload-store.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
@@ -22,20 +23,16 @@ export interface GraphQLOptions {
 
 /** GraphQL over HTTP and server-sent events, and the playground. */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  return createHandler(options, MAX_BODY_BYTES, [])
+  return createHandler(options, paramsPlugin(MAX_BODY_BYTES))
 }
 
 /** The same for requests with files, which are as large as the store of uploads allows. */
 export function createUploadHandler(options: GraphQLOptions & { uploads: UploadStore }) {
-  return createHandler(options, false, [uploadsPlugin(options.uploads)])
+  return createHandler(options, uploadsPlugin(options.uploads))
 }
 
-/** @param maxBodyBytes  false where a plugin reads the body by itself */
-function createHandler(
-  { context, allowedOrigins, logger }: GraphQLOptions,
-  maxBodyBytes: number | false,
-  plugins: Plugin[],
-) {
+/** @param requestParser  reads the body, up to a size of its own */
+function createHandler({ context, allowedOrigins, logger }: GraphQLOptions, requestParser: Plugin) {
   return createYoga<object, Context>({
     schema,
     context,
@@ -52,7 +49,7 @@ function createHandler(
       allowedOrigins.length === 0
         ? false
         : { origin: allowedOrigins, credentials: false, methods: ['GET', 'POST'] },
-    maxRequestBodySize: maxBodyBytes,
+    maxRequestBodySize: false,
     maskedErrors: { maskError: toClientError },
     graphiql: {
       title: 'vggzoo',
@@ -61,6 +58,11 @@ function createHandler(
     },
     renderGraphiQL,
     multipart: false,
-    plugins: [csrfPlugin(), ...plugins, ...limitPlugins()],
+    plugins: [
+      csrfPlugin(),
+      requestParser,
+      operationPlugin(),
+      ...limitPlugins(),
+    ],
   })
 }

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
-import { apiError } from '../schema/input-error.ts'
 import { UploadedFile } from '../uploads.ts'
+import { contentOf } from './body.ts'
+import { requestError } from './client-error.ts'
 import { MAX_FIELD_BYTES, MAX_FILES, MAX_FRAMING_BYTES } from './limits.ts'
 
 /** A GraphQL request that came as multipart/form-data, its files on disk. */
@@ -33,7 +34,7 @@ export function createUploadStore(folder: string, maxBytes: number): UploadStore
     await mkdir(folder, { recursive: true })
     const parts = new Parts(folder, maxBytes)
     try {
-      await parse(request, parts)
+      await parse(request, parts, maxBytes)
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
       // What is left of the body is read and thrown away, so that the client gets to read the answer.
@@ -51,15 +52,24 @@ export function createUploadStore(folder: string, maxBytes: number): UploadStore
 }
 
 /** Resolves when the whole body was read and its files are written. */
-function parse(request: IncomingMessage, parts: Parts): Promise<void> {
+function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
+    const body = contentOf(request)
     const broken = (error: unknown) => {
       request.off('close', cut)
+      body.off('data', count)
+      if (body !== request) body.destroy()
       parts.abort()
       reject(error)
     }
+    // Of the files, and of what is around them: a compressed body may be endless.
+    let left = maxBytes + MAX_FRAMING_BYTES
+    const count = (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) broken(tooManyBytes(maxBytes))
+    }
     const cut = () => {
-      if (!request.readableEnded) broken(refuse('The request ended in the middle of its body.'))
+      if (!request.readableEnded) broken(requestError('The request ended in the middle of its body.'))
     }
     let parser: BusboyInstance
     try {
@@ -70,7 +80,7 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
         isPartAFile: (name) => name !== 'operations' && name !== 'map',
       })
     } catch (error) {
-      return reject(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`))
+      return reject(requestError(`The body is not multipart/form-data: ${(error as Error).message}.`))
     }
     parser.on('field', (name, value, _nameCut, valueCut) => {
       try {
@@ -92,18 +102,21 @@ function parse(request: IncomingMessage, parts: Parts): Promise<void> {
       }
     })
     parser.on('filesLimit', () => broken(tooLarge(`The request has more than ${MAX_FILES} files.`)))
-    parser.on('fieldsLimit', () => broken(refuse('The parts "operations" and "map" may come only once.')))
+    parser.on('fieldsLimit', () =>
+      broken(requestError('The parts "operations" and "map" may come only once.')),
+    )
     parser.on('error', (error) =>
-      broken(refuse(`The body is not multipart/form-data: ${(error as Error).message}.`)),
+      broken(requestError(`The body is not multipart/form-data: ${(error as Error).message}.`)),
     )
     parser.on('finish', () => {
       request.off('close', cut)
       parts.written().then(resolve, reject)
     })
+    body.on('error', ({ message }) => broken(requestError(`The body cannot be read: ${message}.`)))
     request.once('close', cut)
     // A request that is closed already tells nobody again.
     if (request.destroyed) return cut()
-    request.pipe(parser)
+    body.on('data', count).pipe(parser)
   })
 }
 
@@ -131,26 +144,38 @@ class Parts {
     if (name === 'operations') {
       this.#operations = parseJson(name, value)
       if (typeof this.#operations !== 'object' || this.#operations === null) {
-        throw refuse('The part "operations" is not an object.')
+        throw requestError('The part "operations" is not an object.')
       }
     } else {
       const map = parseJson(name, value)
-      if (!isMap(map)) throw refuse('The part "map" must be an object of lists of paths.')
+      if (!isMap(map)) throw requestError('The part "map" must be an object of lists of paths.')
       this.#map = map
     }
   }
 
-  file(name: string, content: Readable, filename: string, onError: (error: unknown) => void): void {
-    if (this.#operations === undefined || this.#map === undefined) {
-      throw refuse('The parts "operations" and "map" must come before the files.')
+  /** @param filename  undefined for a field of a form that is no file */
+  file(
+    name: string,
+    content: Readable,
+    filename: string | undefined,
+    onError: (error: unknown) => void,
+  ): void {
+    if (filename === undefined && !(this.#map !== undefined && Object.hasOwn(this.#map, name))) {
+      throw requestError(
+        `The form has a field "${name.slice(0, 200)}"; beside its files it has "operations" and "map" only.`,
+      )
     }
-    if (!Object.hasOwn(this.#map, name)) throw refuse(`The part "map" does not name the file part "${name}".`)
-    if (this.#names.has(name)) throw refuse(`There are two file parts "${name}".`)
+    if (this.#operations === undefined || this.#map === undefined) {
+      throw requestError('The parts "operations" and "map" must come before the files.')
+    }
+    if (!Object.hasOwn(this.#map, name))
+      throw requestError(`The part "map" does not name the file part "${name}".`)
+    if (this.#names.has(name)) throw requestError(`There are two file parts "${name}".`)
     const path = join(this.#folder, randomUUID())
     this.#paths.push(path)
     this.#names.add(name)
     const write = this.#write(content, path).then((size) => {
-      this.#files.set(name, new UploadedFile(filename, size, path))
+      this.#files.set(name, new UploadedFile(filename ?? name, size, path))
     })
     write.catch(onError)
     this.#writes.push(write)
@@ -190,10 +215,10 @@ class Parts {
 
   /** Puts every file in its places. */
   assemble(): object {
-    if (this.#operations === undefined) throw refuse('The part "operations" is missing.')
+    if (this.#operations === undefined) throw requestError('The part "operations" is missing.')
     for (const [name, places] of Object.entries(this.#map ?? {})) {
       const file = this.#files.get(name)
-      if (file === undefined) throw refuse(`The file part "${name}", which the map names, is missing.`)
+      if (file === undefined) throw requestError(`The file part "${name}", which the map names, is missing.`)
       for (const place of places) put(this.#operations as object, place, file)
     }
     return this.#operations as object
@@ -215,7 +240,7 @@ function put(operations: object, place: string, file: UploadedFile): void {
     at = isObject(at) && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined
   }
   if (!isObject(at) || !Object.hasOwn(at, last) || (at as Record<string, unknown>)[last] !== null) {
-    throw refuse(`The path "${place.slice(0, 200)}" of the map does not lead to a null in operations.`)
+    throw requestError(`The path "${place.slice(0, 200)}" of the map does not lead to a null in operations.`)
   }
   ;(at as Record<string, unknown>)[last] = file
 }
@@ -235,19 +260,13 @@ function isMap(value: unknown): value is Record<string, string[]> {
 
 function parseJson(part: string, text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
-    throw refuse(`The part "${part}" is not JSON.`)
+    throw requestError(`The part "${part}" is not JSON.`)
   }
 }
 
-function refuse(message: string, status = 400) {
-  const error = apiError('BAD_USER_INPUT', message)
-  error.extensions.http = { status }
-  return error
-}
-
-const tooLarge = (message: string) => refuse(message, 413)
+const tooLarge = (message: string) => requestError(message, 413)
 
 const tooManyBytes = (most: number) =>
   tooLarge(`The files of a request may have ${most} bytes together (MAX_MODEL_BYTES).`)

@@ -94,11 +94,41 @@ describe('a request that is not what the specification says is refused in words,
       /two file parts "0"/,
     ],
     ['without its file', body([OPERATIONS, MAP]), 400, /"0", which the map names, is missing/],
+    ['with another field', body([OPERATIONS, MAP, ['other', 'x']]), 400, /The form has a field "other"/],
+    ['with another field before all', body([['token', 'x'], OPERATIONS, MAP]), 400, /has a field "token"/],
     [
-      'with another part',
-      body([OPERATIONS, MAP, ['other', 'x']]),
+      'with another file',
+      body([OPERATIONS, MAP, ['other', 'x', 'f']]),
       400,
       /does not name the file part "other"/,
+    ],
+    [
+      'with a list of operations',
+      body([
+        ['operations', '[]'],
+        ['map', '{}'],
+      ]),
+      400,
+      /Batching/,
+    ],
+    ['with a map that is no JSON', body([OPERATIONS, ['map', '[']]), 400, /"map" is not JSON/],
+    [
+      'with a query that is none',
+      body([
+        ['operations', '{"query":5}'],
+        ['map', '{}'],
+      ]),
+      400,
+      /"query".*number/,
+    ],
+    [
+      'with variables that are none',
+      body([
+        ['operations', '{"query":"{ __typename }","variables":5}'],
+        ['map', '{}'],
+      ]),
+      400,
+      /"variables".*number/,
     ],
     ['with operations twice', body([OPERATIONS, MAP, OPERATIONS]), 400, /may come only once/],
     [

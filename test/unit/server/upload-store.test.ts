@@ -4,6 +4,7 @@ import { type ClientRequest, createServer, type IncomingMessage, request, type S
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createUploadStore, type UploadStore } from '../../../src/server/upload-store.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -40,9 +41,10 @@ afterEach(async () => {
 })
 
 /** Opens a request with a body of so many bytes. */
-function open(length: number): ClientRequest {
+function open(length: number, more: Record<string, string> = {}): ClientRequest {
   const { port } = server.address() as AddressInfo
-  const headers = { 'content-type': 'multipart/form-data; boundary=boundary', 'content-length': length }
+  const type = 'multipart/form-data; boundary=boundary'
+  const headers = { 'content-type': type, 'content-length': length, ...more }
   const opened = request({ host: '127.0.0.1', port, method: 'POST', headers })
   opened.on('error', () => {}).flushHeaders()
   return opened
@@ -77,6 +79,43 @@ describe('a body', () => {
     const body = BODY.toString().replaceAll(/name="(operations|map)"/g, 'name="$1"; filename="blob"')
     open(body.length).end(body)
     expect(await outcome).toBe(2)
+  })
+
+  test('whose operations and map begin with a byte order mark is the same', async () => {
+    const outcome = received()
+    const body = Buffer.from(BODY.toString().replaceAll(/^\{/gm, '\uFEFF{'))
+    open(body.length).end(body)
+    expect(await outcome).toBe(2)
+  })
+
+  describe('that is compressed', () => {
+    const send = (body: Buffer, encoding = 'gzip') => {
+      const outcome = received()
+      open(body.length, { 'content-encoding': encoding }).end(body)
+      return outcome
+    }
+
+    test('is the same', async () => {
+      expect(await send(gzipSync(BODY))).toBe(2)
+      expect(await send(brotliCompressSync(BODY), 'br')).toBe(2)
+    })
+
+    test('and cut, or not compressed at all, is refused and leaves no file', async () => {
+      const whole = gzipSync(BODY)
+      for (const body of [whole.subarray(0, -20), whole.subarray(0, 3), BODY]) {
+        expect(await send(body)).toMatch(/The body cannot be read/)
+        expect(readdirSync(folder)).toEqual([])
+      }
+      expect(await send(whole, 'compress')).toMatch(/"compress" is not read/)
+    })
+
+    test('from more than is taken is refused, be it in its files or around them', async () => {
+      const files = BODY.toString().replace('x'.repeat(300), 'x'.repeat(10_000))
+      expect(await send(gzipSync(files))).toMatch(/1000 bytes together/)
+      const around = Buffer.concat([BODY.subarray(0, -2), Buffer.alloc(16 * 2 ** 20)])
+      expect(await send(gzipSync(around))).toMatch(/1000 bytes together/)
+      expect(readdirSync(folder)).toEqual([])
+    })
   })
 
   test('whose files have too many bytes together is refused', async () => {
