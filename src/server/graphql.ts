@@ -3,6 +3,7 @@ import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Context } from '../schema/context.ts'
 import { schema } from '../schema/index.ts'
+import { acceptPlugin } from './accept-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
@@ -59,6 +60,7 @@ function createHandler({ context, allowedOrigins, logger }: GraphQLOptions, requ
     renderGraphiQL,
     multipart: false,
     plugins: [
+      acceptPlugin(),
       csrfPlugin(),
       requestParser,
       operationPlugin(),

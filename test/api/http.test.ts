@@ -123,6 +123,23 @@ describe('the server', () => {
     expect(errors?.[0].message).toMatch(/data_batch_1\.bin/)
   })
 
+  test('keeps nothing open of subscriptions that it could not answer', async () => {
+    const refused = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        fetch(`${server.url}/graphql`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            accept: 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json',
+          },
+          body: JSON.stringify({ query: 'subscription { trainingRunsChanged { id } }' }),
+        }),
+      ),
+    )
+    expect(refused.map(({ status }) => status)).toEqual([406, 406, 406, 406, 406])
+    expect((await server.query('{ system { openSubscriptions } }')).system.openSubscriptions).toBe(0)
+  })
+
   test('refuses an id that is none with a code', async () => {
     const { errors } = await server.execute('{ node(id: "nonsense") { id } }')
     expect(errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')

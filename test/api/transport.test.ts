@@ -4,6 +4,7 @@ import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
+import { NotFoundError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/runs/events.ts'
 import type { Context } from '../../src/schema/context.ts'
 import { createGraphQLHandler } from '../../src/server/graphql.ts'
@@ -387,6 +388,62 @@ describe('a WebSocket', () => {
     expect(printed).not.toHaveBeenCalled()
     printed.mockRestore()
     expect(logged).toBe('')
+  })
+})
+
+describe('what the client would not accept the answer of', () => {
+  const post = (query: string, accept: string) =>
+    fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+      body: JSON.stringify({ query }),
+    })
+
+  test.each([
+    'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json',
+    'multipart/mixed;subscriptionSpec=1.0',
+    'application/json',
+    'application/graphql-response+json, application/json;q=0.9',
+    'application/json, text/event-stream;q=0',
+    'text/event-stream;charset=utf-16, application/json',
+  ])('a subscription is not opened: %s', async (accept) => {
+    let opened = 0
+    runs.followChanges = () => {
+      opened += 1
+      return neverEnding(() => {})
+    }
+    const query = 'subscription { trainingRunsChanged { id } }'
+    const get = `${server.url}/graphql?query=${encodeURIComponent(query)}`
+    for (const response of [await post(query, accept), await fetch(get, { headers: { accept } })]) {
+      expect(response.status).toBe(406)
+      const { errors } = (await response.json()) as { errors: { message: string; extensions: object }[] }
+      expect(errors[0].message).toMatch(/text\/event-stream/)
+      expect(errors[0].extensions).toEqual({ code: 'BAD_USER_INPUT' })
+    }
+    expect(opened).toBe(0)
+    expect(logged).toBe('')
+  })
+
+  test('a mutation is not executed', async () => {
+    let executed = 0
+    runs.delete = async () => {
+      executed += 1
+      throw new NotFoundError('There is no such run.')
+    }
+    const query = `mutation { deleteTrainingRun(id: "${RUN}") { __typename } }`
+    for (const accept of [
+      'text/html',
+      'image/*',
+      'application/json;charset=utf-16',
+      'application/json;q=0',
+    ]) {
+      const response = await post(query, accept)
+      expect(response.status).toBe(406)
+      expect(await response.text()).toMatch(/application\/json or text\/event-stream/)
+    }
+    expect(executed).toBe(0)
+    expect((await post(query, 'text/html, application/*;q=0.1')).status).toBe(200)
+    expect(executed).toBe(1)
   })
 })
 

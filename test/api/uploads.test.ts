@@ -163,6 +163,12 @@ describe('a request that is not what the specification says is refused in words,
     await uploadsGone(server)
   })
 
+  test('with an Accept that no answer has, before anything is read', async () => {
+    const answer = await post(body([OPERATIONS, MAP, ['0', 'x', 'f']]), { accept: 'image/png' })
+    expect(answer.status).toBe(406)
+    await uploadsGone(server)
+  })
+
   test('without a boundary', async () => {
     const answer = await post(body([OPERATIONS]), { 'content-type': 'multipart/form-data' })
     expect(answer.status).toBe(400)
