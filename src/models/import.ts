@@ -122,10 +122,10 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   }
 }
 
-/** The names of the files, as far as there is room and PostgreSQL keeps them: no NUL, no half of a pair. */
+/** The names of the files, as far as there is room; cut between characters, as PostgreSQL keeps no half of a pair. */
 function sourceOf(weights: ImportInput['weights']): string {
   const files = 'safetensors' in weights ? [weights.safetensors] : weights.layersModel
-  const names = files.map(({ name }) => name.replaceAll('\0', '')).join(', ')
+  const names = files.map(({ name }) => name).join(', ')
   return [...names].slice(0, 1000).join('')
 }
 

@@ -8,6 +8,7 @@ import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
+import { textPlugin } from './text-plugin.ts'
 import type { UploadStore } from './upload-store.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
@@ -65,6 +66,7 @@ function createHandler({ context, allowedOrigins, logger }: GraphQLOptions, requ
       requestParser,
       operationPlugin(),
       ...limitPlugins(),
+      textPlugin(),
     ],
   })
 }

@@ -447,6 +447,63 @@ describe('what the client would not accept the answer of', () => {
   })
 })
 
+describe('text that PostgreSQL cannot keep is refused wherever it stands, before anything is executed', () => {
+  const HALF = '\ud83d'
+  const START = 'mutation ($input: StartTrainingRunInput!) { startTrainingRun(input: $input) { __typename } }'
+
+  test.each([
+    [
+      'in a variable',
+      'query ($name: String) { trainingRuns(architecture: $name) { totalCount } }',
+      { name: 'a\0' },
+      '$name',
+    ],
+    ['in a nested input', START, { input: { architecture: 'a', name: `b${HALF}` } }, '$input.name'],
+    ['in a list', 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [RUN, '\0'] }, '$ids.1'],
+    [
+      'in a literal',
+      '{ trainingRuns(architecture: "a\\u0000") { totalCount } }',
+      {},
+      'trainingRuns: architecture',
+    ],
+    [
+      'in a literal of a nested input',
+      'mutation { deleteModelAlias(input: { model: "\\u0000", name: "b" }) { __typename } }',
+      {},
+      'deleteModelAlias: input.model',
+    ],
+    ['in a block', '{ node(id: """a\0""") { id } }', {}, 'node: id'],
+    [
+      'in a default',
+      'query ($name: String = "\\u0000") { trainingRuns(architecture: $name) { totalCount } }',
+      {},
+      '$name',
+    ],
+    ['in a cursor', '{ trainingRuns(after: "\\u0000") { totalCount } }', {}, 'trainingRuns: after'],
+    ['in a subscription', EVENTS, { id: '\0' }, '$id'],
+  ])('%s', async (_what, query, variables, place) => {
+    const refusal = {
+      message: expect.stringContaining(`${place} holds NUL (U+0000) or half of a surrogate pair`),
+      extensions: { code: 'BAD_USER_INPUT' },
+    }
+    expect(await overWebSocket(query, variables)).toMatchObject([{ errors: [refusal] }])
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    })
+    const text = await response.text()
+    const result = text.startsWith(':') ? /^data: (\{.*)$/m.exec(text)![1] : text
+    expect(JSON.parse(result)).toMatchObject({ errors: [refusal] })
+    expect(logged).toBe('')
+  })
+
+  test('but a whole pair is text like any other', async () => {
+    const query = 'query ($name: String!) { __type(name: $name) { name } }'
+    expect(await overWebSocket(query, { name: '😀' })).toEqual([{ data: { __type: null } }])
+  })
+})
+
 describe('closing', () => {
   test('does not wait for a WebSocket whose client has stopped reading', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')

@@ -163,6 +163,15 @@ describe('a request that is not what the specification says is refused in words,
     await uploadsGone(server)
   })
 
+  test('with a file of a name that PostgreSQL cannot keep', async () => {
+    const { status, errors } = await post(body([OPERATIONS, MAP, ['0', 'x', 'a\0b']]))
+    expect(errors).toMatchObject([
+      { message: expect.stringMatching(/^\$file holds NUL/), extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+    expect(status).toBe(200)
+    await uploadsGone(server)
+  })
+
   test('with an Accept that no answer has, before anything is read', async () => {
     const answer = await post(body([OPERATIONS, MAP, ['0', 'x', 'f']]), { accept: 'image/png' })
     expect(answer.status).toBe(406)

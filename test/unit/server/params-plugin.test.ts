@@ -149,6 +149,12 @@ describe('a request that is none is the mistake of its client, told in words and
     ],
     ['an operation that is not there', json({ query: QUERY, operationName: 'A' }), 400, /what operation/],
     [
+      'variables as deep as a body is long',
+      () => post(`{"query":"${QUERY}","variables":{"a":${'['.repeat(5e5)}"\\u0000"${']'.repeat(5e5)}}}`),
+      200,
+      /holds NUL/,
+    ],
+    [
       'a content type that is not read',
       () => post(QUERY, { 'content-type': 'text/plain' }),
       415,
