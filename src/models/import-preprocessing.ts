@@ -54,7 +54,15 @@ const IMAGENET_WEIGHTS: Readonly<Record<Naming['kind'] | 'layersModel', Known | 
     std: [1 / 255, 1 / 255, 1 / 255],
     channels: 'BGR',
   },
+  ordered: null,
   layersModel: null,
+}
+
+/** What files of weights tell before they are read. */
+export interface WeightsFile {
+  inFile: Preprocessing | null
+  format: Naming['kind'] | 'layersModel'
+  outputs: number | null
 }
 
 const MAX_SIDE = 1024
@@ -65,14 +73,13 @@ const MAX_LABELS_BYTES = 256 * 1024
  * How pictures become the input of weights that are being imported, and the network of that size and that many
  * classes.
  *
- * @param inFile  what the file says of itself
- * @param format  of the file: it decides what is taken for granted of ImageNet weights
+ * @param file  what it says of itself, its naming, which decides what is taken for granted of ImageNet weights, and how
+ *   many values its network answers (null where that is not known)
  */
 export function resolvePreprocessing(
   input: PreprocessingInput,
-  inFile: Preprocessing | null,
+  { inFile, format, outputs }: WeightsFile,
   architecture: Architecture,
-  format: Naming['kind'] | 'layersModel',
 ):
   | { preprocessing: Preprocessing; architecture: Architecture; channels: ChannelOrder }
   | { issues: Issue[] } {
@@ -93,6 +100,15 @@ export function resolvePreprocessing(
   if (bad >= 0) wrong('labels', `Label ${bad} must have ${LABEL}`)
   if (Buffer.byteLength(JSON.stringify(labels)) > MAX_LABELS_BYTES) {
     wrong('labels', `All labels together must have at most ${MAX_LABELS_BYTES} bytes.`)
+  }
+  if (outputs !== null && outputs !== labels.length && issues.every(({ path }) => path[1] !== 'labels')) {
+    const said = input.labels ?? inFile?.labels
+    wrong(
+      'labels',
+      said === undefined
+        ? `The weights have ${count(outputs, 'output')}, and ${architecture.name} has ${architecture.classes}: give ${count(outputs, 'label')}.`
+        : `${count(labels.length, 'label')} for ${count(outputs, 'output')}.`,
+    )
   }
 
   const isImageNet =
@@ -120,6 +136,11 @@ export function resolvePreprocessing(
       )
     } else if (field === 'std' && !values.every((value) => value > 0)) {
       wrong(field, 'Three numbers above 0.')
+    } else if (values.some((value) => value > 1)) {
+      wrong(
+        field,
+        `[${values.join(', ')}] looks like the ${field} of pixels in 0..255, and pixels are in 0..1 here: divide it by 255.`,
+      )
     }
   }
   const resize = resolveResize(input, known?.resize ?? COVER, Math.max(...size), wrong)
@@ -169,6 +190,8 @@ function resolveResize(
   wrong('shorterSide', `A whole number from ${side}, the longer side of the input, to ${4 * MAX_SIDE}.`)
   return COVER
 }
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
 
 /** For weights whose classes nobody names. */
 function classNumbers(count: number): string[] {

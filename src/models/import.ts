@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
@@ -6,15 +6,22 @@ import { isLabel, LABEL } from '../label.ts'
 import type { UploadedFile } from '../uploads.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ImportTarget } from '../zoo/formats/import-target.ts'
-import { detectNaming, type Naming } from '../zoo/formats/naming.ts'
+import { outputsOf, readTopology } from '../zoo/formats/keras-topology.ts'
+import { outlineOfFile } from '../zoo/formats/match-tensors.ts'
+import { readModelJson } from '../zoo/formats/model-json.ts'
 import { LayersModelError } from '../zoo/formats/standard-layers.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
 import type { Converter } from './converter.ts'
-import { type PreprocessingInput, preprocessingInFile, resolvePreprocessing } from './import-preprocessing.ts'
-import type { Preprocessing } from './preprocessing.ts'
+import { foreignFile, partOfSeveral } from './foreign-file.ts'
+import {
+  type PreprocessingInput,
+  preprocessingInFile,
+  resolvePreprocessing,
+  type WeightsFile,
+} from './import-preprocessing.ts'
 import { createVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
@@ -52,8 +59,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     if (known === undefined) {
       throw new NotFoundError(`There is no architecture "${base}". The query architectures lists them.`)
     }
-    const { inFile, format } = await describe(weights, known)
-    const resolved = resolvePreprocessing(asked, inFile, known, format)
+    const resolved = resolvePreprocessing(asked, await describe(weights, known), known)
     if ('issues' in resolved) throw new ValidationError(resolved.issues)
     const { preprocessing, architecture, channels } = resolved
 
@@ -73,29 +79,28 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
       )
     } catch (error) {
       await rm(path, { force: true })
-      throw refusal(weights, error)
+      throw await refusal(weights, error)
     }
   }
 
   /** What the files say of themselves; they are judged by their headers alone. */
-  async function describe(
-    weights: ImportInput['weights'],
-    architecture: Architecture,
-  ): Promise<{ inFile: Preprocessing | null; format: Naming['kind'] | 'layersModel' }> {
+  async function describe(weights: ImportInput['weights'], architecture: Architecture): Promise<WeightsFile> {
     try {
       if ('safetensors' in weights) {
         const file = await openSafetensors(weights.safetensors.path)
         await file.close()
-        const names = file.header.entries.map(({ name }) => name)
-        return {
-          inFile: preprocessingInFile(file.header.metadata),
-          format: detectNaming(names, architecture).kind,
-        }
+        const { entries, metadata } = file.header
+        const { kind, outputs } = outlineOfFile(entries, architecture)
+        return { inFile: preprocessingInFile(metadata), format: kind, outputs }
       }
-      const json = JSON.parse(await readFile(modelJson(weights.layersModel).path, 'utf8'))
-      return { inFile: preprocessingInFile(json?.userDefinedMetadata ?? {}), format: 'layersModel' }
+      const json = await readModelJson(modelJson(weights.layersModel).path)
+      return {
+        inFile: preprocessingInFile((json.userDefinedMetadata ?? {}) as Record<string, unknown>),
+        format: 'layersModel',
+        outputs: outputsOf(readTopology(json.modelTopology)),
+      }
     } catch (error) {
-      throw refusal(weights, error)
+      throw await refusal(weights, error)
     }
   }
 
@@ -131,7 +136,7 @@ function sourceOf(weights: ImportInput['weights']): string {
 
 /** The one that tells what the others are. */
 function modelJson(files: readonly UploadedFile[]): UploadedFile {
-  const found = files.filter((file) => file.name.endsWith('.json'))
+  const found = files.filter((file) => file.name.toLowerCase().endsWith('.json'))
   const wrong = (message: string) => new LayersModelError(message)
   if (found.length !== 1) {
     throw wrong(
@@ -145,10 +150,14 @@ function modelJson(files: readonly UploadedFile[]): UploadedFile {
 }
 
 /** What is wrong with the files, in the words of the input; everything else is passed on. */
-function refusal(weights: ImportInput['weights'], error: unknown): unknown {
-  const path = ['weights', 'safetensors' in weights ? 'safetensors' : 'layersModel']
+async function refusal(weights: ImportInput['weights'], error: unknown): Promise<unknown> {
+  const slot = 'safetensors' in weights ? 'safetensors' : 'layersModel'
+  const files = 'safetensors' in weights ? [weights.safetensors] : weights.layersModel
+  const path = ['weights', slot]
   if (error instanceof WeightsMismatchError) {
+    const part = slot === 'safetensors' && error.missing.length > 0 ? partOfSeveral(files[0]!) : null
     return new ValidationError([
+      ...(part === null ? [] : [{ path, message: part }]),
       ...error.missing.map((name) => ({ path: [...path, name], message: 'This tensor is missing.' })),
       ...error.surplus.map((name) => ({
         path: [...path, name],
@@ -156,15 +165,14 @@ function refusal(weights: ImportInput['weights'], error: unknown): unknown {
       })),
       ...error.wrong.map(({ name, expected, found }) => ({
         path: [...path, name],
-        message: `This tensor is ${found} and must be ${expected}.`,
+        message: `This tensor is ${found} and must be ${expected}.${/^(I|U|F)[48]/.test(found) ? ' Quantised weights are not read: save them as floats.' : ''}`,
       })),
     ])
   }
-  if (error instanceof SyntaxError) {
-    return new ValidationError([{ path, message: `The model.json is not JSON: ${error.message}` }])
+  if (!(error instanceof SafetensorsError || error instanceof LayersModelError)) return error
+  for (const file of files) {
+    const message = await foreignFile(file, slot)
+    if (message !== null) return new ValidationError([{ path, message }])
   }
-  if (error instanceof SafetensorsError || error instanceof LayersModelError) {
-    return new ValidationError([{ path, message: error.message }])
-  }
-  return error
+  return new ValidationError([{ path, message: error.message }])
 }

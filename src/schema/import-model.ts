@@ -12,12 +12,12 @@ const WeightFilesInput = builder.inputType('WeightFilesInput', {
     safetensors: t.field({
       type: 'File',
       description:
-        "A safetensors file with torchvision's, timm's or Keras' names, in F32, F16 or BF16. Other programs' batch norms must have epsilon 1e-5.",
+        "A safetensors file in F32, F16, BF16 or F64. Names are torchvision's, timm's or Keras', behind any one prefix, or others that number the layers in the same order. What nothing reads is passed over: types that are no such floats, num_batches_tracked, and what is named after an optimizer, a loss or an average beside the weights; any other float is a tensor too many. The biases of the convolutions before batch norm and the batch norms' scales or shifts may all be missing. Other programs' batch norms must have epsilon 1e-5.",
     }),
     layersModel: t.field({
       type: ['File'],
       description:
-        'A TF.js LayersModel: its model.json and the files of weights that it names, whatever its layers are called.',
+        'A TF.js LayersModel, converted from Keras 2 or 3 too: its model.json and the files of weights that it names. Its layers must compute what those of the network do, in their order, whatever they are called.',
     }),
   }),
 })
@@ -36,8 +36,8 @@ const PreprocessingInput = builder.inputType('PreprocessingInput', {
     shorterSide: t.int({
       description: 'With COVER: pixels of the shorter side after scaling; what is over the size is cropped.',
     }),
-    mean: t.floatList({ description: 'Subtracted from R, G and B of a pixel in 0..1.' }),
-    std: t.floatList({ description: 'What they are then divided by.' }),
+    mean: t.floatList({ description: 'Subtracted from R, G and B of a pixel in 0..1; none is above 1.' }),
+    std: t.floatList({ description: 'What they are then divided by; none is above 1.' }),
     channels: t.field({
       type: ChannelOrder,
       description:

@@ -20,7 +20,7 @@ import {
 /** A safetensors file on disk, read tensor by tensor: VGG-16 has 553 MB. */
 export interface SafetensorsFile {
   readonly header: SafetensorsHeader
-  /** F16 and BF16 become float32, exactly. */
+  /** As `decodeTensor`: floats become float32. */
   read(entry: SafetensorsEntry): Promise<NamedTensor>
   close(): Promise<void>
 }

@@ -1,6 +1,32 @@
-/** The tensor types that are read. Written are F32 and I64. */
-export const SAFETENSORS_DTYPES = { F32: 4, F16: 2, BF16: 2, I64: 8 } as const
-export type SafetensorsDtype = keyof typeof SAFETENSORS_DTYPES
+/** The types of the format, with the bits of a value. Read are the floats from 16 bits on, and I64. */
+const DTYPE_BITS = {
+  BOOL: 8,
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F8_E5M2: 8,
+  F8_E4M3: 8,
+  F8_E8M0: 8,
+  U8: 8,
+  I8: 8,
+  U16: 16,
+  I16: 16,
+  F16: 16,
+  BF16: 16,
+  U32: 32,
+  I32: 32,
+  F32: 32,
+  U64: 64,
+  I64: 64,
+  F64: 64,
+  C64: 64,
+} as const
+export type SafetensorsDtype = keyof typeof DTYPE_BITS
+
+/** Whether the values are floating point that is read, as float32. */
+export function isFloat(dtype: SafetensorsDtype): boolean {
+  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16' || dtype === 'F64'
+}
 
 /** Where a tensor lies in the file. */
 export interface SafetensorsEntry {
@@ -114,8 +140,8 @@ function parseEntry(name: string, value: unknown, dataStart: number): Safetensor
   const { dtype, shape, data_offsets: offsets, ...rest } = value
   const [surplus] = Object.keys(rest)
   if (surplus !== undefined) throw wrong(`its header entry has the unknown key ${quote(surplus)}.`)
-  if (typeof dtype !== 'string' || !Object.hasOwn(SAFETENSORS_DTYPES, dtype)) {
-    throw wrong(`its type ${quote(dtype)} is not one of ${Object.keys(SAFETENSORS_DTYPES).join(', ')}.`)
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) {
+    throw wrong(`its type ${quote(dtype)} is not one of ${Object.keys(DTYPE_BITS).join(', ')}.`)
   }
   if (!isCounts(shape) || shape.length > MAX_RANK) {
     throw wrong(`its shape is not a list of at most ${MAX_RANK} whole numbers from 0.`)
@@ -125,12 +151,12 @@ function parseEntry(name: string, value: unknown, dataStart: number): Safetensor
   }
   const [begin, end] = offsets as [number, number]
   // As big integers: a shape such as [2^52, 2^52] must not wrap around to something small.
-  const needed = shape.reduce(
+  const bits = shape.reduce(
     (product, length) => product * BigInt(length),
-    BigInt(SAFETENSORS_DTYPES[dtype as SafetensorsDtype]),
+    BigInt(DTYPE_BITS[dtype as SafetensorsDtype]),
   )
-  if (BigInt(end - begin) !== needed) {
-    throw wrong(`its shape [${shape}] needs ${needed} bytes, its data_offsets hold ${end - begin}.`)
+  if (BigInt(end - begin) * 8n !== bits) {
+    throw wrong(`its shape [${shape}] needs ${(bits + 7n) / 8n} bytes, its data_offsets hold ${end - begin}.`)
   }
   return { name, dtype: dtype as SafetensorsDtype, shape, begin: dataStart + begin, end: dataStart + end }
 }

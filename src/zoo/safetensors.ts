@@ -1,9 +1,4 @@
-import {
-  PREFIX_BYTES,
-  SAFETENSORS_DTYPES,
-  type SafetensorsEntry,
-  SafetensorsError,
-} from './safetensors-header.ts'
+import { PREFIX_BYTES, type SafetensorsEntry, SafetensorsError } from './safetensors-header.ts'
 
 /** A tensor with a name. Its array says its type in a file: F32, or I64 for PyTorch's counters. */
 export interface NamedTensor {
@@ -13,10 +8,13 @@ export interface NamedTensor {
   data: Float32Array | BigInt64Array
 }
 
+/** Bytes of a value of the types that are written. */
+const VALUE_BYTES = { F32: 4, I64: 8 } as const
+
 /** What a file's header says of a tensor that is to be written. */
 export interface TensorToWrite {
   name: string
-  dtype: 'F32' | 'I64'
+  dtype: keyof typeof VALUE_BYTES
   shape: readonly number[]
 }
 
@@ -30,16 +28,14 @@ export function encodeHeader(
   metadata: Record<string, string>,
 ): { prefix: Uint8Array; ordered: TensorToWrite[] } {
   // The wider type first keeps every tensor aligned, so that a reader can look at it in place.
-  const ordered = [...tensors].sort(
-    (one, other) => SAFETENSORS_DTYPES[other.dtype] - SAFETENSORS_DTYPES[one.dtype],
-  )
+  const ordered = [...tensors].sort((one, other) => VALUE_BYTES[other.dtype] - VALUE_BYTES[one.dtype])
   const header: [string, unknown][] = [['__metadata__', metadata]]
   const names = new Set(['__metadata__'])
   let offset = 0
   for (const { name, dtype, shape } of ordered) {
     if (names.has(name)) throw new SafetensorsError(`Two tensors would be called ${JSON.stringify(name)}.`)
     names.add(name)
-    const end = offset + elementsOf(shape) * SAFETENSORS_DTYPES[dtype]
+    const end = offset + elementsOf(shape) * VALUE_BYTES[dtype]
     header.push([name, { dtype, shape, data_offsets: [offset, end] }])
     offset = end
   }
@@ -64,9 +60,10 @@ export function elementsOf(shape: readonly number[]): number {
 
 /**
  * One tensor from its own bytes, for readers that stream a file tensor by tensor. F32 and I64 look at the given bytes
- * where alignment allows; F16 and BF16 become float32, exactly.
+ * where alignment allows; F16 and BF16 become float32, exactly, and F64 is rounded to it.
  *
  * @param bytes  the file from entry.begin to entry.end
+ * @throws SafetensorsError for a type that is not read, and for a value of F64 that float32 does not reach
  */
 export function decodeTensor(
   { name, dtype, shape, begin, end }: SafetensorsEntry,
@@ -97,6 +94,17 @@ export function decodeTensor(
       for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16
       return { name, shape, data: new Float32Array(bits.buffer) }
     }
+    case 'F64': {
+      const doubles = new Float64Array(...aligned(bytes, 8))
+      const data = Float32Array.from(doubles)
+      const lost = data.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(doubles[i]))
+      if (lost < 0) return { name, shape, data }
+      throw new SafetensorsError(
+        `Tensor ${JSON.stringify(name)}: value ${lost} is ${doubles[lost]}, and 32 bits hold at most 3.4e38.`,
+      )
+    }
+    default:
+      throw new SafetensorsError(`Tensor ${JSON.stringify(name)}: its type ${dtype} is not read.`)
   }
 }
 

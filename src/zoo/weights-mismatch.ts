@@ -1,12 +1,18 @@
 import type { Architecture } from './architecture.ts'
+import { isFloat, type SafetensorsEntry } from './safetensors-header.ts'
 import { counterName, torchTensors } from './torch-layout.ts'
 
 /** What is known of a tensor before its data is read. */
 export interface TensorOutline {
   name: string
   shape: readonly number[]
-  /** Whether its values are floating point. */
-  float: boolean
+  /** "float" for whatever is read as float32, else the type by the name that its file has for it. */
+  type: string
+}
+
+/** What a file's header says of a tensor. */
+export function outlineOf({ name, shape, dtype }: SafetensorsEntry): TensorOutline {
+  return { name, shape, type: isFloat(dtype) ? 'float' : dtype }
 }
 
 /** Tensors that are not those of the network. All that is wrong is listed, by name, in the properties and the message. */
@@ -54,10 +60,8 @@ export interface ExpectedTensor extends TensorOutline {
 export function checkTensors(architecture: Architecture, tensors: readonly TensorOutline[]): void {
   const expected = torchTensors(architecture).flatMap((tensor): ExpectedTensor[] => {
     const counter = counterName(tensor)
-    const weights = { name: tensor.name, shape: tensor.shape, float: true }
-    return counter === null
-      ? [weights]
-      : [weights, { name: counter, shape: [], float: false, optional: true }]
+    const weights = { name: tensor.name, shape: tensor.shape, type: 'float' }
+    return counter === null ? [weights] : [weights, { name: counter, shape: [], type: 'I64', optional: true }]
   })
   compareTensors(architecture.name, expected, tensors)
 }
@@ -66,11 +70,21 @@ export function checkTensors(architecture: Architecture, tensors: readonly Tenso
  * @param architecture  its name, for the message
  * @throws WeightsMismatchError that lists everything that is wrong.
  */
-export function compareTensors(
+export function compareTensors(...args: Parameters<typeof mismatchOf>): void {
+  const mismatch = mismatchOf(...args)
+  if (mismatch !== null) throw mismatch
+}
+
+/**
+ * Everything that is wrong, null when nothing is.
+ *
+ * @param architecture  its name, for the message
+ */
+export function mismatchOf(
   architecture: string,
   wanted: readonly ExpectedTensor[],
   tensors: readonly TensorOutline[],
-): void {
+): WeightsMismatchError | null {
   const expected = new Map(wanted.map((tensor) => [tensor.name, tensor]))
   const found = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const missing = wanted.filter(({ name, optional }) => !found.has(name) && optional !== true)
@@ -81,13 +95,13 @@ export function compareTensors(
     if (right === undefined || describe(right) === describe(tensor)) return []
     return [{ name: tensor.name, expected: describe(right), found: describe(tensor) }]
   })
-  if (missing.length + surplus.length + wrong.length === 0) return
+  if (missing.length + surplus.length + wrong.length === 0) return null
   const names = (list: readonly TensorOutline[]) => list.map(({ name }) => name)
-  throw new WeightsMismatchError(architecture, names(missing), names(surplus), wrong)
+  return new WeightsMismatchError(architecture, names(missing), names(surplus), wrong)
 }
 
-function describe({ shape, float }: TensorOutline): string {
-  return `${float ? 'float' : 'int'}[${shape.join(', ')}]`
+function describe({ shape, type }: TensorOutline): string {
+  return `${type}[${shape.join(', ')}]`
 }
 
 /** The message stays readable when all of a large network is wrong; the properties hold the rest. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'
 import { fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
-import { checkTensors } from './weights-mismatch.ts'
+import { checkTensors, outlineOf } from './weights-mismatch.ts'
 
 /** A model's variables beside the tensors that they are in a file, in the file's order. */
 export function weightVariables(
@@ -23,10 +23,7 @@ export async function loadWeights(
   architecture: Architecture,
   { header: { entries }, read }: Pick<SafetensorsFile, 'header' | 'read'>,
 ): Promise<void> {
-  checkTensors(
-    architecture,
-    entries.map(({ name, shape, dtype }) => ({ name, shape, float: dtype !== 'I64' })),
-  )
+  checkTensors(architecture, entries.map(outlineOf))
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
   for (const tensor of torchTensors(architecture)) {
     const { data } = await read(byName.get(tensor.name)!)

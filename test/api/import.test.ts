@@ -165,11 +165,37 @@ describe('what cannot work is refused with an issue for each', () => {
       const { issues } = await importFile(normalised, bytes)
       expect(issues[0].path).toEqual(['weights', 'safetensors'])
     }
-    const other = await importModel(
-      { name: 'x', architecture: 'vgg_mini', weights: { layersModel: [null] }, ...normalised },
-      { 'input.weights.layersModel.0': { name: 'model.json', bytes: Buffer.from('null') } },
+    const layersModel = (...files: FilePart[]) =>
+      importModel(
+        {
+          name: 'x',
+          architecture: 'vgg_mini',
+          weights: { layersModel: files.map(() => null) },
+          ...normalised,
+        },
+        Object.fromEntries(files.map((file, i) => [`input.weights.layersModel.${i}`, file])),
+      )
+    for (const [files, message] of [
+      [[{ name: 'model.json', bytes: Buffer.from('null') }], 'not an object'],
+      [[{ name: 'vgg.h5', bytes: Buffer.from('\x89HDF\r\n\x1a\n', 'latin1') }], '"vgg.h5" is an HDF5 file'],
+      [[{ name: 'w.safetensors', bytes: weights }], 'send it as safetensors'],
+    ] as const) {
+      const { issues } = await layersModel(...files)
+      expect(issues).toEqual([
+        { path: ['weights', 'layersModel'], message: expect.stringContaining(message) },
+      ])
+    }
+    const { issues } = await importFile(
+      normalised,
+      Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
     )
-    expect(other.issues[0].path).toEqual(['weights', 'layersModel'])
+    expect(issues[0].message).toContain('Git LFS pointer')
+  })
+
+  test('number of labels that is not that of the outputs', async () => {
+    const preprocessing = { ...normalised.preprocessing, labels: [...'abcdefghi'] }
+    const { issues } = await importFile({ preprocessing }, stripped())
+    expect(issues).toEqual([{ path: ['preprocessing', 'labels'], message: '9 labels for 10 outputs.' }])
   })
 
   test('architecture that is not there, and name that is none', async () => {

@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.ts'
-import type { TensorToWrite } from '../safetensors.ts'
+import { elementsOf, type TensorToWrite } from '../safetensors.ts'
 import { counterName, torchTensors } from '../torch-layout.ts'
 
 /**
@@ -12,4 +12,14 @@ export function canonicalTensors(architecture: Architecture): TensorToWrite[] {
     const weights: TensorToWrite = { name: tensor.name, dtype: 'F32', shape: tensor.shape }
     return counter === null ? [weights] : [weights, { name: counter, dtype: 'I64', shape: [] }]
   })
+}
+
+/** By name, of a weight that a network was built without: what leaves its results as they are. Null for the counters. */
+export function neutralValues(architecture: Architecture): (name: string) => Float32Array | null {
+  const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
+  return (name) => {
+    const tensor = byName.get(name)
+    if (tensor === undefined) return null
+    return new Float32Array(elementsOf(tensor.shape)).fill(tensor.variable === 'gamma' ? 1 : 0)
+  }
 }

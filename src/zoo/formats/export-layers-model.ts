@@ -4,7 +4,7 @@ import type { Architecture } from '../architecture.ts'
 import { bytesOf } from '../safetensors.ts'
 import { openSafetensors } from '../safetensors-file.ts'
 import { fromTorch, type TorchTensor, torchTensors } from '../torch-layout.ts'
-import { checkTensors } from '../weights-mismatch.ts'
+import { checkTensors, outlineOf } from '../weights-mismatch.ts'
 import { hereShape } from './naming.ts'
 import { type StandardLayer, standardLayers } from './standard-layers.ts'
 
@@ -58,10 +58,7 @@ export async function exportLayersModel(
   const file = await openSafetensors(source)
   try {
     const { entries } = file.header
-    checkTensors(
-      architecture,
-      entries.map(({ name, shape, dtype }) => ({ name, shape, float: dtype !== 'I64' })),
-    )
+    checkTensors(architecture, entries.map(outlineOf))
     const entryOf = new Map(entries.map((entry) => [entry.name, entry]))
     await mkdir(folder, { recursive: true })
     const output = await open(join(folder, WEIGHTS_FILE), 'w')

@@ -1,20 +1,22 @@
-import { readFile } from 'node:fs/promises'
 import type { Architecture } from '../architecture.ts'
 import { writeSafetensors } from '../safetensors-file.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
-import { compareTensors, type ExpectedTensor } from '../weights-mismatch.ts'
-import { canonicalTensors } from './canonical.ts'
+import { compareTensors, type ExpectedTensor, type TensorOutline } from '../weights-mismatch.ts'
+import { canonicalTensors, neutralValues } from './canonical.ts'
 import { type ImportTarget, toRgb } from './import-target.ts'
-import { readTopology } from './keras-topology.ts'
+import { type KerasLayer, readTopology } from './keras-topology.ts'
 import { type MatchedLayer, matchLayers } from './match-layers.ts'
+import { readModelJson } from './model-json.ts'
 import { hereShape } from './naming.ts'
 import { LayersModelError } from './standard-layers.ts'
+import { readTensors } from './unread.ts'
 import { type ManifestWeight, openWeightFiles, type WeightFiles } from './weights-manifest.ts'
 
 /**
- * Makes of a TF.js LayersModel, saved by TensorFlow.js or converted from Keras, the zoo's own safetensors file. Its
- * layers must be those of the network in their order, whatever they are called; a batch norm's epsilon may differ.
- * One tensor at a time is in memory, twice.
+ * Makes of a TF.js LayersModel, saved by TensorFlow.js or converted from Keras 2 or 3, the zoo's own safetensors file.
+ * Its layers must compute what those of the network do, in their order (`readLayers`), whatever they are called; a batch
+ * norm's epsilon may differ, and weights that nothing reads are passed over (`readTensors`). One tensor at a time is in
+ * memory, twice.
  *
  * @param weightFiles  paths by the names that the model.json calls them by, without folders
  * @throws LayersModelError that says what is no LayersModel or not this network
@@ -25,15 +27,16 @@ export async function importLayersModel(
   weightFiles: ReadonlyMap<string, string>,
   { architecture, target, metadata, channels }: ImportTarget,
 ): Promise<{ digest: string; bytes: number }> {
-  const json = parse(await readFile(modelJson, 'utf8'))
+  const json = await readModelJson(modelJson)
   const matched = matchLayers(readTopology(json.modelTopology), architecture)
   const files = await openWeightFiles(json.weightsManifest, weightFiles)
   try {
     const sources = await findWeights(files, matched, architecture)
+    const missing = neutralValues(architecture)
     return await writeSafetensors(target, canonicalTensors(architecture), metadata, async ({ name }) => {
       const source = sources.get(name)
-      // Only the counters of batch norms have no source.
-      if (source === undefined) return new BigInt64Array(1)
+      // Only the counters of batch norms have no source, and what the model does without.
+      if (source === undefined) return missing(name) ?? new BigInt64Array(1)
       const { tensor, weight, shift } = source
       const data = await files.read(weight)
       for (let i = 0; i < data.length; i++) {
@@ -50,18 +53,6 @@ export async function importLayersModel(
   }
 }
 
-function parse(text: string): { modelTopology?: unknown; weightsManifest?: unknown } {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    throw new LayersModelError(`The model.json is not JSON: ${(error as Error).message}`)
-  }
-  if (typeof json !== 'object' || json === null)
-    throw new LayersModelError('The model.json is not an object.')
-  return json
-}
-
 interface Source {
   tensor: TorchTensor
   weight: ManifestWeight
@@ -69,41 +60,77 @@ interface Source {
   shift: number
 }
 
-/** Where each tensor of the network is, by its own name. */
+/** Where each tensor of the network is, by its own name; those that the model was built without are left out. */
 async function findWeights(
   files: WeightFiles,
   matched: readonly MatchedLayer[],
   architecture: Architecture,
 ): Promise<Map<string, Source>> {
   const tensors = torchTensors(architecture)
+  const nameIn = weightNames([...files.weights.keys()])
   const expected: ExpectedTensor[] = []
   const places = new Map<string, { tensor: TorchTensor; shift: number }>()
-  for (const { layer, name, varianceShift } of matched) {
-    if (layer.kind === 'DENSE' && layer.fixed !== undefined) {
-      const { inputs, kernel } = layer.fixed
-      expected.push({ name: `${name}/kernel`, shape: [inputs, layer.units], float: true })
-      const weight = files.weights.get(`${name}/kernel`)
+  for (const { own, layer, without, varianceShift } of matched) {
+    if (own.kind === 'DENSE' && own.fixed !== undefined) {
+      const { inputs, kernel } = own.fixed
+      const name = nameIn(layer, 'kernel')
+      expected.push({ name, shape: [inputs, own.units], type: 'float' })
+      const weight = files.weights.get(name)
       if (weight !== undefined && weight.bytes <= 4 * kernel.length) {
         const values = await files.read(weight)
         if (values.length === kernel.length && values.every((it, i) => Math.abs(it - kernel[i]!) < 1e-6))
           continue
       }
       throw new LayersModelError(
-        `Layer ${JSON.stringify(name)} is not the average pool of ${architecture.name}.`,
+        `Layer ${JSON.stringify(layer.name)} is not the average pool of ${architecture.name}.`,
       )
     }
-    for (const tensor of tensors.filter((it) => it.layer === layer.name)) {
-      const weight = `${name}/${tensor.variable}`
-      expected.push({ name: weight, shape: hereShape(tensor), float: true })
-      places.set(weight, { tensor, shift: tensor.variable === 'moving_variance' ? varianceShift : 0 })
+    const left = without as readonly string[]
+    for (const tensor of tensors.filter((it) => it.layer === own.name && !left.includes(it.variable))) {
+      const name = nameIn(layer, tensor.variable)
+      expected.push({ name, shape: hereShape(tensor), type: 'float' })
+      places.set(name, { tensor, shift: tensor.variable === 'moving_variance' ? varianceShift : 0 })
     }
   }
+  const outlines = [...files.weights.values()].map(outlineOfWeight)
+  const read = new Set(
+    readTensors(outlines).filter(({ name }) => files.weights.get(name)!.group !== 'optimizer'),
+  )
   compareTensors(
     architecture.name,
     expected,
-    [...files.weights.values()].map(({ name, shape }) => ({ name, shape, float: true })),
+    outlines.filter((it) => read.has(it) || places.has(it.name)),
   )
   return new Map(
     [...places].map(([name, place]) => [place.tensor.name, { ...place, weight: files.weights.get(name)! }]),
   )
+}
+
+function outlineOfWeight({ name, shape, dtype }: ManifestWeight): TensorOutline {
+  return { name, shape, type: dtype === 'float32' ? 'float' : dtype }
+}
+
+/**
+ * The names of a layer's weights among those of the files: conv2d/kernel, or behind the names of the models that it lies
+ * in and what else Keras puts before them: sequential/conv2d/kernel, conv2d/conv2d/kernel:0.
+ */
+function weightNames(names: readonly string[]): (layer: KerasLayer, variable: string) => string {
+  const known = new Set(names)
+  // By the last two parts, as every search begins.
+  const byEnd = new Map<string, string[]>()
+  for (const name of names) {
+    const end = name.replace(/:\d+$/, '').split('/').slice(-2).join('/')
+    byEnd.set(end, [...(byEnd.get(end) ?? []), name])
+  }
+  return ({ name, within }, variable) => {
+    const own = `${name}/${variable}`
+    if (known.has(own)) return own
+    const candidates = byEnd.get(own.split('/').slice(-2).join('/')) ?? []
+    for (let depth = 0; depth <= within.length; depth++) {
+      const end = `/${[...within.slice(depth), own].join('/')}`
+      const fitting = candidates.filter((it) => `/${it.replace(/:\d+$/, '')}`.endsWith(end))
+      if (fitting.length === 1) return fitting[0]!
+    }
+    return own
+  }
 }

@@ -1,16 +1,13 @@
 import { openSafetensors, writeSafetensors } from '../safetensors-file.ts'
 import { SafetensorsError } from '../safetensors-header.ts'
-import { compareTensors, type ExpectedTensor } from '../weights-mismatch.ts'
-import { canonicalTensors } from './canonical.ts'
+import { canonicalTensors, neutralValues } from './canonical.ts'
 import { type ImportTarget, toRgb } from './import-target.ts'
-import { detectNaming } from './naming.ts'
-
-/** A step counter of PyTorch's batch norms. */
-const COUNTER = /^features\.\d+\.num_batches_tracked$/
+import { matchTensors } from './match-tensors.ts'
 
 /**
- * Makes of a safetensors file as torchvision, timm or Keras name and lay it out, in F32, F16 or BF16, the zoo's own:
- * F32, torchvision's names and order. One tensor at a time is in memory, twice.
+ * Makes of a safetensors file in F32, F16, BF16 or F64 the zoo's own: F32, torchvision's names and order. Its names are
+ * torchvision's, timm's or Keras', behind any prefix, or number and call the layers otherwise in the same order; what
+ * nothing reads is passed over (`readTensors`). One tensor at a time is in memory, twice.
  *
  * @throws SafetensorsError for a file that is damaged, or has values that are not finite
  * @throws WeightsMismatchError that lists every tensor that is missing, surplus or wrong by its name in the file;
@@ -22,32 +19,16 @@ export async function importSafetensors(
 ): Promise<{ digest: string; bytes: number }> {
   const file = await openSafetensors(source)
   try {
-    const { entries } = file.header
-    const naming = detectNaming(
-      entries.map(({ name }) => name),
-      architecture,
-    )
-    const expected = naming.tensors.map(({ name, shape }): ExpectedTensor => ({ name, shape, float: true }))
-    for (const { name } of canonicalTensors(architecture)) {
-      if (COUNTER.test(name)) expected.push({ name, shape: [], float: false, optional: true })
-    }
-    const found = entries.map(({ name, shape, dtype }) => ({
-      name: naming.normalize(name),
-      shape,
-      float: dtype !== 'I64',
-    }))
-    compareTensors(architecture.name, expected, found)
-
-    const entryOf = new Map(entries.map((entry) => [naming.normalize(entry.name), entry]))
-    const sourceOf = new Map(naming.tensors.map((named) => [named.tensor.name, named]))
+    const sources = matchTensors(file.header.entries, architecture)
+    const missing = neutralValues(architecture)
     return await writeSafetensors(target, canonicalTensors(architecture), metadata, async ({ name }) => {
-      const named = sourceOf.get(name)
-      // Only the counters have no source: they count from 0, as those of the zoo's own files.
-      if (named === undefined) return new BigInt64Array(1)
-      const entry = entryOf.get(named.name)!
+      const found = sources.get(name)
+      // The counters have no source: they count from 0, as those of the zoo's own files.
+      if (found === undefined) return missing(name) ?? new BigInt64Array(1)
+      const { entry, tensor, toTorch } = found
       const data = (await file.read(entry)).data as Float32Array
       checkFinite(entry.name, data)
-      return toRgb(channels, named.tensor, named.toTorch(data))
+      return toRgb(channels, tensor, toTorch(data))
     })
   } finally {
     await file.close()

@@ -1,9 +1,10 @@
 import type { Architecture } from '../architecture.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
 
-/** How a family of programs names and lays out the tensors of a VGG in a file. */
+/** How a program names and lays out the tensors of a VGG in a file. */
 export interface Naming {
-  kind: 'torchvision' | 'timm' | 'keras'
+  /** "ordered" for names of its own, matched by the order of the layers. */
+  kind: 'torchvision' | 'timm' | 'keras' | 'ordered'
   /** The file's own name of a tensor -> the one that `tensors` uses; the same for its spellings. */
   normalize(name: string): string
   tensors: NamedAs[]
@@ -19,14 +20,39 @@ export interface NamedAs {
   toTorch(data: Float32Array): Float32Array
 }
 
-/** The naming that most of a file's names are of; torchvision's when none is. */
+/**
+ * The naming that most of a file's names are of; torchvision's when none is. torchvision's and timm's may all stand
+ * behind one prefix, such as `module.` or `net.backbone.`: that of most names.
+ */
 export function detectNaming(names: readonly string[], architecture: Architecture): Naming {
-  const namings = [torchvision(architecture), timm(architecture), keras(architecture)]
+  const namings = [
+    behindPrefix(torchvision(architecture), names),
+    behindPrefix(timm(architecture), names),
+    keras(architecture),
+  ]
   const known = namings.map(({ normalize, tensors }) => {
     const expected = new Set(tensors.map(({ name }) => name))
     return names.filter((name) => expected.has(normalize(name))).length
   })
   return namings[known.indexOf(Math.max(...known))]!
+}
+
+/** The names behind the prefix that most of the file's names have; each has three parts, as features.0.weight. */
+function behindPrefix(naming: Naming, names: readonly string[]): Naming {
+  const expected = new Set(naming.tensors.map(({ name }) => name))
+  const counts = new Map<string, number>([['', 0]])
+  for (const name of names) {
+    const own = name.split('.').slice(-3).join('.')
+    if (!expected.has(own)) continue
+    const prefix = name.slice(0, name.length - own.length)
+    counts.set(prefix, (counts.get(prefix) ?? 0) + 1)
+  }
+  const most = Math.max(...counts.values())
+  const [prefix] = [...counts].find(([, count]) => count === most)!
+  return {
+    ...naming,
+    tensors: naming.tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name })),
+  }
 }
 
 const same = (data: Float32Array) => data

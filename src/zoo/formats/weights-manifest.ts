@@ -7,18 +7,41 @@ import { LayersModelError } from './standard-layers.ts'
 export interface ManifestWeight {
   name: string
   shape: number[]
+  /** Only float32 is read. */
+  dtype: string
   /** Of the numbers in the file. */
-  dtype: 'float32' | 'float16' | 'uint8' | 'uint16'
+  packed: keyof typeof BYTES
   /** Of quantized integers: value * scale + min. */
   scale: number
   min: number
-  group: number
+  /** "optimizer" for what is no weight of a layer. */
+  group: string | undefined
+  /** Which of the manifest's groups of files it is in. */
+  place: number
   /** First byte, counted from the start of the group's files laid end to end. */
   begin: number
   bytes: number
 }
 
-const BYTES = { float32: 4, float16: 2, uint8: 1, uint16: 2 } as const
+/** Of a value in the files. */
+const BYTES = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  float64: 8,
+  bool: 1,
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  uint32: 4,
+  int32: 4,
+  int64: 8,
+  uint64: 8,
+  complex64: 8,
+} as const
+/** What a float32 may be quantized to. */
+const PACKED = ['float32', 'float16', 'uint8', 'uint16']
 
 /** The weights of a LayersModel on disk, read one at a time. */
 export interface WeightFiles {
@@ -42,6 +65,7 @@ export async function openWeightFiles(
   if (!Array.isArray(manifest)) throw new LayersModelError('The model.json has no weightsManifest.')
   const weights = new Map<string, ManifestWeight>()
   const used = new Set<string>()
+  checkSent(manifest, files)
   const groups: { handle: FileHandle; size: number }[][] = []
   const close = async () => {
     for (const { handle } of groups.flat()) await handle.close()
@@ -55,15 +79,10 @@ export async function openWeightFiles(
       const group: { handle: FileHandle; size: number }[] = []
       groups.push(group)
       for (const path of paths) {
-        const name = String(path).split('/').at(-1)!
-        const file = files.get(name)
-        if (file === undefined || used.has(name)) {
-          throw new LayersModelError(
-            `The model.json names the file ${quote(name)} ${used.has(name) ? 'twice' : ', which was not sent'}.`,
-          )
-        }
+        const name = nameOf(path)
+        if (used.has(name)) throw new LayersModelError(`The model.json names the file ${quote(name)} twice.`)
         used.add(name)
-        const handle = await open(file, 'r')
+        const handle = await open(files.get(name)!, 'r')
         group.push({ handle, size: 0 })
         group.at(-1)!.size = (await handle.stat()).size
       }
@@ -83,10 +102,6 @@ export async function openWeightFiles(
         )
       }
     }
-    const surplus = [...files.keys()].filter((name) => !used.has(name))
-    if (surplus.length > 0) {
-      throw new LayersModelError(`The model.json does not name the file ${surplus.map(quote).join(', ')}.`)
-    }
   } catch (error) {
     await close()
     throw error
@@ -98,7 +113,7 @@ export async function openWeightFiles(
     async read(weight) {
       const bytes = new Uint8Array(weight.bytes)
       let start = 0
-      for (const { handle, size } of groups[weight.group]!) {
+      for (const { handle, size } of groups[weight.place]!) {
         const from = Math.max(weight.begin, start)
         const to = Math.min(weight.begin + weight.bytes, start + size)
         for (let at = from; at < to; ) {
@@ -114,9 +129,32 @@ export async function openWeightFiles(
   }
 }
 
-function readWeight(value: unknown, group: number, begin: number): ManifestWeight {
-  const { name, shape, dtype, quantization } = (value ?? {}) as Record<string, unknown>
-  if (typeof name !== 'string') throw new LayersModelError(`A weight of group ${group} has no name.`)
+const nameOf = (path: unknown) => String(path).split('/').at(-1)!
+
+/** All files that are missing or surplus, at once. */
+function checkSent(manifest: readonly unknown[], files: ReadonlyMap<string, string>): void {
+  const named = new Set(
+    manifest.flatMap((group) => {
+      const { paths } = (group ?? {}) as { paths?: unknown }
+      return Array.isArray(paths) ? paths.map(nameOf) : []
+    }),
+  )
+  const list = (names: readonly string[]) =>
+    `${names.length === 1 ? 'the file' : 'the files'} ${names.slice(0, 20).map(quote).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`
+  const missing = [...named].filter((name) => !files.has(name))
+  const surplus = [...files.keys()].filter((name) => !named.has(name))
+  if (missing.length > 0) {
+    const others = surplus.length > 0 ? `; ${list(surplus)} it does not name` : ''
+    throw new LayersModelError(
+      `The model.json names ${list(missing)}, which ${missing.length === 1 ? 'was' : 'were'} not sent${others}.`,
+    )
+  }
+  if (surplus.length > 0) throw new LayersModelError(`The model.json does not name ${list(surplus)}.`)
+}
+
+function readWeight(value: unknown, place: number, begin: number): ManifestWeight {
+  const { name, shape, dtype, quantization, group } = (value ?? {}) as Record<string, unknown>
+  if (typeof name !== 'string') throw new LayersModelError(`A weight of group ${place} has no name.`)
   const wrong = (what: string) => new LayersModelError(`Weight ${quote(name)}: ${what}`)
   if (
     !Array.isArray(shape) ||
@@ -125,27 +163,47 @@ function readWeight(value: unknown, group: number, begin: number): ManifestWeigh
   ) {
     throw wrong('its shape is not a list of at most 8 whole numbers from 0.')
   }
-  if (dtype !== 'float32') throw wrong(`its dtype is ${quote(dtype)}; float32 is read.`)
-  const { dtype: packed = 'float32', scale = 1, min = 0 } = (quantization ?? {}) as Record<string, unknown>
-  if (typeof packed !== 'string' || !Object.hasOwn(BYTES, packed)) {
-    throw wrong(`it is quantized to ${quote(packed)}; ${Object.keys(BYTES).join(', ')} are read.`)
+  if (!isType(dtype)) throw wrong(`its dtype is ${quote(dtype)}; float32 is read.`)
+  const { dtype: packed = dtype, scale = 1, min = 0 } = (quantization ?? {}) as Record<string, unknown>
+  if (!isType(packed) || (dtype === 'float32' && !PACKED.includes(packed))) {
+    throw wrong(`it is quantized to ${quote(packed)}; ${PACKED.join(', ')} are read.`)
   }
   if (!Number.isFinite(scale) || !Number.isFinite(min)) throw wrong('its quantization has no scale or min.')
-  const kind = packed as ManifestWeight['dtype']
-  const bytes = shape.reduce((product, length) => product * length, BYTES[kind])
+  const bytes = shape.reduce((product, length) => product * length, BYTES[packed])
   if (!Number.isSafeInteger(bytes)) throw wrong(`its shape [${shape}] is larger than any file.`)
-  return { name, shape, dtype: kind, scale: scale as number, min: min as number, group, begin, bytes }
+  return {
+    name,
+    shape,
+    dtype,
+    packed,
+    scale: scale as number,
+    min: min as number,
+    group: typeof group === 'string' ? group : undefined,
+    place,
+    begin,
+    bytes,
+  }
 }
 
-function toFloats({ name, shape, dtype, scale, min }: ManifestWeight, bytes: Uint8Array): Float32Array {
-  switch (dtype) {
+function isType(value: unknown): value is keyof typeof BYTES {
+  return typeof value === 'string' && Object.hasOwn(BYTES, value)
+}
+
+function toFloats(
+  { name, shape, dtype, packed, scale, min }: ManifestWeight,
+  bytes: Uint8Array,
+): Float32Array {
+  if (dtype !== 'float32') {
+    throw new LayersModelError(`Weight ${quote(name)}: its dtype is ${quote(dtype)}; float32 is read.`)
+  }
+  switch (packed) {
     case 'float32':
       return new Float32Array(bytes.buffer)
     case 'float16':
       return decodeTensor({ name, dtype: 'F16', shape, begin: 0, end: bytes.length }, bytes)
         .data as Float32Array
     default: {
-      const integers = dtype === 'uint8' ? bytes : new Uint16Array(bytes.buffer)
+      const integers = packed === 'uint8' ? bytes : new Uint16Array(bytes.buffer)
       return Float32Array.from(integers, (integer) => integer * scale + min)
     }
   }

@@ -1,22 +1,36 @@
 import { describe, expect, test } from 'vitest'
-import { resolvePreprocessing } from '../../../src/models/import-preprocessing.ts'
+import {
+  type PreprocessingInput,
+  resolvePreprocessing,
+  type WeightsFile,
+} from '../../../src/models/import-preprocessing.ts'
 import { COVER, type Preprocessing } from '../../../src/models/preprocessing.ts'
+import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 
 const vgg16 = findArchitecture('vgg16')!
 const mini = findArchitecture('vgg_mini')!
 const NORMALISED = { mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6] }
 
-type Arguments = Parameters<typeof resolvePreprocessing>
+type Arguments = [
+  input: PreprocessingInput,
+  inFile: Preprocessing | null,
+  architecture: Architecture,
+  format: WeightsFile['format'],
+  outputs?: number | null,
+]
+
+const resolve = (...[input, inFile, architecture, format, outputs = null]: Arguments) =>
+  resolvePreprocessing(input, { inFile, format, outputs }, architecture)
 
 function resolved(...args: Arguments) {
-  const result = resolvePreprocessing(...args)
+  const result = resolve(...args)
   if ('issues' in result) throw new Error(JSON.stringify(result.issues))
   return result
 }
 
 function wrongFields(...args: Arguments): string[] {
-  const result = resolvePreprocessing(...args)
+  const result = resolve(...args)
   return 'issues' in result ? result.issues.map(({ path }) => path[1]!) : []
 }
 
@@ -93,9 +107,50 @@ describe('a value that cannot work is named', () => {
     ['mean', { mean: [1, 2] }],
     ['mean', { mean: [Number.NaN, 0, 0] }],
     ['std', { std: [1, 1, 0] }],
+    // The numbers of ImageNet for pixels in 0..255.
+    ['mean', { mean: [123.68, 116.78, 103.94] }],
+    ['std', { std: [58.395, 57.12, 57.375] }],
+    ['mean', { mean: [0.5, 0.5, 1.5] }],
     ['shorterSide', { shorterSide: 31 }],
     ['shorterSide', { shorterSide: 40, resize: 'STRETCH' as const }],
   ])('%s', (field, input) => {
     expect(wrongFields({ ...NORMALISED, ...input }, null, mini, 'torchvision')).toEqual([field])
   })
+})
+
+describe('labels are as many as the outputs of the weights', () => {
+  const issuesOf = (input: PreprocessingInput, outputs: number) => {
+    const result = resolve({ ...NORMALISED, ...input }, null, mini, 'torchvision', outputs)
+    return 'issues' in result ? result.issues : []
+  }
+
+  test('and that is said in these terms', () => {
+    expect(issuesOf({ labels: [...'abcdefghi'] }, 10)).toEqual([
+      { path: ['preprocessing', 'labels'], message: '9 labels for 10 outputs.' },
+    ])
+    expect(issuesOf({}, 1)).toEqual([
+      {
+        path: ['preprocessing', 'labels'],
+        message: 'The weights have 1 output, and vgg_mini has 10: give 1 label.',
+      },
+    ])
+    expect(issuesOf({ labels: [...'abcdefghij'] }, 10)).toEqual([])
+    expect(issuesOf({ labels: ['cat', 'dog'] }, 2)).toEqual([])
+  })
+
+  test('once, where a label is wrong too', () => {
+    expect(issuesOf({ labels: ['', 'b'] }, 10)).toHaveLength(1)
+  })
+})
+
+test('a name may stand for two classes, as in ImageNet', () => {
+  expect(wrongFields({ ...NORMALISED, labels: ['crane', 'crane'] }, null, mini, 'torchvision')).toEqual([])
+})
+
+test('a mean of 1 and a std of 1 are those of pixels in 0..1', () => {
+  expect(wrongFields({ mean: [0, 1, 0], std: [1, 1, 1] }, null, mini, 'torchvision')).toEqual([])
+})
+
+test('weights with names of their own are not taken for those of ImageNet', () => {
+  expect(wrongFields({}, null, vgg16, 'ordered')).toEqual(['mean', 'std'])
 })

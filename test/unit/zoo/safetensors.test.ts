@@ -188,7 +188,8 @@ describe('a damaged or lying file is refused:', () => {
       file('{"a":{"dtype":"F32","shape":[1],"shape":[0],"data_offsets":[0,0]}}', 0),
       /key "shape" twice/,
     ],
-    ['an unknown type', file({ a: { ...f32([1], 0, 8), dtype: 'F64' } }, 8), /type "F64"/],
+    ['an unknown type', file({ a: { ...f32([1], 0, 8), dtype: 'F128' } }, 8), /type "F128"/],
+    ['a type that is not read', file({ a: { ...f32([2], 0, 8), dtype: 'I32' } }, 8), /type I32 is not read/],
     [
       'a type from the prototype',
       file({ a: { ...f32([1], 0, 8), dtype: 'toString' } }, 8),

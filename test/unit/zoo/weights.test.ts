@@ -179,8 +179,8 @@ describe('weights that do not fit', () => {
       surplus: ['classifier.6.weight'],
       wrong: [
         { name: 'features.0.weight', expected: 'float[32, 3, 3, 3]', found: 'float[32, 3, 9, 1]' },
-        { name: 'features.1.bias', expected: 'float[32]', found: 'int[32]' },
-        { name: 'features.1.num_batches_tracked', expected: 'int[]', found: 'int[1]' },
+        { name: 'features.1.bias', expected: 'float[32]', found: 'I64[32]' },
+        { name: 'features.1.num_batches_tracked', expected: 'I64[]', found: 'I64[1]' },
       ],
     })
     const { message } = error as Error

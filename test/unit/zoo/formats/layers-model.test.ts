@@ -234,7 +234,7 @@ describe('a LayersModel of other programs', () => {
       (json) => {
         json.weightsManifest[0].paths[1] = '../../etc/passwd'
       },
-      /"passwd" , which was not sent/,
+      /"passwd", which was not sent/,
     ],
     [
       'a file that is not named',
@@ -264,9 +264,9 @@ describe('a LayersModel of other programs', () => {
       'a type that is not read',
       network,
       (json) => {
-        json.weightsManifest[0].weights[0].dtype = 'complex64'
+        json.weightsManifest[0].weights[0].dtype = 'string'
       },
-      /complex64/,
+      /dtype is "string"/,
     ],
   ]
   test.each(refusals)(

@@ -1,0 +1,228 @@
+import type { Architecture } from '../architecture.ts'
+import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
+import type { TensorOutline } from '../weights-mismatch.ts'
+import { hereShape, type NamedAs, type Naming } from './naming.ts'
+
+type Kind = 'conv' | 'dense' | 'norm'
+
+/** The tensors of one layer of a file. */
+interface FoundLayer {
+  /** What the names of its tensors have in common. */
+  path: string
+  kind: Kind
+  /** As PyTorch has it, of the weights; of a batch norm [channels]. */
+  shape: number[]
+  /** Last parts of the names by the variables that they mean. */
+  leaves: Map<TorchTensor['variable'], string>
+  /** Keras': [h, w, in, out] and [in, out]. */
+  isKeras: boolean
+}
+
+/** A layer of the network, in the same terms. */
+interface OwnLayer extends Pick<FoundLayer, 'kind' | 'shape'> {
+  tensors: TorchTensor[]
+}
+
+const TORCH = { gamma: 'weight', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var' }
+
+/**
+ * The names of a file in which the layers are called or numbered otherwise, matched by their order within a kind:
+ * convolutions with convolutions, batch norms with batch norms, dense layers with dense layers, as many as the network
+ * has and of its shapes. Of layers of one shape the numbers in their names have to tell the order.
+ *
+ * Null where the names do not tell it, or tell of another network: numbers of features show how many layers without
+ * weights stand between two convolutions, and so where the pools are.
+ */
+export function inOrder(tensors: readonly TensorOutline[], architecture: Architecture): Naming | null {
+  const found = readLayers(tensors)
+  if (found === null) return null
+  const own = ownLayers(architecture)
+  const matched = new Map<OwnLayer, FoundLayer>()
+  for (const kind of ['conv', 'norm', 'dense'] as const) {
+    const one = own.filter((layer) => layer.kind === kind)
+    const other = found.filter((layer) => layer.kind === kind)
+    const pairs = one.length === other.length ? pair(one, other) : null
+    if (pairs === null) return null
+    for (const [layer, match] of pairs) matched.set(layer, match)
+  }
+  const inTurn = (kind: Kind) => own.filter((it) => it.kind === kind).map((it) => matched.get(it)!)
+  const convolutions = inTurn('conv')
+  if (!poolsFit(convolutions, architecture)) return null
+  // A batch norm behind the ReLU is another network.
+  const norms = inTurn('norm')
+  if (norms.some(({ path }, i) => (distance(convolutions[i]!.path, path) ?? 1) !== 1)) return null
+
+  return {
+    kind: 'ordered',
+    normalize: (name) => name,
+    tensors: [...matched].flatMap(([layer, match]) => layer.tensors.map((tensor) => namedAs(tensor, match))),
+  }
+}
+
+/** How many values the last dense layer of a file answers; null where the names don't tell which is the last. */
+export function outputsInOrder(tensors: readonly TensorOutline[]): number | null {
+  const dense = readLayers(tensors)?.filter(({ kind }) => kind === 'dense') ?? []
+  return sorted(dense)?.at(-1)?.shape[0] ?? null
+}
+
+function namedAs(tensor: TorchTensor, { path, leaves, isKeras }: FoundLayer): NamedAs {
+  const { variable } = tensor
+  const usual = isKeras ? variable : (TORCH[variable as keyof typeof TORCH] ?? variable)
+  return {
+    name: path + (leaves.get(variable) ?? usual),
+    shape: isKeras ? hereShape(tensor) : tensor.shape,
+    tensor,
+    toTorch: (data) => (isKeras ? toTorch(tensor, data) : data),
+  }
+}
+
+/** Null when a tensor is of no layer that a VGG has. */
+function readLayers(tensors: readonly TensorOutline[]): FoundLayer[] | null {
+  const byPath = groupBy(tensors, ({ name }) => /^.*[/.]/.exec(name)?.[0] ?? '')
+  const layers: FoundLayer[] = []
+  for (const [path, group] of byPath) {
+    const leaves = new Map(
+      group.map((tensor) => [tensor.name.slice(path.length).replace(/:\d+$/, ''), tensor]),
+    )
+    const weight = leaves.get('weight') ?? leaves.get('kernel')
+    const kind = weight?.shape.length === 4 ? 'conv' : weight?.shape.length === 2 ? 'dense' : 'norm'
+    const variables = kind === 'norm' ? NORM : WEIGHTS
+    const named = new Map<TorchTensor['variable'], string>()
+    for (const [leaf, { name }] of leaves) {
+      const variable = variables[leaf]
+      if (variable === undefined || named.has(variable)) return null
+      named.set(variable, name.slice(path.length))
+    }
+    const isKeras = leaves.has('kernel') || leaves.has('moving_mean')
+    const shape = kind === 'norm' ? [...group[0]!.shape] : torchShape(weight!.shape, isKeras)
+    layers.push({ path, kind, shape, leaves: named, isKeras })
+  }
+  return layers
+}
+
+const WEIGHTS: Readonly<Record<string, TorchTensor['variable']>> = {
+  weight: 'kernel',
+  kernel: 'kernel',
+  bias: 'bias',
+}
+const NORM: Readonly<Record<string, TorchTensor['variable']>> = {
+  weight: 'gamma',
+  gamma: 'gamma',
+  bias: 'beta',
+  beta: 'beta',
+  running_mean: 'moving_mean',
+  moving_mean: 'moving_mean',
+  running_var: 'moving_variance',
+  moving_variance: 'moving_variance',
+}
+
+function torchShape(shape: readonly number[], isKeras: boolean): number[] {
+  if (!isKeras) return [...shape]
+  return [shape.at(-1)!, shape.at(-2)!, ...shape.slice(0, -2)]
+}
+
+function ownLayers(architecture: Architecture): OwnLayer[] {
+  const byLayer = groupBy(torchTensors(architecture), ({ layer }) => layer)
+  return [...byLayer.values()].map((tensors) => {
+    const [{ order, shape }] = tensors as [TorchTensor]
+    return { kind: order.kind === 'vector' ? 'norm' : order.kind, shape, tensors }
+  })
+}
+
+/** Layers of one kind, as many as of the network; null where shapes and names together do not tell which is which. */
+function pair(own: readonly OwnLayer[], found: readonly FoundLayer[]): [OwnLayer, FoundLayer][] | null {
+  const byShape = groupBy(found, ({ shape }) => String(shape))
+  const next = new Map<string, FoundLayer[]>()
+  for (const [shape, layers] of byShape) {
+    const ascending = sorted(layers)
+    if (ascending === null) return null
+    next.set(shape, ascending)
+  }
+  const pairs: [OwnLayer, FoundLayer][] = []
+  for (const layer of own) {
+    const match = next.get(String(layer.shape))?.shift()
+    if (match === undefined) return null
+    // Shapes in an order that the numbers contradict.
+    if (pairs.some(([, before]) => (compare(before.path, match.path) ?? -1) > 0)) return null
+    pairs.push([layer, match])
+  }
+  return pairs
+}
+
+/** By the numbers in their names; null where something else tells two of them apart. */
+function sorted(layers: readonly FoundLayer[]): FoundLayer[] | null {
+  const ascending = layers.toSorted((one, other) => compare(one.path, other.path) ?? 0)
+  const isKnown = ascending.every(
+    ({ path }, i) => i === 0 || (compare(ascending[i - 1]!.path, path) ?? 0) < 0,
+  )
+  return isKnown ? ascending : null
+}
+
+const isNumber = (part: string) => /^\d+$/.test(part)
+const parts = (path: string) => path.match(/\d+|[a-z]+|[^a-z\d]+/gi) ?? []
+
+/** Which of two paths comes first, by the first number in which they differ; null when something else differs there. */
+function compare(one: string, other: string): number | null {
+  const [a, b] = [parts(one.replace(/[/.]$/, '')), parts(other.replace(/[/.]$/, ''))]
+  const at = a.findIndex((part, i) => part !== b[i])
+  // Keras counts conv2d, conv2d_1, conv2d_2.
+  if (at < 0) return a.length - b.length
+  if (b[at] === undefined) return 1
+  return isNumber(a[at]!) && isNumber(b[at]) ? Number(a[at]) - Number(b[at]) : null
+}
+
+/** From one path to another that differs from it in one number alone; null for others. */
+function distance(one: string, other: string): number | null {
+  const [a, b] = [parts(one), parts(other)]
+  const different = a.flatMap((part, i) => (part === b[i] ? [] : [i]))
+  if (a.length !== b.length || different.length !== 1) return null
+  const [from, to] = [a[different[0]!]!, b[different[0]!]!]
+  return isNumber(from) && isNumber(to) ? Number(to) - Number(from) : null
+}
+
+/**
+ * Whether the numbers of convolutions agree with where the network has its pools. They are those of torchvision, or
+ * there are more or fewer layers than there: as many after each convolution, and as many after each pool. They are not
+ * those that another VGG with as many pools would have.
+ */
+function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boolean {
+  const convolutions = ownLayers(architecture).filter(({ kind }) => kind === 'conv')
+  const { features, head } = architecture
+  const pools: number[] = []
+  for (const { kind } of features) {
+    if (kind === 'conv') pools.push(0)
+    else if (pools.length > 0) pools[pools.length - 1]! += 1
+  }
+  const between = pools.slice(0, -1)
+  const gaps = found.slice(1).map(({ path }, i) => distance(found[i]!.path, path))
+  // No numbers, or blocks with convolutions of their own: the names say nothing of pools.
+  if (gaps.some((gap) => gap === null)) return true
+  const usual = convolutions.slice(1).map(({ tensors }, i) => {
+    return distance(convolutions[i]!.tensors[0]!.layer, tensors[0]!.layer)!
+  })
+  if (String(gaps) === String(usual)) return true
+
+  const byPools = new Map<number, number>()
+  for (const [i, count] of between.entries()) {
+    if (byPools.has(count) && byPools.get(count) !== gaps[i]) return false
+    byPools.set(count, gaps[i]!)
+  }
+  const ascending = [...byPools].sort(([one], [other]) => one - other)
+  if (ascending.some(([, gap], i) => i > 0 && gap < ascending[i - 1]![1])) return false
+
+  const elsewhere = gaps.map((gap, i) => gap! - (usual[i]! - between[i]!))
+  const trailing =
+    features.filter(({ kind }) => kind === 'pool').length - elsewhere.reduce((sum, it) => sum + it, 0)
+  const isVgg = elsewhere.every((count) => count === 0 || count === 1)
+  return !(isVgg && (head.kind === 'pooled' || trailing === 0 || trailing === 1))
+}
+
+function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {
+  const groups = new Map<Key, T[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item))
+    if (group === undefined) groups.set(keyOf(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
