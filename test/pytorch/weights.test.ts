@@ -33,7 +33,7 @@ beforeAll(async () => {
 function pytorch(network: string, shape: number[], more: object): Float32Array {
   const output = join(folder, 'logits')
   const spec = { network, input: join(folder, 'picture'), shape, output, ...more }
-  execFileSync(PYTHON, [SCRIPT, JSON.stringify(spec)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  execFileSync(PYTHON, ['-B', SCRIPT, JSON.stringify(spec)], { stdio: ['ignore', 'ignore', 'pipe'] })
   return floats(readFileSync(output))
 }
 

@@ -181,25 +181,27 @@ function distance(one: string, other: string): number | null {
 }
 
 /**
- * Whether the numbers of convolutions agree with where the network has its pools. They are those of torchvision, or
- * there are more or fewer layers than there: as many after each convolution, and as many after each pool. They are not
- * those that another VGG with as many pools would have.
+ * Whether the numbers of convolutions agree with where the network has its pools. Where they count blocks (block1_conv1,
+ * stage2.0), each block but the first begins behind a pool. Where they count layers, they are those of torchvision, or
+ * there are more or fewer layers than there: as many after each convolution, and as many after each pool; and they are
+ * not those that another VGG with as many pools would have.
  */
 function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boolean {
-  const convolutions = ownLayers(architecture).filter(({ kind }) => kind === 'conv')
-  const { features, head } = architecture
-  const pools: number[] = []
-  for (const { kind } of features) {
-    if (kind === 'conv') pools.push(0)
-    else if (pools.length > 0) pools[pools.length - 1]! += 1
-  }
+  const paths = found.map(({ path }) => path)
+  const pools = poolsAfter(architecture)
   const between = pools.slice(0, -1)
-  const gaps = found.slice(1).map(({ path }, i) => distance(found[i]!.path, path))
-  // No numbers, or blocks with convolutions of their own: the names say nothing of pools.
+  const begins = paths.slice(1).map((path, i) => beginsBlock(paths[i]!, path))
+  const areBlocks =
+    paths.every((path) => BLOCK.test(path)) || (begins.includes(true) && begins.includes(false))
+  if (areBlocks) return begins.every((isNew, i) => isNew === between[i]! > 0)
+
+  const gaps = paths.slice(1).map((path, i) => distance(paths[i]!, path))
+  // No numbers that count layers: the names say nothing of pools.
   if (gaps.some((gap) => gap === null)) return true
-  const usual = convolutions.slice(1).map(({ tensors }, i) => {
-    return distance(convolutions[i]!.tensors[0]!.layer, tensors[0]!.layer)!
-  })
+  const own = ownLayers(architecture).filter(({ kind }) => kind === 'conv')
+  const usual = own
+    .slice(1)
+    .map(({ tensors: [first] }, i) => distance(own[i]!.tensors[0]!.layer, first!.layer)!)
   if (String(gaps) === String(usual)) return true
 
   const byPools = new Map<number, number>()
@@ -211,10 +213,30 @@ function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boo
   if (ascending.some(([, gap], i) => i > 0 && gap < ascending[i - 1]![1])) return false
 
   const elsewhere = gaps.map((gap, i) => gap! - (usual[i]! - between[i]!))
-  const trailing =
-    features.filter(({ kind }) => kind === 'pool').length - elsewhere.reduce((sum, it) => sum + it, 0)
+  const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)
+  const trailing = sum(pools) - sum(elsewhere)
   const isVgg = elsewhere.every((count) => count === 0 || count === 1)
-  return !(isVgg && (head.kind === 'pooled' || trailing === 0 || trailing === 1))
+  return !(isVgg && (architecture.head.kind === 'pooled' || trailing === 0 || trailing === 1))
+}
+
+/** How many pools stand behind each convolution. */
+function poolsAfter({ features }: Architecture): number[] {
+  const pools: number[] = []
+  for (const { kind } of features) {
+    if (kind === 'conv') pools.push(0)
+    else if (pools.length > 0) pools[pools.length - 1]! += 1
+  }
+  return pools
+}
+
+/** block1_conv1, conv1_1, stage1.0: as the paper's tables count. */
+const BLOCK = /(^|[._/])(block|conv|stage)_?\d+[._/](conv_?)?\d+[._/]$/i
+
+/** Whether another number than the last is the first in which two paths differ. */
+function beginsBlock(one: string, other: string): boolean {
+  const [a, b] = [parts(one), parts(other)]
+  const at = a.findIndex((part, i) => part !== b[i])
+  return at >= 0 && isNumber(a[at]!) && a.slice(at + 1).some(isNumber)
 }
 
 function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {

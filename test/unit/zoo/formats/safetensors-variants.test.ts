@@ -250,6 +250,16 @@ describe('layers of another number are matched in their order', () => {
       network,
       { 'features.0': 'conv1', 'features.1': 'bn1', 'features.4': 'conv2', 'features.5': 'bn2' },
     ],
+    [
+      'blocks that end in pools',
+      custom('4,4,M,4', flat()),
+      { 'features.0': 'conv1_1', 'features.2': 'conv1_2', 'features.5': 'conv2_1' },
+    ],
+    [
+      'stages that end in pools',
+      custom('4,4,M,4', flat()),
+      { 'features.0': 's.0.0', 'features.2': 's.0.2', 'features.5': 's.1.0' },
+    ],
     ['a list of convolutions', plain, { 'features.0': 'convs.0', 'features.2': 'convs.1' }],
     [
       'a dropout after each ReLU',
