@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import type { UploadedFile } from '../uploads.ts'
+import { graphModel } from '../zoo/formats/keras-topology.ts'
 
 /** Where a file was sent: as safetensors, or among those of a LayersModel. */
 export type WeightsSlot = 'safetensors' | 'layersModel'
@@ -84,6 +85,9 @@ function whatIs(file: Look): string | null {
   }
   if (/\.pb$/i.test(name) || begins('\x08\x01\x12')) {
     return 'a TensorFlow SavedModel or graph. Convert a SavedModel of Keras: tensorflowjs_converter --input_format=keras_saved_model --output_format=tfjs_layers_model FOLDER OUTPUT, and send its output as layersModel.'
+  }
+  if (slot === 'safetensors' && /^group\d+-shard\d+of\d+/.test(name)) {
+    return 'by its name a file of weights of a TF.js LayersModel: send it as layersModel, with its model.json.'
   }
   if (slot === 'layersModel' && isSafetensors(file)) return 'a safetensors file: send it as safetensors.'
   const known = PICTURES.find(([magic]) => begins(magic))
@@ -176,14 +180,16 @@ function whatIsJson(text: string, slot: WeightsSlot): string | null {
   } catch {
     return slot === 'layersModel' ? null : 'JSON that is cut short, and no weights.'
   }
-  if (json.modelTopology !== undefined || json.format === 'graph-model') {
+  if (json.format === 'graph-model')
+    return slot === 'layersModel' ? null : graphModel().message.replace(/^This is /, '')
+  if (json.modelTopology !== undefined) {
     return slot === 'layersModel'
       ? null
       : 'the model.json of a TF.js model: send it as layersModel, with the files of weights that it names.'
   }
   if (typeof json.weight_map === 'object' && json.weight_map !== null) {
     const parts = [...new Set(Object.values(json.weight_map))]
-    return `the index of weights in ${parts.length} files (${parts.slice(0, 3).join(', ')}${parts.length > 3 ? ', …' : ''}). ${JOIN}`
+    return `the index of weights in ${parts.length === 1 ? 'another file' : `${parts.length} files`} (${parts.slice(0, 3).join(', ')}${parts.length > 3 ? ', …' : ''}). ${parts.length === 1 ? 'Send that.' : JOIN}`
   }
   if (typeof json.class_name === 'string') {
     return 'the configuration of a Keras model, without weights. Convert the model itself with tensorflowjs_converter.'
