@@ -10,8 +10,8 @@ import type { Schedule } from './hyperparameters.ts'
  *
  * - step: peak * gamma^floor((epoch + offset) / epochs), epoch 0-based (PyTorch's StepLR; offset 1 is a
  *   scheduler called before each epoch's steps).
- * - cosine: linear from 0 over the warm-up, then final + (peak - final) * (1 + cos(pi * t)) / 2
- *   (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
+ * - cosine: linear from 0 over the warm-up, whose length has nothing to do with the run's, then
+ *   final + (peak - final) * (1 + cos(pi * t)) / 2 (Loshchilov and Hutter, arXiv:1608.03983, without restarts).
  * - oneCycle: cosine from peak / initialDivisor to peak, then to peak / initialDivisor / finalDivisor
  *   (Smith and Topin, arXiv:1708.07120, in the two-phase form of PyTorch's OneCycleLR).
  */
@@ -30,16 +30,17 @@ export function learningRateAt(
       return peak * schedule.gamma ** Math.floor((epoch + schedule.offset) / schedule.epochs)
     }
     case 'cosine': {
-      const warmup = Math.min(schedule.warmupEpochs * stepsPerEpoch, steps)
-      if (step < warmup) return (peak * (step + 1)) / warmup
-      const t = (step - warmup) / Math.max(1, steps - warmup)
-      return anneal(peak, schedule.finalLearningRate, t)
+      const warmup = schedule.warmupEpochs * stepsPerEpoch
+      // A warm-up may end in the midst of a step, which has the peak then and not more.
+      if (step < warmup) return peak * Math.min(1, (step + 1) / warmup)
+      return anneal(peak, schedule.finalLearningRate, (step - warmup) / (steps - warmup))
     }
     case 'oneCycle': {
       const initial = peak / schedule.initialDivisor
       const top = schedule.warmupFraction * steps - 1
       if (step <= top) return anneal(initial, peak, top <= 0 ? 1 : step / top)
-      return anneal(peak, initial / schedule.finalDivisor, (step - top) / Math.max(1, steps - 1 - top))
+      // The way down may be shorter than a step: the last step has the last rate nevertheless.
+      return anneal(peak, initial / schedule.finalDivisor, (step - top) / (steps - 1 - top))
     }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Schedule } from '../../../src/runs/hyperparameters.ts'
+import { SCHEDULE_DEFAULTS, type Schedule } from '../../../src/runs/hyperparameters.ts'
 import { learningRateAt } from '../../../src/runs/schedule.ts'
 
 const rates = (schedule: Schedule, peak: number, stepsPerEpoch: number, epochs: number) => {
@@ -34,17 +34,48 @@ describe('the learning rate', () => {
     expect(all.at(-1)).toBeLessThan(0.12)
   })
 
-  test("of one-cycle agrees with PyTorch's OneCycleLR", () => {
-    // torch.optim.lr_scheduler.OneCycleLR(sgd, max_lr=1.0, total_steps=10), PyTorch 1.13, its ten rates.
-    const all = rates(
-      { kind: 'oneCycle', warmupFraction: 0.3, initialDivisor: 25, finalDivisor: 1e4 },
-      1,
+  // Rates of every step by PyTorch 1.13: test/pytorch/schedules.py; test/pytorch/schedules.test.ts has it make them anew.
+  test.each<[string, Schedule, number, number, number[]]>([
+    [
+      'ten steps',
+      { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle },
       5,
       2,
-    )
-    const expected = [
-      0.04, 0.52, 1.0, 0.95048463, 0.81174565, 0.61126202, 0.38874198, 0.18825835, 0.04951937, 4e-6,
-    ]
-    for (const [i, rate] of all.entries()) expect(rate).toBeCloseTo(expected[i], 6)
+      [
+        0.04, 0.52, 1, 0.9504846320134737, 0.8117456539497631, 0.6112620219362893, 0.38874197806371075,
+        0.18825834605023697, 0.049519367986526286, 4e-6,
+      ],
+    ],
+    ['a single step', { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle }, 1, 1, [4e-6]],
+    ['two steps', { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle }, 1, 2, [0.811745653949763, 4e-6]],
+    [
+      'less than a step after the peak',
+      { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle, warmupFraction: 0.99 },
+      1,
+      3,
+      [0.04, 0.5314808680277456, 4e-6],
+    ],
+  ])(
+    "of one-cycle in %s agrees with PyTorch's OneCycleLR",
+    (_name, schedule, stepsPerEpoch, epochs, expected) => {
+      const all = rates(schedule, 1, stepsPerEpoch, epochs)
+      expect(all).toHaveLength(expected.length)
+      for (const [i, rate] of all.entries()) expect(rate).toBeCloseTo(expected[i], 12)
+    },
+  )
+
+  test('never rises above the peak, though a warm-up ends in the midst of a step', () => {
+    for (const warmupEpochs of [0.01, 0.5, 0.3, 1.1, 2.49, 2.5]) {
+      const all = rates({ kind: 'cosine', warmupEpochs, finalLearningRate: 0 }, 1, 5, 3)
+      expect(Math.max(...all), `${warmupEpochs}`).toBeLessThanOrEqual(1)
+      expect(all.slice(0, Math.floor(warmupEpochs * 5))).toEqual(
+        Array.from({ length: Math.floor(warmupEpochs * 5) }, (_, i) => (i + 1) / (warmupEpochs * 5)),
+      )
+    }
+  })
+
+  test('of a warm-up that is longer than the run is the same as in a longer run', () => {
+    const warmup: Schedule = { kind: 'cosine', warmupEpochs: 6, finalLearningRate: 0 }
+    expect(rates(warmup, 1, 4, 3)).toEqual(rates(warmup, 1, 4, 9).slice(0, 12))
   })
 })
