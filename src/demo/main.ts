@@ -139,7 +139,7 @@ async function watch(client: DemoClient, id: string): Promise<Data> {
         if (event.summary !== undefined) {
           const { epoch, testAccuracy, testLoss, seconds } = event.summary
           epochs.push(
-            `epoch ${epoch}: test accuracy ${percent(testAccuracy)}, test loss ${testLoss?.toFixed(3)}, ${seconds.toFixed(0)} s`,
+            `epoch ${epoch}: test accuracy ${percent(testAccuracy)}, test loss ${testLoss?.toFixed(3) ?? 'not finite'}, ${seconds.toFixed(0)} s`,
           )
         }
         if (event.failure) failure = event.failure.message

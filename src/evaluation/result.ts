@@ -1,10 +1,15 @@
-/** What a network does on the test images. Plain data: it crosses processes and is stored as JSON. */
+/**
+ * What a network does on the test images. Plain data: it crosses processes and is stored as JSON. An image has no answer
+ * when one of its logits is not finite. A network with such an image has no figures: it is not as good as chance, and
+ * whatever ranks networks leaves it out.
+ */
 export interface EvaluationResult {
-  /** Mean cross-entropy in nats; null when it is not finite. */
+  /** Mean cross-entropy in nats; null when an image has no answer. */
   loss: number | null
-  accuracy: number
-  top5Accuracy: number
-  /** [true class][predicted class], counts of images. */
+  /** Null when `loss` is, and so is the other. */
+  accuracy: number | null
+  top5Accuracy: number | null
+  /** [true class][predicted class], counts of images that have an answer. */
   confusionMatrix: number[][]
   /** Test images seen. */
   count: number
@@ -18,10 +23,10 @@ export type Mistake = {
   index: number
   label: number
   predicted: number
-  /** Soft-max probability of the predicted class; null when the logits have none: one of them is not finite. */
-  confidence: number | null
+  /** Soft-max probability of the predicted class. */
+  confidence: number
   /** The same of the true class. */
-  trueConfidence: number | null
+  trueConfidence: number
 }
 
 /** As it comes out of the database: what was stored before there were mistakes has none. */

@@ -13,17 +13,18 @@ export interface Tally {
 }
 
 /**
- * Classes are ranked by logit, equal ones by their index; what is not a number comes last. So the first in rank is the
- * predicted class, every right answer is among the five most likely, and a dead network is as good as chance.
+ * Classes are ranked by logit, equal ones by their index: the first in rank is the predicted class, and every right answer
+ * is among the five most likely. An image with a logit that is not finite has no answer (EvaluationResult).
  */
 export function createTally(classes: number): Tally {
   const confusionMatrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   const mistakes: Mistake[] = []
   let lossSum = 0
   let top5 = 0
+  let answered = 0
   let count = 0
 
-  function add(logits: ArrayLike<number>, label: number): void {
+  function addAnswer(logits: ArrayLike<number>, label: number): void {
     const predicted = first(logits)
     // The largest logit is taken out so that exp cannot overflow.
     const largest = logits[predicted]
@@ -32,30 +33,35 @@ export function createTally(classes: number): Tally {
     lossSum += Math.log(sum) + largest - logits[label]
     confusionMatrix[label][predicted] += 1
     if (rankOf(logits, label) < 5) top5 += 1
-    if (predicted !== label) {
-      const probability = (i: number) => finite(Math.exp(logits[i] - largest) / sum)
-      const confidence = probability(predicted)
-      if (isAmong(mistakes, confidence)) {
-        insert(mistakes, {
-          index: count,
-          label,
-          predicted,
-          confidence,
-          trueConfidence: confidence === null ? null : probability(label),
-        })
-      }
+    if (predicted === label) return
+    const probability = (i: number) => Math.exp(logits[i] - largest) / sum
+    const confidence = probability(predicted)
+    if (isAmong(mistakes, confidence)) {
+      insert(mistakes, {
+        index: count,
+        label,
+        predicted,
+        confidence,
+        trueConfidence: probability(label),
+      })
     }
-    count += 1
   }
 
   return {
-    add,
+    add(logits, label) {
+      if (isAnswer(logits)) {
+        addAnswer(logits, label)
+        answered += 1
+      }
+      count += 1
+    },
     result() {
       const correct = confusionMatrix.reduce((sum, row, i) => sum + row[i], 0)
+      const mean = (sum: number) => (answered === count ? sum / count : null)
       return {
-        loss: finite(lossSum / count),
-        accuracy: correct / count,
-        top5Accuracy: top5 / count,
+        loss: mean(lossSum),
+        accuracy: mean(correct),
+        top5Accuracy: mean(top5),
         confusionMatrix,
         count,
         mistakes,
@@ -64,12 +70,14 @@ export function createTally(classes: number): Tally {
   }
 }
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
+/** Whether a network said what an image is: all of its logits are finite. */
+export function isAnswer(logits: ArrayLike<number>): boolean {
+  for (let i = 0; i < logits.length; i++) if (!Number.isFinite(logits[i])) return false
+  return true
+}
 
 function isBefore(logits: ArrayLike<number>, one: number, other: number): boolean {
-  const a = Number.isNaN(logits[one]) ? Number.NEGATIVE_INFINITY : logits[one]
-  const b = Number.isNaN(logits[other]) ? Number.NEGATIVE_INFINITY : logits[other]
-  return a > b || (a === b && one < other)
+  return logits[one] > logits[other] || (logits[one] === logits[other] && one < other)
 }
 
 function first(logits: ArrayLike<number>): number {
@@ -85,17 +93,14 @@ function rankOf(logits: ArrayLike<number>, label: number): number {
   return rank
 }
 
-/** A mistake without a probability comes behind all that have one. */
-const weight = (confidence: number | null) => confidence ?? -1
-
-function isAmong(mistakes: readonly Mistake[], confidence: number | null): boolean {
-  return mistakes.length < MAX_MISTAKES || weight(confidence) > weight(mistakes[MAX_MISTAKES - 1]!.confidence)
+function isAmong(mistakes: readonly Mistake[], confidence: number): boolean {
+  return mistakes.length < MAX_MISTAKES || confidence > mistakes[MAX_MISTAKES - 1]!.confidence
 }
 
 /** Behind those of the same confidence, whose indexes are smaller. */
 function insert(mistakes: Mistake[], mistake: Mistake): void {
   let at = mistakes.length
-  while (at > 0 && weight(mistakes[at - 1]!.confidence) < weight(mistake.confidence)) at -= 1
+  while (at > 0 && mistakes[at - 1]!.confidence < mistake.confidence) at -= 1
   mistakes.splice(at, 0, mistake)
   if (mistakes.length > MAX_MISTAKES) mistakes.pop()
 }

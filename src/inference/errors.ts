@@ -21,10 +21,13 @@ export class UnsupportedImageError extends Error {
   }
 }
 
-/** The weights are sound, but no prediction can be made with them: they do not fit the network, or it answers NaN. */
+/** The file is whole, but no prediction can be made with it: see NonFiniteAnswerError, or it does not fit the network. */
 export class UnusableModelError extends Error {
   override readonly name = 'UnusableModelError'
 }
+
+/** The network fits its weights, and says NaN or an infinite number of a picture: training diverged, or they hold such. */
+export class NonFiniteAnswerError extends UnusableModelError {}
 
 /** There is no predictor process to ask: its engine is missing, it cannot start, or it was closed. */
 export class PredictorUnavailableError extends Error {

@@ -12,15 +12,15 @@ import { loadWeights } from '../zoo/weights.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
 import { UnusableModelError } from './errors.ts'
 import type { Activations } from './feature-maps.ts'
-import { rankedSoftmax } from './probabilities.ts'
-import type { ClassProbability, LayerRequest, ModelRef } from './protocol.ts'
+import type { LayerRequest, ModelRef } from './protocol.ts'
 
 /** A network with its weights in the memory of the engine. */
 export interface Network {
-  /** pictures: RGB bytes of the network's size, at least one. -> logits [n, classes], row by row */
+  /**
+   * pictures: RGB bytes of the network's size, at least one. -> logits [n, classes], row by row; all NaN when a weight is
+   * not finite, whatever an engine would make of it: in XNNPACK's ReLU NaN is 0.
+   */
   logits(pictures: readonly Uint8Array[]): Promise<Float32Array>
-  /** The same pictures. One list of probabilities each, in their order. */
-  classify(pictures: readonly Uint8Array[]): Promise<ClassProbability[][]>
   /**
    * What a layer makes of one picture, its first channels [h, w, c] or units [c]; values row by row, channels last.
    * Throws UnusableModelError for a layer that the network does not have.
@@ -46,9 +46,10 @@ export async function loadNetwork(
 ): Promise<Network> {
   await artifacts.verify(digest)
   const model = buildModel(architecture)
+  let broken: string | null
   try {
     const file = await openSafetensors(artifacts.path(digest))
-    await loadWeights(model, architecture, file).finally(() => file.close())
+    broken = await loadWeights(model, architecture, file).finally(() => file.close())
   } catch (error) {
     model.dispose()
     if (!(error instanceof WeightsMismatchError || error instanceof SafetensorsError)) throw error
@@ -56,22 +57,15 @@ export async function loadNetwork(
   }
   const values = valuesOfBytes(preprocessing)
   const forward = forwardOf(model, { training: false })
-  async function logits(pictures: readonly Uint8Array[]): Promise<Float32Array> {
-    const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
-    try {
-      return await numbersOf(output)
-    } finally {
-      output.dispose()
-    }
-  }
   return {
-    logits,
-    async classify(pictures) {
-      const numbers = await logits(pictures)
-      const { labels } = preprocessing
-      return pictures.map((_, index) =>
-        rankedSoftmax(numbers.subarray(index * labels.length, (index + 1) * labels.length), labels),
-      )
+    async logits(pictures) {
+      if (broken !== null) return new Float32Array(pictures.length * architecture.classes).fill(Number.NaN)
+      const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
+      try {
+        return await numbersOf(output)
+      } finally {
+        output.dispose()
+      }
     },
     async activations(picture, { layer, first }) {
       const last = model.layers.findIndex(({ name }) => name === layer)

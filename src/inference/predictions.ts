@@ -10,6 +10,8 @@ import type { ModelService, VersionRef } from '../models/service.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { decodeBase64 } from './base64.ts'
+import { NonFiniteAnswerError } from './errors.ts'
+import { createKnownAnswers } from './known-answers.ts'
 import type { Predictor } from './predictor.ts'
 import type { LayerRequest, PredictImage } from './protocol.ts'
 import { failFor, refOf } from './version-ref.ts'
@@ -19,7 +21,7 @@ export interface PredictInput {
     | { bytes: Uint8Array }
     | { base64: string }
     | { sample: { dataset: string; split: Split; index: number } }
-  /** Null: the newest version there is. */
+  /** Null: the newest version that answers with finite numbers; so is a run's. */
   model: VersionRef | null
 }
 
@@ -57,9 +59,29 @@ export function createPredictionService({
   architectures,
   datasets,
 }: PredictionServiceOptions): PredictionService {
+  const answers = createKnownAnswers()
+
+  /** Where the newest version is meant, it is the newest that has an answer to give. */
   async function predict({ image, model }: PredictInput): Promise<Prediction> {
+    for (;;) {
+      const version = await models.resolve(model, answers.missing)
+      const wasMissing = answers.missing.has(version.id)
+      try {
+        const prediction = await predictWith(version, image)
+        answers.gave(version)
+        return prediction
+      } catch (error) {
+        if (!(error instanceof NonFiniteAnswerError)) throw error
+        answers.lacked(version)
+        const isNews = !wasMissing && answers.missing.has(version.id)
+        const another = model === null || 'runId' in model
+        if (!isNews || !another) throw error
+      }
+    }
+  }
+
+  async function predictWith(version: ModelVersion, image: PredictInput['image']): Promise<Prediction> {
     const started = performance.now()
-    const version = await models.resolve(model)
     const ref = refOf(version, architectures)
     const { probabilities, input } = await predictor
       .predict({ model: ref, image: await read(image, ref.preprocessing.size) })

@@ -11,6 +11,7 @@ import { drawFeatureMaps } from './feature-maps.ts'
 import { encodePng, type PreparedImage, prepareImage } from './image.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
 import { loadNetwork, type Network, weightBytes } from './network.ts'
+import { rankedSoftmax } from './probabilities.ts'
 import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
@@ -97,10 +98,18 @@ async function compute(_key: string, jobs: Job[]): Promise<void> {
       }
       return
     }
-    const answers = await network.classify(jobs.map(({ image }) => image.pixels))
-    jobs.forEach(({ id, image }, index) => {
-      void parent.send({ type: 'predicted', id, probabilities: answers[index]!, png: image.png })
-    })
+    const logits = await network.logits(jobs.map(({ image }) => image.pixels))
+    const { labels } = model.preprocessing
+    for (const [index, { id, image }] of jobs.entries()) {
+      // A picture that the network has no answer for takes no other one of its batch with it.
+      try {
+        const answer = logits.subarray(index * labels.length, (index + 1) * labels.length)
+        const probabilities = rankedSoftmax(answer, labels)
+        void parent.send({ type: 'predicted', id, probabilities, png: image.png })
+      } catch (error) {
+        reject(id, error)
+      }
+    }
   } catch (error) {
     for (const { id } of jobs) reject(id, error)
   }

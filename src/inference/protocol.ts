@@ -51,4 +51,5 @@ export type Rejection =
   | { kind: 'image'; reason: ImageRejection; message: string }
   | { kind: 'artifact'; message: string }
   | { kind: 'model'; message: string }
+  | { kind: 'answer'; message: string }
   | { kind: 'internal'; message: string }

@@ -1,5 +1,10 @@
 import { DamagedArtifactError } from '../artifacts/store.ts'
-import { PredictionFailedError, UnsupportedImageError, UnusableModelError } from './errors.ts'
+import {
+  NonFiniteAnswerError,
+  PredictionFailedError,
+  UnsupportedImageError,
+  UnusableModelError,
+} from './errors.ts'
 import type { Rejection } from './protocol.ts'
 
 /** In the predictor process: an error as the data that crosses to the server. */
@@ -7,6 +12,7 @@ export function toRejection(error: unknown): Rejection {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof UnsupportedImageError) return { kind: 'image', reason: error.reason, message }
   if (error instanceof DamagedArtifactError) return { kind: 'artifact', message }
+  if (error instanceof NonFiniteAnswerError) return { kind: 'answer', message }
   if (error instanceof UnusableModelError) return { kind: 'model', message }
   return { kind: 'internal', message }
 }
@@ -20,6 +26,8 @@ export function fromRejection(rejection: Rejection): Error {
       return new DamagedArtifactError(rejection.message)
     case 'model':
       return new UnusableModelError(rejection.message)
+    case 'answer':
+      return new NonFiniteAnswerError(rejection.message)
     case 'internal':
       return new PredictionFailedError(`The prediction failed: ${rejection.message}`)
   }

@@ -5,7 +5,7 @@ import { NotFoundError } from '../errors.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import { architectureOf } from '../models/versions.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { UnusableModelError } from './errors.ts'
+import { NonFiniteAnswerError, UnusableModelError } from './errors.ts'
 import type { ModelRef } from './protocol.ts'
 
 /** A version as the processes know it that compute with its weights. */
@@ -29,11 +29,15 @@ export async function failFor(
   }
   if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
   logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
+  const name = `Version ${version.version} of ${version.model.name}`
+  if (error instanceof NonFiniteAnswerError) {
+    throw new NonFiniteAnswerError(
+      `${name} says NaN or an infinite number of this picture: its training diverged, or its weights hold such numbers. Use another version.`,
+    )
+  }
   const what =
     error instanceof DamagedArtifactError
       ? `its file ${version.digest}.safetensors is missing or altered`
-      : 'its weights do not fit its network, or answer no numbers'
-  throw new UnusableModelError(
-    `Version ${version.version} of ${version.model.name} cannot be used: ${what}. Delete it and train or import it again.`,
-  )
+      : 'its weights do not fit its network'
+  throw new UnusableModelError(`${name} cannot be used: ${what}. Delete it and train or import it again.`)
 }

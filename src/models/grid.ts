@@ -43,14 +43,17 @@ export function drawGrid({ height, width, channels, data }: Tiles, scale: number
     .toBuffer()
 }
 
-/** Bytes from the smallest value (0) to the largest (255); all 0 where there is no difference, or no number. */
+/** Bytes from the smallest finite value (0) to the largest (255); 0 what is not finite, and all where there is no difference. */
 export function toBytes(values: ArrayLike<number>): Uint8Array {
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
   for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) continue
     least = Math.min(least, values[i]!)
     most = Math.max(most, values[i]!)
   }
-  const factor = most > least && most - least < Number.POSITIVE_INFINITY ? 255 / (most - least) : 0
-  return Uint8Array.from(values, (value) => (factor === 0 ? 0 : Math.round((value - least) * factor)))
+  const factor = most > least ? 255 / (most - least) : 0
+  return Uint8Array.from(values, (value) =>
+    factor === 0 || !Number.isFinite(value) ? 0 : Math.round((value - least) * factor),
+  )
 }

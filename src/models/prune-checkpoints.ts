@@ -3,7 +3,7 @@ import type { WeightsKeeper } from './weights-keeper.ts'
 
 /**
  * Removes the checkpoints of a run that neither its policy keeps nor a model version was made of, and their files. Of
- * those of epochs' ends are kept the `keepLatest` newest and the `keepBest` of the highest test accuracy, of equal
+ * those of epochs' ends, where the test was finite, are kept the `keepLatest` newest and the `keepBest` of the highest test accuracy, of equal
  * ones the later, and the best by the rule of early stopping; and of all the newest, for the run to go on from: only
  * that one needs the file of the trainer's state.
  */

@@ -33,8 +33,11 @@ export interface ModelService {
   readonly downloads: Downloads
   /** See createModelImport. */
   import(input: ImportInput): Promise<ModelVersion>
-  /** The version that is meant; null means the newest there is. Throws NotFoundError. */
-  resolve(ref: VersionRef | null): Promise<ModelVersion>
+  /**
+   * The version that is meant; null means the newest there is. Where the newest is meant, of all or of a run, it is none
+   * of the avoided ones if there is another. Throws NotFoundError.
+   */
+  resolve(ref: VersionRef | null, avoided?: ReadonlySet<string>): Promise<ModelVersion>
   /** Throws NotFoundError, ValidationError, or ConflictError for a run that is not COMPLETED. */
   register(input: RegisterInput): Promise<ModelVersion>
   /**
@@ -68,19 +71,26 @@ export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, artifacts, keeper, facts, architectures } = options
   const converter = createConverter({ log: options.log })
 
-  async function byRun(runId: string): Promise<ModelVersion> {
-    const run = await prisma.trainingRun.findUnique({
-      where: { id: runId },
-      include: { modelVersions: { orderBy: NEWEST, take: 1 } },
-    })
+  async function newest(
+    where: Prisma.ModelVersionWhereInput,
+    avoided: ReadonlySet<string>,
+  ): Promise<ModelVersion | null> {
+    const id = { notIn: [...avoided] }
+    const found = await prisma.modelVersion.findFirst({ where: { ...where, id }, orderBy: NEWEST })
+    if (found !== null || avoided.size === 0) return found
+    return prisma.modelVersion.findFirst({ where, orderBy: NEWEST })
+  }
+
+  async function byRun(runId: string, avoided: ReadonlySet<string>): Promise<ModelVersion> {
+    const run = await prisma.trainingRun.findUnique({ where: { id: runId } })
     if (run === null) throw new NotFoundError('There is no training run with this id.')
-    const [newest] = run.modelVersions
-    if (newest === undefined) {
+    const version = await newest({ runId }, avoided)
+    if (version === null) {
       throw new NotFoundError(
         `Run #${run.number} is ${run.status} and no model version was made of it; registerModel makes one of a checkpoint.`,
       )
     }
-    return newest
+    return version
   }
 
   async function byAlias({ model, name }: { model: string; name: string }): Promise<ModelVersion> {
@@ -109,8 +119,8 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       )
     }
     return prisma.checkpoint.findFirstOrThrow({
-      // With early stopping it is not the last one.
-      where: { runId: run.id, step: run.bestStep ?? undefined },
+      // With early stopping it is not the last one, and never one whose test was not finite.
+      where: { runId: run.id, step: run.bestStep ?? undefined, testAccuracy: { not: null } },
       orderBy: [{ attempt: 'desc' }, { step: 'desc' }],
       include: { run: true },
     })
@@ -142,16 +152,16 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     }),
     import: createModelImport({ ...options, converter }),
     close: converter.close,
-    async resolve(ref) {
+    async resolve(ref, avoided = new Set()) {
       if (ref === null) {
-        const newest = await prisma.modelVersion.findFirst({ orderBy: NEWEST })
-        if (newest !== null) return newest
+        const version = await newest({}, avoided)
+        if (version !== null) return version
         throw new NotFoundError(
           'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED, or import weights with importModel.',
         )
       }
       if ('alias' in ref) return byAlias(ref.alias)
-      if ('runId' in ref) return byRun(ref.runId)
+      if ('runId' in ref) return byRun(ref.runId, avoided)
       const version = await prisma.modelVersion.findUnique({ where: { id: ref.versionId } })
       if (version === null) throw new NotFoundError('There is no model version with this id.')
       return version

@@ -8,7 +8,7 @@ import type { RunLog } from './log.ts'
 export interface CheckpointPolicy {
   /** Those of the highest test accuracy; of equal ones the later. */
   keepBest: number
-  /** The newest ones of epochs' ends; at least 1, for what the run ends with. */
+  /** The newest ones of epochs' ends whose test was finite; at least 1, for what the run ends with. */
   keepLatest: number
   /** One is saved after so many steps, null for none between the ends of epochs. */
   everySteps: number | null
@@ -30,7 +30,7 @@ export interface SavedCheckpoint {
   state: StagedArtifact
   step: number
   epoch: number
-  /** Null in the midst of an epoch. */
+  /** Null in the midst of an epoch, and where the test was not finite; likewise the other. */
   testLoss: number | null
   testAccuracy: number | null
   /** With early stopping the step of the best epoch so far, whose checkpoint the run may come to. */

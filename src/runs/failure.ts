@@ -16,9 +16,38 @@ export type FailureCode = (typeof FAILURE_CODES)[number]
 export interface RunFailure {
   code: FailureCode
   message: string
-  /** Of LOSS_NOT_FINITE: the step, and the layer whose gradient was not finite first. */
+  /**
+   * Of LOSS_NOT_FINITE: the step, and the first layer that was not finite: its gradient on the way from the loss, or what
+   * it makes of a test image on the way from that.
+   */
   step?: number
   layer?: string
+}
+
+/** What of a training was not finite, so that it cannot go on or comes to nothing. */
+export interface NotFinite {
+  /** A step; every step of an epoch, all of them left out; or the test after every epoch. */
+  what: 'STEP' | 'EPOCH' | 'TESTS'
+  /** Steps done. */
+  step: number
+  /** 1-based; of TESTS the last one. */
+  epoch: number
+  /** Of the last step; null where the tests are meant. */
+  loss: number | null
+  /** See RunFailure. */
+  layer: string | null
+}
+
+export function failureOfNotFinite({ what, step, epoch, loss, layer }: NotFinite): RunFailure {
+  const became =
+    loss === null || Number.isFinite(loss) ? 'A gradient became infinite or NaN' : `The loss became ${loss}`
+  const gradient = layer === null ? '' : `; the first gradient that was not finite is that of layer ${layer}`
+  const message = {
+    STEP: `${became} at step ${step}${gradient}. Use a lower learningRate, or onNonFinite: CONTINUE to leave out such steps.`,
+    EPOCH: `Every step of epoch ${epoch} was left out, as its loss or its gradients were not finite: the network is what it was before. ${became} at step ${step}${gradient}. Use a lower learningRate.`,
+    TESTS: `The network was not finite after any of its ${epoch} epochs: it says NaN or infinite numbers of test images${layer === null ? '' : `, from layer ${layer} on`}. So there is nothing that the run could come to. Use a lower learningRate.`,
+  }[what]
+  return { code: 'LOSS_NOT_FINITE', message, step, layer: layer ?? undefined }
 }
 
 export const SERVER_STOPPED: RunFailure = {

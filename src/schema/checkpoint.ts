@@ -5,8 +5,12 @@ export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('Checkpoi
   description:
     'When a run saves checkpoints beside the ends of its epochs, and which are kept beside those that a model version was made of.',
   fields: (t) => ({
-    keepBest: t.exposeInt('keepBest', { description: 'So many of the highest test accuracy.' }),
-    keepLatest: t.exposeInt('keepLatest', { description: "So many of the newest of epochs' ends." }),
+    keepBest: t.exposeInt('keepBest', {
+      description: 'So many of the highest test accuracy, if it is finite.',
+    }),
+    keepLatest: t.exposeInt('keepLatest', {
+      description: "So many of the newest of epochs' ends whose test was finite.",
+    }),
     everySteps: t.exposeInt('everySteps', {
       nullable: true,
       description: 'Steps between two; null for no such rule.',
@@ -30,11 +34,11 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
       description:
-        'Mean cross-entropy on the test images in nats; null when it is not finite, or was not measured.',
+        'Mean cross-entropy on the test images in nats; null when the network said NaN or an infinite number of one of them, and in the midst of an epoch.',
     }),
     testAccuracy: t.exposeFloat('testAccuracy', {
       nullable: true,
-      description: 'On the test images; null for one that was saved in the midst of an epoch.',
+      description: 'On the test images; null when `testLoss` is.',
     }),
     bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),

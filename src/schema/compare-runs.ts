@@ -77,12 +77,12 @@ const FiguresRef = builder.objectRef<RunFigures>('RunFigures').implement({
     run: t.field({ type: TrainingRunRef, description: 'The run.', resolve: ({ run }) => run }),
     bestTestAccuracy: t.exposeFloat('bestTestAccuracy', {
       nullable: true,
-      description: 'The highest after any epoch; null before the first.',
+      description: 'The highest after any epoch; null before the first, or when none was finite.',
     }),
     bestEpoch: t.exposeInt('bestEpoch', { nullable: true, description: 'The first epoch that had it.' }),
     lastTestAccuracy: t.exposeFloat('lastTestAccuracy', {
       nullable: true,
-      description: 'After the last epoch; null before the first.',
+      description: 'After the last epoch; null before the first, or when it was not finite.',
     }),
     bestTestLoss: t.exposeFloat('bestTestLoss', {
       nullable: true,

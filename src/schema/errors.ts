@@ -70,6 +70,7 @@ builder.objectType(UnsupportedImageError, {
 
 builder.objectType(UnusableModelError, {
   name: 'UnusableModelError',
-  description: 'No prediction can be made with these weights: their file is damaged, or they do not fit.',
+  description:
+    'No prediction can be made with these weights: their file is damaged, they do not fit, or what they say of the picture is NaN or infinite.',
   interfaces: [ErrorInterface],
 })

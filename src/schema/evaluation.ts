@@ -45,15 +45,8 @@ const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake
       description: 'The class that it was taken for.',
       resolve: ({ store, predicted }) => store.facts.classes[predicted],
     }),
-    confidence: t.exposeFloat('confidence', {
-      nullable: true,
-      description:
-        'The probability of that class; null when an answer of the network was no finite number, as after training that diverged.',
-    }),
-    trueConfidence: t.exposeFloat('trueConfidence', {
-      nullable: true,
-      description: 'The probability of the true class; null when `confidence` is.',
-    }),
+    confidence: t.exposeFloat('confidence', { description: 'The probability of that class.' }),
+    trueConfidence: t.exposeFloat('trueConfidence', { description: 'The probability of the true class.' }),
     sample: t.field({
       type: SampleRef,
       nullable: true,
@@ -74,23 +67,36 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     }),
     loss: t.float({
       nullable: true,
-      description: 'Mean cross-entropy in nats; null when it is not finite.',
+      description: 'Mean cross-entropy in nats; null when images are `unanswered`.',
       resolve: ({ result }) => result.loss,
     }),
-    accuracy: t.float({ description: 'Fraction that is right.', resolve: ({ result }) => result.accuracy }),
+    accuracy: t.float({
+      nullable: true,
+      description: 'Fraction that is right; null when images are `unanswered`.',
+      resolve: ({ result }) => result.accuracy,
+    }),
     top5Accuracy: t.float({
-      description: 'Fraction whose true class is among the five most likely.',
+      nullable: true,
+      description:
+        'Fraction whose true class is among the five most likely; null when images are `unanswered`.',
       resolve: ({ result }) => result.top5Accuracy,
     }),
     count: t.int({ description: 'Images that were seen.', resolve: ({ result }) => result.count }),
+    unanswered: t.int({
+      description:
+        'Images of which the network said NaN or an infinite number, as it may when its training diverged. A network with such images is in no ranking: none is better or worse than it.',
+      resolve: ({ result: { count, confusionMatrix } }) =>
+        count - confusionMatrix.flat().reduce((a, b) => a + b, 0),
+    }),
     confusionMatrix: t.field({
       type: t.listRef(t.listRef('Int')),
-      description: 'Counts of images: a row for each true class, a column for each predicted one.',
+      description:
+        'Counts of the images that were answered: a row for each true class, a column for each predicted one.',
       resolve: ({ result }) => result.confusionMatrix,
     }),
     perClass: t.field({
       type: [ClassScoreRef],
-      description: 'How each class does.',
+      description: 'How each class does, among the images that were answered.',
       complexity: { field: 1, multiplier: 1 },
       resolve: ({ result, store }) =>
         scoreClasses(result.confusionMatrix).map((score, i) => ({

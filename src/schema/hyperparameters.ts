@@ -99,7 +99,7 @@ export const EarlyStoppingMetric = builder.enumType('EarlyStoppingMetric', {
 })
 export const OnNonFinite = builder.enumType('OnNonFinite', {
   description:
-    'What becomes of a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps.',
+    'What becomes of a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps, until an epoch has no other.',
   values: ON_NON_FINITE,
 })
 const EarlyStoppingRef = builder.objectRef<EarlyStopping>('EarlyStopping').implement({

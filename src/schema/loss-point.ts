@@ -49,15 +49,17 @@ export const EpochSummaryRef = builder.objectRef<RunEpoch>('EpochSummary').imple
     }),
     trainAccuracy: t.exposeFloat('trainAccuracy', {
       nullable: true,
-      description: 'Fraction of the training images that were right when they were trained on.',
+      description:
+        'Fraction of the training images that were right when they were trained on; null when `trainLoss` is.',
     }),
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
-      description: 'On the test images after the epoch; null when it is not finite.',
+      description:
+        'On the test images after the epoch; null when the network said NaN or an infinite number of one of them.',
     }),
     testAccuracy: t.exposeFloat('testAccuracy', {
       nullable: true,
-      description: 'Fraction of the test images that are right after the epoch.',
+      description: 'Fraction of the test images that are right after the epoch; null when `testLoss` is.',
     }),
     seconds: t.exposeFloat('seconds', { description: 'Training and testing together.' }),
     attempt: t.exposeInt('attempt', { description: 'Which start of the trainer trained it.' }),

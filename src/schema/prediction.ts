@@ -117,7 +117,10 @@ const ModelRefInput = builder.inputType('ModelRefInput', {
   isOneOf: true,
   fields: (t) => ({
     versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
-    runId: t.globalID({ for: TrainingRunRef, description: 'The newest version made of this run.' }),
+    runId: t.globalID({
+      for: TrainingRunRef,
+      description: 'The newest version made of this run that answers with finite numbers.',
+    }),
     alias: t.field({ type: AliasRefInput, description: 'What an alias names now.' }),
   }),
 })
@@ -126,7 +129,10 @@ const PredictInput = builder.inputType('PredictInput', {
   description: 'What to classify and with what.',
   fields: (t) => ({
     image: t.field({ type: ImageInput, required: true, description: 'The picture.' }),
-    model: t.field({ type: ModelRefInput, description: 'The newest trained weights when left out.' }),
+    model: t.field({
+      type: ModelRefInput,
+      description: 'The newest version that answers with finite numbers when left out.',
+    }),
   }),
 })
 

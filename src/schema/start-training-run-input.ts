@@ -129,12 +129,12 @@ const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
     keepBest: t.int({
       required: true,
       defaultValue: DEFAULT_CHECKPOINT_POLICY.keepBest,
-      description: 'So many of the highest test accuracy.',
+      description: 'So many of the highest test accuracy, if it is finite.',
     }),
     keepLatest: t.int({
       required: true,
       defaultValue: DEFAULT_CHECKPOINT_POLICY.keepLatest,
-      description: "So many of the newest of epochs' ends, at least 1.",
+      description: "So many of the newest of epochs' ends whose test was finite, at least 1.",
     }),
     everySteps: t.int({
       description: 'Saves one after so many steps, for the run to go on from when it is interrupted.',

@@ -40,7 +40,7 @@ export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').impleme
     layer: t.exposeString('layer', {
       nullable: true,
       description:
-        'Of LOSS_NOT_FINITE: the layer whose gradient was not finite first, on its way from the loss.',
+        'Of LOSS_NOT_FINITE: the layer whose gradient was not finite first, on its way from the loss; or, where the test was not after any epoch, the first that makes NaN or infinite numbers of a test image.',
     }),
   }),
 })
@@ -163,7 +163,8 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     evaluation: t.field({
       type: EvaluationRef,
       nullable: true,
-      description: 'The finished network on the test images; null until the run is COMPLETED.',
+      description:
+        'What the run came to on the test images: its last epoch whose test was finite, or with early stopping the best; null until it is COMPLETED.',
       resolve: (run, _args, { datasets }) =>
         run.evaluation === null
           ? null

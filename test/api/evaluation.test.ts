@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { completeRun } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 import { type FilePart, sendFiles } from '../support/upload.ts'
+import { decodeSafetensors, encodeSafetensors } from '../support/weights.ts'
 
-const FIGURES = `dataset { name } loss accuracy top5Accuracy count confusionMatrix
+const FIGURES = `dataset { name } loss accuracy top5Accuracy count unanswered confusionMatrix
   perClass { label precision recall f1 count predicted }
   worstMistakes(first: 100) { index label predicted confidence trueConfidence }`
 const RUN = `query Run($id: ID!) {
@@ -134,6 +135,59 @@ describe("a run's evaluation", () => {
       input: { name: 'early', weights: { checkpointId: earlier.id } },
     })
     expect(registerModel).toMatchObject({ digest: earlier.digest, evaluation: null })
+  })
+})
+
+describe('a network that is not finite', () => {
+  const NEWEST = `query Newest($model: ModelRefInput) {
+    predict(input: { image: { sample: { split: TEST, index: 1 } }, model: $model }) {
+      __typename
+      ... on Prediction { modelVersion { id } }
+      ... on Error { message }
+    }
+  }`
+  const predict = async (model?: object) => (await server.query(NEWEST, { model })).predict
+
+  /** The trained weights so large that what they make of any picture is not finite. */
+  async function importBroken(name: string) {
+    const { tensors, metadata } = decodeSafetensors(await download(version))
+    tensors.find((it) => it.name === 'features.0.weight')!.data.fill(3e38 as never)
+    tensors.find((it) => it.name === 'classifier.0.bias')!.data.fill(3e38 as never)
+    tensors.find((it) => it.name === 'classifier.0.weight')!.data.fill(3e38 as never)
+    const bytes = encodeSafetensors(tensors, metadata)
+    const input = { name, architecture: 'vgg_mini', weights: { safetensors: null } }
+    const files = { 'input.weights.safetensors': { name: 'weights.safetensors', bytes } }
+    const { body } = await sendFiles(server, IMPORT, { input }, files)
+    return body.data.importModel.id as string
+  }
+
+  test('is not taken by who names none, and says what it is to who names it', async () => {
+    const { modelVersion: before } = await predict()
+    const broken = [await importBroken('broken'), await importBroken('broken')]
+    for (let i = 0; i < 2; i++) {
+      expect(await predict()).toMatchObject({ __typename: 'Prediction', modelVersion: before })
+    }
+    for (const versionId of broken) {
+      expect(await predict({ versionId })).toMatchObject({
+        __typename: 'UnusableModelError',
+        message: expect.stringMatching(/^Version \d of broken says NaN or an infinite number/),
+      })
+      expect(await evaluate(versionId, { limit: 32 })).toMatchObject({
+        accuracy: null,
+        evaluation: {
+          loss: null,
+          accuracy: null,
+          top5Accuracy: null,
+          count: 32,
+          unanswered: 32,
+          worstMistakes: [],
+        },
+      })
+    }
+    expect(await predict()).toMatchObject({ modelVersion: before })
+    for (const id of broken) {
+      await server.query('mutation ($id: ID!) { deleteModelVersion(id: $id) { __typename } }', { id })
+    }
   })
 })
 

@@ -92,17 +92,20 @@ describe('numbers that are not finite', () => {
     expect(failure.message).toContain(`at step ${failure.step}`)
   })
 
-  test('are left out by a run that goes on, which ends with weights that are finite', async () => {
-    const id = await completeRun(server, { ...BROKEN, trainLimit: 64, onNonFinite: 'CONTINUE' })
+  test('are left out by a run that goes on, until an epoch has no other', async () => {
+    const id = await startRun(server, { ...BROKEN, trainLimit: 64, onNonFinite: 'CONTINUE' })
+    const events = await collectEvents(server, id)
     const run = await runOf(id)
     expect(run.hyperparameters.onNonFinite).toBe('CONTINUE')
-    expect(run.losses.length).toBeLessThanOrEqual(10)
-    const prediction = await server.query(
-      `query ($run: ID!) { predict(input: { image: { sample: { index: 0 } }, model: { runId: $run } }) {
-        __typename ... on Prediction { confidence } ... on Error { message }
-      } }`,
-      { run: id },
-    )
-    expect(prediction.predict.__typename).toBe('Prediction')
+    const epochs = run.epochs.length
+    const points = events.flatMap((event) => event.points ?? [])
+    // The first step that was left out was not the last.
+    expect(points.findIndex(({ loss }) => loss === null)).toBeLessThan(points.length - 1)
+    expect(run.failure).toMatchObject({
+      code: 'LOSS_NOT_FINITE',
+      message: expect.stringContaining(`Every step of epoch ${epochs + 1} was left out`),
+      step: points.at(-1).step,
+    })
+    expect(run.modelVersions).toEqual([])
   })
 })

@@ -73,7 +73,7 @@ export function importWeights(
   model: tf.LayersModel,
   architecture: Architecture,
   tensors: readonly NamedTensor[],
-): Promise<void> {
+): Promise<string | null> {
   const entries = tensors.map(({ name, shape, data }, at) => {
     return { name, shape: [...shape], dtype: dtypeOf(data), begin: at, end: at }
   })

@@ -1,24 +1,32 @@
 import type { EarlyStopping } from '../hyperparameters.ts'
 import type { EvaluationResult } from './protocol.ts'
 
+/** An epoch with what its test came to. */
+export interface TestedEpoch {
+  epoch: number
+  /** Steps done at its end. */
+  step: number
+  evaluation: EvaluationResult
+}
+
 /** The best epoch so far, and how many epochs have passed since without a better one. */
 export interface EarlyStoppingState {
-  best: { epoch: number; step: number; evaluation: EvaluationResult } | null
+  best: TestedEpoch | null
   waited: number
 }
 
 export const NO_EPOCH_YET: EarlyStoppingState = { best: null, waited: 0 }
 
-/** What is known after one more epoch. Of a loss that is not finite nothing is better than anything. */
+/** What is known after one more epoch. One without figures (EvaluationResult) is no better than any, also when it is the first. */
 export function afterEpoch(
   rule: EarlyStopping,
   { best, waited }: EarlyStoppingState,
-  epoch: { epoch: number; step: number; evaluation: EvaluationResult },
+  epoch: TestedEpoch,
 ): EarlyStoppingState {
   const value = scoreOf(rule, epoch.evaluation)
   const before = best === null ? null : scoreOf(rule, best.evaluation)
   const isBetter = value !== null && (before === null || value > before + rule.minDelta)
-  return isBetter || best === null ? { best: epoch, waited: 0 } : { best, waited: waited + 1 }
+  return isBetter ? { best: epoch, waited: 0 } : { best, waited: waited + 1 }
 }
 
 /** Higher is better. */

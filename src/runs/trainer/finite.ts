@@ -1,4 +1,19 @@
 import * as tf from '@tensorflow/tfjs'
+import { numbersOf } from '../../engine/numbers.ts'
+
+/**
+ * The first variable of a model that has a value which is not finite, such as features.3/kernel; null when there is none.
+ * What such a model says is not to be believed, though it may be finite: in XNNPACK's ReLU NaN is 0.
+ */
+export async function brokenWeight({ weights }: tf.LayersModel): Promise<string | null> {
+  const flags = finiteness(weights.map((weight) => weight.read()))
+  try {
+    const finite = await numbersOf(flags)
+    return weights.find((_, i) => Number.isNaN(finite[i]))?.originalName ?? null
+  } finally {
+    flags.dispose()
+  }
+}
 
 /** For each tensor 0 where all of its values are finite, else NaN: [tensors]. */
 export function finiteness(tensors: readonly tf.Tensor[]): tf.Tensor1D {

@@ -1,6 +1,8 @@
 /** What a meter has seen, as plain data that a checkpoint can hold. */
 export interface MeterState {
   steps: number
+  /** Those of them whose loss and gradients were finite. */
+  sound: number
   /** Of the steps' losses, as text: JSON has no NaN, and text gives back every bit of the rest. */
   lossSum: string
   correct: number
@@ -11,11 +13,13 @@ export interface MeterState {
 
 /** The means of what a row of steps showed. */
 export interface StepMeter {
-  add(step: { loss: number; correct: number; size: number }): void
+  /** @param sound  whether its loss and gradients are finite */
+  add(step: { loss: number; correct: number; size: number; sound: boolean }): void
+  soundSteps(): number
   /** Mean of the steps' losses, each step counting once. */
   meanLoss(): number
-  /** Fraction of the images that were classified right. */
-  accuracy(): number
+  /** Fraction of the images that were classified right; null when a loss is not finite: nobody knows of its images. */
+  accuracy(): number | null
   imagesPerSecond(): number
   /** Since it was started, in seconds. */
   seconds(): number
@@ -25,20 +29,22 @@ export interface StepMeter {
 /** @param from  what another one has seen: it goes on from there */
 export function createStepMeter(from?: MeterState, now: () => number = () => performance.now()): StepMeter {
   const started = now() - (from?.elapsed ?? 0)
-  let { steps, correct, images } = from ?? { steps: 0, correct: 0, images: 0 }
+  let { steps, sound, correct, images } = from ?? { steps: 0, sound: 0, correct: 0, images: 0 }
   let loss = Number(from?.lossSum ?? 0)
   return {
     add(step) {
       steps += 1
+      if (step.sound) sound += 1
       loss += step.loss
       correct += step.correct
       images += step.size
     },
+    soundSteps: () => sound,
     meanLoss: () => loss / steps,
-    accuracy: () => correct / images,
+    accuracy: () => (Number.isFinite(loss) ? correct / images : null),
     imagesPerSecond: () => (images * 1000) / Math.max(0.001, now() - started),
     seconds: () => (now() - started) / 1000,
-    state: () => ({ steps, lossSum: String(loss), correct, images, elapsed: now() - started }),
+    state: () => ({ steps, sound, lossSum: String(loss), correct, images, elapsed: now() - started }),
   }
 }
 

@@ -32,7 +32,9 @@ export function networkLine(architecture: Architecture, steps: number, epochs: n
 export function epochLine(epoch: TrainerEpoch, epochs: number): string {
   const { trainLoss, trainAccuracy, testLoss, testAccuracy, seconds } = epoch
   const result = (loss: number | null, accuracy: number | null) =>
-    `loss ${loss?.toFixed(4) ?? 'not finite'}, ${((accuracy ?? 0) * 100).toFixed(2)} % right`
+    loss === null || accuracy === null
+      ? 'not finite'
+      : `loss ${loss.toFixed(4)}, ${(accuracy * 100).toFixed(2)} % right`
   return `Epoch ${epoch.epoch} of ${epochs}: training ${result(trainLoss, trainAccuracy)}; test ${result(testLoss, testAccuracy)}; ${seconds.toFixed(1)} s`
 }
 

@@ -1,4 +1,4 @@
-import type { EarlyStoppingState } from './early-stopping.ts'
+import type { EarlyStoppingState, TestedEpoch } from './early-stopping.ts'
 import type { MeterState } from './meters.ts'
 import type { EvaluationResult } from './protocol.ts'
 
@@ -21,6 +21,8 @@ export interface TrainerState {
   /** Of the steps since the last loss point. */
   window: MeterState
   earlyStopping: EarlyStoppingState
+  /** The last epoch whose test has figures: what the run comes to without early stopping. */
+  lastFinite: TestedEpoch | null
   /** Of the last epoch; null before the first has ended. */
   evaluation: EvaluationResult | null
 }

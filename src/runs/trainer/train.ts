@@ -3,10 +3,12 @@ import { epochBatches } from '../../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../../data/load.ts'
 import { memoryBytes } from '../../process/memory.ts'
 import { hyperparametersAt } from '../changes.ts'
+import type { NotFinite } from '../failure.ts'
 import { EVALUATION_BATCH, type Hyperparameters, NO_AUGMENTATION } from '../hyperparameters.ts'
 import { learningRateAt } from '../schedule.ts'
 import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
-import { createEvaluator } from './evaluate.ts'
+import { createEvaluator, type Evaluator } from './evaluate.ts'
+import { brokenWeight } from './finite.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
 import { timed } from './phases.ts'
 import type {
@@ -17,7 +19,7 @@ import type {
   TrainerProgress,
   TrainingJob,
 } from './protocol.ts'
-import type { TrainingSession } from './session.ts'
+import type { StepResult, TrainingSession } from './session.ts'
 import type { TrainerState } from './state.ts'
 
 export interface TrainingHooks {
@@ -38,7 +40,7 @@ export type TrainingOutcome =
   /** `step`: of the weights that are the run's result. */
   | { kind: 'trained'; evaluation: EvaluationResult; step: number }
   | { kind: 'stopped'; how: StopKind; state: TrainerState }
-  | { kind: 'notFinite'; step: number; loss: number; broken: string | null }
+  | ({ kind: 'notFinite' } & NotFinite)
 
 /** Steps in one epoch and in the whole run; the last batch of an epoch may be short. */
 export function countSteps(
@@ -62,11 +64,15 @@ export async function train(
   hooks: TrainingHooks,
 ): Promise<TrainingOutcome> {
   const clock = createRunClock()
+  const rule = job.hyperparameters.earlyStopping
   let step = from?.step ?? 0
   let epoch = from?.epoch ?? 0
   let whole = createStepMeter(from?.whole)
   let window = createStepMeter(from?.window)
   let evaluation = from?.evaluation ?? null
+  let lastFinite = from?.lastFinite ?? null
+  /** Where the last test of all was not finite. */
+  let brokenLayer: string | null = null
   let earlyStopping = from?.earlyStopping ?? NO_EPOCH_YET
   // A run that had stopped early and has been given more epochs waits anew; one that was only interrupted before it
   // could say so is over.
@@ -77,6 +83,7 @@ export async function train(
   while (epoch < current().epochs && !hasStoppedEarly()) {
     const { perEpoch } = steps()
     const batches = trainingBatches(job, dataset.train, epoch, step - epoch * perEpoch)
+    let result: StepResult | undefined
     for (const batch of timed(session.phases, 'data', batches)) {
       await nextTurn()
       const how = hooks.obey({ step, epoch })
@@ -84,12 +91,12 @@ export async function train(
       const { learningRate: peak, schedule, logEvery, onNonFinite } = current()
       const learningRate = learningRateAt(schedule, peak, step, perEpoch, steps().total)
       const stepStarted = performance.now()
-      const result = await session.step(batch, step, learningRate)
+      result = await session.step(batch, step, learningRate)
       step += 1
       clock.stepped(performance.now() - stepStarted, batch.size)
-      window.add({ ...result, size: batch.size })
-      whole.add({ ...result, size: batch.size })
       const sound = Number.isFinite(result.loss) && result.broken === null
+      window.add({ ...result, size: batch.size, sound })
+      whole.add({ ...result, size: batch.size, sound })
       const endsRun = !sound && onNonFinite === 'FAIL'
       const stepOfEpoch = step - epoch * perEpoch
       // Windows begin anew with each epoch; a shorter last one is a point too, so that no step goes unseen.
@@ -107,10 +114,11 @@ export async function train(
       } else {
         hooks.progress(progress())
       }
-      if (endsRun) return { kind: 'notFinite', step, loss: result.loss, broken: result.broken }
+      if (endsRun) return notFinite('STEP', result)
       if (step === job.until) return { kind: 'stopped', how: 'CANCEL', state: state() }
       if (stepOfEpoch < perEpoch) await hooks.stepped(state())
     }
+    if (whole.soundSteps() === 0) return notFinite('EPOCH', result)
     if (job.until !== undefined) {
       epoch += 1
       continue
@@ -118,7 +126,8 @@ export async function train(
     const evaluationStarted = performance.now()
     const evaluated = await evaluate(job, dataset.test, session, () => hooks.obey({ step, epoch }))
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
-    evaluation = evaluated
+    evaluation = evaluated.result()
+    brokenLayer = evaluated.brokenLayer
     const evaluationTook = performance.now() - evaluationStarted
     clock.evaluated(evaluationTook)
     session.phases.add('evaluation', evaluationTook)
@@ -133,12 +142,20 @@ export async function train(
     }
     whole = createStepMeter()
     window = createStepMeter()
-    const rule = job.hyperparameters.earlyStopping
-    if (rule !== null) earlyStopping = afterEpoch(rule, earlyStopping, { epoch, step, evaluation })
+    const tested = { epoch, step, evaluation }
+    if (evaluation.loss !== null) lastFinite = tested
+    if (rule !== null) earlyStopping = afterEpoch(rule, earlyStopping, tested)
     await hooks.epoch(summary, progress(), state())
   }
-  const { best } = earlyStopping
-  return { kind: 'trained', evaluation: best?.evaluation ?? evaluation!, step: best?.step ?? step }
+  const result = rule === null ? lastFinite : earlyStopping.best
+  if (result === null)
+    return { kind: 'notFinite', what: 'TESTS', step, epoch, loss: null, layer: brokenLayer }
+  return { kind: 'trained', evaluation: result.evaluation, step: result.step }
+
+  function notFinite(what: 'STEP' | 'EPOCH', last: StepResult | undefined): TrainingOutcome {
+    const [layer = null] = last?.broken?.split('/') ?? []
+    return { kind: 'notFinite', what, step, epoch: epoch + 1, loss: last?.loss ?? null, layer }
+  }
 
   function current(): Hyperparameters {
     return hyperparametersAt(job.hyperparameters, job.changes, step)
@@ -149,7 +166,6 @@ export async function train(
   }
 
   function hasStoppedEarly(): boolean {
-    const rule = job.hyperparameters.earlyStopping
     return rule !== null && earlyStopping.waited >= rule.patience
   }
 
@@ -174,6 +190,7 @@ export async function train(
       whole: whole.state(),
       window: window.state(),
       earlyStopping,
+      lastFinite,
       evaluation,
     }
   }
@@ -200,14 +217,15 @@ function trainingBatches(
   })
 }
 
-/** Loss, accuracy and confusion matrix on the test split; or how it was stopped on the way. */
+/** What has seen the test split; or how it was stopped on the way. */
 async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
   split: LoadedSplit,
   session: TrainingSession,
   obey: () => StopKind | null,
-): Promise<EvaluationResult | StopKind> {
-  const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes)
+): Promise<Evaluator | StopKind> {
+  const broken = await brokenWeight(session.model)
+  const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes, broken)
   const batches = epochBatches(split, {
     batchSize: EVALUATION_BATCH,
     seed,
@@ -223,7 +241,7 @@ async function evaluate(
     if (how !== null) return how
     await evaluator.add(batch)
   }
-  return evaluator.result()
+  return evaluator
 }
 
 function finiteOrReason(loss: number): { loss: number | null; nonFinite: string | null } {

@@ -9,7 +9,7 @@ import { dieWithParent } from '../../process/lifeline.ts'
 import { memoryBytes } from '../../process/memory.ts'
 import { connectToParent } from '../../process/parent.ts'
 import { latestHyperparameters } from '../changes.ts'
-import { isOutOfMemory, type RunFailure } from '../failure.ts'
+import { failureOfNotFinite, isOutOfMemory, type RunFailure } from '../failure.ts'
 import { createOrders, type Orders } from './orders.ts'
 import { createPinnedWatcher } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
@@ -98,22 +98,9 @@ function endingOf(outcome: TrainingOutcome): TrainerEnding {
     case 'stopped':
       return { type: 'stopped', how: outcome.how, step: outcome.state.step }
     case 'notFinite':
-      return { type: 'failed', failure: notFinite(outcome) }
+      return { type: 'failed', failure: failureOfNotFinite(outcome) }
     case 'trained':
       return { type: 'completed', evaluation: outcome.evaluation, step: outcome.step }
-  }
-}
-
-function notFinite({ step, loss, broken }: Extract<TrainingOutcome, { kind: 'notFinite' }>): RunFailure {
-  const what = Number.isFinite(loss) ? `A gradient became infinite or NaN` : `The loss became ${loss}`
-  const [layer] = broken?.split('/') ?? []
-  const where =
-    layer === undefined ? '' : `; the first gradient that was not finite is that of layer ${layer}`
-  return {
-    code: 'LOSS_NOT_FINITE',
-    message: `${what} at step ${step}${where}. Use a lower learningRate, or onNonFinite: CONTINUE to leave out such steps.`,
-    step,
-    layer,
   }
 }
 

@@ -41,49 +41,61 @@ describe('the mistakes of an evaluation', () => {
     expect(mistakes.map(({ index }) => index)).toEqual(expected)
   })
 
-  test('have no probability where a logit is not finite, and come last then', () => {
-    const { mistakes } = tallied(
+  test('are of images that were answered: what is not finite is taken for no class', () => {
+    const { mistakes, confusionMatrix } = tallied(
       3,
       [[Number.NaN, 1, 0], 0],
       [[0, Number.POSITIVE_INFINITY, 0], 0],
+      [[0, 0, Number.NEGATIVE_INFINITY], 1],
       [[0, 0.1, 0], 0],
     )
-    expect(mistakes.map(({ index, confidence }) => [index, confidence === null])).toEqual([
-      [2, false],
-      [0, true],
-      [1, true],
-    ])
-    expect(JSON.parse(JSON.stringify(mistakes))).toEqual(mistakes)
-  })
-
-  test('with a true class that is impossible say so with a probability of 0', () => {
-    const { mistakes, loss } = tallied(2, [[Number.NEGATIVE_INFINITY, 1], 0])
-    expect(mistakes[0]).toMatchObject({ confidence: 1, trueConfidence: 0 })
-    expect(loss).toBeNull()
+    expect(mistakes.map(({ index }) => index)).toEqual([3])
+    expect(confusionMatrix.flat().reduce((sum, images) => sum + images, 0)).toBe(1)
   })
 })
 
-describe('a network whose every answer is NaN', () => {
-  const dead = Array.from({ length: 10 }, (_, label): [number[], number] => [
-    new Array(10).fill(Number.NaN),
-    label,
-  ])
+describe('a network that is not finite', () => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'has no figures when its every answer is %d: it is not as good as chance',
+    (value) => {
+      const images = Array.from({ length: 10 }, (_, label): [number[], number] => [
+        new Array(10).fill(value),
+        label,
+      ])
+      expect(tallied(10, ...images)).toMatchObject({
+        loss: null,
+        accuracy: null,
+        top5Accuracy: null,
+        count: 10,
+        mistakes: [],
+      })
+    },
+  )
 
-  test('is as good as chance, and has no loss', () => {
-    const result = tallied(10, ...dead)
-    expect(result).toMatchObject({ loss: null, accuracy: 0.1, top5Accuracy: 0.5, count: 10 })
-    expect(result.mistakes).toHaveLength(9)
-    expect(result.mistakes.every(({ confidence }) => confidence === null)).toBe(true)
+  test('has none either when it answers all images but one, wherever the number is', () => {
+    for (const at of [0, 1, 2]) {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const logits = [0, 1, 2].with(at, value)
+        const { confusionMatrix, ...figures } = tallied(3, [[0, 0, 1], 2], [logits, 0], [[0, 1, 0], 1])
+        expect(figures).toMatchObject({ loss: null, accuracy: null, top5Accuracy: null, count: 3 })
+        expect(confusionMatrix).toEqual([
+          [0, 0, 0],
+          [0, 1, 0],
+          [0, 0, 1],
+        ])
+      }
+    }
   })
 })
 
 test('what is right is always among the five most likely', () => {
-  const odd = [Number.NaN, Number.NEGATIVE_INFINITY, 0, 0, 1, Number.POSITIVE_INFINITY]
+  const odd = [-3e38, 0, 0, 1, 1, 3e38]
   for (let i = 0; i < 200; i++) {
     const logits = Array.from({ length: 10 }, (_, j) => odd[(i * 7 + j * j * (i + 3)) % odd.length]!)
     for (let label = 0; label < 10; label++) {
-      const { accuracy, top5Accuracy } = tallied(10, [logits, label])
-      expect(top5Accuracy).toBeGreaterThanOrEqual(accuracy)
+      const { accuracy, top5Accuracy, loss } = tallied(10, [logits, label])
+      expect(top5Accuracy).toBeGreaterThanOrEqual(accuracy!)
+      expect(loss).toBeLessThan(Number.POSITIVE_INFINITY)
     }
   }
 })

@@ -7,7 +7,11 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ArtifactStore, DamagedArtifactError, openArtifactStore } from '../../../src/artifacts/store.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
-import { UnsupportedImageError, UnusableModelError } from '../../../src/inference/errors.ts'
+import {
+  NonFiniteAnswerError,
+  UnsupportedImageError,
+  UnusableModelError,
+} from '../../../src/inference/errors.ts'
 import { prepareImage } from '../../../src/inference/image.ts'
 import { createPredictor, type PredictOutcome, type Predictor } from '../../../src/inference/predictor.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
@@ -213,7 +217,7 @@ describe('what cannot be predicted is told apart', () => {
     )
     diverged.dispose()
     const error = await predictor.predict({ model: diverged, image }).catch((cause: unknown) => cause)
-    expect(error).toBeInstanceOf(UnusableModelError)
+    expect(error).toBeInstanceOf(NonFiniteAnswerError)
     expect((error as Error).message).toContain('training diverged')
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { UnusableModelError } from '../../../src/inference/errors.ts'
+import { NonFiniteAnswerError, UnusableModelError } from '../../../src/inference/errors.ts'
 import { rankedSoftmax } from '../../../src/inference/probabilities.ts'
 
 describe('the soft-max', () => {
@@ -21,8 +21,12 @@ describe('the soft-max', () => {
     expect(Math.abs(sum - 1)).toBeLessThan(1e-12)
   })
 
-  test.each([Number.NaN, Number.POSITIVE_INFINITY])('is refused when a logit is %d', (logit) => {
-    expect(() => rankedSoftmax([0, logit], ['cat', 'dog'])).toThrow(UnusableModelError)
-    expect(() => rankedSoftmax([0, logit], ['cat', 'dog'])).toThrow(`answers ${logit}`)
-  })
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'is refused when a logit is %d',
+    (logit) => {
+      expect(() => rankedSoftmax([0, logit], ['cat', 'dog'])).toThrow(NonFiniteAnswerError)
+      expect(new NonFiniteAnswerError()).toBeInstanceOf(UnusableModelError)
+      expect(() => rankedSoftmax([0, logit], ['cat', 'dog'])).toThrow(`answers ${logit}`)
+    },
+  )
 })

@@ -4,6 +4,8 @@ import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../src/errors.ts'
+import { pruneCheckpoints } from '../../../src/models/prune-checkpoints.ts'
+import { createModelService } from '../../../src/models/service.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
@@ -181,6 +183,67 @@ describe('a run that begins with other weights', () => {
     expect(await fork('a key')).toMatchObject({ id })
     await expect(fork('another key')).rejects.toThrow(ValidationError)
     await service.close()
+  })
+})
+
+describe('the checkpoints of a run that was not finite for some epochs', () => {
+  const artifacts = openArtifactStore(db.folder)
+  /** A run with a checkpoint after each of these epochs, newest last; null: its test was not finite. */
+  async function createRun(accuracies: (number | null)[], more: object = {}) {
+    const { id } = await db.prisma.trainingRun.create({
+      data: {
+        ...RUN_ROW,
+        status: 'COMPLETED',
+        hyperparameters: { normalization: { mean: [0, 0, 0], std: [1, 1, 1] } },
+        ...more,
+        checkpoints: {
+          create: accuracies.map((testAccuracy, i) => ({
+            attempt: 1,
+            step: 10 * (i + 1),
+            epoch: i + 1,
+            bytes: 1,
+            digest: `weights ${i + 1}`,
+            stateDigest: `state ${i + 1}`,
+            testAccuracy,
+            testLoss: testAccuracy === null ? null : 1,
+          })),
+        },
+      },
+    })
+    return id
+  }
+  const keptOf = async (id: string) => {
+    const keeper = {
+      ...createWeightsKeeper(db.prisma, artifacts),
+      release: (_: unknown, forget: () => Promise<never>) => forget(),
+    }
+    await pruneCheckpoints(db.prisma, keeper, id)
+    const kept = await db.prisma.checkpoint.findMany({ where: { runId: id }, orderBy: { step: 'asc' } })
+    return kept.map(({ epoch }) => epoch)
+  }
+
+  test('are kept by their figures where they have any, and the newest of all to go on from', async () => {
+    expect(await keptOf(await createRun([0.3, 0.2, null, null]))).toEqual([1, 2, 4])
+    expect(await keptOf(await createRun([0.3, 0.2, null, null], { keepBest: 0 }))).toEqual([2, 4])
+    expect(await keptOf(await createRun([0.3, 0.2, null, null], { bestStep: 10, keepBest: 0 }))).toEqual([
+      1, 2, 4,
+    ])
+    expect(await keptOf(await createRun([null, null]))).toEqual([2])
+  })
+
+  test('are registered by the run as the one that it came to', async () => {
+    const { register, close } = createModelService({
+      prisma: db.prisma,
+      artifacts,
+      keeper: createWeightsKeeper(db.prisma, artifacts),
+      facts: () => CIFAR10,
+      architectures: { find: findArchitecture, using: (name, task) => task(findArchitecture(name)) },
+      log: pino({ level: 'silent' }),
+    })
+    const of = async (runId: string) => (await register({ name: 'a model', weights: { runId } })).digest
+    expect(await of(await createRun([0.3, 0.2, null]))).toBe('weights 2')
+    expect(await of(await createRun([0.3, 0.2, null], { bestStep: 10 }))).toBe('weights 1')
+    await close()
   })
 })
 

@@ -187,6 +187,16 @@ test('the evaluator counts loss, accuracy, top 5 and confusion of a model that s
     [1, 2, 0],
     [2, 9, 0],
   ])
+  // Of finite weights, products that are not.
+  const broken = createEvaluator(model, [1, 4, 3], 10)
+  dense.setWeights([tf.tidy(() => kernel.mul(3e38))])
+  await broken.add({ x: Float32Array.from([...last, ...right]), y: Int32Array.from([9, 0]), size: 2 })
+  expect(broken.result()).toMatchObject({ loss: null, accuracy: null, top5Accuracy: null, count: 2 })
+  expect(broken.brokenLayer).toBe(dense.name)
+  const zeros = createEvaluator(model, [1, 4, 3], 10)
+  await zeros.add({ x: new Float32Array(12), y: Int32Array.of(3), size: 1 })
+  expect(zeros).toMatchObject({ brokenLayer: null })
+  expect(zeros.result()).toMatchObject({ accuracy: 0, count: 1 })
   kernel.dispose()
   model.dispose()
 })

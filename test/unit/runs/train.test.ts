@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { selectEngine } from '../../../src/engine/select.ts'
 import type { Change } from '../../../src/runs/changes.ts'
 import {
@@ -9,7 +9,7 @@ import {
   resolveHyperparameters,
 } from '../../../src/runs/hyperparameters.ts'
 import { createOrders } from '../../../src/runs/trainer/orders.ts'
-import type { TrainingJob } from '../../../src/runs/trainer/protocol.ts'
+import type { TrainerEpoch, TrainingJob } from '../../../src/runs/trainer/protocol.ts'
 import { createTrainingSession, type TrainingSession } from '../../../src/runs/trainer/session.ts'
 import type { TrainerState } from '../../../src/runs/trainer/state.ts'
 import { type TrainingHooks, train } from '../../../src/runs/trainer/train.ts'
@@ -91,6 +91,110 @@ test('a run that has stopped early and is interrupted before it says so is over,
   const more = await run(hyperparameters, { session, from, changes: [{ step: 4, epochs: 11 }] })
   expect(more.states.map(({ step }) => step)).toEqual([6])
   session.dispose()
+})
+
+describe('a network that is not finite', () => {
+  /** The statistics of its batch norms, which a test needs and training does not: NaN, infinite, or as they were. */
+  function statisticsOf({ model }: TrainingSession) {
+    const weights = model.nonTrainableWeights
+    const before = weights.map((weight) => weight.read().dataSync().slice())
+    const write = (values: (index: number) => ArrayLike<number>) => {
+      for (const [i, weight] of weights.entries()) {
+        const value = tf.tensor(Float32Array.from(values(i)), weight.shape as number[])
+        weight.write(value)
+        value.dispose()
+      }
+    }
+    return {
+      become: (value: number) => write((i) => before[i].map(() => value)),
+      recover: () => write((i) => before[i]),
+    }
+  }
+
+  /** Trains with statistics that are these numbers in the test of the epochs that have one. */
+  async function testedWith(input: HyperparametersInput, values: Record<number, number>) {
+    const hyperparameters = hyperparametersOf({ learningRate: 0.01, onNonFinite: 'CONTINUE', ...input })
+    const session = createTrainingSession(TINY, hyperparameters, 1)
+    const statistics = statisticsOf(session)
+    const summaries: TrainerEpoch[] = []
+    const states: TrainerState[] = []
+    const { outcome } = await run(hyperparameters, {
+      session,
+      point({ step }) {
+        const value = values[step / 2]
+        if (value !== undefined) statistics.become(value)
+      },
+      obey({ step, epoch }) {
+        // The next epoch begins.
+        if (step === 2 * epoch) statistics.recover()
+        return null
+      },
+      async epoch(summary, _progress, state) {
+        summaries.push(summary)
+        states.push(state)
+      },
+    })
+    session.dispose()
+    return { outcome, summaries, states }
+  }
+  const NONE = { testLoss: null, testAccuracy: null }
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'in its last test (%d) has no figures there, and the run comes to the last epoch that has',
+    async (value) => {
+      const { outcome, summaries } = await testedWith({ epochs: 4 }, { 3: value, 4: value })
+      expect(summaries).toMatchObject([{}, {}, NONE, NONE])
+      expect(summaries[1].testAccuracy).toBeGreaterThanOrEqual(0)
+      expect(outcome).toMatchObject({ kind: 'trained', step: 4, evaluation: { loss: summaries[1].testLoss } })
+    },
+  )
+
+  test.each(['TEST_LOSS', 'TEST_ACCURACY'] as const)(
+    'is never the best by %s, though it is the first',
+    async (metric) => {
+      const { outcome, states } = await testedWith(
+        { epochs: 5, earlyStopping: { metric, patience: 3, minDelta: 0 } },
+        { 1: Number.NaN, 3: Number.NaN, 4: Number.POSITIVE_INFINITY, 5: Number.NaN },
+      )
+      expect(states.map(({ earlyStopping: { best, waited } }) => [best?.epoch ?? null, waited])).toEqual([
+        [null, 1],
+        [2, 0],
+        [2, 1],
+        [2, 2],
+        [2, 3],
+      ])
+      expect(outcome).toMatchObject({ kind: 'trained', step: 4 })
+    },
+  )
+
+  // In XNNPACK's ReLU NaN is 0: what the network says is finite.
+  test('in every test comes to nothing, and says from which layer on', async () => {
+    const all = { 1: Number.NaN, 2: Number.NaN, 3: Number.NaN }
+    const expected = { kind: 'notFinite', what: 'TESTS', epoch: 3, step: 6, layer: 'features.1' }
+    expect((await testedWith({ epochs: 3 }, all)).outcome).toEqual({ ...expected, loss: null })
+    const rule = { metric: 'TEST_ACCURACY', patience: 2, minDelta: 0 } as const
+    // It does not wait for a better one for ever.
+    const stopped = await testedWith({ epochs: 9, earlyStopping: rule }, all)
+    expect(stopped.outcome).toMatchObject({ kind: 'notFinite', what: 'TESTS', epoch: 2 })
+  })
+
+  test('of which every step of an epoch is left out is at its end there, though it was paused on the way', async () => {
+    const hyperparameters = hyperparametersOf({ epochs: 3, learningRate: 0.01, onNonFinite: 'CONTINUE' })
+    const session = createTrainingSession(TINY, hyperparameters, 1)
+    const [kernel] = session.model.trainableWeights
+    const breakIt = () => kernel.write(tf.fill(kernel.shape as number[], Number.NaN))
+    const paused = await run(hyperparameters, {
+      session,
+      obey({ step }) {
+        if (step === 2) breakIt()
+        return step === 3 ? 'PAUSE' : null
+      },
+    })
+    if (paused.outcome.kind !== 'stopped') throw new Error('it was not paused')
+    const { outcome } = await run(hyperparameters, { session, from: paused.outcome.state })
+    expect(outcome).toMatchObject({ kind: 'notFinite', what: 'EPOCH', epoch: 2, step: 4 })
+    session.dispose()
+  })
 })
 
 /** Weights, slots and counters between two steps: what a checkpoint holds. */
