@@ -3,10 +3,19 @@ import type { Hyperparameters } from './hyperparameters.ts'
 /** What of a run's hyperparameters may change on its way. */
 export type Changeable = Pick<Hyperparameters, 'learningRate' | 'schedule' | 'epochs'>
 
+/** What a change makes other. */
+export interface ChangedValues extends Partial<Changeable> {
+  /** The rest of the schedule goes on from the rate of the step before it (continuedRateAt). */
+  continueFromLastRate?: true
+}
+
 /** A change that counts from a step on: steps done when it took effect. */
-export interface Change extends Partial<Changeable> {
+export interface Change extends ChangedValues {
   step: number
 }
+
+/** Steps after which one run may be changed: each change is in its row, and goes to its trainer. */
+export const MAX_CHANGES = 256
 
 /** A run's hyperparameters as they are for the step after `step` others: a function of nothing but these. */
 export function hyperparametersAt(
@@ -14,7 +23,7 @@ export function hyperparametersAt(
   changes: readonly Change[],
   step: number,
 ): Hyperparameters {
-  const made = changes.filter((change) => change.step <= step).map(({ step: _, ...values }) => values)
+  const made = changes.filter((change) => change.step <= step).map(valuesOf)
   return Object.assign({}, hyperparameters, ...made) as Hyperparameters
 }
 
@@ -26,17 +35,50 @@ export function latestHyperparameters(
   return hyperparametersAt(hyperparameters, changes, Number.POSITIVE_INFINITY)
 }
 
+/** What of a change is hyperparameters. */
+export function valuesOf({ step: _, continueFromLastRate: __, ...values }: Change): Partial<Changeable> {
+  return values
+}
+
+/** Whether the rate follows the schedule from its beginning again, unless the change says otherwise. */
+export function restartsSchedule({ learningRate, schedule }: Partial<Changeable>): boolean {
+  return learningRate !== undefined || schedule !== undefined
+}
+
 /**
- * The changes with one more, by step. What was asked for last holds: later steps, which are going to be trained again,
- * no longer change the same values.
+ * The changes with one more, by step, one for each. What was asked for last holds: no step is trained between changes at
+ * the same one, and later steps, which are going to be trained again, no longer change the same values, nor go on from
+ * a rate that they would not have had.
  */
 export function withChange(changes: readonly Change[], added: Change): Change[] {
-  const { step: _, ...values } = added
-  const kept = changes.flatMap((change) => {
-    if (change.step <= added.step) return [change]
-    const rest = Object.fromEntries(Object.entries(change).filter(([field]) => !Object.hasOwn(values, field)))
-    return Object.keys(rest).length > 1 ? [rest as unknown as Change] : []
+  const { step } = added
+  const before = changes.filter((change) => change.step < step)
+  const later = changes.flatMap((change) => {
+    if (change.step <= step) return []
+    const rest = Object.entries(valuesOf(change)).filter(([field]) => !Object.hasOwn(added, field))
+    return rest.length > 0 ? [{ step: change.step, ...Object.fromEntries(rest) }] : []
   })
-  const at = kept.findIndex((change) => change.step > added.step)
-  return at < 0 ? [...kept, added] : kept.toSpliced(at, 0, added)
+  return [
+    ...before,
+    merged(
+      changes.find((change) => change.step === step),
+      added,
+    ),
+    ...later,
+  ]
+}
+
+function merged(one: Change | undefined, added: Change): Change {
+  const both = { ...one, ...added }
+  if (added.continueFromLastRate === undefined && restartsSchedule(added)) delete both.continueFromLastRate
+  return both
+}
+
+/** Why one more is refused; null when it is not. */
+export function whyNotChange(changes: readonly Change[], added: Change): string | null {
+  if (added.continueFromLastRate && added.step === 0) {
+    return 'continueFromLastRate: no step is trained yet, so there is no last rate to go on from.'
+  }
+  if (withChange(changes, added).length <= MAX_CHANGES) return null
+  return `It was changed at ${MAX_CHANGES} different steps already, and that is the most. Let a schedule change the rate, or fork the run: start one with initialWeights.`
 }

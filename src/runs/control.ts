@@ -1,6 +1,6 @@
 import { ValidationError } from '../errors.ts'
-import type { Changeable } from './changes.ts'
-import { type HyperparametersInput, type Issue, resolveChange } from './hyperparameters.ts'
+import type { ChangedValues } from './changes.ts'
+import { type ChangeInput, type Issue, resolveChange } from './hyperparameters.ts'
 import type { RunPatch } from './log.ts'
 import type { RunStatus } from './status.ts'
 
@@ -63,13 +63,13 @@ export const CONTROL_TABLE: Readonly<Record<Control, Readonly<Record<RunStatus, 
 
 export type ControlInput =
   | { control: 'PAUSE' | 'RESUME' | 'CANCEL' }
-  | { control: 'UPDATE'; values: Partial<Changeable> }
+  | { control: 'UPDATE'; values: ChangedValues }
   | { control: 'MOVE'; position?: number; priority?: number }
 
 /** What a person asks for, before it is checked. */
 export type ControlAsked =
   | Exclude<ControlInput, { control: 'UPDATE' }>
-  | { control: 'UPDATE'; values: Pick<HyperparametersInput, 'epochs' | 'learningRate' | 'schedule'> }
+  | { control: 'UPDATE'; values: ChangeInput }
 
 export const MAX_PRIORITY = 1000
 

@@ -3,11 +3,12 @@ import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import { ConflictError, ValidationError } from '../errors.ts'
 import { isLabel, LABEL } from '../label.ts'
 import { createTurns } from '../turns.ts'
-import { type Change, latestHyperparameters, withChange } from './changes.ts'
+import { type Change, latestHyperparameters, whyNotChange, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { CONTROL_TABLE, type ControlInput, type ControlRequest, remembered, whyNot } from './control.ts'
 import { findRun } from './find-run.ts'
 import { hyperparametersOf } from './hyperparameters.ts'
+import { rateChangeAt } from './learning-rate.ts'
 import type { RunLog, RunPatch } from './log.ts'
 import { QUEUE_ORDER, type RunQueue } from './queue.ts'
 import { ACTIVE, type RunStatus } from './status.ts'
@@ -24,7 +25,7 @@ export interface ControllerOptions {
  * Does to a run what a person asks for, and answers when it is done: by the trainer where one is at work, else here.
  *
  * @returns the run as it is then
- * @throws NotFoundError, ValidationError; ConflictError where the run's status does not allow it (CONTROL_TABLE), or the
+ * @throws NotFoundError, ValidationError; OverloadedError where the queue has no room; ConflictError where the run's status does not allow it (CONTROL_TABLE), or the
  *   key was used for something else
  */
 export type Controller = (id: string, request: ControlRequest) => Promise<TrainingRun>
@@ -74,10 +75,13 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       if (atWork === undefined) {
         const { status } = run
         // Read again in its turn: what is written depends on what others wrote meanwhile.
-        const applied = await inTurn(async () => {
+        const apply = async () => {
           const now = await find(id)
           return now.status === status && applyHere(now, to, request)
-        })
+        }
+        // What takes a run up again needs a place in the queue as a new one does.
+        const isQueued = to === 'QUEUED' && status !== 'QUEUED'
+        const applied = await inTurn(() => (isQueued ? queue.admit(apply) : apply()))
         if (applied) {
           queue.wake()
           return find(id)
@@ -111,15 +115,20 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
     const patch: RunPatch = remembered([request])
     if (input.control === 'UPDATE') {
       const change: Change = { step: place.step, ...input.values }
-      const changes = withChange(run.changes as unknown as Change[], change)
+      const known = run.changes as unknown as Change[]
+      const reason = whyNotChange(known, change)
+      if (reason !== null) throw new ConflictError(reason)
+      const changes = withChange(known, change)
       const { epochs } = latestHyperparameters(hyperparametersOf(run), changes)
+      const rates = rateChangeAt(hyperparametersOf(run), changes, place.step, run.steps / run.epochs)
       Object.assign(patch, {
         changes: changes as unknown as object[],
         epochs,
         // Epochs are of one length; 0 until the data set is known.
         steps: (run.steps / run.epochs) * epochs,
       } satisfies RunPatch)
-      const body = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: place.step, change } as const
+      const applied = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: place.step } as const
+      const body = { ...applied, change: { ...change, ...rates } }
       // One whose supervisor could not record its end is still called at work.
       if (to === run.status || ACTIVE.includes(run.status)) {
         return log.appendIn(run.status, run.id, [body], patch)

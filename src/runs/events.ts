@@ -2,6 +2,7 @@ import type { LossPoint, RunEvent as RunEventRow } from '../db/generated/client.
 import type { Change } from './changes.ts'
 import type { Control } from './control.ts'
 import type { RunFailure } from './failure.ts'
+import type { RateChange } from './learning-rate.ts'
 import type { PinnedResult } from './pinned.ts'
 import type { RunStatus } from './status.ts'
 import type { TrainerEpoch, TrainerPoint } from './trainer/protocol.ts'
@@ -18,7 +19,7 @@ export type RunEventBody =
   | { kind: 'EPOCH_ENDED'; summary: TrainerEpoch; pinned?: { dataset: string; pictures: PinnedResult[] } }
   /** `step`: steps done; where a RUNNING run goes on. Missing in logs of old. */
   | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null; step?: number }
-  | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change }
+  | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change & RateChange }
   | { kind: 'CHECKPOINT_SAVED'; step: number; digest: string; bytes: number }
 
 /** One entry of a run's log; `seq` counts 1, 2, 3, ... within the run and is its cursor. */

@@ -134,7 +134,10 @@ const bounds = z.object({
   onNonFinite: z.enum(ON_NON_FINITE),
 })
 const hyperparameters: z.ZodType<Hyperparameters> = bounds
-const changeable = bounds.pick({ epochs: true, learningRate: true, schedule: true }).partial()
+const changeable = bounds
+  .pick({ epochs: true, learningRate: true, schedule: true })
+  .partial()
+  .extend({ continueFromLastRate: z.literal(true).optional() })
 
 /** Those of a run: what was not known yet when it was stored is as it was then. */
 export function hyperparametersOf(run: { hyperparameters: unknown }): Hyperparameters {
@@ -222,14 +225,24 @@ export function resolveHyperparameters(
   }
 }
 
+export type ChangeInput = Pick<HyperparametersInput, 'epochs' | 'learningRate' | 'schedule'> & {
+  continueFromLastRate?: boolean
+}
+
 /** What of a run's hyperparameters may change on its way, checked; issues name the input's own fields. */
-export function resolveChange(
-  asked: Pick<HyperparametersInput, 'epochs' | 'learningRate' | 'schedule'>,
-): { values: z.output<typeof changeable> } | { issues: Issue[] } {
-  const values = withoutUndefined(asked)
-  if (Object.keys(values).length === 0) {
+export function resolveChange({
+  continueFromLastRate,
+  ...asked
+}: ChangeInput): { values: z.output<typeof changeable> } | { issues: Issue[] } {
+  const changed = withoutUndefined(asked)
+  if (Object.keys(changed).length === 0) {
     return { issues: [{ path: [], message: 'Say what to change: epochs, learningRate or schedule.' }] }
   }
+  if (continueFromLastRate && changed.learningRate !== undefined) {
+    const message = 'The rate goes on from the last one, or from learningRate: leave one of them out.'
+    return { issues: [{ path: ['continueFromLastRate'], message }] }
+  }
+  const values = continueFromLastRate ? { ...changed, continueFromLastRate } : changed
   const result = changeable.safeParse(values)
   if (result.success) return { values: result.data }
   return {

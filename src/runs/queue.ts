@@ -1,10 +1,15 @@
 import type { Logger } from 'pino'
 import type { Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
+import { OverloadedError } from '../errors.ts'
+import { createTurns } from '../turns.ts'
 import { SERVER_STOPPED } from './failure.ts'
 import type { Interruptions } from './interruption.ts'
 import type { RunLog } from './log.ts'
 import { ACTIVE } from './status.ts'
 import type { SupervisedRun } from './supervisor.ts'
+
+const MAX_QUEUED = 100
+const RETRY_AFTER_MS = 60_000
 
 export interface QueueOptions {
   prisma: PrismaClient
@@ -27,6 +32,11 @@ export const QUEUE_ORDER = [
 export interface RunQueue {
   /** Puts back what a dead server left at work, or ends it. Before anything is started. */
   recover(): Promise<void>
+  /**
+   * Does what a person's request puts into the queue, if there is room; a run that was interrupted needs none. One at a
+   * time: as many as came at once would all find the last place free. Throws OverloadedError.
+   */
+  admit<Result>(enqueue: () => Promise<Result>): Promise<Result>
   /** Starts waiting runs as long as there is room. */
   pump(): Promise<void>
   /** The same in the background: what goes wrong is logged. */
@@ -43,6 +53,8 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   let closed = false
+  const inTurn = createTurns()
+  const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
 
   async function startWaiting(): Promise<void> {
     while (!closed && active.size < concurrency) {
@@ -83,11 +95,18 @@ export function createRunQueue(options: QueueOptions): RunQueue {
       })
       for (const { id } of left) await interruptions.interrupted(id, SERVER_STOPPED, true)
     },
+    admit: (enqueue) =>
+      inTurn(async () => {
+        const queued = await countQueued()
+        if (queued < MAX_QUEUED) return enqueue()
+        const message = `${queued} runs are queued already. Cancel one or try again later.`
+        throw new OverloadedError(message, RETRY_AFTER_MS, queued)
+      }),
     pump,
     wake,
     active: (id) => active.get(id),
     async counts() {
-      return { running: active.size, queued: await prisma.trainingRun.count({ where: { status: 'QUEUED' } }) }
+      return { running: active.size, queued: await countQueued() }
     },
     async close() {
       closed = true

@@ -45,6 +45,50 @@ export function learningRateAt(
   }
 }
 
+/** Where a schedule begins anew: after so many steps, the last of which had this rate. */
+export interface RateStart {
+  step: number
+  rate: number
+}
+
+/**
+ * The learning rate of one step behind `start`, of a schedule that goes on from the rate of the last step before it and
+ * comes to the same end. With k = step - start.step, from 0, and n = steps - start.step:
+ *
+ * - constant: the rate.
+ * - step: the rate times gamma for each of the schedule's changes between the last step before and this one.
+ * - cosine: final + (rate - final) * (1 + cos(pi * (k + 1) / (n + 1))) / 2, which is that of a run of n + 1 steps without
+ *   a warm-up whose peak was the last step before.
+ * - oneCycle: its way down alone: with end = peak / initialDivisor / finalDivisor, which the last step has,
+ *   end + (rate - end) * (1 + cos(pi * (k + 1) / n)) / 2.
+ *
+ * Parameters as of learningRateAt.
+ */
+export function continuedRateAt(
+  schedule: Schedule,
+  peak: number,
+  { step: first, rate }: RateStart,
+  step: number,
+  stepsPerEpoch: number,
+  steps: number,
+): number {
+  const done = step - first + 1
+  const left = steps - first
+  switch (schedule.kind) {
+    case 'constant':
+      return rate
+    case 'step': {
+      const changes = (at: number) =>
+        Math.floor((Math.floor(at / stepsPerEpoch) + schedule.offset) / schedule.epochs)
+      return rate * schedule.gamma ** (changes(step) - changes(first - 1))
+    }
+    case 'cosine':
+      return anneal(rate, schedule.finalLearningRate, done / (left + 1))
+    case 'oneCycle':
+      return anneal(rate, peak / schedule.initialDivisor / schedule.finalDivisor, done / left)
+  }
+}
+
 /** Half a cosine from `from` at t = 0 to `to` at t = 1. */
 function anneal(from: number, to: number, t: number): number {
   return to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(1, t)))) / 2

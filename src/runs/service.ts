@@ -34,7 +34,6 @@ import { followRun } from './stream.ts'
 import { type SupervisorOptions, superviseRun } from './supervisor.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
 
-const MAX_QUEUED = 100
 /** For streams to deliver their last event when the server stops. */
 const FAREWELL_MS = 1000
 const MAX_SEED = 2 ** 31 - 1
@@ -152,18 +151,12 @@ export function createRunService(options: RunServiceOptions): RunService {
     const wanted = resolveRun(input, options, initial)
     const existing = await started(input.idempotencyKey, wanted)
     if (existing !== null) return existing
-    const { queued } = await queue.counts()
-    if (queued >= MAX_QUEUED) {
-      throw new OverloadedError(
-        `${queued} runs are queued already. Cancel one or try again later.`,
-        60_000,
-        queued,
-      )
-    }
     let run: TrainingRun
     try {
-      run = await prisma.trainingRun.create({
-        data: {
+      const create = (data: Prisma.TrainingRunUncheckedCreateInput) => () =>
+        prisma.trainingRun.create({ data })
+      run = await queue.admit(
+        create({
           name: wanted.name,
           architecture: wanted.architecture,
           dataset: wanted.dataset,
@@ -177,12 +170,13 @@ export function createRunService(options: RunServiceOptions): RunService {
           parentStep: initial?.parentStep,
           pinned: wanted.pinned as unknown as Prisma.InputJsonArray,
           idempotencyKey: input.idempotencyKey,
-        },
-      })
+        }),
+      )
     } catch (error) {
-      // Two requests with one key at once: the other one was first.
+      // Two requests with one key at once: the other one was first, and may have got the last place in the queue.
       const isDuplicate = error instanceof PrismaClientKnownRequestError && error.code === 'P2002'
-      const first = isDuplicate ? await started(input.idempotencyKey, wanted) : null
+      const first =
+        isDuplicate || error instanceof OverloadedError ? await started(input.idempotencyKey, wanted) : null
       if (first === null) throw error
       return first
     }

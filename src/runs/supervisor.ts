@@ -13,6 +13,7 @@ import type { RunEventBody } from './events.ts'
 import { failureOfExit, type RunFailure, SERVER_STOPPED } from './failure.ts'
 import { hyperparametersOf } from './hyperparameters.ts'
 import type { Interruptions } from './interruption.ts'
+import { rateChangeAt } from './learning-rate.ts'
 import type { RunLog, RunPatch } from './log.ts'
 import type { OutputLog } from './output/log.ts'
 import { pinnedOf } from './pinned.ts'
@@ -280,8 +281,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     changes = withChange(changes, change)
     const { epochs } = latestHyperparameters(hyperparameters, changes)
     const patch: RunPatch = { changes: changes as unknown as object[], epochs, steps }
+    const rates = rateChangeAt(hyperparameters, changes, change.step, steps / epochs)
     const request = updates.get(id)?.request
-    await log.append(run.id, [{ kind: 'CONTROL_APPLIED', control: 'UPDATE', step: change.step, change }], {
+    const applied = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: change.step } as const
+    await log.append(run.id, [{ ...applied, change: { ...change, ...rates } }], {
       ...patch,
       ...remembered(request === undefined ? [] : [request]),
     })

@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { builder } from './builder.ts'
 import { ScheduleInput, toSchedule } from './start-training-run-input.ts'
 import { TrainingRunRef } from './training-run.ts'
@@ -11,6 +11,12 @@ const UpdateTrainingRunInput = builder.inputType('UpdateTrainingRunInput', {
     epochs: t.int({
       description: 'Epochs in all. More of them take up a COMPLETED run again.',
     }),
+    continueFromLastRate: t.boolean({
+      required: true,
+      defaultValue: false,
+      description:
+        'True: the learning rate goes on from that of the last step, without a jump or another warm-up, and comes to the end of the schedule with the run. False: it is what the schedule of a run of so many epochs has at this step, which is far above the last one where a cosine or one-cycle schedule had come down. Not with learningRate.',
+    }),
   }),
 })
 
@@ -20,7 +26,13 @@ builder.mutationFields((t) => {
   const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' })
   const idempotencyKey = t.arg.string({ description: KEY })
   const errorsOf = (name: string, description: string) => ({
-    types: [NotFoundError, ConflictError, ValidationError],
+    // Those that may put the run into the queue need room there.
+    types: [
+      NotFoundError,
+      ConflictError,
+      ValidationError,
+      ...(name === 'Resume' || name === 'Update' ? [OverloadedError] : []),
+    ],
     directResult: true as const,
     union: { name: `${name}TrainingRunResult`, description },
   })
@@ -56,7 +68,7 @@ builder.mutationFields((t) => {
       type: TrainingRunRef,
       errors: errorsOf('Update', 'The changed run, or why it is not.'),
       description:
-        'Changes the learning rate, the schedule or the number of epochs of a run, and answers when that has taken effect: `changes` and the ControlApplied event say at which step. A COMPLETED run with more epochs goes on.',
+        'Changes the learning rate, the schedule or the number of epochs of a run, and answers when that has taken effect: `changes` and the ControlApplied event say at which step, and which learning rate it had before (`rateBefore`) and has after it (`rateAfter`). A COMPLETED run with more epochs goes on.',
       args: {
         id,
         input: t.arg({ type: UpdateTrainingRunInput, required: true, description: 'What to change.' }),
@@ -71,6 +83,7 @@ builder.mutationFields((t) => {
               learningRate: input.learningRate ?? undefined,
               epochs: input.epochs ?? undefined,
               schedule: toSchedule(input.schedule),
+              continueFromLastRate: input.continueFromLastRate,
             },
           },
           args.idempotencyKey ?? undefined,

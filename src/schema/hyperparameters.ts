@@ -8,6 +8,7 @@ import {
   type Optimizer,
   type Schedule,
 } from '../runs/hyperparameters.ts'
+import type { RateChange } from '../runs/learning-rate.ts'
 import { builder } from './builder.ts'
 
 type Sgd = Extract<Optimizer, { kind: 'sgd' }>
@@ -159,21 +160,36 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
   }),
 })
 
-export const HyperparameterChangeRef = builder.objectRef<Change>('HyperparameterChange').implement({
-  description: 'A change of a run on its way: what is null stayed as it was.',
-  fields: (t) => ({
-    step: t.exposeInt('step', {
-      description: 'Steps done when it took effect: it counts for those after it.',
+export const HyperparameterChangeRef = builder
+  .objectRef<Change & RateChange>('HyperparameterChange')
+  .implement({
+    description: 'A change of a run on its way: what is null stayed as it was.',
+    fields: (t) => ({
+      step: t.exposeInt('step', {
+        description: 'Steps done when it took effect: it counts for those after it.',
+      }),
+      learningRate: t.exposeFloat('learningRate', {
+        nullable: true,
+        description: 'The new peak learning rate.',
+      }),
+      epochs: t.exposeInt('epochs', { nullable: true, description: 'Epochs in all, now.' }),
+      schedule: t.expose('schedule', {
+        type: ScheduleUnion,
+        nullable: true,
+        description: 'How the rate changes, now.',
+      }),
+      continueFromLastRate: t.boolean({
+        description: 'Whether the rest of the schedule goes on from the last rate.',
+        resolve: ({ continueFromLastRate }) => continueFromLastRate ?? false,
+      }),
+      rateBefore: t.exposeFloat('rateBefore', {
+        nullable: true,
+        description: 'The learning rate of the last step before it; null when there is none.',
+      }),
+      rateAfter: t.exposeFloat('rateAfter', {
+        nullable: true,
+        description:
+          'The learning rate of the first step after it; null when there is none, and until the trainer has started. Much above `rateBefore`, the rate jumps: as when a cosine or one-cycle schedule that had come to its end gets more epochs.',
+      }),
     }),
-    learningRate: t.exposeFloat('learningRate', {
-      nullable: true,
-      description: 'The new peak learning rate.',
-    }),
-    epochs: t.exposeInt('epochs', { nullable: true, description: 'Epochs in all, now.' }),
-    schedule: t.expose('schedule', {
-      type: ScheduleUnion,
-      nullable: true,
-      description: 'How the rate changes, now.',
-    }),
-  }),
-})
+  })

@@ -6,6 +6,7 @@ import { type Change, latestHyperparameters } from '../runs/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../runs/failure.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../runs/history/history.ts'
 import { hyperparametersOf } from '../runs/hyperparameters.ts'
+import { rateChangeAt } from '../runs/learning-rate.ts'
 import type { PhaseSeconds } from '../runs/trainer/phases.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
@@ -196,8 +197,14 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     changes: t.field({
       type: [HyperparameterChangeRef],
-      description: 'What was changed on its way, by step.',
-      resolve: ({ changes }) => changes as unknown as Change[],
+      description:
+        'What was changed on its way, by step: changes at the same step are one. What each did to the learning rate, too.',
+      resolve: (run) => {
+        const changes = run.changes as unknown as Change[]
+        const rates = ({ step }: Change) =>
+          rateChangeAt(hyperparametersOf(run), changes, step, run.steps / run.epochs)
+        return changes.map((change) => ({ ...change, ...rates(change) }))
+      },
     }),
     priority: t.exposeInt('priority', { description: 'Higher ones leave the queue first.' }),
     bestStep: t.exposeInt('bestStep', {

@@ -1,4 +1,4 @@
-import { withChange } from '../changes.ts'
+import { whyNotChange, withChange } from '../changes.ts'
 import type { FromTrainer, StopKind, ToTrainer, TrainingJob } from './protocol.ts'
 import type { TrainerState } from './state.ts'
 
@@ -34,6 +34,11 @@ export function createOrders(): Orders {
           continue
         }
         const change = { step, ...values }
+        const reason = whyNotChange(job.changes, change)
+        if (reason !== null) {
+          tell({ type: 'refused', id, reason })
+          continue
+        }
         job.changes = withChange(job.changes, change)
         tell({ type: 'updated', id, change })
       }

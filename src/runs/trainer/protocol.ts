@@ -1,7 +1,7 @@
 import type { EngineChoice, EngineReport } from '../../engine/report.ts'
 import type { EvaluationResult } from '../../evaluation/result.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import type { Change, Changeable } from '../changes.ts'
+import type { Change, ChangedValues } from '../changes.ts'
 import type { SavedCheckpoint } from '../checkpoints.ts'
 import type { RunFailure } from '../failure.ts'
 import type { Hyperparameters } from '../hyperparameters.ts'
@@ -13,7 +13,7 @@ export type { EvaluationResult } from '../../evaluation/result.ts'
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer =
   | { type: 'train'; job: TrainingJob }
-  | { type: 'update'; id: number; values: Partial<Changeable> }
+  | { type: 'update'; id: number; values: ChangedValues }
   | { type: 'stop'; how: StopKind }
 
 /** CANCEL stops at once; PAUSE saves a checkpoint first. */

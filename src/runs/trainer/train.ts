@@ -5,7 +5,7 @@ import { memoryBytes } from '../../process/memory.ts'
 import { hyperparametersAt } from '../changes.ts'
 import type { NotFinite } from '../failure.ts'
 import { EVALUATION_BATCH, type Hyperparameters, NO_AUGMENTATION } from '../hyperparameters.ts'
-import { learningRateAt } from '../schedule.ts'
+import { learningRateOf } from '../learning-rate.ts'
 import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
 import { createEvaluator, type Evaluator } from './evaluate.ts'
 import { brokenWeight } from './finite.ts'
@@ -88,8 +88,8 @@ export async function train(
       await nextTurn()
       const how = hooks.obey({ step, epoch })
       if (how !== null) return { kind: 'stopped', how, state: state() }
-      const { learningRate: peak, schedule, logEvery, onNonFinite } = current()
-      const learningRate = learningRateAt(schedule, peak, step, perEpoch, steps().total)
+      const { logEvery, onNonFinite } = current()
+      const learningRate = learningRateOf(job.hyperparameters, job.changes, step, perEpoch)
       const stepStarted = performance.now()
       result = await session.step(batch, step, learningRate)
       step += 1

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
-import { ValidationError } from '../../../src/errors.ts'
+import { OverloadedError, ValidationError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { ChildExit, ChildOptions } from '../../../src/process/child.ts'
 import { resolveHyperparameters } from '../../../src/runs/hyperparameters.ts'
@@ -173,7 +173,7 @@ describe('two updates at once', () => {
     worker.says({ type: 'updated', id: update.id, change, steps: 300 })
     await Promise.all(updates)
     expect(await service.get({ where: { id } })).toMatchObject({
-      changes: [{ epochs: 20 }, { epochs: 30 }],
+      changes: [{ step: 100, epochs: 30 }],
       epochs: 30,
     })
     worker.dies()
@@ -205,6 +205,66 @@ test('who watches a FAILED run from behind its end hears of an update and then t
   for await (const event of await service.follow(id, end)) events.push(event.kind)
   expect(events).toEqual(['CONTROL_APPLIED'])
   await service.close()
+})
+
+describe('a full queue', () => {
+  /** So many runs wait that there is room for `free` more. */
+  async function fill(service: RunService, free: number) {
+    const { id: _, number: __, hyperparameters, ...row } = await start(service)
+    const rows = Array.from({ length: 99 - free }, () => ({
+      ...row,
+      hyperparameters: hyperparameters as object,
+    }))
+    await db.prisma.trainingRun.createMany({ data: rows as never })
+  }
+
+  test('takes up no run again: not one that rests or FAILED, and no COMPLETED one with more epochs', async () => {
+    const { service } = createService({ concurrency: 0 })
+    await fill(service, 0)
+    const more = { control: 'UPDATE', values: { epochs: 20 } } as const
+    for (const [status, input] of [
+      ['PAUSED', { control: 'RESUME' }],
+      ['FAILED', { control: 'RESUME' }],
+      ['COMPLETED', more],
+    ] as const) {
+      const id = await createRow(status)
+      await expect(service.control(id, input, 'a key')).rejects.toThrow(OverloadedError)
+      expect(await service.get({ where: { id } })).toMatchObject({ status, changes: [], lastSeq: 0 })
+    }
+    // What puts nothing into the queue goes on.
+    const id = await createRow('PAUSED')
+    expect(await service.control(id, more)).toMatchObject({ status: 'PAUSED', epochs: 20 })
+    await service.close()
+  })
+
+  test('gives its last place once, to whatever asks for it first, and again when it is free', async () => {
+    const { service } = createService({ concurrency: 0 })
+    await fill(service, 1)
+    const rows = [await createRow('PAUSED'), await createRow('FAILED'), await createRow('PAUSED')]
+    const answers = await Promise.allSettled([
+      ...rows.map((id) => service.control(id, { control: 'RESUME' })),
+      start(service),
+      start(service),
+    ])
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const answer of answers) {
+      if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(OverloadedError)
+    }
+    expect(await service.counts()).toEqual({ running: 0, queued: 100 })
+    await service.close()
+  })
+
+  test('takes a run that was interrupted back all the same', async () => {
+    const { service } = createService({ concurrency: 0 })
+    await fill(service, 0)
+    const { id } = await db.prisma.trainingRun.update({
+      where: { id: await createRow('PAUSED') },
+      data: { status: 'RUNNING' },
+    })
+    await service.recover()
+    expect(await service.get({ where: { id } })).toMatchObject({ status: 'QUEUED' })
+    await service.close()
+  })
 })
 
 describe('moving', () => {
