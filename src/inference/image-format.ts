@@ -1,4 +1,6 @@
 import { UnsupportedImageError } from './errors.ts'
+import { readFirstGifFrame } from './image-gif.ts'
+import { endsWithMarker, readJpegStructure } from './image-jpeg.ts'
 import { MAX_IMAGE_BYTES } from './image-limits.ts'
 
 export type ImageFormat = 'JPEG' | 'PNG' | 'WebP' | 'GIF' | 'AVIF' | 'TIFF'
@@ -30,8 +32,11 @@ export function sniffImageFormat(bytes: Uint8Array): ImageFormat {
 /** An SVG may open with a declaration, a comment and a document type before its <svg>. */
 const HEAD = 4096
 
+/** A JPEG whose first segment is a frame of a kind of its own. */
+const JPEG_LS = '\xff\xd8\xff\xf7'
+
 function supported(head: string): ImageFormat | null {
-  if (head.startsWith('\xff\xd8\xff')) return 'JPEG'
+  if (head.startsWith('\xff\xd8\xff') && !head.startsWith(JPEG_LS)) return 'JPEG'
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'PNG'
   if (/^GIF8[79]a/.test(head)) return 'GIF'
   if (/^RIFF.{4}WEBP/s.test(head)) return 'WebP'
@@ -41,15 +46,46 @@ function supported(head: string): ImageFormat | null {
   return null
 }
 
+/** Formats that are not read, by their first bytes. */
+const OTHERS: [what: string, ...signatures: string[]][] = [
+  ['JPEG XL', '\xff\x0a', '\0\0\0\x0cJXL '],
+  ['JPEG 2000', '\0\0\0\x0cjP  ', '\xff\x4f\xff\x51'],
+  ['JPEG XR', 'II\xbc'],
+  ['JPEG-LS', JPEG_LS],
+  ['an icon (ICO)', '\0\0\x01\0', '\0\0\x02\0'],
+  ['an icon (ICNS)', 'icns'],
+  ['a Photoshop document', '8BPS', '8BPB'],
+  ['a GIMP document', 'gimp xcf'],
+  ['a PDF', '%PDF-'],
+  ['a PostScript document', '%!PS', '\xc5\xd0\xd3\xc6'],
+  ['OpenEXR', '\x76\x2f\x31\x01'],
+  ['a Radiance HDR', '#?RADIANCE', '#?RGBE'],
+  ['a QOI', 'qoif'],
+  ['a DirectDraw surface', 'DDS '],
+  ['FITS', 'SIMPLE  = '],
+  ['DjVu', 'AT&TFORM'],
+  ['an MNG or JNG', '\x8aMNG\r\n\x1a\n', '\x8bJNG\r\n\x1a\n'],
+  [
+    'the raw data of a camera',
+    'FUJIFILMCCD-RAW',
+    'IIRO',
+    'IIRS',
+    'IIU\0',
+    'MMOR',
+    'FOVb',
+    'II\x1a\0\0\0HEAP',
+  ],
+]
+
 function unsupported(head: string): string | null {
-  if (brands(head).some((brand) => /^(hei[cxms]|hev[cx]|mif1|msf1)$/.test(brand))) return 'HEIC'
-  if (head.startsWith('\xff\x0a') || head.startsWith('\0\0\0\x0cJXL ')) return 'JPEG XL'
-  if (head.startsWith('\0\0\0\x0cjP  ')) return 'JPEG 2000'
+  const kinds = brands(head)
+  if (kinds.some((brand) => /^(hei[cxms]|hev[cxms]|mif[123]|msf1)$/.test(brand))) return 'HEIC'
+  if (kinds.includes('crx ')) return 'the raw data of a camera'
+  const other = OTHERS.find(([, ...signatures]) => signatures.some((start) => head.startsWith(start)))
+  if (other !== undefined) return other[0]
   if (/^BM.{4}\0\0\0\0/s.test(head)) return 'a BMP'
-  if (head.startsWith('\0\0\x01\0')) return 'an icon (ICO)'
-  if (head.startsWith('8BPS')) return 'a Photoshop document'
-  if (head.startsWith('%PDF-')) return 'a PDF'
-  if (head.startsWith('%!PS')) return 'a PostScript document'
+  if (/^P[1-7]\s+[\d#W]/.test(head)) return 'a Netpbm picture'
+  if (head.startsWith('DICM', 128)) return 'DICOM'
   if (/^(\xef\xbb\xbf)?\s*</.test(head) && /<svg[\s>]/i.test(head) && !/<html/i.test(head))
     return 'an SVG drawing'
   return null
@@ -64,20 +100,40 @@ function brands(head: string): string[] {
   return list.filter((_, index) => index !== 1)
 }
 
-/** Whether the file ends before its own structure says so; false where the structure doesn't tell. */
+/** Whether the file ends before its own structure says so. */
 export function endsEarly(format: ImageFormat, bytes: Uint8Array): boolean {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (format === 'PNG') return !hasImageEnd(view)
-  if (format === 'WebP') return view.length < 12 || view.readUInt32LE(4) + 8 > view.length
-  if (format === 'TIFF') {
-    if (view.length < 8) return true
-    // BigTIFF (version 43) has the offset of its directory in 8 bytes; there the decoder's word is taken.
-    const littleEndian = view[0] === 0x49
-    const version = littleEndian ? view.readUInt16LE(2) : view.readUInt16BE(2)
-    const directory = littleEndian ? view.readUInt32LE(4) : view.readUInt32BE(4)
-    return version === 42 && directory >= view.length
+  switch (format) {
+    case 'JPEG':
+      return !endsWithMarker(bytes) && !readJpegStructure(bytes).ended
+    case 'PNG':
+      return !hasImageEnd(view)
+    case 'WebP':
+      return view.length < 12 || view.readUInt32LE(4) + 8 > view.length
+    case 'GIF':
+      return readFirstGifFrame(bytes) === null && view.at(-1) !== 0x3b
+    case 'AVIF':
+      return !hasAllBoxes(view)
+    case 'TIFF':
+      // Its own reader has looked at every part of it.
+      return false
   }
-  return false
+}
+
+/** Walks the boxes of an ISO base media file: length, type, content. The last may have the length 0: all the rest. */
+function hasAllBoxes(file: Buffer): boolean {
+  let at = 0
+  while (at < file.length) {
+    if (at + 8 > file.length) return false
+    let length = file.readUInt32BE(at)
+    if (length === 0) return true
+    if (length === 1) {
+      if (at + 16 > file.length) return false
+      length = Number(file.readBigUInt64BE(at + 8))
+    }
+    at += Math.max(8, length)
+  }
+  return at === file.length
 }
 
 /** Walks a PNG's chunks: length, type, data, checksum; IEND is the last. */

@@ -1,9 +1,9 @@
-import sharp, { type Metadata, type Sharp } from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { COVER, type Resize } from '../models/preprocessing.ts'
-import { createBudget } from './budget.ts'
 import { UnsupportedImageError } from './errors.ts'
-import { endsEarly, type ImageFormat, sniffImageFormat } from './image-format.ts'
-import { MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE } from './image-limits.ts'
+import { decodeImage, type RgbImage } from './image-decoding.ts'
+import { sniffImageFormat } from './image-format.ts'
+import { refusal } from './image-refusal.ts'
 
 /** A picture as a network sees it. */
 export interface PreparedImage {
@@ -12,24 +12,6 @@ export interface PreparedImage {
   /** The same picture for people. */
   png: Buffer
 }
-
-/** libvips gives up on a picture after this time; 64 megapixels of AVIF take 10 s on one core. */
-const DECODE_SECONDS = 60
-
-/** How libvips names the formats that image-format.ts lets through. */
-const LIBVIPS_NAMES: Record<ImageFormat, string> = {
-  JPEG: 'jpeg',
-  PNG: 'png',
-  WebP: 'webp',
-  GIF: 'gif',
-  AVIF: 'heif',
-  TIFF: 'tiff',
-}
-
-const PAPER = '#ffffff'
-
-/** The pictures decoded at one time have no more pixels together than the largest one may have alone. */
-const decoding = createBudget(MAX_IMAGE_PIXELS)
 
 /**
  * Decodes a picture and scales it to a network's input of `size` = [height, width] pixels by its rule: upright by
@@ -43,11 +25,10 @@ export async function prepareImage(
   resize: Resize = COVER,
 ): Promise<PreparedImage> {
   const format = sniffImageFormat(bytes)
+  const least = resize.rule === 'COVER' ? (resize.shorterSide ?? 0) : 0
   try {
-    // Reads headers only, at any number of pixels, so that the refusal can name it.
-    const metadata = await open(bytes, false).metadata()
-    checkHeader(format, metadata)
-    const pixels = await decoding.spend(metadata.width * metadata.height, () => decode(bytes, size, resize))
+    const [height, width] = size.map((side) => Math.max(side, least)) as [number, number]
+    const pixels = await toInput(await decodeImage(format, bytes, { width, height }), size, resize)
     return { pixels, png: await encodePng(pixels, size) }
   } catch (error) {
     if (error instanceof UnsupportedImageError) throw error
@@ -60,56 +41,24 @@ export function encodePng(pixels: Uint8Array, size: [number, number]): Promise<B
   return fromRgb(pixels, size[1], size[0]).png().toBuffer()
 }
 
-function open(bytes: Uint8Array, limitInputPixels: number | false): Sharp {
-  return sharp(bytes, { failOn: 'error', limitInputPixels })
-}
-
 function fromRgb(pixels: Uint8Array, width: number, height: number): Sharp {
   return sharp(pixels, { raw: { width, height, channels: 3 } })
 }
 
-function checkHeader(format: ImageFormat, { format: name, width, height }: Metadata): void {
-  if (name !== LIBVIPS_NAMES[format]) throw new Error(`libvips takes it for ${name}`)
-  if (width * height > MAX_IMAGE_PIXELS || Math.max(width, height) > MAX_IMAGE_SIDE) {
-    throw new UnsupportedImageError(
-      'TOO_MANY_PIXELS',
-      `The picture has ${width} x ${height} pixels; at most ${MAX_IMAGE_PIXELS / 1e6} million are taken, ` +
-        `and ${MAX_IMAGE_SIDE} on a side.`,
-    )
-  }
-}
-
-async function decode(
-  bytes: Uint8Array,
+async function toInput(
+  picture: RgbImage,
   [height, width]: [number, number],
   { rule, shorterSide }: Resize,
 ): Promise<Uint8Array> {
-  const least = rule === 'COVER' ? (shorterSide ?? 0) : 0
-  // Shrinks without cropping: libvips reads only the rows it needs, so a crop in the same pass
-  // would let a tall picture through whose lower end is missing.
-  const whole = await open(bytes, MAX_IMAGE_PIXELS)
-    .timeout({ seconds: DECODE_SECONDS })
-    .autoOrient()
-    .flatten({ background: PAPER })
-    .resize({
-      width: Math.max(width, least),
-      height: Math.max(height, least),
-      fit: 'outside',
-      kernel: 'lanczos3',
-      withoutEnlargement: true,
-    })
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-  if (whole.info.channels !== 3) throw new Error(`${whole.info.channels} channels after conversion to sRGB`)
-  const { width: fullWidth, height: fullHeight } = whole.info
-  const shrunk = fromRgb(whole.data, fullWidth, fullHeight)
+  const all = { left: 0, top: 0, width: picture.width, height: picture.height }
+  const seen = rule === 'COVER' ? middle(picture, width / height) : all
+  const shrunk = fromRgb(picture.pixels, picture.width, picture.height).extract(seen)
   if (rule === 'STRETCH' || shorterSide === null) {
     const fit = rule === 'STRETCH' ? 'fill' : 'cover'
     return shrunk.resize({ width, height, fit, position: 'centre', kernel: 'lanczos3' }).raw().toBuffer()
   }
-  const scale = shorterSide / Math.min(fullWidth, fullHeight)
-  const scaled = [fullHeight, fullWidth].map((side) => Math.max(shorterSide, Math.round(side * scale))) as [
+  const scale = shorterSide / Math.min(seen.width, seen.height)
+  const scaled = [seen.height, seen.width].map((side) => Math.max(shorterSide, Math.round(side * scale))) as [
     number,
     number,
   ]
@@ -125,14 +74,25 @@ async function decode(
     .toBuffer()
 }
 
-/** libvips tells the cause in its message only. */
-function refusal(format: ImageFormat, bytes: Uint8Array, detail: string): UnsupportedImageError {
-  if (endsEarly(format, bytes) || /premature end|unexpected end|end of file|bad seek/i.test(detail)) {
-    return new UnsupportedImageError(
-      'TRUNCATED',
-      `The ${format} is cut short: its end is missing after ${bytes.length} bytes. Send the whole file.`,
-    )
+/** How much longer than what is seen of it a picture may be; the rest would be scaled for nothing, beyond what libvips takes. */
+const MUCH = 64
+
+/**
+ * The part of a picture that a window of a ratio of sides, as high or as wide as the picture, can show of its middle,
+ * with room around it for the filter: of most pictures everything, of a line of 1 x 65,535 pixels a small part.
+ */
+function middle(
+  { width, height }: RgbImage,
+  ratio: number,
+): { left: number; top: number; width: number; height: number } {
+  const part = (long: number, seen: number) => {
+    if (long <= MUCH * Math.max(1, seen)) return { start: 0, length: long }
+    // An even rest leaves the middle where it is.
+    const length = Math.ceil(seen) + MUCH
+    const rest = long - length
+    return { start: rest >> 1, length: length + (rest & 1) }
   }
-  const [cause = ''] = detail.split('\n')
-  return new UnsupportedImageError('DAMAGED', `The ${format} cannot be decoded (${cause.trim()}).`)
+  const across = part(width, height * ratio)
+  const down = part(height, width / ratio)
+  return { left: across.start, top: down.start, width: across.length, height: down.length }
 }

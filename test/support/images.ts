@@ -67,7 +67,20 @@ export function corners(pixels: Uint8Array, side = 32): string {
 
 /** One bit a pixel: 256 megapixels are 32 MB before and 140 kB after compression. sharp takes seconds for it. */
 export function blackPng(width: number, height: number): Buffer {
-  const chunk = (type: string, data: Buffer) => {
+  return pngFile(width, height, { colourType: 0, bits: 1 }, Buffer.alloc(height * Math.ceil(width / 8)))
+}
+
+/** PNG's number for what a pixel is: 0 grey, 2 RGB, 3 of a palette, 4 grey and alpha, 6 RGB and alpha. */
+export interface PngKind {
+  colourType: 0 | 2 | 3 | 4 | 6
+  bits: 1 | 2 | 4 | 8 | 16
+  /** Chunks between the header and the pixels. */
+  chunks?: [type: string, data: Uint8Array][]
+}
+
+/** rows: the packed samples, row after row, of 16 bits the higher byte first. */
+export function pngFile(width: number, height: number, kind: PngKind, rows: Uint8Array): Buffer {
+  const chunk = (type: string, data: Uint8Array) => {
     const typed = Buffer.concat([Buffer.from(type), data])
     const frame = Buffer.alloc(8)
     frame.writeUInt32BE(data.length)
@@ -77,12 +90,134 @@ export function blackPng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width)
   header.writeUInt32BE(height, 4)
-  header[8] = 1
+  header[8] = kind.bits
+  header[9] = kind.colourType
+  const row = rows.length / height
+  // Every row begins with the number of its filter.
+  const lines = Buffer.alloc(height * (1 + row))
+  for (let y = 0; y < height; y++) lines.set(rows.subarray(y * row, (y + 1) * row), y * (1 + row) + 1)
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', header),
-    // Every row begins with the number of its filter.
-    chunk('IDAT', deflateSync(Buffer.alloc(height * (1 + Math.ceil(width / 8))), { level: 1 })),
+    ...(kind.chunks ?? []).map(([type, data]) => chunk(type, data)),
+    chunk('IDAT', deflateSync(lines, { level: 1 })),
     chunk('IEND', Buffer.alloc(0)),
   ])
+}
+
+/** A PNG chunk with an ICC profile. */
+export function iccChunk(profile: Uint8Array): [type: string, data: Uint8Array] {
+  return ['iCCP', Buffer.concat([Buffer.from('profile\0\0'), deflateSync(profile)])]
+}
+
+/** A TIFF by its tags' own numbers; what is left out is what most files say. */
+export interface TiffKind {
+  photometric: number
+  /** Samples of a pixel. */
+  samples: number
+  bits: number
+  /** 1 unsigned, 2 signed, 3 floating point. */
+  format?: number
+  extraSamples?: number[]
+  compression?: number
+  orientation?: number
+  icc?: Uint8Array
+  /** Height of a strip, or the side of square tiles; else one strip holds everything. */
+  rowsPerStrip?: number
+  tile?: number
+  bigEndian?: boolean
+  bigTiff?: boolean
+  /** Further tags, and others in place of those above. */
+  tags?: [tag: number, type: number, values: number[]][]
+}
+
+/** pixels: the samples, row after row; whole bytes. Uncompressed, unless they are compressed already. */
+export function tiffFile(width: number, height: number, kind: TiffKind, pixels: Uint8Array): Buffer {
+  const { samples, bits, tile, bigEndian = false, bigTiff = false } = kind
+  const row = Math.ceil((width * samples * bits) / 8)
+  const blocks =
+    tile === undefined
+      ? strips(pixels, row * (kind.rowsPerStrip ?? height))
+      : tiles(pixels, width, height, tile, (samples * bits) / 8)
+  const [short, long, undefinedBytes] = [3, 4, 7]
+  const offsetsTag = tile === undefined ? 273 : 324
+  const tags = new Map<number, [type: number, values: ArrayLike<number>]>([
+    [256, [long, [width]]],
+    [257, [long, [height]]],
+    [258, [short, Array<number>(samples).fill(bits)]],
+    [259, [short, [kind.compression ?? 1]]],
+    [262, [short, [kind.photometric]]],
+    [274, [short, [kind.orientation ?? 1]]],
+    [277, [short, [samples]]],
+    [339, [short, Array<number>(samples).fill(kind.format ?? 1)]],
+    [offsetsTag, [long, blocks.map(() => 0)]],
+    [tile === undefined ? 279 : 325, [long, blocks.map((block) => block.length)]],
+  ])
+  if (tile === undefined) tags.set(278, [long, [kind.rowsPerStrip ?? height]])
+  else for (const tag of [322, 323]) tags.set(tag, [short, [tile]])
+  if (kind.extraSamples !== undefined) tags.set(338, [short, kind.extraSamples])
+  if (kind.icc !== undefined) tags.set(34675, [undefinedBytes, kind.icc])
+  for (const [tag, type, values] of kind.tags ?? []) tags.set(tag, [type, values])
+
+  const [headerBytes, countBytes, entryBytes, room] = bigTiff ? [16, 8, 20, 8] : [8, 2, 12, 4]
+  const size: Record<number, number> = { [short]: 2, [long]: 4, [undefinedBytes]: 1 }
+  let spill = headerBytes + countBytes + tags.size * entryBytes + room
+  const directory = Buffer.alloc(
+    [...tags.values()].reduce((sum, [type, { length }]) => sum + 8 + size[type]! * length, spill),
+  )
+  const write = (value: number, at: number, bytes: number) => {
+    if (bytes === 8)
+      bigEndian
+        ? directory.writeBigUInt64BE(BigInt(value), at)
+        : directory.writeBigUInt64LE(BigInt(value), at)
+    else bigEndian ? directory.writeUIntBE(value, at, bytes) : directory.writeUIntLE(value, at, bytes)
+  }
+  const offsets: number[] = []
+  let end = directory.length
+  for (const { length } of blocks) {
+    offsets.push(end)
+    end += length
+  }
+  directory.write(bigEndian ? 'MM' : 'II')
+  write(bigTiff ? 43 : 42, 2, 2)
+  if (bigTiff) write(8, 4, 2)
+  write(headerBytes, bigTiff ? 8 : 4, room)
+  write(tags.size, headerBytes, countBytes)
+  let entry = headerBytes + countBytes
+  for (const [tag, [type, values]] of [...tags].sort(([one], [other]) => one - other)) {
+    write(tag, entry, 2)
+    write(type, entry + 2, 2)
+    write(values.length, entry + 4, room)
+    const fits = size[type]! * values.length <= room
+    const at = fits ? entry + 4 + room : spill
+    if (!fits) {
+      write(spill, entry + 4 + room, room)
+      spill += size[type]! * values.length
+    }
+    const own = tag === offsetsTag && !kind.tags?.some(([other]) => other === tag) ? offsets : values
+    for (let k = 0; k < own.length; k++) write(own[k]!, at + k * size[type]!, size[type]!)
+    entry += entryBytes
+  }
+  return Buffer.concat([directory, ...blocks])
+}
+
+function strips(pixels: Uint8Array, bytes: number): Uint8Array[] {
+  const count = Math.ceil(pixels.length / bytes)
+  return Array.from({ length: count }, (_, k) => pixels.subarray(k * bytes, (k + 1) * bytes))
+}
+
+function tiles(pixels: Uint8Array, width: number, height: number, side: number, bytes: number): Uint8Array[] {
+  const blocks: Uint8Array[] = []
+  for (let top = 0; top < height; top += side) {
+    for (let left = 0; left < width; left += side) {
+      const block = new Uint8Array(side * side * bytes)
+      for (let y = top; y < Math.min(height, top + side); y++) {
+        const start = (y * width + left) * bytes
+        const end = (y * width + Math.min(width, left + side)) * bytes
+        block.set(pixels.subarray(start, end), (y - top) * side * bytes)
+      }
+      blocks.push(block)
+    }
+  }
+  return blocks
 }
