@@ -57,6 +57,17 @@ function hybridLogGamma(value: number): number {
 
 const PNG_SIGNATURE = 8
 
+/** A type of four letters as a number: a file of nothing but empty parts has millions of them. */
+function code(type: string): number {
+  return Buffer.from(type, 'latin1').readUInt32BE()
+}
+
+const IDAT = code('IDAT')
+
+const PNG_COLOURS = new Map(
+  ['IHDR', 'cICP', 'iCCP', 'sRGB', 'gAMA', 'cHRM'].map((type) => [code(type), type] as const),
+)
+
 /**
  * A PNG whose colours are told by cICP, or by gAMA and cHRM, as one with a profile, which is all that libvips looks at.
  * Of several, the first in the order cICP, iCCP, sRGB, gAMA counts (PNG, third edition, 4.3).
@@ -67,9 +78,10 @@ export function withPngProfile(bytes: Uint8Array): Uint8Array {
   let at = PNG_SIGNATURE
   while (at + 12 <= png.length) {
     const length = png.readUInt32BE(at)
-    const type = png.toString('latin1', at + 4, at + 8)
-    if (type === 'IDAT') break
-    chunks.set(type, { at, data: png.subarray(at + 8, at + 8 + length) })
+    const type = png.readUInt32BE(at + 4)
+    if (type === IDAT) break
+    const name = PNG_COLOURS.get(type)
+    if (name !== undefined) chunks.set(name, { at, data: png.subarray(at + 8, at + 8 + length) })
     at += 12 + length
   }
   const header = chunks.get('IHDR')?.data
@@ -125,32 +137,30 @@ function profileChunk(profile: Buffer): Buffer {
   return Buffer.concat([frame.subarray(0, 4), typed, frame.subarray(4)])
 }
 
-/** Boxes that hold other boxes on the way to the colours of an AVIF, and the bytes before the first of them. */
-const CONTAINERS: Record<string, number> = { meta: 4, iprp: 0, ipco: 0 }
-
 /** @returns the profile of an AVIF whose colours are told by code points and are not sRGB, else null */
 export function avifProfile(bytes: Uint8Array): Buffer | null {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const codes = colourBox(file)
-  return codes === null ? null : profileOf(codes)
+  // The box of all that is told of the pictures has four bytes before its own boxes.
+  const [meta] = contents(file, 'meta')
+  const [properties] = meta === undefined ? [] : contents(meta.subarray(4), 'iprp')
+  const [list] = properties === undefined ? [] : contents(properties, 'ipco')
+  const colours = list === undefined ? [] : contents(list, 'colr')
+  const codes = colours.find((colour) => colour.length >= 8 && colour.toString('latin1', 0, 4) === 'nclx')
+  if (codes === undefined) return null
+  return profileOf({ primaries: codes.readUInt16BE(4), transfer: codes.readUInt16BE(6) })
 }
 
-function colourBox(boxes: Buffer): CodePoints | null {
+/** What the boxes of a type hold: each has its length, its type and its content (ISO/IEC 14496-12, 4.2). */
+function contents(boxes: Buffer, type: string): Buffer[] {
+  const found: Buffer[] = []
+  const wanted = code(type)
   let at = 0
   while (at + 8 <= boxes.length) {
     const length = boxes.readUInt32BE(at)
     // 0 is the rest of the file, and 1 a length of 64 bits; neither is used before the pixels.
-    if (length < 8) return null
-    const type = boxes.toString('latin1', at + 4, at + 8)
-    const content = boxes.subarray(at + 8, at + length)
-    const before = CONTAINERS[type]
-    if (before !== undefined) {
-      const found = colourBox(content.subarray(before))
-      if (found !== null) return found
-    }
-    if (type === 'colr' && content.length >= 8 && content.toString('latin1', 0, 4) === 'nclx')
-      return { primaries: content.readUInt16BE(4), transfer: content.readUInt16BE(6) }
+    if (length < 8) break
+    if (boxes.readUInt32BE(at + 4) === wanted) found.push(boxes.subarray(at + 8, at + length))
     at += length
   }
-  return null
+  return found
 }

@@ -136,11 +136,13 @@ function hasAllBoxes(file: Buffer): boolean {
   return at === file.length
 }
 
+const IEND = 0x49454e44
+
 /** Walks a PNG's chunks: length, type, data, checksum; IEND is the last. */
 function hasImageEnd(png: Buffer): boolean {
   let at = 8
   while (at + 12 <= png.length) {
-    if (png.toString('latin1', at + 4, at + 8) === 'IEND') return true
+    if (png.readUInt32BE(at + 4) === IEND) return true
     at += 12 + png.readUInt32BE(at)
   }
   return false

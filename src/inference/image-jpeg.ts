@@ -74,9 +74,9 @@ export function unsupportedJpeg(jpeg: JpegStructure): string | null {
 
 /** The next marker at or after a place: 0xff and a code that is neither a stuffed byte nor fill. */
 function nextMarker(jpeg: Buffer, from: number): number | null {
-  for (let at = jpeg.indexOf(0xff, from); at >= 0 && at + 1 < jpeg.length; at = jpeg.indexOf(0xff, at + 1)) {
+  for (let at = from; at + 1 < jpeg.length; at++) {
     const code = jpeg[at + 1]!
-    if (code !== 0 && code !== 0xff) return at
+    if (jpeg[at] === 0xff && code !== 0 && code !== 0xff) return at
   }
   return null
 }

@@ -5,7 +5,7 @@ export const MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
 /**
  * The most pixels a picture may have. 64 megapixels let the 50-megapixel pictures of telephones in.
- * A picture of this size costs 80 MB (baseline JPEG) to 1.1 GB (AVIF) while it is decoded.
+ * A picture of this size costs 80 MB (baseline JPEG) to 1.2 GB (a TIFF of floating-point numbers) while it is decoded.
  */
 export const MAX_IMAGE_PIXELS = 64_000_000
 

