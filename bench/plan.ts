@@ -20,7 +20,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CIFAR10 } from '../src/data/cifar10/facts.ts'
-import { fileBytes } from '../src/data/dataset-file.ts'
+import { contentBytes, readHeader } from '../src/data/dataset-file.ts'
 import type { EngineChoice, EngineReport } from '../src/engine/report.ts'
 import { startChild } from '../src/process/child.ts'
 import { OPTIMIZER_DEFAULTS, type Optimizer, resolveHyperparameters } from '../src/runs/hyperparameters.ts'
@@ -121,7 +121,7 @@ async function comparePlan(
   const outcome = await measure(choice, architecture, batchSize, optimizer)
   if (typeof outcome === 'string') return console.log(`${label}  ${outcome}`)
   const { engine, peak } = outcome
-  const datasetBytes = fileBytes(CIFAR10)
+  const datasetBytes = contentBytes(CIFAR10)
   const plan = trainingMemory(architecture, { batchSize, optimizer, engine, datasetBytes })
   const ratio = totalBytes(plan) / peak
   const off = Math.abs(ratio - 1) > MOST_OFF
@@ -172,6 +172,7 @@ async function measure(
       pinned: [],
       metadata: {},
       datasetFile: cachedDatasetFile(),
+      datasetDigest: readHeader(cachedDatasetFile()).digest,
       artifactsFolder: folder,
       owner: 'bench',
       changes: [],

@@ -123,8 +123,7 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
         async prepareDataset(name, signal) {
           const store = datasets.get(name)
           if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
-          const { file } = await store.prepare(signal)
-          return { file, facts: store.facts, digest: store.state().digest! }
+          return { ...(await store.prepare(signal)), facts: store.facts, distrust: store.distrust }
         },
       }),
       (it) => it.close(),

@@ -1,30 +1,43 @@
-import { open } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { Random } from '../random.ts'
 import { CIFAR10 } from './cifar10/facts.ts'
 import { localFolder, NPM_PACKAGE, OFFICIAL_ARCHIVE } from './cifar10/sources.ts'
-import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
-import { placeOf } from './dataset-file.ts'
-import { DatasetUnavailableError } from './errors.ts'
+import type { DatasetFacts, Split } from './dataset-facts.ts'
+import { withDatasetFile } from './dataset-file.ts'
+import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
 import type { ImageSource } from './image-source.ts'
-import { createPreparation, type DatasetStatus, type Log } from './preparation.ts'
+import { readImages } from './load.ts'
+import { createPreparation, type DatasetStatus, type Log, type PreparedFile } from './preparation.ts'
 
 export { DATASET_STATES } from './preparation.ts'
 
 /** One data set on this machine. */
 export interface DatasetStore {
   readonly facts: DatasetFacts
+  /** As it was when the file was last looked at. */
   state(): DatasetStatus
+  /** As it is: looks at the file, and reads it through when it is another one or was written to. */
+  present(): Promise<DatasetStatus>
   /**
    * Makes the data set READY: verifies what is there, or fetches it. Callers at the same time share one fetch,
    * which goes on when one of them gives up.
    * @throws DatasetUnavailableError, or the signal's reason
    */
-  prepare(signal?: AbortSignal): Promise<{ file: string }>
+  prepare(signal?: AbortSignal): Promise<PreparedFile>
   /**
-   * Images and labels by their places in a split, in the order asked: pixels [n, height, width, channels].
-   * @throws DatasetUnavailableError unless READY; nothing is fetched
+   * Does a task with the prepared file. When it finds the file damaged, the data set is prepared again and the task done
+   * once more.
+   * @throws as `prepare` does; DamagedDatasetError when the file is damaged again; what the task throws
+   */
+  using<Result>(task: (prepared: PreparedFile) => Promise<Result>, signal?: AbortSignal): Promise<Result>
+  /** Somebody who had prepared it found the file damaged: it is read through before it is READY again. */
+  distrust(): void
+  /**
+   * Images and labels by their places in a split, in the order asked: pixels [n, height, width, channels]. Nothing
+   * is fetched for a file that is not there; one that is damaged is made again.
+   * @throws DatasetUnavailableError
    */
   readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint8Array }>
   /** One image as a PNG, each pixel drawn as a square of `scale` pixels. Throws as readImages does. */
@@ -64,38 +77,40 @@ export function createCifar10Store(options: {
     entry: options.entry,
   })
 
-  async function readImages(split: Split, indexes: readonly number[]) {
-    const bytes = imageBytes(facts)
-    const place = placeOf(facts, split)
-    const pixels = new Uint8Array(indexes.length * bytes)
-    const labels = new Uint8Array(indexes.length)
-    const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
+  async function using<Result>(task: (prepared: PreparedFile) => Promise<Result>, signal?: AbortSignal) {
+    try {
+      return await task(await preparation.ready(signal))
+    } catch (error) {
+      if (!(error instanceof DamagedDatasetError)) throw error
+      preparation.distrust()
+      return task(await preparation.ready(signal))
+    }
+  }
+
+  async function read(split: Split, indexes: readonly number[]) {
+    if (!existsSync(file)) {
       throw new DatasetUnavailableError(
         `The data set ${facts.name} is not on this machine: ${file} is missing. prepareDataset makes it again.`,
       )
-    })
-    try {
-      for (const [i, index] of indexes.entries()) {
-        await handle.read(labels, i, 1, place.labels + index)
-        await handle.read(pixels, i * bytes, bytes, place.pixels + index * bytes)
-      }
-    } finally {
-      await handle.close()
     }
-    return { pixels, labels }
+    return using((prepared) =>
+      withDatasetFile(prepared.file, prepared.digest, (opened) => readImages(opened, split, indexes)),
+    )
   }
 
   return {
     facts,
     state: preparation.status,
-    async prepare(signal) {
-      await preparation.ready(signal)
-      return { file }
+    async present() {
+      await preparation.look()
+      return preparation.status()
     },
-    readImages,
+    prepare: preparation.ready,
+    using,
+    distrust: preparation.distrust,
+    readImages: read,
     async imagePng(split, index, scale) {
-      const { pixels } = await readImages(split, [index])
+      const { pixels } = await read(split, [index])
       const [height, width, channels] = facts.imageShape
       return sharp(pixels, { raw: { width, height, channels: channels as 3 } })
         .resize(width * scale, height * scale, { kernel: 'nearest' })

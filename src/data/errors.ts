@@ -1,13 +1,16 @@
-/** A prepared data set's file is not what it says it is. The message names the file and what to do. */
-export class DamagedDatasetError extends Error {
-  override readonly name = 'DamagedDatasetError'
-
-  constructor(file: string, what: string) {
-    super(`The data set file ${file} is damaged: ${what}. It is made again when the server needs it next.`)
-  }
-}
-
 /** A data set can't be had. The message says what was tried, what went wrong and what to do. */
 export class DatasetUnavailableError extends Error {
-  override readonly name = 'DatasetUnavailableError'
+  override readonly name: string = 'DatasetUnavailableError'
+}
+
+/** A prepared data set's file is not what it says it is, or not the one that is meant. */
+export class DamagedDatasetError extends DatasetUnavailableError {
+  override readonly name = 'DamagedDatasetError'
+}
+
+/** @param what  is wrong, in half a sentence */
+export function damagedDataset(file: string, what: string): DamagedDatasetError {
+  return new DamagedDatasetError(
+    `The data set file ${file} is damaged: ${what}. Delete it, or leave it: it is made again when the server needs it next.`,
+  )
 }

@@ -1,5 +1,5 @@
-import type { DatasetFacts, Split } from './dataset-facts.ts'
-import { contentBytes, contentPlace, readHeader, verifyContent } from './dataset-file.ts'
+import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
+import { contentBytes, type DatasetFile, placeOf, withDatasetFile } from './dataset-file.ts'
 
 /** One split in memory. */
 export interface LoadedSplit {
@@ -16,20 +16,49 @@ export type LoadedDataset = Record<Split, LoadedSplit>
 
 /**
  * Reads a prepared data set into memory and verifies it on the way: CIFAR-10's 184 MB in 0.2 to 0.4 s.
+ * @param digest  Dataset.digest of what is meant; left out, whatever the file holds
  * @throws DamagedDatasetError that names the file
  */
-export async function loadDataset(file: string): Promise<LoadedDataset> {
-  const header = readHeader(file)
-  const content = new Uint8Array(contentBytes(header))
-  await verifyContent(file, header, content)
-  const splitOf = (split: Split): LoadedSplit => {
-    const place = contentPlace(header, split)
-    return {
-      count: header.count[split],
-      imageShape: header.imageShape,
-      labels: content.subarray(place.labels, place.pixels),
-      pixels: content.subarray(place.pixels, place.end),
-    }
+export function loadDataset(file: string, digest?: string): Promise<LoadedDataset> {
+  return withDatasetFile(file, digest, async ({ header, read }) => {
+    const content = await read(0, contentBytes(header))
+    return { train: splitOf(header, 'train', content, 0), test: splitOf(header, 'test', content, 0) }
+  })
+}
+
+/** The same with one of the splits. */
+export function loadSplit(file: string, digest: string, split: Split): Promise<LoadedSplit> {
+  return withDatasetFile(file, digest, async ({ header, read }) => {
+    const { labels, end } = placeOf(header, split)
+    return splitOf(header, split, await read(labels, end), labels)
+  })
+}
+
+/** @param begin  where in the content these bytes are from */
+function splitOf(header: DatasetFile['header'], split: Split, bytes: Uint8Array, begin: number): LoadedSplit {
+  const { labels, pixels, end } = placeOf(header, split)
+  return {
+    count: header.count[split],
+    imageShape: header.imageShape,
+    labels: bytes.subarray(labels - begin, pixels - begin),
+    pixels: bytes.subarray(pixels - begin, end - begin),
   }
-  return { train: splitOf('train'), test: splitOf('test') }
+}
+
+/** Some images of a split by their places, in the order asked: pixels [n, height, width, channels]. */
+export async function readImages(
+  { header, read }: DatasetFile,
+  split: Split,
+  indexes: readonly number[],
+): Promise<{ pixels: Uint8Array; labels: Uint8Array }> {
+  const bytes = imageBytes(header)
+  const place = placeOf(header, split)
+  const pixels = new Uint8Array(indexes.length * bytes)
+  const labels = new Uint8Array(indexes.length)
+  for (const [i, index] of indexes.entries()) {
+    labels.set(await read(place.labels + index, place.labels + index + 1), i)
+    const begin = place.pixels + index * bytes
+    pixels.set(await read(begin, begin + bytes), i * bytes)
+  }
+  return { pixels, labels }
 }

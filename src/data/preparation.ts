@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { lastWords, startChild } from '../process/child.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
-import { type DatasetHeader, readHeader, verifyContent } from './dataset-file.ts'
+import { type DatasetHeader, fileIdentity, readHeader, withDatasetFile } from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
-import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
+import { DamagedDatasetError, DatasetUnavailableError, damagedDataset } from './errors.ts'
 import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import type { ImageSource } from './image-source.ts'
 
@@ -18,8 +18,15 @@ export interface DatasetStatus {
   /** See DatasetHeader; null unless READY. */
   digest: string | null
   source: string | null
-  /** Why the last fetch FAILED, and what to do. */
+  /** Why the last fetch FAILED, or what is wrong with the file that is there, and what to do. */
   error: string | null
+}
+
+/** A prepared data set's file as a reader takes it: the digest says which images the file is to hold. */
+export interface PreparedFile {
+  file: string
+  /** See DatasetHeader. */
+  digest: string
 }
 
 export interface Log {
@@ -29,9 +36,14 @@ export interface Log {
 
 /** Takes a data set's file from MISSING to READY, as often as it is needed. */
 export interface Preparation {
+  /** As it was when the file was last looked at. */
   status(): DatasetStatus
+  /** Looks at the file: verifies all of it if it is not the one, unaltered, that was verified last. */
+  look(): Promise<void>
   /** Resolves when the file is there and verified. Callers share the work; it goes on when one of them gives up. */
-  ready(signal?: AbortSignal): Promise<void>
+  ready(signal?: AbortSignal): Promise<PreparedFile>
+  /** A reader found the file damaged: the next look is a thorough one. */
+  distrust(): void
   close(): Promise<void>
 }
 
@@ -47,45 +59,74 @@ export function createPreparation(options: {
 }): Preparation {
   const { facts, file, scratch, sources, log } = options
   const entry = options.entry ?? new URL('./fetch-process.js', import.meta.url)
-  let header = presentHeader()
-  /** The content is read through once in a server's life, and not again. */
-  let verified = false
+  let header: DatasetHeader | null = null
+  /** What is wrong with the file that is there. */
+  let damage: string | null = null
+  /** Identity of the file that `header` and `damage` are of; undefined before it was read through. */
+  let seen: string | null | undefined
+  let looking: Promise<void> | null = null
   let fetching: { source: string; progress: number } | null = null
   let failure: string | null = null
-  let work: Promise<void> | null = null
+  let work: Promise<PreparedFile> | null = null
   const closing = new AbortController()
-
-  function presentHeader(): DatasetHeader | null {
+  // At once, and so only as well as the header alone can tell.
+  if (fileIdentity(file) !== null) {
     try {
-      return existsSync(file) ? readHeader(file) : null
+      header = checked(readHeader(file))
     } catch (error) {
-      if (error instanceof DamagedDatasetError) {
-        log?.warn({ file }, error.message)
-        return null
-      }
-      throw error
+      noteDamage(error)
     }
   }
 
-  async function prepare(): Promise<void> {
-    verified = false
-    header = presentHeader()
-    if (header !== null) {
-      try {
-        await verifyContent(file, header)
-        verified = true
-        return
-      } catch (error) {
-        if (!(error instanceof DamagedDatasetError)) throw error
-        log?.warn({ file }, error.message)
-        header = null
-      }
+  function checked(read: DatasetHeader): DatasetHeader {
+    const differs = (['name', 'count', 'imageShape'] as const).find(
+      (key) => !isDeepStrictEqual(read[key], facts[key]),
+    )
+    if (differs === undefined) return read
+    throw damagedDataset(file, `its header has another ${differs} than ${facts.name}`)
+  }
+
+  function noteDamage(error: unknown): void {
+    if (!(error instanceof DamagedDatasetError)) throw error
+    header = null
+    damage = error.message
+    log?.warn({ file }, damage)
+  }
+
+  function look(): Promise<void> {
+    looking ??= examine().finally(() => {
+      looking = null
+    })
+    return looking
+  }
+
+  async function examine(): Promise<void> {
+    const identity = fileIdentity(file)
+    if (identity === seen) return
+    // Before it is read: whoever distrusts it meanwhile has the last word.
+    seen = identity
+    try {
+      header = identity === null ? null : await verified()
+      damage = null
+      if (header !== null) failure = null
+    } catch (error) {
+      noteDamage(error)
     }
+  }
+
+  const verified = () =>
+    withDatasetFile(file, undefined, async ({ header: read, verify }) => {
+      await verify()
+      return checked(read)
+    })
+
+  async function prepare(): Promise<PreparedFile> {
+    await look()
+    if (header !== null) return { file, digest: header.digest }
     const failures: string[] = []
     for (const source of sources) {
       try {
-        await fetchFrom(source)
-        return
+        return await fetchFrom(source)
       } catch (error) {
         closing.signal.throwIfAborted()
         const message = error instanceof Error ? error.message : String(error)
@@ -94,11 +135,11 @@ export function createPreparation(options: {
       }
     }
     const remedies = [...new Set(sources.map((source) => source.remedy))]
-    failure = `The data set ${facts.name} cannot be had (${failures.join('; ')}). To go on, ${remedies.join(', or ')}.`
+    failure = `${damage === null ? '' : `${damage} `}The data set ${facts.name} cannot be had (${failures.join('; ')}). To go on, ${remedies.join(', or ')}.`
     throw new DatasetUnavailableError(failure)
   }
 
-  async function fetchFrom(source: ImageSource): Promise<void> {
+  async function fetchFrom(source: ImageSource): Promise<PreparedFile> {
     const state = { source: source.name, progress: 0 }
     fetching = state
     failure = null
@@ -109,10 +150,12 @@ export function createPreparation(options: {
       await runFetcher({ facts, source, file, scratch }, (progress) => {
         state.progress = progress
       })
+      // Its checksums were computed from what is on the disk, a moment ago.
+      seen = fileIdentity(file)
       header = readHeader(file)
-      // Its digest was computed from what is on the disk, a moment ago.
-      verified = true
+      damage = null
       log?.info({ dataset: facts.name, digest: header.digest }, 'the data set is ready')
+      return { file, digest: header.digest }
     } finally {
       fetching = null
       await rm(scratch, { recursive: true, force: true })
@@ -158,12 +201,12 @@ export function createPreparation(options: {
         progress: 0,
         digest: null,
         source: null,
-        error: failure,
+        error: failure ?? damage,
       }
     },
+    look,
     async ready(signal) {
       closing.signal.throwIfAborted()
-      if (verified && existsSync(file)) return
       if (work === null) {
         work = prepare().finally(() => {
           work = null
@@ -171,17 +214,23 @@ export function createPreparation(options: {
         // All who wait may have given up by the time it fails.
         work.catch(() => {})
       }
-      await unlessAborted(work, signal)
+      return unlessAborted(work, signal)
+    },
+    distrust() {
+      seen = undefined
     },
     async close() {
       closing.abort(new DatasetUnavailableError('The server is stopping.'))
-      await work?.catch(() => {})
+      await Promise.allSettled([work, looking])
     },
   }
 }
 
 /** Waits for the work, or rejects with the signal's reason as soon as it is aborted. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
   if (signal === undefined) return work
   signal.throwIfAborted()
   let giveUp: (() => void) | undefined
@@ -190,7 +239,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefine
     signal.addEventListener('abort', giveUp, { once: true })
   })
   try {
-    await Promise.race([work, aborted])
+    return await Promise.race([work, aborted])
   } finally {
     signal.removeEventListener('abort', giveUp!)
   }

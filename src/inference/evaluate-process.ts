@@ -2,7 +2,8 @@
 import { setPriority } from 'node:os'
 import sharp from 'sharp'
 import { openArtifactStore } from '../artifacts/store.ts'
-import { type LoadedSplit, loadDataset } from '../data/load.ts'
+import { DamagedDatasetError } from '../data/errors.ts'
+import { type LoadedSplit, loadSplit } from '../data/load.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
 import { createTally } from '../evaluation/tally.ts'
@@ -41,12 +42,13 @@ async function evaluate({
   engine: choice,
   artifactsFolder,
   datasetFile,
+  datasetDigest,
   model,
   limit,
 }: EvaluationJob): Promise<FromEvaluator> {
   const engine = await selectEngine(choice)
   const network = await loadNetwork(model, openArtifactStore(artifactsFolder))
-  const { test } = await loadDataset(datasetFile)
+  const test = await loadSplit(datasetFile, datasetDigest, 'test')
   const { size, labels } = model.preprocessing
   const tally = createTally(labels.length)
   const batch = Math.max(1, Math.min(MAX_BATCH, Math.floor(MAX_PIXELS / (size[0] * size[1]))))
@@ -78,6 +80,7 @@ async function pictureOf(
 
 function toAnswer(error: unknown): FromEvaluator {
   if (error instanceof EngineUnavailableError) return { type: 'unavailable', message: error.message }
+  if (error instanceof DamagedDatasetError) return { type: 'damagedDataset', message: error.message }
   const rejection = toRejection(error)
   if (rejection.kind !== 'artifact' && !(error instanceof UnusableModelError)) throw error
   return { type: 'rejected', rejection }

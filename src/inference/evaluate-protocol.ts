@@ -8,6 +8,8 @@ export interface EvaluationJob {
   artifactsFolder: string
   /** The prepared data set's file (src/data/load.ts); its classes are the labels of the model. */
   datasetFile: string
+  /** Dataset.digest of what the file is to hold. */
+  datasetDigest: string
   model: ModelRef
   /** Only the first so many test images; null for all. */
   limit: number | null
@@ -19,4 +21,6 @@ export type FromEvaluator =
   | { type: 'evaluated'; result: EvaluationResult; engine: EngineReport }
   /** The engine that was asked for by name is not there. */
   | { type: 'unavailable'; message: string }
+  /** The data set's file is not what it was. */
+  | { type: 'damagedDataset'; message: string }
   | { type: 'rejected'; rejection: Rejection }

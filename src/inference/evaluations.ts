@@ -52,12 +52,19 @@ export function createEvaluationService(options: {
       }
       const model = refOf(version, architectures)
       checkLabels(model.preprocessing.labels, store)
-      const { file } = await store.prepare().catch((error: unknown) => {
-        throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
-      })
-      const result = await evaluator
-        .evaluate({ datasetFile: file, model, limit: limit ?? null })
-        .catch((error: unknown) => failFor(version, error, options))
+      const result = await store
+        .using(({ file, digest }) =>
+          evaluator.evaluate({
+            datasetFile: file,
+            datasetDigest: digest,
+            model,
+            limit: limit ?? null,
+          }),
+        )
+        .catch((error: unknown) => {
+          if (error instanceof DatasetUnavailableError) throw new NotFoundError(error.message)
+          return failFor(version, error, options)
+        })
       const evaluation: StoredEvaluation = { ...result, dataset: name }
       return prisma.modelVersion
         .update({

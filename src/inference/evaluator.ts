@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { DamagedDatasetError } from '../data/errors.ts'
 import { OverloadedError } from '../errors.ts'
 import type { EvaluationResult } from '../evaluation/result.ts'
 import { type Child, lastWords, startChild } from '../process/child.ts'
@@ -11,9 +12,12 @@ import { fromRejection } from './rejection.ts'
 export interface ModelEvaluator {
   /**
    * The same job at the same time is done once.
-   * Rejects with OverloadedError, DamagedArtifactError, UnusableModelError or PredictorUnavailableError.
+   * Rejects with OverloadedError, DamagedDatasetError, DamagedArtifactError, UnusableModelError or
+   * PredictorUnavailableError.
    */
-  evaluate(job: Pick<EvaluationJob, 'datasetFile' | 'model' | 'limit'>): Promise<EvaluationResult>
+  evaluate(
+    job: Pick<EvaluationJob, 'datasetFile' | 'datasetDigest' | 'model' | 'limit'>,
+  ): Promise<EvaluationResult>
   /** Ends what is at work and refuses what waits. */
   close(): Promise<void>
 }
@@ -75,6 +79,8 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
         return answer.result
       case 'unavailable':
         throw new PredictorUnavailableError(answer.message)
+      case 'damagedDataset':
+        throw new DamagedDatasetError(answer.message)
       case 'rejected':
         throw fromRejection(answer.rejection)
     }

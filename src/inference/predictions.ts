@@ -114,12 +114,15 @@ export function createPredictionService({
       const message = `The split has the images 0 to ${count - 1}.`
       throw new ValidationError([{ path: ['image', 'sample', 'index'], message }])
     }
-    await store.prepare().catch((error: unknown) => {
+    const unavailable = (error: unknown): never => {
       throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
-    })
+    }
+    await store.prepare().catch(unavailable)
     const [height, width] = store.facts.imageShape
-    if (height !== size[0] || width !== size[1]) return { bytes: await store.imagePng(split, index, 1) }
-    return { pixels: (await store.readImages(split, [index])).pixels }
+    if (height !== size[0] || width !== size[1]) {
+      return { bytes: await store.imagePng(split, index, 1).catch(unavailable) }
+    }
+    return { pixels: (await store.readImages(split, [index]).catch(unavailable)).pixels }
   }
 
   return {

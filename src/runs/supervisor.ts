@@ -44,6 +44,8 @@ export interface PreparedDataset {
   facts: DatasetFacts
   /** Dataset.digest */
   digest: string
+  /** Whoever finds the file damaged says so: it is verified, and made again, before it is used again. */
+  distrust(): void
 }
 
 /** What became of a control: the run may have ended, or gone elsewhere, before the trainer heard of it. */
@@ -211,6 +213,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         pinned: pinnedOf(run),
         engine: options.engine,
         datasetFile: dataset.file,
+        datasetDigest: dataset.digest,
         artifactsFolder: options.artifactsFolder,
         owner,
         from: from && { weights: from.digest, state: from.stateDigest },
@@ -254,7 +257,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       switch (told.type) {
         case 'failed':
           // Whatever comes after a cancel, it is cancelled.
-          return stopping === 'CANCEL' ? endStopped(stopping, lastStep) : fail(told.failure)
+          if (stopping === 'CANCEL') return endStopped(stopping, lastStep)
+          if (told.failure.code !== 'DATASET_UNAVAILABLE') return fail(told.failure)
+          // The next attempt makes the file again.
+          dataset.distrust()
+          return options.interruptions.interrupted(run.id, told.failure, true)
         case 'stopped':
           return endStopped(stopping ?? told.how, told.step)
         case 'completed': {

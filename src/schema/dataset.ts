@@ -79,26 +79,27 @@ builder.node(DatasetRef, {
     state: t.field({
       type: DatasetState,
       description: 'Whether it is on this machine.',
-      resolve: (store) => store.state().state,
+      resolve: async (store) => (await store.present()).state,
     }),
     progress: t.float({
       description: 'How far a fetch is, 0 to 1.',
-      resolve: (store) => store.state().progress,
+      resolve: async (store) => (await store.present()).progress,
     }),
     digest: t.string({
       nullable: true,
       description: 'sha256 of all images and labels, once READY: the same data always has the same.',
-      resolve: (store) => store.state().digest,
+      resolve: async (store) => (await store.present()).digest,
     }),
     source: t.string({
       nullable: true,
       description: 'Where the data came from, or is coming from.',
-      resolve: (store) => store.state().source,
+      resolve: async (store) => (await store.present()).source,
     }),
     error: t.string({
       nullable: true,
-      description: 'Why the last fetch FAILED and what to do.',
-      resolve: (store) => store.state().error,
+      description:
+        'Why the last fetch FAILED, or what is wrong with the file that is there, and what to do. Null when all is well.',
+      resolve: async (store) => (await store.present()).error,
     }),
     samples: t.field({
       type: [SampleRef],

@@ -73,7 +73,7 @@ const PinnedPictureRef = builder.objectRef<PinnedShape>('PinnedPicture').impleme
       type: SampleRef,
       nullable: true,
       description: 'The picture and its true class; null until the data set is READY.',
-      resolve: (pinned) => (pinned.store.state().state === 'READY' ? pinned : null),
+      resolve: async (pinned) => ((await pinned.store.present()).state === 'READY' ? pinned : null),
     }),
     history: t.field({
       type: [PinnedMomentRef],

@@ -1,5 +1,5 @@
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
-import { fileBytes } from '../../data/dataset-file.ts'
+import { contentBytes } from '../../data/dataset-file.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ValidationError } from '../../errors.ts'
@@ -90,7 +90,7 @@ export function createPlanner(options: PlannerOptions): Planner {
         batchSize,
         optimizer: resolved.hyperparameters.optimizer,
         engine: engine?.kind ?? 'CPU',
-        datasetBytes: fileBytes(dataset),
+        datasetBytes: contentBytes(dataset),
       })
       const trainingMemoryBytes = totalBytes(memory)
       const free = options.memoryBytes - process.memoryUsage.rss() - PREDICTOR_BYTES

@@ -132,6 +132,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       pinned: [],
       engine: CHOICES[(run.engine as unknown as EngineReport).kind],
       datasetFile: dataset.file,
+      datasetDigest: dataset.digest,
       artifactsFolder: options.artifactsFolder,
       owner: `verify-${run.id}`,
       from: null,

@@ -30,6 +30,8 @@ export interface TrainingJob {
   engine: EngineChoice
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
+  /** Dataset.digest of what the file is to hold. */
+  datasetDigest: string
   /** Where checkpoints are staged and found (src/artifacts/store.ts). */
   artifactsFolder: string
   /** The owner of what it stages there. */

@@ -39,7 +39,7 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
 async function run(job: TrainingJob, { obey }: Orders): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
   say(engineLine(engine))
-  const dataset = await loadDataset(job.datasetFile)
+  const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
   say(datasetLine(dataset, job.hyperparameters))
   const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder))
   const fromStep = from?.step ?? 0

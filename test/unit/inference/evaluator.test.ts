@@ -20,7 +20,7 @@ function create(options: Partial<ModelEvaluatorOptions> = {}) {
   const evaluator = createModelEvaluator({ engine: 'auto', artifactsFolder: '', log, entry, ...options })
   open.push(evaluator)
   const evaluate = (how: string, limit: number | null = null) =>
-    evaluator.evaluate({ datasetFile: how, model, limit })
+    evaluator.evaluate({ datasetFile: how, datasetDigest: '', model, limit })
   return { evaluator, log, evaluate }
 }
 

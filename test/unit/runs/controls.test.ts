@@ -72,7 +72,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     findArchitecture,
     architectures: { using: (name, task) => task(findArchitecture(name)) },
     maxParameters: 1e9,
-    prepareDataset: async () => ({ file: 'a file', facts: CIFAR10, digest: 'a digest' }),
+    prepareDataset: async () => ({ file: 'a file', facts: CIFAR10, digest: 'a digest', distrust() {} }),
     ...options,
   })
   /** The next trainer that is started. */
