@@ -176,7 +176,7 @@ async function measure(
       artifactsFolder: folder,
       owner: 'bench',
       changes: [],
-      from: null,
+      from: [],
       initialWeights: null,
       checkpoints: { everySteps: null, everySeconds: null },
     },

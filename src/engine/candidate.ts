@@ -1,13 +1,9 @@
-import type { EngineChoice, EngineKind } from './report.ts'
+import type { EngineChoice, EngineReport } from './report.ts'
 
 export type EngineName = Exclude<EngineChoice, 'auto'>
 
 /** The engine's backend is current and ready. */
-export interface EngineStarted {
-  kind: EngineKind
-  /** See `EngineReport.device`. */
-  device: string
-}
+export type EngineStarted = Pick<EngineReport, 'kind' | 'processor' | 'instructionSet' | 'threads'>
 
 /** The engine was not started, and nothing of it is left behind. */
 export interface EngineRefused {

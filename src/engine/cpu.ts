@@ -8,6 +8,6 @@ export const cpuEngine: EngineCandidate = {
   async start() {
     await tf.setBackend('cpu')
     await tf.ready()
-    return { kind: 'CPU', device: `${processorName()}, JavaScript, 1 thread` }
+    return { kind: 'CPU', processor: processorName(), instructionSet: 'JavaScript', threads: 1 }
   },
 }

@@ -12,9 +12,6 @@ export const nativeEngine: EngineCandidate = {
     if ('reason' in started) return started
     if (!(await tf.setBackend(BACKEND))) throw new Error('The native backend did not start.')
     const { instructionSet, threads } = started
-    return {
-      kind: 'NATIVE',
-      device: `${processorName()}, ${instructionSet}, ${threads} thread${threads === 1 ? '' : 's'}`,
-    }
+    return { kind: 'NATIVE', processor: processorName(), instructionSet, threads }
   },
 }

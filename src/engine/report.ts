@@ -9,8 +9,36 @@ export type EngineKind = (typeof ENGINE_KINDS)[number]
 /** What a trainer or predictor process says of its engine once it is chosen. Plain data: it crosses processes. */
 export interface EngineReport {
   kind: EngineKind
-  /** The device in words: "NVIDIA A100 40GB", "AMD EPYC, SIMD, 1 thread". */
+  /** The device in words: the three that follow, as "AMD EPYC, AVX-512, 2 threads". */
   device: string
+  /** The processor or GPU by its name. */
+  processor: string
+  /** What does the arithmetic there: "AVX-512", "WebAssembly SIMD", "CUDA". Another one rounds otherwise. */
+  instructionSet: string
+  /** Null where the engine does not say. */
+  threads: number | null
   /** The engines that `auto` would have preferred, best first, each with the reason why it was not taken. */
   notTaken: { engine: Exclude<EngineChoice, 'auto'>; reason: string }[]
+}
+
+/** What of an engine can be another one's. */
+export const ENGINE_PROPERTIES = ['kind', 'processor', 'instructionSet', 'threads'] as const
+export type EngineProperty = (typeof ENGINE_PROPERTIES)[number]
+
+/**
+ * In which properties two engines differ; none for two that compute alike, bit for bit.
+ * @param other  null for one that nobody wrote down: it may differ in all of them
+ */
+export function engineDifferences(one: EngineReport, other: EngineReport | null): EngineProperty[] {
+  return ENGINE_PROPERTIES.filter((property) => one[property] !== other?.[property])
+}
+
+export function deviceOf({
+  processor,
+  instructionSet,
+  threads,
+}: Pick<EngineReport, 'processor' | 'instructionSet' | 'threads'>): string {
+  const words = [processor, instructionSet]
+  if (threads !== null) words.push(`${threads} thread${threads === 1 ? '' : 's'}`)
+  return words.join(', ')
 }

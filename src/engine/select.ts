@@ -5,7 +5,7 @@ import { correctGradients } from './corrections.ts'
 import { cpuEngine } from './cpu.ts'
 import { EngineUnavailableError } from './engine-unavailable-error.ts'
 import { nativeEngine } from './native.ts'
-import type { EngineChoice, EngineReport } from './report.ts'
+import { deviceOf, type EngineChoice, type EngineReport } from './report.ts'
 import { tensorflowEngine } from './tensorflow.ts'
 import { wasmEngine } from './wasm.ts'
 import { webgpuEngine } from './webgpu.ts'
@@ -37,7 +37,7 @@ export async function selectEngine(choice: EngineChoice): Promise<EngineReport> 
     if (choice !== 'auto' && choice !== candidate.name) continue
 
     const outcome = await candidate.start(choice !== 'auto')
-    if ('kind' in outcome) return { ...outcome, notTaken }
+    if ('kind' in outcome) return { ...outcome, device: deviceOf(outcome), notTaken }
     if (choice !== 'auto') throw new EngineUnavailableError(candidate.name, outcome.reason, outcome.remedy)
     notTaken.push({ engine: candidate.name, reason: outcome.reason })
   }

@@ -36,11 +36,15 @@ export const tensorflowEngine: EngineCandidate = {
     await tf.ready()
 
     const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice: boolean }
-    if (isUsingGpuDevice) return { kind: 'TENSORFLOW_GPU', device: nvidiaName() }
+    if (isUsingGpuDevice) {
+      return { kind: 'TENSORFLOW_GPU', processor: nvidiaName(), instructionSet: 'CUDA', threads: null }
+    }
     if (demanded) {
       return {
         kind: 'TENSORFLOW_CPU',
-        device: `${processorName()}, libtensorflow, ${availableParallelism()} threads`,
+        processor: processorName(),
+        instructionSet: 'libtensorflow',
+        threads: availableParallelism(),
       }
     }
     tf.removeBackend('tensorflow')
@@ -85,11 +89,11 @@ function nvidiaName(): string {
     const root = '/proc/driver/nvidia/gpus'
     const [first] = readdirSync(root)
     const model = /^Model:\s*(.+)$/m.exec(readFileSync(`${root}/${first}/information`, 'utf8'))?.[1]
-    if (model) return `${model}, CUDA`
+    if (model) return model
   } catch {
     // WSL and Windows have no such folder.
   }
-  return 'NVIDIA GPU, CUDA'
+  return 'NVIDIA GPU'
 }
 
 function firstLine(error: unknown): string {

@@ -25,6 +25,6 @@ export const wasmEngine: EngineCandidate = {
     const backend = tf.backend()
     if (!(backend instanceof BackendWasm)) throw new Error(`${PACKAGE} runs on a second copy of tfjs-core.`)
     completeWasmBackend(backend)
-    return { kind: 'WASM', device: `${processorName()}, WebAssembly SIMD, 1 thread` }
+    return { kind: 'WASM', processor: processorName(), instructionSet: 'WebAssembly SIMD', threads: 1 }
   },
 }

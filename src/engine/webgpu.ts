@@ -57,7 +57,12 @@ export const webgpuEngine: EngineCandidate = {
       return { reason: `${adapterName(adapter.info)} gave no device`, remedy: 'use ENGINE=auto' }
     }
     const note = software ? ' (software adapter, slow)' : ''
-    return { kind: 'WEBGPU', device: `${adapterName(adapter.info)}, WebGPU${note}` }
+    return {
+      kind: 'WEBGPU',
+      processor: `${adapterName(adapter.info)}${note}`,
+      instructionSet: 'WebGPU',
+      threads: null,
+    }
   },
 }
 

@@ -148,12 +148,15 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       CANCEL: { finishedAt: new Date(), secondsRemaining: null },
       RESUME: { ...place, finishedAt: null, restarts: 0 },
     }[control]
-    return log.transition(run.id, to, {
+    const done = await log.transition(run.id, to, {
       from: [run.status],
       before: [{ kind: 'CONTROL_APPLIED', control, step }],
       step,
       patch: { ...patch, ...moved },
     })
+    // It is cancelled, whatever becomes of this: the next start does what is left.
+    if (done && control === 'CANCEL') await checkpoints.giveUp(run.id).catch(() => {})
+    return done
   }
 
   async function move(

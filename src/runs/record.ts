@@ -23,17 +23,20 @@ export function recordTraining(
   return async (news, datasetDigest) => {
     switch (news.type) {
       case 'started': {
-        const { fromStep, steps, engine } = news
+        const { fromStep, steps } = news
+        const engine = { ...news.engine }
         const startedAt = new Date()
+        // Before it trains: where it would go on next time is where it is now.
+        await checkpoints.wentOnFrom(id, fromStep)
         await log.transition(id, 'RUNNING', {
           step: fromStep,
           patch: {
-            engine: { ...engine },
+            engine,
             step: fromStep,
             steps,
             startedAt: run.startedAt ?? startedAt,
             datasetDigest,
-            attempts: { create: { attempt, fromStep, startedAt } },
+            attempts: { create: { attempt, fromStep, engine, startedAt } },
           },
         })
         return

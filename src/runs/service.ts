@@ -251,7 +251,10 @@ export function createRunService(options: RunServiceOptions): RunService {
     get listenerCount() {
       return events.listenerCount + changes.listenerCount
     },
-    recover: queue.recover,
+    async recover() {
+      await queue.recover()
+      await checkpoints.sweep()
+    },
     startQueue: queue.pump,
     async close() {
       const [ended] = await Promise.all([queue.close(), verifier.close()])

@@ -160,8 +160,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         message: `The architecture ${run.architecture} is not in this zoo.`,
       })
     }
-    const from = await checkpoints.newest(run.id)
-    lastStep = from?.step ?? 0
+    const from = await checkpoints.resumable(run.id)
+    lastStep = from[0]?.step ?? 0
     // Or a data set would be fetched for nobody.
     if (stopping !== null) return endStopped(stopping, lastStep)
     let dataset: PreparedDataset
@@ -175,7 +175,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       })
     }
     if (stopping !== null) return endStopped(stopping, lastStep)
-    if (from !== null && run.datasetDigest !== null && run.datasetDigest !== dataset.digest) {
+    if (from.length > 0 && run.datasetDigest !== null && run.datasetDigest !== dataset.digest) {
       return fail({
         code: 'DATASET_UNAVAILABLE',
         message: `The data set ${run.dataset} is not the one that the run began with (${run.datasetDigest}): it would go on as another run. Fork it: start one with initialWeights.`,
@@ -216,7 +216,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         datasetDigest: dataset.digest,
         artifactsFolder: options.artifactsFolder,
         owner,
-        from: from && { weights: from.digest, state: from.stateDigest },
+        from: from.map(({ step, digest, stateDigest }) => ({ step, weights: digest, state: stateDigest })),
         initialWeights: run.initialDigest,
         checkpoints: { everySteps: run.everySteps, everySeconds: run.everySeconds },
         metadata: {
@@ -265,6 +265,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         case 'stopped':
           return endStopped(stopping ?? told.how, told.step)
         case 'completed': {
+          await checkpoints.settle(run.id)
           const checkpoint = await checkpoints.at(run.id, told.step)
           await log.transition(run.id, 'COMPLETED', {
             patch: { evaluation: { ...told.evaluation }, ...finished() },
@@ -341,6 +342,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       },
     })
     logger.info({ step, how }, 'run stopped')
+    if (how !== 'CANCEL') return
+    await checkpoints
+      .giveUp(run.id)
+      .catch((error: unknown) => logger.warn({ err: error }, 'the next start removes the state of the run'))
   }
 }
 

@@ -82,7 +82,7 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
   }),
 })
 
-const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
+export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
   description: 'A start of the trainer of a run.',
   fields: (t) => ({
     attempt: t.exposeInt('attempt', { description: 'Its number; those that never trained are left out.' }),
@@ -90,6 +90,12 @@ const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
       description: 'Steps of the checkpoint that it went on from: it trained those after it, again perhaps.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
+    engine: t.field({
+      type: EngineRef,
+      nullable: true,
+      description: 'What it really trained on; null for attempts from before this was written down.',
+      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+    }),
   }),
 })
 
@@ -120,7 +126,8 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     engine: t.field({
       type: EngineRef,
       nullable: true,
-      description: 'What it really ran on; null until the trainer has started.',
+      description:
+        'What its newest attempt really trained on; `attempts` has those of the others. Null until a trainer has started.',
       resolve: ({ engine }) => engine as unknown as EngineReport | null,
     }),
     attempt: t.exposeInt('attempt', { description: 'Starts of a trainer for this run.' }),

@@ -1,9 +1,15 @@
+import {
+  ENGINE_PROPERTIES,
+  type EngineProperty,
+  type EngineReport,
+  engineDifferences,
+} from '../engine/report.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import type { LossDifference } from '../runs/reproduction/first-difference.ts'
 import { MAX_VERIFIED_STEPS, type Reproduction } from '../runs/reproduction/verifier.ts'
 import { builder } from './builder.ts'
-import { EngineRef } from './engine.ts'
-import { TrainingRunRef } from './training-run.ts'
+import { EnginePropertyEnum, EngineRef } from './engine.ts'
+import { RunAttemptRef, TrainingRunRef } from './training-run.ts'
 
 const LossDifferenceRef = builder.objectRef<LossDifference>('LossDifference').implement({
   description: 'The first loss point that did not come again as it was.',
@@ -27,6 +33,15 @@ const LossDifferenceRef = builder.objectRef<LossDifference>('LossDifference').im
   }),
 })
 
+function differencesOf({ engine, attempts }: Reproduction): EngineProperty[] {
+  const differing = new Set(
+    attempts.flatMap((attempt) =>
+      engineDifferences(engine, attempt.engine as unknown as EngineReport | null),
+    ),
+  )
+  return ENGINE_PROPERTIES.filter((property) => differing.has(property))
+}
+
 const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implement({
   description: 'What came of training the first steps of a run again.',
   fields: (t) => ({
@@ -47,12 +62,24 @@ const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implemen
     }),
     engine: t.expose('engine', {
       type: EngineRef,
-      description: 'What trained them again: an engine of the kind that the newest attempt of the run had.',
+      description:
+        'What trained them again: an engine of the kind that the attempt had which made the first of them.',
+    }),
+    attempts: t.field({
+      type: [RunAttemptRef],
+      description:
+        'The attempts of the run that made these steps as they count, in their order, each with its engine.',
+      resolve: ({ attempts }) => attempts,
     }),
     sameDevice: t.boolean({
       description:
-        'Whether it is the device that trained the run, with the same instructions and threads: if not, a difference may come from that.',
-      resolve: ({ engine, runEngine }) => engine.device === runEngine.device,
+        'Whether all of these attempts had this engine, on the same processor, with the same instructions and threads: if not, a difference may come from that.',
+      resolve: (reproduction) => differencesOf(reproduction).length === 0,
+    }),
+    engineDifferences: t.field({
+      type: [EnginePropertyEnum],
+      description: 'In what the engine of one of these attempts was another one; empty for the same device.',
+      resolve: differencesOf,
     }),
   }),
 })

@@ -73,6 +73,12 @@ export function counterName({ layer, variable }: TorchTensor): string | null {
   return variable === 'moving_variance' ? `${layer}.num_batches_tracked` : null
 }
 
+/** What such a counter of a file says, in whatever type and shape; 0 for what is no count. */
+export function countIn(data: ArrayLike<number | bigint>): bigint {
+  const value = Number(data.length === 1 ? data[0] : 0)
+  return Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : 0n
+}
+
 /** A copy of a TensorFlow.js variable's numbers in PyTorch's order; the bits do not change. */
 export function toTorch(tensor: TorchTensor, data: Float32Array): Float32Array {
   return reorder(tensor, data, true)

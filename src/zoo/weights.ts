@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'
-import { fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
+import { counterName, countIn, fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
 import { checkTensors, outlineOf } from './weights-mismatch.ts'
 
 /** A model's variables beside the tensors that they are in a file, in the file's order. */
@@ -42,6 +42,19 @@ function areFinite(values: Float32Array): boolean {
   // Of what is not finite the difference with itself is NaN; a loop, as VGG-16 has 138 million values.
   for (let i = 0; i < values.length; i++) if (values[i]! - values[i]! !== 0) return false
   return true
+}
+
+/** The batch norms' counters in a file, by their names. */
+export async function readCounters(
+  architecture: Architecture,
+  { header: { entries }, read }: Pick<SafetensorsFile, 'header' | 'read'>,
+): Promise<Map<string, bigint>> {
+  const names = new Set(torchTensors(architecture).map(counterName))
+  const counters = new Map<string, bigint>()
+  for (const entry of entries) {
+    if (names.has(entry.name)) counters.set(entry.name, countIn((await read(entry)).data))
+  }
+  return counters
 }
 
 function variableOf(model: tf.LayersModel, { layer, variable }: TorchTensor): tf.LayerVariable {

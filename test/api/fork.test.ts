@@ -10,6 +10,7 @@ import {
   waitForEvent,
 } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { batchesTracked } from '../support/weights.ts'
 
 let server: TestServer
 let parent: string
@@ -45,6 +46,15 @@ test('a run begins with the weights of any checkpoint of another, and both tell 
   const fresh = await runOf(await completeRun(server, { ...still, seed: 21 }))
   expect(fresh.losses[0].loss).toBe(losses[0].loss)
   expect(run.losses[0].loss).toBeLessThan(fresh.losses[0].loss)
+})
+
+test('the batches that batch norms have seen are in every checkpoint, and counted on by a fork', async () => {
+  const { checkpoints, modelVersions } = await runOf(parent)
+  expect(new Set(batchesTracked(server, modelVersions[0].digest))).toEqual(new Set([12n]))
+  const middle = checkpoints.find(({ step }: { step: number }) => step === 8)
+  expect(new Set(batchesTracked(server, middle.digest))).toEqual(new Set([8n]))
+  const fork = await runOf(await completeRun(server, { initialWeights: middle.id }))
+  expect(new Set(batchesTracked(server, fork.modelVersions[0].digest))).toEqual(new Set([8n + 4n]))
 })
 
 test('a fork of a model version goes on from that, also after its run was deleted while it waited', async () => {

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   CONTROL,
@@ -9,6 +11,7 @@ import {
   waitForEvent,
 } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { batchesTracked } from '../support/weights.ts'
 
 /** Everything that a checkpoint has to hold: batch norm, momentum, augmentation, a schedule, windows over steps. */
 const RUN = {
@@ -123,6 +126,94 @@ describe('a run that was interrupted', () => {
     expect(events.at(-1).failure.message).toMatch(/MAX_RESTARTS is 1/)
     await mine.query(CONTROL('resume'), { id })
     expect((await collectEvents(mine, id)).at(-1)).toMatchObject({ status: 'COMPLETED' })
+  })
+})
+
+describe('a run whose newest checkpoint is damaged', () => {
+  let undisturbed: string
+  let expected: unknown[]
+  beforeAll(async () => {
+    undisturbed = await startRun(server, RUN)
+    expected = losses(await collectEvents(server, undisturbed))
+  })
+
+  /** A run that rests in the midst of its first epoch with two checkpoints, and the files of the newer one. */
+  async function pausedRun() {
+    const folder = join(server.dataDir, 'artifacts')
+    const others = new Set(readdirSync(folder))
+    const id = await startRun(server, RUN)
+    await waitForEvent(server, id, (event) => event.points?.some((point: Event) => point.step >= 5))
+    const { pauseTrainingRun } = await server.query(CONTROL('pause'), { id })
+    const { trainingRun } = await server.query(
+      'query ($id: ID!) { trainingRun(id: $id) { checkpoints { step digest } } }',
+      { id },
+    )
+    const [newest, older] = trainingRun.checkpoints
+    expect(newest.step).toBe(pauseTrainingRun.progress.step)
+    const digests = trainingRun.checkpoints.map(({ digest }: Event) => `${digest}.safetensors`)
+    const time = (name: string) => statSync(join(folder, name)).mtimeMs
+    // Beside the weights of the two there are the states of the two.
+    const states = readdirSync(folder).filter((name) => !others.has(name) && !digests.includes(name))
+    states.sort((one, other) => time(other) - time(one))
+    expect(states).toHaveLength(2)
+    const files = { weights: digests[0], states }
+    return { id, older: older.step, files, path: (name: string) => join(folder, name) }
+  }
+
+  const alterations: [
+    string,
+    (files: { weights: string; states: string[] }, path: (name: string) => string) => void,
+  ][] = [
+    ['in its state', ({ states }, path) => truncateSync(path(states[0]!), 1000)],
+    ['in its weights', ({ weights }, path) => writeFileSync(path(weights), '')],
+    [
+      'in both, which are gone',
+      ({ weights, states }, path) => {
+        rmSync(path(weights))
+        rmSync(path(states[0]!))
+      },
+    ],
+  ]
+  test.each(alterations)(
+    '%s goes on from the one before by itself, to the same weights, and says so',
+    async (_where, alter) => {
+      const { id, older, files, path } = await pausedRun()
+      alter(files, path)
+      await server.query(CONTROL('resume'), { id })
+      const events = await collectEvents(server, id)
+      expect(events.at(-1)).toMatchObject({ status: 'COMPLETED' })
+      const [, again] = events.filter(isStatus('RUNNING'))
+      expect(again).toMatchObject({ attempt: 2, step: older })
+      const points = events.flatMap((event) => event.points ?? [])
+      const effective = points.filter(({ attempt, step }) => attempt === 2 || step <= older)
+      expect(effective.map(({ step, loss, learningRate }) => [step, loss, learningRate])).toEqual(expected)
+      const digest = await finalDigest(server, id)
+      expect(digest).toBe(await finalDigest(server, undisturbed))
+      // What went on counts the batches from its beginning.
+      expect(new Set(batchesTracked(server, digest))).toEqual(new Set([BigInt(RUN.epochs * STEPS_PER_EPOCH)]))
+      const { trainingRun, runLog } = await server.query(
+        'query ($id: ID!) { trainingRun(id: $id) { attempts { fromStep } } runLog(id: $id) { lines { text } } }',
+        { id },
+      )
+      expect(trainingRun.attempts.map(({ fromStep }: Event) => fromStep)).toEqual([0, older])
+      expect(runLog.lines.map(({ text }: Event) => text)).toContainEqual(
+        expect.stringMatching(/^The checkpoint after step \d+ cannot be used\. .*\.safetensors/),
+      )
+    },
+  )
+
+  test('as are all older ones FAILS with the way out, and its state goes when it is cancelled', async () => {
+    const { id, files, path } = await pausedRun()
+    for (const state of files.states) truncateSync(path(state), 0)
+    await server.query(CONTROL('resume'), { id })
+    const { failure } = (await collectEvents(server, id)).at(-1)
+    expect(failure.code).toBe('CHECKPOINT_DAMAGED')
+    expect(failure.message).toMatch(/each of the 2 checkpoints .* initialWeights/)
+
+    const other = await pausedRun()
+    await server.query(CONTROL('cancel'), { id: other.id })
+    expect(existsSync(other.path(other.files.weights))).toBe(true)
+    for (const state of other.files.states) expect(existsSync(other.path(state))).toBe(false)
   })
 })
 

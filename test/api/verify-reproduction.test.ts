@@ -2,15 +2,16 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/client.ts'
 import type { PrismaClient } from '../../src/db/generated/client.ts'
-import { collectEvents, completeRun, finalDigest, startRun, waitForEvent } from '../support/runs.ts'
+import { CONTROL, collectEvents, completeRun, finalDigest, startRun, waitForEvent } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 const VERIFY = `mutation ($id: ID!, $steps: Int!) {
   verifyReproduction(id: $id, steps: $steps) {
     __typename
     ... on Reproduction {
-      steps points identical sameDevice
+      steps points identical sameDevice engineDifferences
       engine { kind }
+      attempts { attempt engine { kind threads } }
       firstDifference { step expected actual difference }
     }
     ... on ValidationError { issues { path message } }
@@ -53,7 +54,9 @@ test('a run that is trained again from its seed, or from its initial weights, is
     points: 9,
     identical: true,
     sameDevice: true,
+    engineDifferences: [],
     engine: { kind: 'WASM' },
+    attempts: [{ attempt: 1, engine: { kind: 'WASM', threads: 1 } }],
     firstDifference: null,
   })
   expect(await collectEvents(server, id)).toEqual(before)
@@ -156,8 +159,8 @@ test('a loss that is not what the run has is told with its step, and by how much
       where: { runId_attempt_step: { runId: rowId(wrong), attempt, step: 3 } },
       data: { loss: loss! + 0.125 },
     })
-    await prisma.trainingRun.update({
-      where: { id: rowId(elsewhere) },
+    await prisma.runAttempt.updateMany({
+      where: { runId: rowId(elsewhere) },
       data: { engine: { kind: 'WEBGPU', device: 'a GPU', notTaken: [] } },
     })
     await prisma.trainingRun.update({ where: { id: rowId(other) }, data: { datasetDigest: 'another' } })
@@ -189,6 +192,44 @@ test('a run of the native engine is identical with another number of threads, an
   expect(await verify(next, id, STEPS)).toMatchObject({
     identical: true,
     sameDevice: false,
+    engineDifferences: ['THREADS'],
     engine: { kind: 'NATIVE' },
+    attempts: [{ attempt: 1, engine: { kind: 'NATIVE', threads: 1 } }],
   })
+
+  // A run that goes on elsewhere: its first steps are the one engine's, the later ones the other's.
+  const moved = await startRun(next, { ...RUN, epochs: 1000, schedule: { constant: true } })
+  await waitForEvent(next, moved, ({ points }) => points !== undefined)
+  const { pauseTrainingRun } = await next.query(CONTROL('pause'), { id: moved })
+  const { step } = pauseTrainingRun.progress
+  await next.stop()
+  const last = await startServer({
+    dataDir: mine.dataDir,
+    env: { ENGINE: 'native', NATIVE_THREADS: '1' },
+  })
+  await last.query(CONTROL('resume'), { id: moved })
+  await waitForEvent(last, moved, ({ points }) => points?.some((it: { step: number }) => it.step >= step + 2))
+  await last.query(CONTROL('cancel'), { id: moved })
+  const { trainingRun } = await last.query(
+    'query ($id: ID!) { trainingRun(id: $id) { engine { kind } attempts { fromStep engine { kind instructionSet } } } }',
+    { id: moved },
+  )
+  expect(trainingRun.engine.kind).toBe('NATIVE')
+  expect(trainingRun.attempts).toMatchObject([
+    { fromStep: 0, engine: { kind: 'WASM', instructionSet: 'WebAssembly SIMD' } },
+    { fromStep: step, engine: { kind: 'NATIVE' } },
+  ])
+  expect(await verify(last, moved, 2)).toMatchObject({
+    identical: true,
+    sameDevice: true,
+    engine: { kind: 'WASM' },
+    attempts: [{ attempt: 1 }],
+  })
+  const both = await verify(last, moved, step + 2)
+  expect(both).toMatchObject({
+    sameDevice: false,
+    engine: { kind: 'WASM' },
+    attempts: [{ attempt: 1 }, { attempt: 2, engine: { kind: 'NATIVE' } }],
+  })
+  expect(both.engineDifferences).toEqual(['KIND', 'INSTRUCTION_SET'])
 })

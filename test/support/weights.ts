@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,4 +94,12 @@ export async function putArtifact(
   await store.adopt({ staged, ...written })
   await store.settle(written.digest)
   return written.digest
+}
+
+/** What the batch norms' counters say in a weights file of a server, in the order of the layers. */
+export function batchesTracked({ dataDir }: { dataDir: string }, digest: string): bigint[] {
+  const { tensors } = decodeSafetensors(readFileSync(join(dataDir, 'artifacts', `${digest}.safetensors`)))
+  return tensors
+    .filter(({ name }) => name.endsWith('.num_batches_tracked'))
+    .map(({ data }) => BigInt(data[0]!))
 }

@@ -28,7 +28,7 @@ export interface Piece extends Part {
 export const NO_END = 2 ** 31 - 1
 
 /** The last step of an attempt that counts: what a later attempt went on from, later ones have trained again. */
-export function endOf(attempts: readonly Attempt[], attempt: number): number {
+export function endOf(attempts: readonly Omit<Attempt, 'last'>[], attempt: number): number {
   return Math.min(NO_END, ...attempts.filter((it) => it.attempt > attempt).map(({ fromStep }) => fromStep))
 }
 
@@ -36,7 +36,11 @@ export function endOf(attempts: readonly Attempt[], attempt: number): number {
  * What a view shows of each attempt behind a step. The parts of an effective history follow one another.
  * @param attempts  in their order
  */
-export function partsOf(attempts: readonly Attempt[], view: HistoryView, afterStep: number): Part[] {
+export function partsOf(
+  attempts: readonly Omit<Attempt, 'last'>[],
+  view: HistoryView,
+  afterStep: number,
+): Part[] {
   return attempts
     .map(({ attempt }) => ({
       attempt,
@@ -44,6 +48,21 @@ export function partsOf(attempts: readonly Attempt[], view: HistoryView, afterSt
       to: view === 'RAW' ? NO_END : endOf(attempts, attempt),
     }))
     .filter(({ from, to }) => from < to)
+}
+
+/**
+ * The attempts that made the steps 1 .. until of an effective history, in their order. A point may have been made by
+ * another one than the first steps of its window.
+ */
+export function makersOf(attempts: readonly Omit<Attempt, 'last'>[], until: number): number[] {
+  let made = 0
+  return partsOf(attempts, 'EFFECTIVE', 0)
+    .filter(({ to }) => {
+      const makes = made < Math.min(to, until)
+      made = Math.max(made, to)
+      return makes
+    })
+    .map(({ attempt }) => attempt)
 }
 
 /** Which attempt made the point of a step of an effective history. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { DamagedDatasetError } from '../../data/errors.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ConflictError } from '../../errors.ts'
 import { startChild } from '../../process/child.ts'
@@ -13,7 +14,7 @@ export interface TrainedAgain {
 /**
  * Has a trainer process do a job that nobody keeps anything of; its lines go to the server's log.
  * @param signal  ends it at once
- * @throws ConflictError when it cannot be done here; the signal's reason
+ * @throws DamagedDatasetError; ConflictError when it cannot be done here; the signal's reason
  */
 export async function trainAgain(
   job: TrainingJob,
@@ -44,6 +45,7 @@ export async function trainAgain(
     signal.throwIfAborted()
     const failure = ending === undefined ? failureOfExit(exit) : ending.type === 'failed' && ending.failure
     // One whose loss becomes NaN ends there; the run may have done so, too.
+    if (failure && failure.code === 'DATASET_UNAVAILABLE') throw new DamagedDatasetError(failure.message)
     if (failure && failure.code !== 'LOSS_NOT_FINITE') {
       throw new ConflictError(`The run could not be trained again. ${failure.message}`)
     }

@@ -1,17 +1,19 @@
 import type { Logger } from 'pino'
-import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
+import { DamagedDatasetError } from '../../data/errors.ts'
+import type { PrismaClient, RunAttempt, TrainingRun } from '../../db/generated/client.ts'
 import type { EngineChoice, EngineKind, EngineReport } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Change } from '../changes.ts'
 import type { Checkpoints } from '../checkpoints.ts'
 import { findRun, noRun } from '../find-run.ts'
+import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
 import { hyperparametersOf } from '../hyperparameters.ts'
 import type { PreparedDataset } from '../supervisor.ts'
 import type { TrainingJob } from '../trainer/protocol.ts'
 import { type ComparedPoint, firstDifference, type LossDifference } from './first-difference.ts'
-import { trainAgain } from './train-again.ts'
+import { type TrainedAgain, trainAgain } from './train-again.ts'
 
 /** Trained again by one verification at most: somebody waits for it. As many loss points fit one read. */
 export const MAX_VERIFIED_STEPS = 10_000
@@ -25,10 +27,10 @@ export interface Reproduction {
   /** Loss points compared. */
   points: number
   firstDifference: LossDifference | null
-  /** What trained them again: of the kind that the run had. */
+  /** What trained them again: of the kind that made the first of them. */
   engine: EngineReport
-  /** What trained the run. */
-  runEngine: EngineReport
+  /** The attempts that made them, as far as they count, in their order. */
+  attempts: RunAttempt[]
 }
 
 /** Trains first steps of runs again, one at a time, and writes nothing down. */
@@ -80,12 +82,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const run = await findRun(prisma, runId)
     const stored = upTo(steps, points, run, await lastStep(run))
     const until = stored.at(-1)!.step
-    const job = await prepare(run, until, signal)
-    const runEngine = run.engine as unknown as EngineReport
-    const { engine, points: again } = await trainAgain(job, logger.child({ run: run.number }), signal)
-    if (engine.kind !== runEngine.kind) {
+    const attempts = await makers(runId, until)
+    const { kind } = (attempts[0].engine ?? run.engine) as unknown as EngineReport
+    const { engine, points: again } = await trained(run, kind, until, signal)
+    if (engine.kind !== kind) {
       throw new ConflictError(
-        `Run #${run.number} was trained on ${runEngine.kind}, but here is ${engine.kind}, which rounds otherwise.`,
+        `Run #${run.number} was trained on ${kind}, but here is ${engine.kind}, which rounds otherwise.`,
       )
     }
     return {
@@ -93,8 +95,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
       points: stored.length,
       firstDifference: firstDifference(stored, again),
       engine,
-      runEngine,
+      attempts,
     }
+  }
+
+  async function makers(runId: string, until: number): Promise<RunAttempt[]> {
+    const attempts = await prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } })
+    const made = makersOf(attempts, until)
+    return attempts.filter(({ attempt }) => made.includes(attempt))
   }
 
   /**
@@ -107,13 +115,26 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return (await checkpoints.newest(run.id))?.step ?? 0
   }
 
-  async function prepare(run: TrainingRun, until: number, signal: AbortSignal): Promise<TrainingJob> {
-    const architecture = options.findArchitecture(run.architecture)
-    if (architecture === undefined) {
-      throw new ConflictError(
-        `The architecture ${run.architecture} of run #${run.number} is not in this zoo.`,
-      )
+  /** A data set that the trainer finds damaged is made again, and the run trained again, once. */
+  async function trained(
+    run: TrainingRun,
+    kind: EngineKind,
+    until: number,
+    signal: AbortSignal,
+  ): Promise<TrainedAgain> {
+    for (let mended = false; ; mended = true) {
+      const dataset = await datasetOf(run, signal)
+      try {
+        return await trainAgain(jobOf(run, kind, until, dataset), logger.child({ run: run.number }), signal)
+      } catch (error) {
+        if (!(error instanceof DamagedDatasetError)) throw error
+        dataset.distrust()
+        if (mended) throw new ConflictError(`The run could not be trained again. ${error.message}`)
+      }
     }
+  }
+
+  async function datasetOf(run: TrainingRun, signal: AbortSignal): Promise<PreparedDataset> {
     const dataset = await options.prepareDataset(run.dataset, signal).catch((error: unknown) => {
       if (signal.aborted) throw signal.reason
       const why = error instanceof Error ? error.message : String(error)
@@ -124,18 +145,28 @@ export function createVerifier(options: VerifierOptions): Verifier {
         `The data set ${run.dataset} here (${dataset.digest}) is not the one that run #${run.number} learned from (${run.datasetDigest}).`,
       )
     }
+    return dataset
+  }
+
+  function jobOf(run: TrainingRun, kind: EngineKind, until: number, dataset: PreparedDataset): TrainingJob {
+    const architecture = options.findArchitecture(run.architecture)
+    if (architecture === undefined) {
+      throw new ConflictError(
+        `The architecture ${run.architecture} of run #${run.number} is not in this zoo.`,
+      )
+    }
     return {
       architecture,
       hyperparameters: hyperparametersOf(run),
       changes: run.changes as unknown as Change[],
       seed: run.seed,
       pinned: [],
-      engine: CHOICES[(run.engine as unknown as EngineReport).kind],
+      engine: CHOICES[kind],
       datasetFile: dataset.file,
       datasetDigest: dataset.digest,
       artifactsFolder: options.artifactsFolder,
       owner: `verify-${run.id}`,
-      from: null,
+      from: [],
       initialWeights: run.initialDigest,
       checkpoints: { everySteps: null, everySeconds: null },
       metadata: {},

@@ -13,6 +13,8 @@ import { STATE_KEY, type TrainerState } from './state.ts'
 export interface CheckpointToWrite {
   snapshot: Snapshot
   state: TrainerState
+  /** See TrainingSession. */
+  batchesTracked: ReadonlyMap<string, bigint>
   architecture: Architecture
   metadata: Record<string, string>
   weightsPath: string
@@ -50,8 +52,13 @@ async function write(job: CheckpointToWrite): Promise<WrittenCheckpoint> {
   const byName = (tensors: SnapshotTensor[]) => new Map(tensors.map((tensor) => [tensor.name, tensor]))
   try {
     const weightsByName = byName(snapshot.weights)
-    const weights = await writeWeights(architecture, job.weightsPath, metadata, ({ name }) =>
-      read(weightsByName.get(name)!),
+    const weights = await writeWeights(
+      architecture,
+      job.weightsPath,
+      metadata,
+      ({ name }) => read(weightsByName.get(name)!),
+      // A step that was left out left the statistics as they were, too.
+      (counter) => (job.batchesTracked.get(counter) ?? 0n) + BigInt(job.state.updates),
     )
     const slotsByName = byName(snapshot.slots)
     const state = await writeSafetensors(

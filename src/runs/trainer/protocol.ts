@@ -36,8 +36,8 @@ export interface TrainingJob {
   artifactsFolder: string
   /** The owner of what it stages there. */
   owner: string
-  /** The digests of the checkpoint that it goes on from; null for a beginning. */
-  from: { weights: string; state: string } | null
+  /** The checkpoints that it can go on from, newest first: it takes the first that is whole. None for a beginning. */
+  from: { step: number; weights: string; state: string }[]
   /** The digest of the weights that a beginning has; null when the seed draws them. */
   initialWeights: string | null
   /** When a checkpoint is saved, beside the ends of epochs. */

@@ -84,6 +84,7 @@ export function createSaver(
         {
           snapshot: taken,
           state,
+          batchesTracked: session.batchesTracked,
           architecture: job.architecture,
           metadata: job.metadata,
           weightsPath: weights.path,

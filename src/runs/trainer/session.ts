@@ -27,6 +27,8 @@ export interface StepResult {
 export interface TrainingSession {
   readonly model: tf.LayersModel
   readonly stepper: Stepper
+  /** What the counter of each batch norm (`counterName`) was before the first update of the run; 0 where it has none. */
+  batchesTracked: ReadonlyMap<string, bigint>
   /** Where the time goes; a step adds its own phases. */
   readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
@@ -84,6 +86,7 @@ export function createTrainingSession(
   return {
     model,
     stepper,
+    batchesTracked: new Map(),
     phases,
     async step(batch, index, learningRate) {
       dropout.step = index

@@ -41,7 +41,7 @@ async function run(job: TrainingJob, { obey }: Orders): Promise<TrainerEnding> {
   say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
   say(datasetLine(dataset, job.hyperparameters))
-  const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder))
+  const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder), say)
   const fromStep = from?.step ?? 0
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
   const totalSteps = () => countSteps(latest(), dataset.train.count).total

@@ -1,5 +1,6 @@
 import { openSafetensors, writeSafetensors } from '../safetensors-file.ts'
 import { SafetensorsError } from '../safetensors-header.ts'
+import { countIn } from '../torch-layout.ts'
 import { canonicalTensors, neutralValues } from './canonical.ts'
 import { type ImportTarget, toRgb } from './import-target.ts'
 import { matchTensors } from './match-tensors.ts'
@@ -21,10 +22,17 @@ export async function importSafetensors(
   try {
     const sources = matchTensors(file.header.entries, architecture)
     const missing = neutralValues(architecture)
+    const byName = new Map(file.header.entries.map((entry) => [entry.name, entry]))
+    /** What the file's counter beside the batch norm's variance says. Nothing reads it: without one it counts from 0. */
+    const countOf = async (counter: string): Promise<bigint> => {
+      const variance = sources.get(counter.replace(/[^.]*$/, 'running_var'))?.entry.name
+      const entry = byName.get(variance?.replace(/[^.]*$/, 'num_batches_tracked') ?? '')
+      return entry?.dtype === 'I64' ? countIn((await file.read(entry)).data) : 0n
+    }
     return await writeSafetensors(target, canonicalTensors(architecture), metadata, async ({ name }) => {
       const found = sources.get(name)
-      // The counters have no source: they count from 0, as those of the zoo's own files.
-      if (found === undefined) return missing(name) ?? new BigInt64Array(1)
+      // Of the weights' own tensors only the counters belong to no variable.
+      if (found === undefined) return missing(name) ?? BigInt64Array.of(await countOf(name))
       const { entry, tensor, toTorch } = found
       const data = (await file.read(entry)).data as Float32Array
       checkFinite(entry.name, data)

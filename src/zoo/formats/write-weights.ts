@@ -5,22 +5,24 @@ import { canonicalTensors } from './canonical.ts'
 
 /**
  * Writes weights with torchvision's names, shapes and orders, so that they load into PyTorch with strict=True. Every
- * batch norm gets its num_batches_tracked, as 0: PyTorch's `state_dict()` has one, some loaders compare all keys, and
- * only a batch norm with momentum=None would read it. One tensor at a time is copied.
+ * batch norm gets its num_batches_tracked: PyTorch's `state_dict()` has one, some loaders compare all keys, and a batch
+ * norm with momentum=None goes on from it. One tensor at a time is copied.
  *
  * @param path  safe on disk when this resolves
  * @param read  the numbers of a variable, in its own order
+ * @param batchesTracked  training steps that a batch norm has seen, by the counter's name
  */
 export function writeWeights(
   architecture: Architecture,
   path: string,
   metadata: Record<string, string>,
   read: (tensor: TorchTensor) => Promise<Float32Array>,
+  batchesTracked: (counter: string) => bigint = () => 0n,
 ): Promise<{ digest: string; bytes: number }> {
   const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
   return writeSafetensors(path, canonicalTensors(architecture), metadata, async ({ name }) => {
     const tensor = byName.get(name)
     // Only the counters belong to no variable.
-    return tensor === undefined ? new BigInt64Array(1) : toTorch(tensor, await read(tensor))
+    return tensor === undefined ? BigInt64Array.of(batchesTracked(name)) : toTorch(tensor, await read(tensor))
   })
 }

@@ -175,11 +175,14 @@ describe('the preparation of a data set', () => {
   })
 
   test('makes a file again that a reader found damaged, though nothing else tells of it', async () => {
-    const { preparation: it } = preparation(true)
+    const { preparation: it, log } = preparation(true)
+    // In whole seconds: Node sets no finer times.
+    utimesSync(file, 1_000_000_000, 1_000_000_000)
     const { digest } = await it.ready()
     silently(file, () => flip(file, END - 1))
-    // As good as its size and its time.
     expect(await it.ready()).toEqual({ file, digest })
+    expect(log.warnings).toEqual([])
+    await expect(loadDataset(file, digest)).rejects.toThrow(DamagedDatasetError)
     it.distrust()
     await it.ready()
     await loadDataset(file, digest)

@@ -2,11 +2,14 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore, type StagedArtifact } from '../../../src/artifacts/store.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { pruneCheckpoints } from '../../../src/models/prune-checkpoints.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
+import { createCheckpoints } from '../../../src/runs/checkpoints.ts'
+import type { RunLog } from '../../../src/runs/log.ts'
+import type { RunStatus } from '../../../src/runs/status.ts'
 import { useDatabase } from '../../support/database.ts'
 
 const db = useDatabase()
@@ -36,9 +39,10 @@ async function staged(content: string): Promise<StagedArtifact> {
   return { staged, digest: createHash('sha256').update(content).digest('hex'), bytes: content.length }
 }
 
-const createRun = () =>
+const createRun = (status: RunStatus = 'QUEUED') =>
   db.prisma.trainingRun.create({
     data: {
+      status,
       name: 'a run',
       architecture: 'vgg_mini',
       dataset: 'cifar10',
@@ -69,7 +73,7 @@ async function save(runId: string, attempt: number, step: number, { withState = 
 }
 
 test('files whose rows went when the server was killed go with the next start', async () => {
-  const { id } = await createRun()
+  const { id } = await createRun('COMPLETED')
   await save(id, 1, 10)
   await save(id, 1, 20)
   expect(readdirSync(folder)).toHaveLength(4)
@@ -96,10 +100,51 @@ test('a run that begins anew goes on from what it saves, though older weights of
   await save(id, 1, 100, { withState: false })
   for (const step of [13, 26]) {
     await save(id, 2, step)
-    await pruneCheckpoints(db.prisma, createWeightsKeeper(db.prisma, artifacts), id)
-    const resumable = await db.prisma.checkpoint.findMany({
-      where: { runId: id, stateDigest: { not: null } },
-    })
-    expect(resumable.map((it) => it.step)).toEqual([step])
+    await prune(id)
+    expect((await resumable(id))[0]).toBe(step)
   }
+})
+
+const prune = (id: string, isAtEnd = false) =>
+  pruneCheckpoints(db.prisma, createWeightsKeeper(db.prisma, artifacts), id, isAtEnd)
+
+/** Steps of the checkpoints that the run could go on from, newest first, each with its file. */
+async function resumable(runId: string): Promise<number[]> {
+  const found = await db.prisma.checkpoint.findMany({
+    where: { runId, stateDigest: { not: null } },
+    orderBy: { step: 'desc' },
+  })
+  for (const { stateDigest } of found) await artifacts.verify(stateDigest!)
+  return found.map(({ step }) => step)
+}
+
+describe('what a run can go on from', () => {
+  test('is kept twice until its end, then once, and nothing of it when it is cancelled', async () => {
+    const { id } = await createRun('RUNNING')
+    for (const step of [10, 20, 30]) await save(id, 1, step)
+    await prune(id)
+    expect(await resumable(id)).toEqual([30, 20])
+    await prune(id, true)
+    expect(await resumable(id)).toEqual([30])
+    await db.prisma.trainingRun.update({ where: { id }, data: { status: 'CANCELLED' } })
+    await prune(id)
+    expect(await resumable(id)).toEqual([])
+    expect(await db.prisma.checkpoint.count({ where: { runId: id } })).toBe(1)
+    expect(readdirSync(folder)).toHaveLength(1)
+  })
+
+  test('is given up from the steps on whose files are damaged, and by a start for what a killed server cancelled', async () => {
+    const { id } = await createRun('RUNNING')
+    for (const step of [10, 20]) await save(id, 1, step)
+    const keeper = createWeightsKeeper(db.prisma, artifacts)
+    const checkpoints = createCheckpoints(db.prisma, {} as RunLog, keeper)
+    await checkpoints.wentOnFrom(id, 20)
+    expect(await resumable(id)).toEqual([20, 10])
+    await checkpoints.wentOnFrom(id, 10)
+    expect((await checkpoints.newest(id))?.step).toBe(10)
+    expect(readdirSync(folder)).toHaveLength(3)
+    await db.prisma.trainingRun.update({ where: { id }, data: { status: 'CANCELLED' } })
+    await checkpoints.sweep()
+    expect(await resumable(id)).toEqual([])
+  })
 })

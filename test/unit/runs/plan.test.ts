@@ -56,7 +56,14 @@ describe('the memory of a training', () => {
   })
 })
 
-const ENGINE: EngineReport = { kind: 'NATIVE', device: 'this one', notTaken: [] }
+const ENGINE: EngineReport = {
+  kind: 'NATIVE',
+  device: 'this one',
+  processor: 'this',
+  instructionSet: 'one',
+  threads: 1,
+  notTaken: [],
+}
 const mini = findArchitecture('vgg_mini')!
 const db = useDatabase()
 beforeEach(async () => {

@@ -35,7 +35,14 @@ beforeEach(async () => {
   await db.prisma.trainingRun.deleteMany()
 })
 
-const ENGINE: EngineReport = { kind: 'NATIVE', device: 'this one', notTaken: [] }
+const ENGINE: EngineReport = {
+  kind: 'NATIVE',
+  device: 'this one',
+  processor: 'this',
+  instructionSet: 'one',
+  threads: 1,
+  notTaken: [],
+}
 const LIMITS = { trainLimit: 600, testLimit: 300 }
 
 function insert(data: Partial<Prisma.TrainingRunCreateInput> & { limits?: object }) {

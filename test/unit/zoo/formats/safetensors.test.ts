@@ -7,7 +7,7 @@ import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
 import { useBackend } from '../backend.ts'
-import { custom, place, pooled, randomFile, sha256, tensorsOf, write } from './support.ts'
+import { custom, flat, place, pooled, randomFile, sha256, tensorsOf, write } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 
@@ -84,6 +84,21 @@ describe('safetensors of other programs', () => {
     })
     expect(sha256(back)).toBe(sha256(path))
     model.dispose()
+  })
+
+  test('keep what a file says of the batches that its batch norms have seen', async () => {
+    const normal = custom('4,M', flat(), { batchNorm: true })
+    const { model, path } = await randomFile(normal)
+    model.dispose()
+    const all = (file: string) => decodeSafetensors(readFileSync(file)).tensors
+    const counted = all(path).map((tensor) =>
+      tensor.name.endsWith('num_batches_tracked') ? { ...tensor, data: BigInt64Array.of(77n) } : tensor,
+    )
+    const target = place()
+    await importSafetensors(write(counted), { architecture: normal, target, metadata: {}, channels: 'RGB' })
+    expect(all(target).find(({ name }) => name === 'features.1.num_batches_tracked')?.data).toEqual(
+      BigInt64Array.of(77n),
+    )
   })
 
   test("named as timm does, with dense layers as convolutions, become torchvision's", async () => {
