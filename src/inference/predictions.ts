@@ -14,7 +14,7 @@ import { NonFiniteAnswerError } from './errors.ts'
 import { createKnownAnswers } from './known-answers.ts'
 import type { Predictor } from './predictor.ts'
 import type { LayerRequest, PredictImage } from './protocol.ts'
-import { failFor, refOf } from './version-ref.ts'
+import { failFor, refOf, VersionDeletedError } from './version-ref.ts'
 
 export interface PredictInput {
   image:
@@ -25,11 +25,18 @@ export interface PredictInput {
   model: VersionRef | null
 }
 
+/** A prediction with the version that made it, as it was then: it may be deleted since. */
+export type MadePrediction = Omit<Prediction, 'seq'> & { modelVersion: ModelVersion }
+
 /** Classifies pictures with trained versions, and keeps the answers that are asked to be kept. */
 export interface PredictionService {
-  /** Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. */
-  predict(input: PredictInput): Promise<Prediction>
-  predictAndStore(input: PredictInput): Promise<Prediction>
+  /**
+   * Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. When the
+   * version is deleted at work, and the model was named by an alias, a run or not at all, the one that is meant since is
+   * asked.
+   */
+  predict(input: PredictInput): Promise<MadePrediction>
+  predictAndStore(input: PredictInput): Promise<MadePrediction>
   /**
    * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
    * the network does not have.
@@ -38,7 +45,7 @@ export interface PredictionService {
     prediction: Pick<Prediction, 'modelVersionId' | 'input'>,
     request: LayerRequest,
   ): Promise<Buffer>
-  list(query: Prisma.PredictionFindManyArgs, modelVersionId?: string): Promise<Prediction[]>
+  list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
 }
 
@@ -61,33 +68,49 @@ export function createPredictionService({
 }: PredictionServiceOptions): PredictionService {
   const answers = createKnownAnswers()
 
-  /** Where the newest version is meant, it is the newest that has an answer to give. */
-  async function predict({ image, model }: PredictInput): Promise<Prediction> {
+  /**
+   * Does it with the version that is meant. One that is deleted at work was the wrong one, if another is meant since.
+   * Where the newest is meant, it is the newest that has an answer to give.
+   */
+  async function withVersion<Result>(
+    model: VersionRef | null,
+    task: (version: ModelVersion) => Promise<Result>,
+  ): Promise<Result> {
+    let deleted: string | undefined
     for (;;) {
       const version = await models.resolve(model, answers.missing)
       const wasMissing = answers.missing.has(version.id)
       try {
-        const prediction = await predictWith(version, image)
+        const result = await task(version)
         answers.gave(version)
-        return prediction
+        return result
       } catch (error) {
-        if (!(error instanceof NonFiniteAnswerError)) throw error
-        answers.lacked(version)
-        const isNews = !wasMissing && answers.missing.has(version.id)
-        const another = model === null || 'runId' in model
-        if (!isNews || !another) throw error
+        if (error instanceof NonFiniteAnswerError) {
+          answers.lacked(version)
+          const isNews = !wasMissing && answers.missing.has(version.id)
+          const another = model === null || 'runId' in model
+          if (!isNews || !another) throw error
+        } else {
+          if (!(error instanceof VersionDeletedError) || version.id === deleted) throw error
+          deleted = version.id
+        }
       }
     }
   }
 
-  async function predictWith(version: ModelVersion, image: PredictInput['image']): Promise<Prediction> {
-    const started = performance.now()
-    const ref = refOf(version, architectures)
-    const { probabilities, input } = await predictor
-      .predict({ model: ref, image: await read(image, ref.preprocessing.size) })
-      .catch((error: unknown) => fail(version, error))
+  async function predictWith(
+    version: ModelVersion,
+    image: PredictInput['image'],
+    started: number,
+  ): Promise<MadePrediction> {
+    const answer = async () => {
+      const model = refOf(version, architectures)
+      return predictor.predict({ model, image: await read(image, model.preprocessing.size) })
+    }
+    const { probabilities, input } = await answer().catch((error: unknown) => fail(version, error))
     return {
       id: randomUUID(),
+      modelVersion: version,
       modelVersionId: version.id,
       label: probabilities[0].label,
       confidence: probabilities[0].probability,
@@ -126,17 +149,24 @@ export function createPredictionService({
   }
 
   return {
-    predict,
-    async predictAndStore(input) {
-      const { probabilities, ...prediction } = await predict(input)
-      const data = {
-        ...prediction,
-        input: new Uint8Array(prediction.input),
-        probabilities: probabilities as Prisma.InputJsonValue,
-      }
-      return prisma.prediction
-        .create({ data })
-        .catch((error: unknown) => fail({ id: prediction.modelVersionId }, error))
+    predict({ image, model }) {
+      const started = performance.now()
+      return withVersion(model, (version) => predictWith(version, image, started))
+    },
+    predictAndStore({ image, model }) {
+      const started = performance.now()
+      return withVersion(model, async (version) => {
+        const { modelVersion, probabilities, ...prediction } = await predictWith(version, image, started)
+        const data = {
+          ...prediction,
+          input: new Uint8Array(prediction.input),
+          probabilities: probabilities as Prisma.InputJsonValue,
+        }
+        const stored = await prisma.prediction
+          .create({ data })
+          .catch((error: unknown) => fail(version, error))
+        return { ...stored, modelVersion }
+      })
     },
     async activations({ modelVersionId, input }, inspect) {
       const version = await models.resolve({ versionId: modelVersionId })
@@ -152,12 +182,7 @@ export function createPredictionService({
         .catch((error: unknown) => fail(version, error))
       return answer.input
     },
-    list: (query, modelVersionId) =>
-      prisma.prediction.findMany({
-        ...query,
-        where: { modelVersionId },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-      }),
+    list: (query) => prisma.prediction.findMany(query),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
   }
 }

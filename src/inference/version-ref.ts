@@ -17,6 +17,9 @@ export function refOf(version: ModelVersion, architectures: Pick<ArchitectureReg
   }
 }
 
+/** The version that a task was about is not there any more. */
+export class VersionDeletedError extends NotFoundError {}
+
 /** Passes an error on that such a process met, in words about the version where the version is the cause. */
 export async function failFor(
   { id }: Pick<ModelVersion, 'id'>,
@@ -25,7 +28,7 @@ export async function failFor(
 ): Promise<never> {
   const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
   if (version === null) {
-    throw new NotFoundError('The model version was deleted while it was at work.')
+    throw new VersionDeletedError('The model version was deleted while it was at work.')
   }
   if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
   logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')

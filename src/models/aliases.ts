@@ -1,5 +1,5 @@
 import { isBrokenReference } from '../db/errors.ts'
-import type { ModelAlias, Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { createBus } from '../streams/bus.ts'
 import { flatMap, followChanges } from '../streams/iterate.ts'
@@ -20,9 +20,14 @@ export interface ModelAliases {
   set(input: SetAliasInput): Promise<ModelAlias>
   /** Throws NotFoundError, or ConflictError for a protected one. */
   remove(model: string, name: string): Promise<ModelAlias>
-  get(query: Prisma.ModelAliasFindUniqueOrThrowArgs): Promise<ModelAlias>
-  /** The ids of aliases that were set, of one model or of all, each as soon as the subscriber takes it. */
-  followMoves(modelId?: string): AsyncIterableIterator<string>
+  list(query: Prisma.ModelAliasFindManyArgs): Promise<ModelAlias[]>
+  /** What it names now, or named when it was deleted. */
+  versionOf(
+    alias: Pick<ModelAlias, 'id' | 'versionId'>,
+    query: Omit<Prisma.ModelVersionFindFirstArgs, 'where'>,
+  ): Promise<ModelVersion>
+  /** Aliases that were set, of one model or of all, each as it is when the subscriber takes it. */
+  followMoves(modelId?: string): AsyncIterableIterator<ModelAlias>
   readonly listenerCount: number
 }
 
@@ -85,13 +90,15 @@ export function createModelAliases(prisma: PrismaClient): ModelAliases {
         }
         return tx.modelAlias.delete({ where: { id: alias.id } })
       }),
-    get: (query) => prisma.modelAlias.findUniqueOrThrow(query),
+    list: (query) => prisma.modelAlias.findMany(query),
+    // By the alias in one statement: read one after the other, it may have moved, and what it named may be deleted.
+    versionOf: async ({ id, versionId }, query) =>
+      (await prisma.modelVersion.findFirst({ ...query, where: { aliases: { some: { id } } } })) ??
+      prisma.modelVersion.findFirstOrThrow({ ...query, where: { id: versionId } }),
     followMoves(modelId = EVERY_MODEL) {
       const moved = followChanges((listener) => moves.subscribe(modelId, listener))
       // One that was deleted meanwhile can't be told of.
-      return flatMap(moved, async (id) =>
-        (await prisma.modelAlias.count({ where: { id } })) > 0 ? [id] : [],
-      )
+      return flatMap(moved, (id) => prisma.modelAlias.findMany({ where: { id } }))
     },
     get listenerCount() {
       return moves.listenerCount

@@ -33,6 +33,7 @@ export interface DownloadsOptions {
   exportLayersModel: Converter['exportLayersModel']
 }
 
+const PATH = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
 const SAFETENSORS = 'model.safetensors'
 const LAYERS_MODEL = 'layers-model'
 
@@ -105,35 +106,46 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     return folder
   }
 
+  async function find(pathname: string): Promise<Download | null> {
+    const [, id, name, part] = PATH.exec(pathname) ?? []
+    if (id === undefined) return null
+    const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
+    if (version === null) return null
+    const title = `${version.model.name.replaceAll(/[^\w.-]+/g, '_')}-v${version.version}`
+    const { digest } = version
+    if (name === SAFETENSORS && part === undefined) {
+      await verify(digest)
+      return {
+        file: artifacts.path(digest),
+        etag: digest,
+        contentType: 'application/octet-stream',
+        fileName: `${title}.safetensors`,
+      }
+    }
+    if (name !== LAYERS_MODEL || part === undefined) return null
+    if (!isLayersModel(options.architectureOf(version))) return null
+    await verify(digest)
+    const folder = await layersModel(version)
+    const parts = await readdir(folder).catch(() => [] as string[])
+    if (!parts.includes(part)) return null
+    return {
+      file: join(folder, part),
+      etag: `${digest}-${basename(folder)}-${part}`,
+      contentType: part.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+      // The parts of a LayersModel find one another by these names.
+      fileName: part,
+    }
+  }
+
   return {
     async find(pathname) {
-      const [, id, name, part] = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/.exec(pathname) ?? []
-      if (id === undefined) return null
-      const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
-      if (version === null) return null
-      const title = `${version.model.name.replaceAll(/[^\w.-]+/g, '_')}-v${version.version}`
-      const { digest } = version
-      if (name === SAFETENSORS && part === undefined) {
-        await verify(digest)
-        return {
-          file: artifacts.path(digest),
-          etag: digest,
-          contentType: 'application/octet-stream',
-          fileName: `${title}.safetensors`,
-        }
-      }
-      if (name !== LAYERS_MODEL || part === undefined) return null
-      if (!isLayersModel(options.architectureOf(version))) return null
-      await verify(digest)
-      const folder = await layersModel(version)
-      const parts = await readdir(folder).catch(() => [] as string[])
-      if (!parts.includes(part)) return null
-      return {
-        file: join(folder, part),
-        etag: `${digest}-${basename(folder)}-${part}`,
-        contentType: part.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-        // The parts of a LayersModel find one another by these names.
-        fileName: part,
+      try {
+        return await find(pathname)
+      } catch (error) {
+        // Rows are deleted before files: without one there is nothing to complain of.
+        const [, id] = PATH.exec(pathname)!
+        if ((await prisma.modelVersion.count({ where: { id } })) === 0) return null
+        throw error
       }
     },
   }

@@ -46,12 +46,15 @@ export interface ModelService {
    */
   deleteVersion(id: string): Promise<ModelVersion>
   getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
-  /** A PNG of the filters of its first convolution. Throws DamagedArtifactError. */
-  filters(version: Pick<ModelVersion, 'digest'>): Promise<Buffer>
+  /** A PNG of the filters of its first convolution. Throws DamagedArtifactError, NotFoundError. */
+  filters(version: Pick<ModelVersion, 'id' | 'digest'>): Promise<Buffer>
   list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
   count(): Promise<number>
+  listVersions(query: Prisma.ModelVersionFindManyArgs): Promise<ModelVersion[]>
+  countVersions(modelId: string): Promise<number>
   /** Ends what is being converted. */
   close(): Promise<void>
+  get(query: Prisma.ModelFindUniqueOrThrowArgs): Promise<Model>
   find(query: Omit<Prisma.ModelFindUniqueArgs, 'where'>, name: string): Promise<Model | null>
 }
 
@@ -65,7 +68,9 @@ export interface ModelServiceOptions {
   log: Pick<Logger, 'info'>
 }
 
-const NEWEST = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
+const NOT_KEPT = 'The checkpoint is not kept any more.'
+const NO_VERSION = 'There is no model version with this id.'
+const NEWEST = { seq: 'desc' } as const
 
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, artifacts, keeper, facts, architectures } = options
@@ -94,12 +99,12 @@ export function createModelService(options: ModelServiceOptions): ModelService {
   }
 
   async function byAlias({ model, name }: { model: string; name: string }): Promise<ModelVersion> {
-    const alias = await prisma.modelAlias.findFirst({
-      where: { name, model: { name: model } },
-      include: { version: true },
+    // In one statement: read one after the other, the alias may have moved, and what it named may be deleted.
+    const version = await prisma.modelVersion.findFirst({
+      where: { aliases: { some: { name, model: { name: model } } } },
     })
-    if (alias === null) throw new NotFoundError(`There is no alias "${name}" of a model "${model}".`)
-    return alias.version
+    if (version === null) throw new NotFoundError(`There is no alias "${name}" of a model "${model}".`)
+    return version
   }
 
   async function checkpointOf(weights: RegisterInput['weights']) {
@@ -108,8 +113,9 @@ export function createModelService(options: ModelServiceOptions): ModelService {
         where: { id: weights.checkpointId },
         include: { run: true },
       })
-      if (checkpoint === null) throw new NotFoundError('There is no checkpoint with this id.')
-      return checkpoint
+      // Its run is deleted first, and may have been since.
+      if (checkpoint?.run) return checkpoint
+      throw new NotFoundError('There is no checkpoint with this id.')
     }
     const run = await prisma.trainingRun.findUnique({ where: { id: weights.runId } })
     if (run === null) throw new NotFoundError('There is no training run with this id.')
@@ -118,18 +124,19 @@ export function createModelService(options: ModelServiceOptions): ModelService {
         `Run #${run.number} is ${run.status}; only a COMPLETED run can be registered. Its checkpoints can: pass checkpointId.`,
       )
     }
-    return prisma.checkpoint.findFirstOrThrow({
+    const checkpoint = await prisma.checkpoint.findFirst({
       // With early stopping it is not the last one, and never one whose test was not finite.
       where: { runId: run.id, step: run.bestStep ?? undefined, testAccuracy: { not: null } },
       orderBy: [{ attempt: 'desc' }, { step: 'desc' }],
-      include: { run: true },
     })
+    if (checkpoint === null) throw new NotFoundError(NOT_KEPT)
+    return { ...checkpoint, run }
   }
 
   /** Deletes a version's row and answers it. */
   async function forget(tx: Prisma.TransactionClient, id: string): Promise<ModelVersion> {
     const found = await tx.modelVersion.findUnique({ where: { id }, include: { aliases: true } })
-    if (found === null) throw new NotFoundError('There is no model version with this id.')
+    if (found === null) throw new NotFoundError(NO_VERSION)
     const { aliases, ...rest } = found
     if (aliases.length > 0) throw heldByAlias(aliases.map(({ name }) => name))
     try {
@@ -163,7 +170,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       if ('alias' in ref) return byAlias(ref.alias)
       if ('runId' in ref) return byRun(ref.runId, avoided)
       const version = await prisma.modelVersion.findUnique({ where: { id: ref.versionId } })
-      if (version === null) throw new NotFoundError('There is no model version with this id.')
+      if (version === null) throw new NotFoundError(NO_VERSION)
       return version
     },
     async register({ name, weights }) {
@@ -175,24 +182,33 @@ export function createModelService(options: ModelServiceOptions): ModelService {
         return await prisma.$transaction((tx) => createTrainedVersion(tx, name, run, checkpoint, known))
       } catch (error) {
         // Its run went on and replaced it.
-        if (isBrokenReference(error)) throw new NotFoundError('This checkpoint is not kept any more.')
+        if (isBrokenReference(error)) throw new NotFoundError(NOT_KEPT)
         throw error
       }
     },
     async deleteVersion(id) {
       const known = await prisma.modelVersion.findUnique({ where: { id } })
-      if (known === null) throw new NotFoundError('There is no model version with this id.')
+      if (known === null) throw new NotFoundError(NO_VERSION)
       const version = await keeper.release([known.digest], () => prisma.$transaction((tx) => forget(tx, id)))
       if (version.runId !== null) await pruneCheckpoints(prisma, keeper, version.runId)
       return version
     },
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
-    async filters({ digest }) {
-      await artifacts.verify(digest)
-      return drawFilters(artifacts.path(digest))
+    async filters({ id, digest }) {
+      try {
+        await artifacts.verify(digest)
+        return await drawFilters(artifacts.path(digest))
+      } catch (error) {
+        // The files go when the row is gone.
+        if ((await prisma.modelVersion.count({ where: { id } })) > 0) throw error
+        throw new NotFoundError(NO_VERSION)
+      }
     },
-    list: (query) => prisma.model.findMany({ ...query, orderBy: NEWEST }),
+    list: (query) => prisma.model.findMany(query),
     count: () => prisma.model.count(),
+    listVersions: (query) => prisma.modelVersion.findMany(query),
+    countVersions: (modelId) => prisma.modelVersion.count({ where: { modelId } }),
+    get: (query) => prisma.model.findUniqueOrThrow(query),
     // A name that no model can have may not even be text that the database can compare.
     find: async (query, name) =>
       isLabel(name) ? prisma.model.findUnique({ ...query, where: { name } }) : null,

@@ -1,6 +1,7 @@
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
+import { NotFoundError } from '../errors.ts'
 import type { StoredResult } from '../evaluation/result.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
@@ -19,8 +20,10 @@ export function architectureOf(
   architectures: Pick<ArchitectureRegistry, 'find'>,
 ): Architecture {
   const architecture = architectures.find(name)
-  // A network that a version uses is not deleted.
-  if (architecture === undefined) throw new Error(`The zoo has no architecture named "${name}".`)
+  // A network that a version uses is not deleted: the version is gone, too.
+  if (architecture === undefined) {
+    throw new NotFoundError(`The architecture ${name} and this version of it were deleted meanwhile.`)
+  }
   const { size, labels } = preprocessing as unknown as Preprocessing
   return fitArchitecture(architecture, [...size, 3], labels.length)
 }

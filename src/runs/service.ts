@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
-import type { Prisma, PrismaClient, RunAttempt, TrainingRun } from '../db/generated/client.ts'
+import type { Checkpoint, Prisma, PrismaClient, RunAttempt, TrainingRun } from '../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../errors.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
@@ -55,11 +55,12 @@ export interface RunService {
   followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
   /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
   followChanges(): AsyncIterableIterator<string>
-  /** Runs, newest first. */
   list(query: Prisma.TrainingRunFindManyArgs): Promise<TrainingRun[]>
   count(where: Prisma.TrainingRunWhereInput): Promise<number>
   find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
   get(query: Prisma.TrainingRunFindUniqueOrThrowArgs): Promise<TrainingRun>
+  listCheckpoints(query: Prisma.CheckpointFindManyArgs): Promise<Checkpoint[]>
+  findCheckpoint(query: Prisma.CheckpointFindUniqueArgs): Promise<Checkpoint | null>
   attempts(id: string): Promise<RunAttempt[]>
   /** What was said of the pinned pictures, by epoch. */
   pinned(id: string): Promise<PinnedEpoch[]>
@@ -238,10 +239,12 @@ export function createRunService(options: RunServiceOptions): RunService {
         (await prisma.trainingRun.count({ where: { id } })) > 0 ? [id] : [],
       )
     },
-    list: (query) => prisma.trainingRun.findMany({ ...query, orderBy: { number: 'desc' } }),
+    list: (query) => prisma.trainingRun.findMany(query),
     count: (where) => prisma.trainingRun.count({ where }),
     find: (query) => prisma.trainingRun.findUnique(query),
     get: (query) => prisma.trainingRun.findUniqueOrThrow(query),
+    listCheckpoints: (query) => prisma.checkpoint.findMany(query),
+    findCheckpoint: (query) => prisma.checkpoint.findUnique(query),
     attempts: (runId) => prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } }),
     pinned: (runId) => readPinned(prisma, runId),
     losses: history.losses,

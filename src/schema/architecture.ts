@@ -1,10 +1,8 @@
-import { resolveArrayConnection } from '@pothos/plugin-relay'
 import { type Analysis, analyze, LAYER_KINDS, type LayerInfo } from '../zoo/analysis.ts'
 import { ARCHITECTURE_ORIGINS, type Architecture } from '../zoo/architecture.ts'
 import { formatFeatures } from '../zoo/features.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
-import { DEFAULT_PAGE, MAX_PAGE } from './page-limits.ts'
+import { connectionOf, pageOf } from './connection.ts'
 
 const Origin = builder.enumType('ArchitectureOrigin', {
   description:
@@ -103,13 +101,22 @@ builder.queryFields((t) => ({
       type: ArchitectureRef,
       description: 'The networks of the zoo: the built-in ones, then those that were created, oldest first.',
       args: { origin: t.arg({ type: Origin, description: 'Only those of this origin.' }) },
-      resolve: (_root, { origin, ...page }, { architectures }) => {
+      resolve: (_root, { origin, ...args }, { architectures }, info) => {
         const chosen = architectures.list(origin ?? undefined)
-        const connection = resolveArrayConnection(
-          { args: page, maxSize: MAX_PAGE, defaultSize: DEFAULT_PAGE },
-          chosen,
+        const keyOf = ({ name }: Architecture) => architectures.placeOf(name)
+        const within = ({ gt = -Infinity, lt = Infinity }) =>
+          chosen.filter((it) => keyOf(it) > gt && keyOf(it) < lt)
+        return pageOf<Architecture>(
+          { args, info },
+          {
+            order: 'asc',
+            keyOf,
+            read: async (range, order, take) =>
+              (order === 'asc' ? within(range) : within(range).reverse()).slice(0, take),
+            has: async (range) => within(range).length > 0,
+            count: () => chosen.length,
+          },
         )
-        return { ...connection, totalCount: chosen.length }
       },
     },
     connectionOf(ArchitectureRef, 'Architecture'),

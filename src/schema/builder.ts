@@ -8,6 +8,7 @@ import type PrismaTypes from '../db/generated/pothos.ts'
 import { getDatamodel } from '../db/generated/pothos.ts'
 import type { UploadedFile } from '../uploads.ts'
 import type { Context } from './context.ts'
+import { GONE } from './gone.ts'
 import { badInput, checkRange, tooComplex } from './input-error.ts'
 import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
 import { SUBSCRIPTION_LIMITS } from './subscription-limits.ts'
@@ -31,7 +32,15 @@ export const builder = new SchemaBuilder<{
   }
 }>({
   // Errors first: what it turns into a union member must not reach the plugins outside of it.
-  plugins: [ErrorsPlugin, PAGE_LIMITS, SUBSCRIPTION_LIMITS, RelayPlugin, PrismaPlugin, ComplexityPlugin],
+  plugins: [
+    ErrorsPlugin,
+    GONE,
+    PAGE_LIMITS,
+    SUBSCRIPTION_LIMITS,
+    RelayPlugin,
+    PrismaPlugin,
+    ComplexityPlugin,
+  ],
   defaultFieldNullability: false,
   relay: {
     // The page's size counts at the connection (page-limits.ts), not again at its edges.
@@ -48,8 +57,8 @@ export const builder = new SchemaBuilder<{
     hasPreviousPageFieldOptions: { description: 'Whether there is more before it.' },
     startCursorFieldOptions: { description: 'The place of its first object; null on an empty page.' },
     endCursorFieldOptions: { description: 'The place of its last object; null on an empty page.' },
-    firstArgOptions: { description: `The first so many, 1 to ${MAX_PAGE}; ${DEFAULT_PAGE} when left out.` },
-    lastArgOptions: { description: `The last so many, 1 to ${MAX_PAGE}.` },
+    firstArgOptions: { description: `The first so many, 0 to ${MAX_PAGE}; ${DEFAULT_PAGE} when left out.` },
+    lastArgOptions: { description: `Instead of \`first\`: the last so many, 0 to ${MAX_PAGE}.` },
     afterArgOptions: { description: 'Only what comes behind this cursor.' },
     beforeArgOptions: { description: 'Only what comes before this cursor.' },
     nodeTypeOptions: { description: 'An object with a global id.' },
@@ -72,8 +81,6 @@ export const builder = new SchemaBuilder<{
   prisma: {
     client: (context) => context.database.prisma as PrismaClient,
     dmmf: getDatamodel(),
-    maxConnectionSize: MAX_PAGE,
-    defaultConnectionSize: DEFAULT_PAGE,
   },
   complexity: {
     limit: LIMITS,

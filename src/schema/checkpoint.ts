@@ -27,7 +27,10 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
   description: 'What a run saved on its way.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    run: t.relation('run', { description: 'The run that saved it.' }),
+    run: t.relation('run', {
+      description: 'The run that saved it.',
+      resolve: (query, { runId }, _args, { runs }) => runs.get({ ...query, where: { id: runId } }),
+    }),
     attempt: t.exposeInt('attempt', { description: 'Which start of its trainer.' }),
     step: t.exposeInt('step', { description: 'Steps trained.' }),
     epoch: t.exposeInt('epoch', { description: 'Epochs trained.' }),
@@ -44,8 +47,10 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
     digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was saved.' }),
     modelVersions: t.relation('modelVersions', {
-      query: { orderBy: { createdAt: 'desc' } },
+      query: { orderBy: { seq: 'desc' } },
       description: 'What was made of it, newest first.',
+      resolve: (query, { id: checkpointId }, _args, { models }) =>
+        models.listVersions({ ...query, where: { checkpointId } }),
     }),
   }),
 })

@@ -2,7 +2,7 @@ import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import type { RegisterInput } from '../models/service.ts'
 import { builder } from './builder.ts'
 import { CheckpointRef } from './checkpoint.ts'
-import { connectionOf } from './connection.ts'
+import { connectionOf, pageOfRows } from './connection.ts'
 import { ModelAliasRef, ModelRef, ModelVersionRef } from './model.ts'
 import { TrainingRunRef } from './training-run.ts'
 
@@ -51,13 +51,15 @@ const ModelAliasInput = builder.inputType('ModelAliasInput', {
 })
 
 builder.queryFields((t) => ({
-  models: t.prismaConnection(
+  models: t.connection(
     {
       type: ModelRef,
-      cursor: 'id',
       description: 'Models that can predict, newest first.',
-      totalCount: (_root, _args, { models }) => models.count(),
-      resolve: (query, _root, _args, { models }) => models.list(query),
+      resolve: (_root, args, context, info) =>
+        pageOfRows(
+          { args, context, info },
+          { key: 'seq', find: context.models.list, count: context.models.count },
+        ),
     },
     connectionOf(ModelRef, 'Model'),
   ),
@@ -127,14 +129,12 @@ builder.mutationFields((t) => ({
 }))
 
 builder.subscriptionField('aliasMoved', (t) =>
-  t.prismaField({
+  t.field({
     type: ModelAliasRef,
     description: 'Every alias that is set, as it is then. A slow reader gets the newest state only.',
     args: { model: t.arg.globalID({ for: ModelRef, description: 'Only aliases of this model.' }) },
-    subscribe: (_root, { model }, { models }) =>
-      models.aliases.followMoves(model?.id) as AsyncIterable<never>,
-    resolve: (query, id, _args, { models }) =>
-      models.aliases.get({ ...query, where: { id: id as unknown as string } }),
+    subscribe: (_root, { model }, { models }) => models.aliases.followMoves(model?.id),
+    resolve: (alias) => alias,
   }),
 )
 

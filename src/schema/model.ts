@@ -3,10 +3,11 @@ import type { ModelVersion } from '../db/generated/client.ts'
 import type { StoredEvaluation } from '../evaluation/result.ts'
 import { layersModelPath, safetensorsPath } from '../models/downloads.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
+import { architectureOf } from '../models/versions.ts'
 import { isLayersModel } from '../zoo/formats/standard-layers.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
+import { connectionOf, pageOfRows } from './connection.ts'
 import { DatasetRef } from './dataset.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { apiError } from './input-error.ts'
@@ -23,6 +24,8 @@ export const ModelRef = builder.prismaNode('Model', {
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },
       description: 'Movable names of its versions, by name.',
+      resolve: (query, { id: modelId }, _args, { models }) =>
+        models.aliases.list({ ...query, where: { modelId } }),
     }),
   }),
 })
@@ -54,17 +57,22 @@ const DownloadsRef = builder.objectRef<ModelVersion>('Downloads').implement({
       description:
         'The model.json of a TF.js LayersModel, beside its weights: tf.loadLayersModel opens it. It takes a normalised picture and answers probabilities, and getUserDefinedMetadata() has the preprocessing. Null for a network with local response normalisation, for which TF.js has no layer.',
       resolve: (version, _args, { architectures }) =>
-        isLayersModel(architectures.find(version.architecture)!) ? { url: layersModelPath(version) } : null,
+        isLayersModel(architectureOf(version, architectures)) ? { url: layersModelPath(version) } : null,
     }),
   }),
 })
 
+// Relations have a `resolve` for an object that was not read with them, such as the result of a mutation: it goes by the
+// object's own columns, which are known also when its row is gone.
 export const ModelVersionRef = builder.prismaNode('ModelVersion', {
   nullable: true,
   description: 'Weights that can predict, and where they come from.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    model: t.relation('model', { description: 'What it is a version of.' }),
+    model: t.relation('model', {
+      description: 'What it is a version of.',
+      resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
+    }),
     version: t.exposeInt('version', { description: 'Counted from 1; a number is never given twice.' }),
     origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Where it comes from.' }),
     source: t.exposeString('source', {
@@ -79,10 +87,14 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     run: t.relation('run', {
       nullable: true,
       description: 'The run that trained it; null when it was imported or the run was deleted.',
+      resolve: (query, { runId }, _args, { runs }) =>
+        runId === null ? null : runs.find({ ...query, where: { id: runId } }),
     }),
     checkpoint: t.relation('checkpoint', {
       nullable: true,
       description: 'The checkpoint it was made of; null when it was imported or the run was deleted.',
+      resolve: (query, { checkpointId }, _args, { runs }) =>
+        checkpointId === null ? null : runs.findCheckpoint({ ...query, where: { id: checkpointId } }),
     }),
     dataset: t.field({
       type: DatasetRef,
@@ -115,6 +127,8 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },
       description: 'The aliases that name it now.',
+      resolve: (query, { id: versionId }, _args, { models }) =>
+        models.aliases.list({ ...query, where: { versionId } }),
     }),
     filters: t.field({
       type: 'DataUrl',
@@ -151,9 +165,17 @@ export const ModelAliasRef = builder.prismaNode('ModelAlias', {
   description: 'A name that moves from version to version of a model, such as champion.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    model: t.relation('model', { description: 'Whose alias it is.' }),
+    model: t.relation('model', {
+      description: 'Whose alias it is.',
+      resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
+    }),
     name: t.exposeString('name', { description: 'The alias.' }),
-    version: t.relation('version', { description: 'What it names now.' }),
+    // Not with the alias: read one after the other, it could name one that was deleted since it moved on.
+    version: t.prismaField({
+      type: ModelVersionRef,
+      description: 'What it names now.',
+      resolve: (query, alias, _args, { models }) => models.aliases.versionOf(alias, query),
+    }),
     protected: t.exposeBoolean('protected', {
       description: 'Whether it must be unprotected before it moves.',
     }),
@@ -162,13 +184,19 @@ export const ModelAliasRef = builder.prismaNode('ModelAlias', {
 })
 
 builder.prismaObjectField(ModelRef, 'versions', (t) =>
-  t.relatedConnection(
-    'versions',
+  t.connection(
     {
-      cursor: 'id',
-      totalCount: true,
-      query: { orderBy: { version: 'desc' } },
+      type: ModelVersionRef,
       description: 'Newest first.',
+      resolve: ({ id: modelId }, args, context, info) =>
+        pageOfRows(
+          { args, context, info, of: modelId },
+          {
+            key: 'version',
+            find: (query) => context.models.listVersions({ ...query, where: { ...query.where, modelId } }),
+            count: () => context.models.countVersions(modelId),
+          },
+        ),
     },
     connectionOf(ModelVersionRef, 'ModelVersion'),
   ),

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { UnsupportedImageError, UnusableModelError } from '../inference/errors.ts'
 import { checkImageBytes } from '../inference/image-format.ts'
-import type { PredictInput as DomainInput } from '../inference/predictions.ts'
+import type { PredictInput as DomainInput, MadePrediction } from '../inference/predictions.ts'
 import type { ClassProbability } from '../inference/protocol.ts'
 import type { UploadedFile } from '../uploads.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
+import { connectionOf, pageOfRows } from './connection.ts'
 import { SplitEnum } from './dataset.ts'
 import { apiError, badInput, checkRange } from './input-error.ts'
 import { ModelVersionRef } from './model.ts'
@@ -32,12 +32,14 @@ const PredictionRef = builder.prismaNode('Prediction', {
     description: 'Global id. A prediction made by the query is not stored: its id leads to nothing.',
   },
   fields: (t) => ({
-    // By the column, not the relation: a prediction that is not stored has no row to start from.
+    // As it was when it was asked. Else by the column and not the relation: a prediction that is not stored has no row.
     modelVersion: t.prismaField({
       type: ModelVersionRef,
       description: 'The weights that were asked.',
-      resolve: (query, { modelVersionId }, _args, { models }) =>
-        models.getVersion({ ...query, where: { id: modelVersionId } }),
+      resolve: (query, prediction, _args, { models }) =>
+        'modelVersion' in prediction
+          ? (prediction as MadePrediction).modelVersion
+          : models.getVersion({ ...query, where: { id: prediction.modelVersionId } }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     label: t.exposeString('label', { description: 'The most likely class.' }),
@@ -155,7 +157,7 @@ builder.queryField('predict', (t) =>
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
     resolve: async (_root, { input }, { predictions }) =>
-      PredictionRef.addBrand(await predictions.predict(await toDomain(input))),
+      made(await predictions.predict(await toDomain(input))),
   }),
 )
 
@@ -166,25 +168,40 @@ builder.mutationField('predict', (t) =>
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
     resolve: async (_root, { input }, { predictions }) =>
-      PredictionRef.addBrand(await predictions.predictAndStore(await toDomain(input))),
+      made(await predictions.predictAndStore(await toDomain(input))),
   }),
 )
 
 builder.queryField('predictions', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: PredictionRef,
-      cursor: 'id',
       description: 'Stored predictions, newest first.',
       args: {
         modelVersion: t.arg.globalID({ for: ModelVersionRef, description: 'Only those of this version.' }),
       },
-      totalCount: (_root, { modelVersion }, { predictions }) => predictions.count(modelVersion?.id),
-      resolve: (query, _root, { modelVersion }, { predictions }) => predictions.list(query, modelVersion?.id),
+      resolve: (_root, { modelVersion, ...args }, context, info) =>
+        pageOfRows(
+          { args, context, info },
+          {
+            key: 'seq',
+            find: (query) =>
+              context.predictions.list({
+                ...query,
+                where: { ...query.where, modelVersionId: modelVersion?.id },
+              }),
+            count: () => context.predictions.count(modelVersion?.id),
+          },
+        ),
     },
     connectionOf(PredictionRef, 'Prediction'),
   ),
 )
+
+/** One that is not stored has no place among those that are. */
+function made(prediction: MadePrediction) {
+  return PredictionRef.addBrand({ seq: 0, ...prediction })
+}
 
 /** The field has no result union: its expected failures are errors with a code. */
 function rethrow(error: unknown): never {

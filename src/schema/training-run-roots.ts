@@ -1,9 +1,12 @@
+import type { Prisma } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../runs/history/history.ts'
+import type { RunService } from '../runs/service.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { builder } from './builder.ts'
-import { connectionOf } from './connection.ts'
+import { connectionOf, pageOfRows } from './connection.ts'
+import type { Context } from './context.ts'
 import { apiError, badInput } from './input-error.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
@@ -16,31 +19,28 @@ const DEFAULT_POINTS = 1000
 const TrainingRunConnection = connectionOf(TrainingRunRef, 'TrainingRun')
 
 builder.objectField(ArchitectureRef, 'runs', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: TrainingRunRef,
-      cursor: 'id',
       description: 'Training runs of this network, newest first.',
-      totalCount: ({ name }, _args, { runs }) => runs.count({ architecture: name }),
-      resolve: (query, { name }, _args, { runs }) => runs.list({ ...query, where: { architecture: name } }),
+      resolve: ({ name: architecture }, args, context, info) =>
+        pageOfRows({ args, context, info, of: architecture }, pagedRuns(context, { architecture })),
     },
     TrainingRunConnection,
   ),
 )
 
 builder.queryFields((t) => ({
-  trainingRuns: t.prismaConnection(
+  trainingRuns: t.connection(
     {
       type: TrainingRunRef,
-      cursor: 'id',
       description: 'Training runs, newest first.',
       args: {
         status: t.arg({ type: [RunStatusEnum], description: 'Only runs in one of these.' }),
         architecture: t.arg.string({ description: 'Only runs of this network.' }),
       },
-      totalCount: (_root, args, { runs, architectures }) => runs.count(filter(args, architectures)),
-      resolve: (query, _root, args, { runs, architectures }) =>
-        runs.list({ ...query, where: filter(args, architectures) }),
+      resolve: (_root, args, context, info) =>
+        pageOfRows({ args, context, info }, pagedRuns(context, filter(args, context.architectures))),
     },
     TrainingRunConnection,
   ),
@@ -140,6 +140,16 @@ builder.subscriptionFields((t) => ({
     resolve: (query, id, _args, { runs }) => runs.get({ ...query, where: { id: id as unknown as string } }),
   }),
 }))
+
+/** Runs by their number, newest first. */
+function pagedRuns({ runs }: Context, where: Prisma.TrainingRunWhereInput) {
+  return {
+    key: 'number' as const,
+    find: (query: Parameters<RunService['list']>[0]) =>
+      runs.list({ ...query, where: { ...query.where, ...where } }),
+    count: () => runs.count(where),
+  }
+}
 
 function filter(
   { status, architecture }: { status?: readonly string[] | null; architecture?: string | null },

@@ -201,6 +201,8 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     checkpoints: t.relation('checkpoints', {
       query: { orderBy: [{ step: 'desc' }, { attempt: 'desc' }] },
       description: 'The weights that it saved and that are kept, newest first.',
+      resolve: (query, { id: runId }, _args, { runs }) =>
+        runs.listCheckpoints({ ...query, where: { runId } }),
     }),
     changes: t.field({
       type: [HyperparameterChangeRef],
@@ -221,6 +223,8 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     parent: t.relation('parent', {
       nullable: true,
       description: 'The run whose weights it began with; null for none, or when it was deleted.',
+      resolve: (query, { parentId }, _args, { runs }) =>
+        parentId === null ? null : runs.find({ ...query, where: { id: parentId } }),
     }),
     parentStep: t.exposeInt('parentStep', {
       nullable: true,
@@ -229,6 +233,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     forks: t.relation('children', {
       query: { orderBy: { number: 'asc' } },
       description: 'Runs that began with its weights.',
+      resolve: (query, { id: parentId }, _args, { runs }) => runs.list({ ...query, where: { parentId } }),
     }),
     attempts: t.field({
       type: [RunAttemptRef],
@@ -236,8 +241,10 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       resolve: ({ id }, _args, { runs }) => runs.attempts(id),
     }),
     modelVersions: t.relation('modelVersions', {
-      query: { orderBy: { createdAt: 'desc' } },
+      query: { orderBy: { seq: 'desc' } },
       description: 'What was made of its weights, newest first; the first one when it is COMPLETED.',
+      resolve: (query, { id: runId }, _args, { models }) =>
+        models.listVersions({ ...query, where: { runId } }),
     }),
   }),
 })

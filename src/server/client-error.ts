@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql'
 import { maskError } from 'graphql-yoga'
+import { NotFoundError } from '../errors.ts'
 import { apiError, isErrorCode } from '../schema/input-error.ts'
 
 const MASK = 'Unexpected error. The server log says more.'
@@ -9,6 +10,11 @@ const MASK = 'Unexpected error. The server log says more.'
  * that come without one (graphql's of variables, Pothos' of ids, yoga's of requests) are about what the client sent.
  */
 export function toClientError(error: unknown): GraphQLError {
+  // Of a field without a result union.
+  if (error instanceof GraphQLError && error.originalError instanceof NotFoundError) {
+    error.extensions.code = 'NOT_FOUND'
+    return error
+  }
   // Never by NODE_ENV: what is masked in production is masked here.
   const seen = maskError(error, MASK, false)
   if (!(seen instanceof GraphQLError)) return new GraphQLError(MASK)

@@ -10,6 +10,8 @@ export interface ArchitectureRegistry {
   find(name: string): Architecture | undefined
   /** The built-in ones first, then the others in the order of their making. */
   list(origin?: ArchitectureOrigin): Architecture[]
+  /** Where a network stands in that order: a whole number that no other ever gets, also when this one is deleted. */
+  placeOf(name: string): number
   /** What `create` would make of an input, whether its name is taken or not. Throws ValidationError. */
   check(input: ArchitectureInput): Architecture
   /** Throws ValidationError, or ConflictError when the name is taken. */
@@ -40,11 +42,16 @@ export async function openArchitectureRegistry({
   prisma,
   maxParameters,
 }: ArchitectureRegistryOptions): Promise<ArchitectureRegistry> {
-  const rows = await prisma.customArchitecture.findMany({ orderBy: [{ createdAt: 'asc' }, { name: 'asc' }] })
+  const rows = await prisma.customArchitecture.findMany({ orderBy: { seq: 'asc' } })
   // A custom network stays what it is when a later vggzoo has one of its name built in: weights were trained for it.
   const byName = new Map([
     ...builtIn.map((architecture) => [architecture.name, architecture] as const),
     ...rows.map(({ name, definition }) => [name, definition as unknown as Architecture] as const),
+  ])
+  // Built-in networks below 0: the numbers of others begin at 1.
+  const places = new Map([
+    ...rows.map(({ name, seq }) => [name, seq] as const),
+    ...builtIn.map(({ name }, i) => [name, i - builtIn.length] as const),
   ])
   const hold = createHold()
   const check = (input: ArchitectureInput) => resolveArchitecture(input, maxParameters)
@@ -64,6 +71,7 @@ export async function openArchitectureRegistry({
   return {
     find: (name) => byName.get(name),
     list: (origin) => [...byName.values()].filter((it) => origin === undefined || it.origin === origin),
+    placeOf: (name) => places.get(name)!,
     check,
     async create(input) {
       const architecture = check(input)
@@ -76,7 +84,8 @@ export async function openArchitectureRegistry({
           )
         }
         const definition = architecture as unknown as Prisma.InputJsonObject
-        await prisma.customArchitecture.create({ data: { name, definition } })
+        const { seq } = await prisma.customArchitecture.create({ data: { name, definition } })
+        places.set(name, seq)
         byName.set(name, architecture)
         return architecture
       })

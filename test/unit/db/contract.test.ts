@@ -106,10 +106,38 @@ for (const { kind, available, place } of kinds) {
         expect([...made!.predictions[0]!.input]).toEqual([...input])
       })
 
-      test('numbers the runs in the order in which they came', async () => {
-        const first = await database.prisma.trainingRun.create({ data: RUN })
-        const second = await database.prisma.trainingRun.create({ data: RUN })
-        expect(second.number).toBe(first.number + 1)
+      test('numbers the runs in the order in which they came, leaves out none that failed, and gives no number twice', async () => {
+        const { prisma } = database
+        const first = await prisma.trainingRun.create({ data: { ...RUN, idempotencyKey: 'once' } })
+        const again = { ...RUN, idempotencyKey: 'once' }
+        const twenty = await Promise.allSettled(
+          Array.from({ length: 20 }, (_, i) => prisma.trainingRun.create({ data: i % 2 ? RUN : again })),
+        )
+        const numbers = twenty.flatMap((it) => (it.status === 'fulfilled' ? [it.value.number] : []))
+        expect(numbers.sort((a, b) => a - b)).toEqual(
+          Array.from({ length: 10 }, (_, i) => first.number + 1 + i),
+        )
+        const rolledBack = prisma.$transaction(async (tx) => {
+          await tx.trainingRun.create({ data: RUN })
+          throw new Error('on second thoughts')
+        })
+        await expect(rolledBack).rejects.toThrow('on second thoughts')
+        await prisma.trainingRun.delete({ where: { number: first.number + 10 } })
+        expect((await prisma.trainingRun.create({ data: RUN })).number).toBe(first.number + 11)
+      })
+
+      test('numbers rows in the order of their commits: the next one waits for one that is on its way', async () => {
+        const { prisma } = database
+        const committed: number[] = []
+        let later: Promise<unknown> | undefined
+        await prisma.$transaction(async (tx) => {
+          const { number } = await tx.trainingRun.create({ data: RUN })
+          later = prisma.trainingRun.create({ data: RUN }).then((run) => committed.push(run.number))
+          await tx.runAttempt.count()
+          committed.push(number)
+        })
+        await later
+        expect(committed[1]).toBe(committed[0]! + 1)
       })
 
       test('refuses a second row of a key, and a point of no run', async () => {

@@ -36,5 +36,8 @@ test('no acknowledged row is lost when the process is killed in the middle of wr
   const points = await prisma.lossPoint.groupBy({ by: ['runId', 'seq'], _count: true })
   expect(points.length).toBe(events.length)
   expect(points.filter(({ _count }) => _count !== 50)).toEqual([])
+  // The next run has the next number, however its predecessors ended.
+  const runs = await prisma.trainingRun.findMany({ orderBy: { number: 'asc' } })
+  expect(runs.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5])
   await close()
 })

@@ -164,3 +164,31 @@ test.skipIf(!postgresAvailable())('three servers that start at once migrate a da
   expect(await Promise.all(opened.map(({ prisma }) => prisma.trainingRun.count()))).toEqual([0, 0, 0])
   await Promise.all(opened.map((database) => database.close()))
 })
+
+test('rows from before numbers by counter keep their order, and no number of a run is given again', async () => {
+  const { list } = readMigrations()
+  const at = list.findIndex(({ name }) => name.endsWith('_numbers_by_counter'))
+  const pg = await openPGlite(await embeddedFolder())
+  const session = await pgliteSession(pg)
+  await migrate(session, folderOf(...list.slice(0, at)))
+  const run = `INSERT INTO "TrainingRun" ("id", "name", "architecture", "dataset", "hyperparameters", "seed", "epochs")`
+  const version = (id: string, model: string, number: number, hour: number) =>
+    `INSERT INTO "ModelVersion" ("id", "modelId", "version", "architecture", "bytes", "digest", "preprocessing", "createdAt")
+     VALUES ('${id}', '${model}', ${number}, 'a', 1, 'd', '{}', '2026-07-01T${hour}:00:00Z');`
+  // Version 1 of m was made while the clock was two hours fast.
+  await session.executeScript(`
+    ${run} VALUES ('a', 'a', 'a', 'd', '{}', 1, 1), ('b', 'b', 'a', 'd', '{}', 1, 1);
+    DELETE FROM "TrainingRun" WHERE "id" = 'b';
+    INSERT INTO "Model" ("id", "name") VALUES ('m', 'm'), ('n', 'n');
+    ${version('third', 'm', 1, 14)} ${version('fourth', 'm', 2, 12)}
+    ${version('second', 'n', 2, 13)} ${version('first', 'n', 1, 11)}`)
+  await migrate(session, folderOf(...list))
+  await session.executeScript(`
+    ${run} VALUES ('c', 'c', 'a', 'd', '{}', 1, 1);
+    ${version('fifth', 'm', 3, 10)}`)
+  const rows = async (sql: string) => (await session.queryRaw({ sql, args: [], argTypes: [] })).rows.flat()
+  expect(await rows('SELECT "number" FROM "TrainingRun" ORDER BY "number"')).toEqual([1, 3])
+  const versions = await rows('SELECT "id" FROM "ModelVersion" ORDER BY "seq"')
+  expect(versions).toEqual(['first', 'second', 'third', 'fourth', 'fifth'])
+  await closePGlite(pg)
+})

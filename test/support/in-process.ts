@@ -1,0 +1,94 @@
+import { graphql } from 'graphql'
+import { pino } from 'pino'
+import { openArtifactStore } from '../../src/artifacts/store.ts'
+import { CIFAR10 } from '../../src/data/cifar10/facts.ts'
+import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
+import { createPredictionService } from '../../src/inference/predictions.ts'
+import type { Predictor } from '../../src/inference/predictor.ts'
+import { createModelService } from '../../src/models/service.ts'
+import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
+import { createRunService } from '../../src/runs/service.ts'
+import type { Context, Services } from '../../src/schema/context.ts'
+import { schema } from '../../src/schema/index.ts'
+import { toClientError } from '../../src/server/client-error.ts'
+import { openArchitectureRegistry } from '../../src/zoo/registry.ts'
+import type { GraphQLResult } from './server.ts'
+
+const MAX_PARAMETERS = 1e9
+
+/** What is not there of a server: trainers, and the process that predicts. */
+const IDLE: Pick<Predictor, 'predict'> = {
+  predict: () => Promise.reject(new Error('Nothing predicts here.')),
+}
+
+export interface InProcess extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions'> {
+  execute(source: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
+  /** The same for what must succeed: answers its data. */
+  query(source: string, variables?: Record<string, unknown>): Promise<NonNullable<GraphQLResult['data']>>
+}
+
+/** The API on a database, without a server around it: for what is about rows alone. */
+export async function openInProcess(
+  prisma: PrismaClient,
+  folder: string,
+  predictor: Pick<Predictor, 'predict'> = IDLE,
+): Promise<InProcess> {
+  const logger = pino({ level: 'silent' })
+  const artifacts = openArtifactStore(folder)
+  const keeper = createWeightsKeeper(prisma, artifacts)
+  const architectures = await openArchitectureRegistry({ prisma, maxParameters: MAX_PARAMETERS })
+  const facts = () => CIFAR10
+  const models = createModelService({ prisma, artifacts, keeper, architectures, facts, log: logger })
+  const datasets = new Map()
+  const runs = createRunService({
+    prisma,
+    keeper,
+    logger,
+    engine: 'cpu',
+    artifacts,
+    artifactsFolder: folder,
+    autoResume: false,
+    maxRestarts: 0,
+    concurrency: 0,
+    datasets: [CIFAR10.name],
+    datasetFacts: facts,
+    findArchitecture: architectures.find,
+    architectures,
+    maxParameters: MAX_PARAMETERS,
+    prepareDataset: () => Promise.reject(new Error('Nothing trains here.')),
+  })
+  const predictions = createPredictionService({ prisma, models, predictor, logger, architectures, datasets })
+  const parts = { architectures, models, runs, predictions }
+  const execute = async (source: string, variableValues?: Record<string, unknown>) => {
+    const contextValue = { ...parts, datasets, database: { prisma } } as unknown as Context
+    const { data, errors } = await graphql({ schema, source, variableValues, contextValue })
+    const seen = errors?.map((error) => toClientError(error).toJSON())
+    return JSON.parse(JSON.stringify({ data, errors: seen })) as GraphQLResult
+  }
+  return {
+    ...parts,
+    execute,
+    async query(source, variables) {
+      const { data, errors } = await execute(source, variables)
+      if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('; '))
+      return data
+    },
+  }
+}
+
+/** What a row of ModelVersion needs at least, beside its model and number. */
+export const VERSION_ROW = {
+  architecture: 'vgg_mini',
+  bytes: 1,
+  digest: '0'.repeat(64),
+  preprocessing: { size: [32, 32], mean: [0, 0, 0], std: [1, 1, 1], labels: [...CIFAR10.classes] },
+} satisfies Partial<Prisma.ModelVersionUncheckedCreateInput>
+
+/** What a row of Prediction needs at least, beside its version. */
+export const PREDICTION_ROW = {
+  label: 'cat',
+  confidence: 1,
+  probabilities: [],
+  input: new Uint8Array(1),
+  latencyMs: 1,
+} satisfies Partial<Prisma.PredictionUncheckedCreateInput>
