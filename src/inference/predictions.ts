@@ -91,7 +91,8 @@ export function createPredictionService({
           const another = model === null || 'runId' in model
           if (!isNews || !another) throw error
         } else {
-          if (!(error instanceof VersionDeletedError) || version.id === deleted) throw error
+          const isOneVersion = model !== null && 'versionId' in model
+          if (!(error instanceof VersionDeletedError) || isOneVersion || version.id === deleted) throw error
           deleted = version.id
         }
       }

@@ -1,4 +1,9 @@
-import SchemaBuilder, { BasePlugin, type PothosOutputFieldConfig, type SchemaTypes } from '@pothos/core'
+import SchemaBuilder, {
+  BasePlugin,
+  isThenable,
+  type PothosOutputFieldConfig,
+  type SchemaTypes,
+} from '@pothos/core'
 import type { GraphQLFieldResolver } from 'graphql'
 import { isMissing } from '../db/errors.ts'
 import { NotFoundError } from '../errors.ts'
@@ -25,7 +30,7 @@ class GonePlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     }
     return (parent, args, context, info) => {
       const value = resolver(parent, args, context, info)
-      return value instanceof Promise ? value.then(found, failed) : found(value)
+      return isThenable(value) ? value.then(found, failed) : found(value)
     }
   }
 
