@@ -1,6 +1,7 @@
 import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import { readLabel } from '../label.ts'
 import { createBus } from '../streams/bus.ts'
 import { flatMap, followChanges } from '../streams/iterate.ts'
 
@@ -35,6 +36,11 @@ const EVERY_MODEL = 'models'
 const NO_VERSION = 'There is no model version with this id.'
 const NAME = /^[A-Za-z0-9][\w.-]{0,63}$/
 
+/** Whether an alias can have this name. */
+export function isAlias(name: string): boolean {
+  return NAME.test(name)
+}
+
 export function createModelAliases(prisma: PrismaClient): ModelAliases {
   const moves = createBus<string>()
 
@@ -67,7 +73,7 @@ export function createModelAliases(prisma: PrismaClient): ModelAliases {
 
   return {
     async set({ versionId, name, protected: wanted }) {
-      if (!NAME.test(name)) {
+      if (!isAlias(name)) {
         const message =
           'An alias has 1 to 64 letters, digits, ".", "_" or "-", and begins with a letter or digit.'
         throw new ValidationError([{ path: ['name'], message }])
@@ -81,7 +87,11 @@ export function createModelAliases(prisma: PrismaClient): ModelAliases {
     },
     remove: (modelName, name) =>
       prisma.$transaction(async (tx) => {
-        const alias = await tx.modelAlias.findFirst({ where: { name, model: { name: modelName } } })
+        const known = readLabel(modelName)
+        const alias =
+          known === null || !isAlias(name)
+            ? null
+            : await tx.modelAlias.findFirst({ where: { name, model: { name: known } } })
         if (alias === null) throw new NotFoundError(`The model ${modelName} has no alias ${name}.`)
         if (alias.protected) {
           throw new ConflictError(
@@ -98,7 +108,7 @@ export function createModelAliases(prisma: PrismaClient): ModelAliases {
     followMoves(modelId = EVERY_MODEL) {
       const moved = followChanges((listener) => moves.subscribe(modelId, listener))
       // One that was deleted meanwhile can't be told of.
-      return flatMap(moved, (id) => prisma.modelAlias.findMany({ where: { id } }))
+      return flatMap(moved, ({ id }) => prisma.modelAlias.findMany({ where: { id } }))
     },
     get listenerCount() {
       return moves.listenerCount

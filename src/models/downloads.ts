@@ -34,6 +34,8 @@ export interface DownloadsOptions {
 }
 
 const PATH = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
+/** What file systems refuse or hide: separators, what Windows reserves, a dot at the beginning. */
+const NO_FILE_NAME = /[/\\:*?"<>|]+|^\./g
 const SAFETENSORS = 'model.safetensors'
 const LAYERS_MODEL = 'layers-model'
 
@@ -111,7 +113,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     if (id === undefined) return null
     const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
     if (version === null) return null
-    const title = `${version.model.name.replaceAll(/[^\w.-]+/g, '_')}-v${version.version}`
+    const title = `${version.model.name.replaceAll(NO_FILE_NAME, '_')}-v${version.version}`
     const { digest } = version
     if (name === SAFETENSORS && part === undefined) {
       await verify(digest)

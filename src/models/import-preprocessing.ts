@@ -1,4 +1,4 @@
-import { isLabel, LABEL } from '../label.ts'
+import { LABEL, readLabel } from '../label.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
@@ -94,9 +94,10 @@ export function resolvePreprocessing(
       `[height, width] in pixels, each from 1 to ${MAX_SIDE}, not [${size.slice(0, 5).join(', ')}].`,
     )
   }
-  const labels = input.labels ?? inFile?.labels ?? classNumbers(architecture.classes)
+  const given = input.labels ?? inFile?.labels ?? classNumbers(architecture.classes)
+  const labels = given.map((label) => readLabel(label) ?? label)
   if (labels.length < 1 || labels.length > 65_535) wrong('labels', 'From 1 to 65535 labels.')
-  const bad = labels.findIndex((label) => !isLabel(label))
+  const bad = labels.findIndex((label) => readLabel(label) === null)
   if (bad >= 0) wrong('labels', `Label ${bad} must have ${LABEL}`)
   if (Buffer.byteLength(JSON.stringify(labels)) > MAX_LABELS_BYTES) {
     wrong('labels', `All labels together must have at most ${MAX_LABELS_BYTES} bytes.`)

@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
-import { isLabel, LABEL } from '../label.ts'
+import { LABEL, readLabel } from '../label.ts'
 import type { UploadedFile } from '../uploads.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ImportTarget } from '../zoo/formats/import-target.ts'
@@ -22,6 +25,7 @@ import {
   resolvePreprocessing,
   type WeightsFile,
 } from './import-preprocessing.ts'
+import type { Once } from './once.ts'
 import { createVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
@@ -32,6 +36,8 @@ export interface ImportInput {
   architecture: string
   weights: { safetensors: UploadedFile } | { layersModel: readonly UploadedFile[] }
   preprocessing: PreprocessingInput
+  /** The same key never makes a second version. */
+  idempotencyKey?: string
 }
 
 export interface ImportOptions {
@@ -40,6 +46,7 @@ export interface ImportOptions {
   keeper: WeightsKeeper
   converter: Converter
   architectures: Pick<ArchitectureRegistry, 'using'>
+  once: Once
 }
 
 /** A model.json is a few hundred kilobytes; it is read into the server's memory. */
@@ -50,11 +57,12 @@ const MAX_MODEL_JSON_BYTES = 16 * 2 ** 20
  * that is wrong, or NotFoundError.
  */
 export function createModelImport(options: ImportOptions): (input: ImportInput) => Promise<ModelVersion> {
-  const { prisma, artifacts, keeper, converter, architectures } = options
+  const { prisma, artifacts, keeper, converter, architectures, once } = options
 
   async function importAs(
     { name, architecture: base, weights, preprocessing: asked }: ImportInput,
     known: Architecture | undefined,
+    remember: Parameters<Parameters<Once>[2]>[0],
   ): Promise<ModelVersion> {
     if (known === undefined) {
       throw new NotFoundError(`There is no architecture "${base}". The query architectures lists them.`)
@@ -75,7 +83,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
         ...written,
       } as const
       return await keeper.keep([{ staged, ...written }], () =>
-        prisma.$transaction((tx) => createVersion(tx, name, version)),
+        prisma.$transaction(async (tx) => remember(tx, await createVersion(tx, name, version))),
       )
     } catch (error) {
       await rm(path, { force: true })
@@ -121,10 +129,35 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     return converter.importLayersModel({ modelJson: json.path, weightFiles, ...job })
   }
 
-  return async (input) => {
-    if (!isLabel(input.name)) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
-    return architectures.using(input.architecture, (known) => importAs(input, known))
+  return async (asked) => {
+    const name = readLabel(asked.name)
+    if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
+    const input = { ...asked, name }
+    const { architecture, idempotencyKey: key } = input
+    const request = key === undefined ? {} : await requestOf(input)
+    return once(key, request, (remember) =>
+      architectures.using(architecture, (known) => importAs(input, known, remember)),
+    )
   }
+}
+
+/** What makes two imports the same: the files by what is in them, those of a LayersModel by their names, too. */
+async function requestOf(input: ImportInput): Promise<object> {
+  const { name, architecture, weights, preprocessing } = input
+  const digests =
+    'safetensors' in weights
+      ? await digestOf(weights.safetensors)
+      : (
+          await Promise.all(weights.layersModel.map(async (file) => `${await digestOf(file)} ${file.name}`))
+        ).sort()
+  return { import: name, architecture, preprocessing, digests }
+}
+
+/** sha256 in hexadecimal; of a file as it was sent, not as it is kept. */
+async function digestOf({ path }: UploadedFile): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash)
+  return hash.digest('hex')
 }
 
 /** The names of the files, as far as there is room; cut between characters, as PostgreSQL keeps no half of a pair. */

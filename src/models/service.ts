@@ -4,13 +4,14 @@ import type { DatasetFacts } from '../data/dataset-facts.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
-import { isLabel, LABEL } from '../label.ts'
+import { LABEL, readLabel } from '../label.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { createModelAliases, type ModelAliases } from './aliases.ts'
+import { createModelAliases, isAlias, type ModelAliases } from './aliases.ts'
 import { createConverter } from './converter.ts'
 import { createDownloads, type Downloads } from './downloads.ts'
 import { drawFilters } from './filters.ts'
 import { createModelImport, type ImportInput } from './import.ts'
+import { createOnce } from './once.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
 import { architectureOf, createTrainedVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
@@ -25,6 +26,8 @@ export interface RegisterInput {
   /** The model that gets a version; it is made if it is not there. */
   name: string
   weights: { runId: string } | { checkpointId: string }
+  /** The same key never makes a second version. */
+  idempotencyKey?: string
 }
 
 /** Weights that are kept under names, in versions. */
@@ -75,6 +78,7 @@ const NEWEST = { seq: 'desc' } as const
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, artifacts, keeper, facts, architectures } = options
   const converter = createConverter({ log: options.log })
+  const once = createOnce(prisma)
 
   async function newest(
     where: Prisma.ModelVersionWhereInput,
@@ -100,9 +104,13 @@ export function createModelService(options: ModelServiceOptions): ModelService {
 
   async function byAlias({ model, name }: { model: string; name: string }): Promise<ModelVersion> {
     // In one statement: read one after the other, the alias may have moved, and what it named may be deleted.
-    const version = await prisma.modelVersion.findFirst({
-      where: { aliases: { some: { name, model: { name: model } } } },
-    })
+    const known = readLabel(model)
+    const version =
+      known === null || !isAlias(name)
+        ? null
+        : await prisma.modelVersion.findFirst({
+            where: { aliases: { some: { name, model: { name: known } } } },
+          })
     if (version === null) throw new NotFoundError(`There is no alias "${name}" of a model "${model}".`)
     return version
   }
@@ -157,7 +165,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       architectureOf: (version) => architectureOf(version, architectures),
       exportLayersModel: converter.exportLayersModel,
     }),
-    import: createModelImport({ ...options, converter }),
+    import: createModelImport({ ...options, converter, once }),
     close: converter.close,
     async resolve(ref, avoided = new Set()) {
       if (ref === null) {
@@ -173,18 +181,23 @@ export function createModelService(options: ModelServiceOptions): ModelService {
       if (version === null) throw new NotFoundError(NO_VERSION)
       return version
     },
-    async register({ name, weights }) {
-      if (!isLabel(name)) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
-      const { run, ...checkpoint } = await checkpointOf(weights)
-      const known = facts(run.dataset)
-      if (known === undefined) throw new Error(`The data set ${run.dataset} is not known to this server.`)
-      try {
-        return await prisma.$transaction((tx) => createTrainedVersion(tx, name, run, checkpoint, known))
-      } catch (error) {
-        // Its run went on and replaced it.
-        if (isBrokenReference(error)) throw new NotFoundError(NOT_KEPT)
-        throw error
-      }
+    async register({ name: asked, weights, idempotencyKey }) {
+      const name = readLabel(asked)
+      if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
+      return once(idempotencyKey, { register: name, weights }, async (remember) => {
+        const { run, ...checkpoint } = await checkpointOf(weights)
+        const known = facts(run.dataset)
+        if (known === undefined) throw new Error(`The data set ${run.dataset} is not known to this server.`)
+        try {
+          return await prisma.$transaction(async (tx) =>
+            remember(tx, await createTrainedVersion(tx, name, run, checkpoint, known)),
+          )
+        } catch (error) {
+          // Its run went on and replaced it.
+          if (isBrokenReference(error)) throw new NotFoundError(NOT_KEPT)
+          throw error
+        }
+      })
     },
     async deleteVersion(id) {
       const known = await prisma.modelVersion.findUnique({ where: { id } })
@@ -210,8 +223,10 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     countVersions: (modelId) => prisma.modelVersion.count({ where: { modelId } }),
     get: (query) => prisma.model.findUniqueOrThrow(query),
     // A name that no model can have may not even be text that the database can compare.
-    find: async (query, name) =>
-      isLabel(name) ? prisma.model.findUnique({ ...query, where: { name } }) : null,
+    find: async (query, name) => {
+      const known = readLabel(name)
+      return known === null ? null : prisma.model.findUnique({ ...query, where: { name: known } })
+    },
   }
 }
 

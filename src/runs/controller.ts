@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import { ConflictError, ValidationError } from '../errors.ts'
-import { isLabel, LABEL } from '../label.ts'
+import { isKey, KEY } from '../label.ts'
 import { createTurns } from '../turns.ts'
 import { type Change, latestHyperparameters, whyNotChange, withChange } from './changes.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -40,8 +40,8 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
   async function once(id: string, request: ControlRequest): Promise<TrainingRun> {
     const { key, input } = request
     if (key === undefined) return control(id, request)
-    if (!isLabel(key)) {
-      throw new ValidationError([{ path: ['idempotencyKey'], message: `A key has ${LABEL}` }])
+    if (!isKey(key)) {
+      throw new ValidationError([{ path: ['idempotencyKey'], message: `A key has ${KEY}` }])
     }
     const place = JSON.stringify([id, key])
     while (underWay.has(place)) await underWay.get(place)?.catch(() => {})

@@ -38,6 +38,9 @@ import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wan
 const FAREWELL_MS = 1000
 const MAX_SEED = 2 ** 31 - 1
 
+/** A run as it is now, or as it was when it was deleted. */
+export type RunChange = { kind: 'changed' | 'deleted'; run: TrainingRun }
+
 export interface RunService {
   /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError. */
   start(input: StartRunInput): Promise<TrainingRun>
@@ -53,8 +56,8 @@ export interface RunService {
   followLoss(id: string, step: number, attempt?: number): Promise<AsyncIterableIterator<RunPoint>>
   /** The effective loss history, thinned to so many points, and how it changes. Throws NotFoundError. */
   followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
-  /** The ids of runs whose row changed, each as soon as the subscriber takes it. */
-  followChanges(): AsyncIterableIterator<string>
+  /** Runs whose row changed, each as it is when the subscriber takes it, and those that were deleted. */
+  followChanges(): AsyncIterableIterator<RunChange>
   list(query: Prisma.TrainingRunFindManyArgs): Promise<TrainingRun[]>
   count(where: Prisma.TrainingRunWhereInput): Promise<number>
   find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
@@ -101,6 +104,7 @@ export function createRunService(options: RunServiceOptions): RunService {
   const { prisma } = options
   const events = createBus<RunEvent>()
   const changes = createBus<string>()
+  const deletions = createBus<TrainingRun>()
   const log = createRunLog(prisma, events, changes)
   const output = createOutputLog(prisma, events, log)
   const history = createRunHistory(prisma)
@@ -209,6 +213,7 @@ export function createRunService(options: RunServiceOptions): RunService {
         forget,
       )
       verifier.forget(id)
+      deletions.publish('runs', run)
       return run
     },
     async follow(id, after) {
@@ -233,11 +238,21 @@ export function createRunService(options: RunServiceOptions): RunService {
       return followBuckets(prisma, { log, bus: events }, id, { seq, maxPoints })
     },
     followChanges() {
-      const changed = followChanges((listener) => changes.subscribe('runs', listener))
-      // One that was deleted meanwhile can't be told of.
-      return flatMap(changed, async (id) =>
-        (await prisma.trainingRun.count({ where: { id } })) > 0 ? [id] : [],
-      )
+      const changed = followChanges<TrainingRun | null>((listener) => {
+        const detach = [
+          changes.subscribe('runs', (id) => listener(id, null)),
+          deletions.subscribe('runs', (run) => listener(run.id, run)),
+        ]
+        return () => {
+          for (const end of detach) end()
+        }
+      })
+      return flatMap(changed, async ({ id, news }): Promise<RunChange[]> => {
+        if (news !== null) return [{ kind: 'deleted', run: news }]
+        // Of one that was deleted at this moment the next news will tell.
+        const run = await prisma.trainingRun.findUnique({ where: { id } })
+        return run === null ? [] : [{ kind: 'changed', run }]
+      })
     },
     list: (query) => prisma.trainingRun.findMany(query),
     count: (where) => prisma.trainingRun.count({ where }),
@@ -252,7 +267,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     verify: verifier.verify,
     counts: queue.counts,
     get listenerCount() {
-      return events.listenerCount + changes.listenerCount
+      return events.listenerCount + changes.listenerCount + deletions.listenerCount
     },
     async recover() {
       await queue.recover()

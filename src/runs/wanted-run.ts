@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { TrainingRun } from '../db/generated/client.ts'
 import { ValidationError } from '../errors.ts'
-import { isLabel, LABEL } from '../label.ts'
+import { isKey, KEY, LABEL, readLabel } from '../label.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { analyzeWithin } from '../zoo/limits.ts'
 import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from './checkpoints.ts'
@@ -85,12 +85,13 @@ export function resolveRun(
       message: `There is no data set "${dataset}". Known: ${known.datasets.join(', ')}.`,
     })
   }
-  if (title !== undefined && !isLabel(title)) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
+  const shown = title === undefined ? name : readLabel(title)
+  if (shown === null) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
   if (seed !== undefined && (!Number.isInteger(seed) || seed < 0)) {
     issues.push({ path: ['seed'], message: 'A seed is an integer from 0 to 2147483647.' })
   }
-  if (idempotencyKey !== undefined && !isLabel(idempotencyKey)) {
-    issues.push({ path: ['idempotencyKey'], message: `A key has ${LABEL}` })
+  if (idempotencyKey !== undefined && !isKey(idempotencyKey)) {
+    issues.push({ path: ['idempotencyKey'], message: `A key has ${KEY}` })
   }
   if (initial !== null && initial.architecture !== name) {
     issues.push({
@@ -129,7 +130,7 @@ export function resolveRun(
   if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
   const preset = asked.preset === undefined ? undefined : PRESETS[asked.preset]
   return {
-    name: title?.trim() ?? name,
+    name: shown!,
     architecture: name,
     dataset,
     seed: seed ?? preset?.seed ?? null,

@@ -1,8 +1,8 @@
-import { NotFoundError, ValidationError } from '../errors.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import type { ImportInput } from '../models/import.ts'
 import { CHANNEL_ORDERS } from '../models/import-preprocessing.ts'
 import { builder } from './builder.ts'
-import { ModelVersionRef } from './model.ts'
+import { ModelVersionRef, VERSION_KEY } from './model.ts'
 import { ResizeRule } from './preprocessing.ts'
 
 const WeightFilesInput = builder.inputType('WeightFilesInput', {
@@ -60,6 +60,9 @@ const ImportModelInput = builder.inputType('ImportModelInput', {
     architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
     weights: t.field({ type: WeightFilesInput, required: true, description: 'The files.' }),
     preprocessing: t.field({ type: PreprocessingInput, description: 'How pictures become its input.' }),
+    idempotencyKey: t.string({
+      description: `${VERSION_KEY} Files count by what is in them, those of a LayersModel by their names, too.`,
+    }),
   }),
 })
 
@@ -67,7 +70,7 @@ builder.mutationField('importModel', (t) =>
   t.field({
     type: ModelVersionRef,
     errors: {
-      types: [ValidationError, NotFoundError],
+      types: [ValidationError, NotFoundError, ConflictError],
       directResult: true,
       union: { name: 'ImportModelResult', description: 'The new version, or everything that is wrong.' },
     },
@@ -83,11 +86,13 @@ function toDomain({
   architecture,
   weights,
   preprocessing,
+  idempotencyKey,
 }: typeof ImportModelInput.$inferInput): ImportInput {
   const { size, resize, shorterSide, mean, std, labels, channels } = preprocessing ?? {}
   return {
     name,
     architecture,
+    idempotencyKey: idempotencyKey ?? undefined,
     weights:
       weights.safetensors != null
         ? { safetensors: weights.safetensors }

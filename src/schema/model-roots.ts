@@ -3,7 +3,7 @@ import type { RegisterInput } from '../models/service.ts'
 import { builder } from './builder.ts'
 import { CheckpointRef } from './checkpoint.ts'
 import { connectionOf, pageOfRows } from './connection.ts'
-import { ModelAliasRef, ModelRef, ModelVersionRef } from './model.ts'
+import { ModelAliasRef, ModelRef, ModelVersionRef, VERSION_KEY } from './model.ts'
 import { TrainingRunRef } from './training-run.ts'
 
 const TrainedWeightsInput = builder.inputType('TrainedWeightsInput', {
@@ -23,6 +23,7 @@ const RegisterModelInput = builder.inputType('RegisterModelInput', {
       description: 'The model that gets the version; made if it is not there.',
     }),
     weights: t.field({ type: TrainedWeightsInput, required: true, description: 'The weights.' }),
+    idempotencyKey: t.string({ description: VERSION_KEY }),
   }),
 })
 
@@ -138,9 +139,11 @@ builder.subscriptionField('aliasMoved', (t) =>
   }),
 )
 
-function toRegisterInput({ name, weights }: typeof RegisterModelInput.$inferInput): RegisterInput {
+function toRegisterInput(input: typeof RegisterModelInput.$inferInput): RegisterInput {
+  const { name, weights, idempotencyKey } = input
   return {
     name,
+    idempotencyKey: idempotencyKey ?? undefined,
     weights: weights.runId != null ? { runId: weights.runId.id } : { checkpointId: weights.checkpointId!.id },
   }
 }

@@ -13,6 +13,10 @@ import { EvaluationRef } from './evaluation.ts'
 import { apiError } from './input-error.ts'
 import { PreprocessingRef } from './preprocessing.ts'
 
+/** Of the inputs that make a version. */
+export const VERSION_KEY =
+  'The same key never makes a second version: send the request again when in doubt. Another request under it is a ConflictError; when the version was deleted since, a NotFoundError.'
+
 export const ModelRef = builder.prismaNode('Model', {
   nullable: true,
   description:

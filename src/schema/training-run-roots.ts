@@ -1,4 +1,4 @@
-import type { Prisma } from '../db/generated/client.ts'
+import type { Prisma, TrainingRun } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../runs/history/history.ts'
 import type { RunService } from '../runs/service.ts'
@@ -80,6 +80,25 @@ builder.mutationFields((t) => ({
   }),
 }))
 
+const TrainingRunDeleted = builder
+  .objectRef<{ run: Pick<TrainingRun, 'id' | 'number'> }>('TrainingRunDeleted')
+  .implement({
+    description: 'A run that was deleted: its id leads to nothing any more.',
+    fields: (t) => ({
+      id: t.globalID({
+        description: 'The id that it had.',
+        resolve: ({ run }) => ({ type: TrainingRunRef, id: run.id }),
+      }),
+      number: t.int({ description: 'The number that it had.', resolve: ({ run }) => run.number }),
+    }),
+  })
+
+const TrainingRunChange = builder.unionType('TrainingRunChange', {
+  description: 'A run as it is after a change, or that it is gone.',
+  types: [TrainingRunRef, TrainingRunDeleted],
+  resolveType: (value) => ('run' in value ? TrainingRunDeleted : TrainingRunRef),
+})
+
 builder.subscriptionFields((t) => ({
   trainingRunEvents: t.field({
     type: TrainingRunEvent,
@@ -132,12 +151,12 @@ builder.subscriptionFields((t) => ({
     },
     resolve: (change) => change,
   }),
-  trainingRunsChanged: t.prismaField({
-    type: TrainingRunRef,
+  trainingRunsChanged: t.field({
+    type: TrainingRunChange,
     description:
-      'Every run as it is after each change: started, a step further, ended. A slow reader gets the newest state only.',
-    subscribe: (_root, _args, { runs }) => runs.followChanges() as AsyncIterable<never>,
-    resolve: (query, id, _args, { runs }) => runs.get({ ...query, where: { id: id as unknown as string } }),
+      'Every run as it is after each change: started, a step further, ended; and at last that it was deleted. A slow reader gets the newest state only.',
+    subscribe: (_root, _args, { runs }) => runs.followChanges(),
+    resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
   }),
 }))
 

@@ -47,7 +47,7 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
     const { file, etag, contentType, fileName } = download
     response.setHeader('etag', `"${etag}"`)
     response.setHeader('content-type', contentType)
-    response.setHeader('content-disposition', `attachment; filename="${fileName}"`)
+    response.setHeader('content-disposition', attachment(fileName))
     response.setHeader('cache-control', CACHE_CONTROL)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('accept-ranges', 'bytes')
@@ -69,6 +69,18 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
       })
       .pipe(response)
   }
+}
+
+/** The name in any script (RFC 8187), and a plain one for whom cannot read that (RFC 6266). */
+function attachment(fileName: string): string {
+  const plain = fileName
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .replaceAll(/[^\w.-]+/g, '_')
+  const header = `attachment; filename="${plain}"`
+  if (plain === fileName) return header
+  const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+  return `${header}; filename*=UTF-8''${encodeURIComponent(fileName).replaceAll(/['()*]/g, percent)}`
 }
 
 /** Only GET has ranges, and If-Range compares strongly (RFC 9110, 14.2 and 13.1.5); send is laxer in both. */

@@ -33,19 +33,19 @@ export function flatMap<In, Out>(
   }
 }
 
-/** The topics that changed, each once however often it changed since it was last taken. */
-export function followChanges(
-  subscribe: (listener: (id: string) => void) => () => void,
-): AsyncIterableIterator<string> {
-  const changed = new Set<string>()
+/** What changed and the last that was said of it, each once however often it changed since it was last taken. */
+export function followChanges<News = void>(
+  subscribe: (listener: (id: string, news: News) => void) => () => void,
+): AsyncIterableIterator<{ id: string; news: News }> {
+  const changed = new Map<string, News>()
   let wake: (() => void) | undefined
   let closed = false
   const notify = () => {
     wake?.()
     wake = undefined
   }
-  const detach = subscribe((id) => {
-    changed.add(id)
+  const detach = subscribe((id, news) => {
+    changed.set(id, news)
     notify()
   })
   return {
@@ -55,10 +55,11 @@ export function followChanges(
     async next() {
       for (;;) {
         if (closed) return { done: true, value: undefined }
-        const [id] = changed
-        if (id !== undefined) {
+        const [next] = changed
+        if (next !== undefined) {
+          const [id, news] = next
           changed.delete(id)
-          return { done: false, value: id }
+          return { done: false, value: { id, news } }
         }
         await new Promise<void>((resolve) => {
           wake = resolve

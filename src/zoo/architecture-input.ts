@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts'
-import { isLabel, LABEL } from '../label.ts'
+import { LABEL, readLabel } from '../label.ts'
 import { type Architecture, ArchitectureError, type Head } from './architecture.ts'
 import { MAX_WIDTH, placeOf, quote, readFeatures } from './features.ts'
 import { analyzeWithin } from './limits.ts'
@@ -54,9 +54,8 @@ export function resolveArchitecture(input: ArchitectureInput, maxParameters: num
   if (!NAME.test(name)) {
     wrong(['name'], 'A name begins with a letter and has at most 64 letters, digits, "_", "." and "-".')
   }
-  if (title !== undefined && !isLabel(title)) {
-    wrong(['title'], `A title has ${LABEL}`)
-  }
+  const shown = title === undefined ? name : readLabel(title)
+  if (shown === null) wrong(['title'], `A title has ${LABEL}`)
   const features = readList(input.features, (message) => wrong(['features'], message))
   if (inputSize.length !== 2) {
     wrong(['inputSize'], `The input size is [height, width], two numbers and not ${inputSize.length}.`)
@@ -83,7 +82,7 @@ export function resolveArchitecture(input: ArchitectureInput, maxParameters: num
 
   const architecture: Architecture = {
     name,
-    title: title?.trim() ?? name,
+    title: shown!,
     origin: 'CUSTOM',
     configuration: null,
     features,

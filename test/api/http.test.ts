@@ -54,12 +54,14 @@ describe('limits', () => {
 
   test('hold over WebSocket as well', async () => {
     const aliases = Array.from({ length: 31 }, (_, i) => `a${i}: __typename`).join(' ')
-    const stream = server.subscribe(`subscription { trainingRunsChanged { ${aliases} } }`)
+    const stream = server.subscribe(
+      `subscription { trainingRunsChanged { ... on TrainingRun { ${aliases} } } }`,
+    )
     await expect(stream.next()).rejects.toMatchObject([{ message: expect.stringMatching(/aliases/) }])
   })
 
   test('name the page sizes that a connection takes', async () => {
-    for (const first of [-1, 0, 101]) {
+    for (const first of [-1, 101]) {
       expect(
         (await errorOf(`{ trainingRuns(first: ${first}) { totalCount edges { node { id } } } }`))?.extensions
           ?.code,

@@ -60,6 +60,25 @@ const importFile = (input: object, bytes: Uint8Array) =>
     { 'input.weights.safetensors': { name: 'weights.safetensors', bytes } },
   )
 const probabilitiesOf = async (id: string) => (await server.query(PREDICT, { id })).predict.probabilities
+test('an import under an idempotency key is done once, however often it is sent, and also at once', async () => {
+  const input = { name: 'once', idempotencyKey: 'import one' }
+  const [one, other] = await Promise.all([importFile(input, weights), importFile(input, weights)])
+  expect(one).toMatchObject({ __typename: 'ModelVersion', version: 1 })
+  expect(other).toEqual(one)
+  const altered = Buffer.from(weights)
+  altered[altered.length - 1]! ^= 1
+  expect((await importFile(input, altered)).__typename).toBe('ConflictError')
+  expect((await importFile({ ...input, name: 'twice' }, weights)).__typename).toBe('ConflictError')
+  const labels = Array.from({ length: 10 }, (_, i) => `class ${i}`)
+  expect((await importFile({ ...input, preprocessing: { labels } }, weights)).__typename).toBe(
+    'ConflictError',
+  )
+  // What was refused made no version, and its key is free.
+  const later = { name: 'once', idempotencyKey: 'import two' }
+  expect((await importFile(later, Buffer.from('no weights'))).__typename).toBe('ValidationError')
+  expect(await importFile(later, weights)).toMatchObject({ version: 2 })
+})
+
 test('what was downloaded as safetensors imports as it is, with its labels and its normalisation', async () => {
   const imported = await importFile({}, weights)
   expect(imported).toMatchObject({

@@ -29,7 +29,9 @@ test('a run tells what its time was spent on, all of it within the time that it 
 })
 
 test('the memory of a run is told while it is at work, and not when it is over', async () => {
-  const changes = server.subscribe(`subscription { trainingRunsChanged { id ${FIELDS} } }`)
+  const changes = server.subscribe(
+    `subscription { trainingRunsChanged { ... on TrainingRun { id ${FIELDS} } } }`,
+  )
   const first = changes.next()
   const id = await startRun(server, { epochs: 1000 })
   for (let result = await first; !result.done; result = await changes.next()) {

@@ -94,7 +94,9 @@ describe('a training run', () => {
     expect((await lossesOf({ id: again })).map(({ loss }) => loss)).toEqual(first.losses)
     expect(await read(again)).toEqual(first)
 
-    const changes = server.subscribe('subscription { trainingRunsChanged { id status } }')
+    const changes = server.subscribe(
+      'subscription { trainingRunsChanged { ... on TrainingRun { id status } } }',
+    )
     const change = changes.next()
     const other = await startRun(server, { seed: TINY.seed + 1 })
     const seen = new Set<string>()

@@ -1,4 +1,4 @@
-import { graphql } from 'graphql'
+import { graphql, parse, subscribe } from 'graphql'
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../src/data/cifar10/facts.ts'
@@ -23,6 +23,7 @@ const IDLE: Pick<Predictor, 'predict'> = {
 
 export interface InProcess extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions'> {
   execute(source: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
+  subscribe(source: string): Promise<AsyncIterableIterator<GraphQLResult>>
   /** The same for what must succeed: answers its data. */
   query(source: string, variables?: Record<string, unknown>): Promise<NonNullable<GraphQLResult['data']>>
 }
@@ -68,6 +69,12 @@ export async function openInProcess(
   return {
     ...parts,
     execute,
+    async subscribe(source) {
+      const contextValue = { ...parts, datasets, database: { prisma } } as unknown as Context
+      const stream = await subscribe({ schema, document: parse(source), contextValue })
+      if ('errors' in stream) throw new Error(stream.errors?.[0]?.message)
+      return stream as AsyncIterableIterator<GraphQLResult>
+    },
     async query(source, variables) {
       const { data, errors } = await execute(source, variables)
       if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('; '))

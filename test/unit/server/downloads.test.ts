@@ -52,6 +52,22 @@ async function get(headers: Record<string, string> = {}, method = 'GET') {
   return { status: response.statusCode, headers: response.headers, text }
 }
 
+test.each([
+  ['weights-v1.safetensors', 'attachment; filename="weights-v1.safetensors"'],
+  [
+    'Größe é-v1.bin',
+    `attachment; filename="Gro_e_e-v1.bin"; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%C3%A9-v1.bin`,
+  ],
+  ['猫 🐈-v2.bin', `attachment; filename="_-v2.bin"; filename*=UTF-8''%E7%8C%AB%20%F0%9F%90%88-v2.bin`],
+  [
+    `it's (a) "b"*;.bin`,
+    `attachment; filename="it_s_a_b_.bin"; filename*=UTF-8''it%27s%20%28a%29%20%22b%22%2A%3B.bin`,
+  ],
+])('the name %s is sent in its own script, with a plain one beside it', async (fileName, header) => {
+  find = async () => ({ file, etag: 'e', contentType: 'application/octet-stream', fileName })
+  expect((await get()).headers['content-disposition']).toBe(header)
+})
+
 test('a range is only for whom has exactly this file', async () => {
   const ask = async (condition: string) => (await get({ range: 'bytes=0-1', 'if-range': condition })).status
   expect(await ask('"e"')).toBe(206)
