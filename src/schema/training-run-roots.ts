@@ -11,7 +11,7 @@ import { apiError, badInput } from './input-error.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
 import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
-import { RunStatusEnum, TrainingRunRef } from './training-run.ts'
+import { RunStatusEnum, TrainingRunChange, TrainingRunRef } from './training-run.ts'
 
 /** About as many as a chart has pixels. */
 const DEFAULT_POINTS = 1000
@@ -80,23 +80,22 @@ builder.mutationFields((t) => ({
   }),
 }))
 
-const TrainingRunDeleted = builder
-  .objectRef<{ run: Pick<TrainingRun, 'id' | 'number'> }>('TrainingRunDeleted')
-  .implement({
-    description: 'A run that was deleted: its id leads to nothing any more.',
-    fields: (t) => ({
-      id: t.globalID({
-        description: 'The id that it had.',
-        resolve: ({ run }) => ({ type: TrainingRunRef, id: run.id }),
-      }),
-      number: t.int({ description: 'The number that it had.', resolve: ({ run }) => run.number }),
+builder.objectRef<{ run: TrainingRun }>('TrainingRunDeleted').implement({
+  description: 'A run that was deleted: its id leads to nothing any more.',
+  interfaces: [TrainingRunChange],
+  fields: (t) => ({
+    id: t.globalID({
+      description: 'The id that it had.',
+      resolve: ({ run }) => ({ type: TrainingRunRef, id: run.id }),
     }),
-  })
-
-const TrainingRunChange = builder.unionType('TrainingRunChange', {
-  description: 'A run as it is after a change, or that it is gone.',
-  types: [TrainingRunRef, TrainingRunDeleted],
-  resolveType: (value) => ('run' in value ? TrainingRunDeleted : TrainingRunRef),
+    number: t.int({ description: 'The number that it had.', resolve: ({ run }) => run.number }),
+    name: t.string({ description: 'The name that it had.', resolve: ({ run }) => run.name }),
+    status: t.field({
+      type: RunStatusEnum,
+      description: 'The lifecycle state that it had.',
+      resolve: ({ run }) => run.status,
+    }),
+  }),
 })
 
 builder.subscriptionFields((t) => ({

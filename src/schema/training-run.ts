@@ -99,7 +99,22 @@ export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').impleme
   }),
 })
 
+/** What a watcher of all runs is told: a run's row, or that of one that is gone. */
+export const TrainingRunChange = builder
+  .interfaceRef<TrainingRun | { run: TrainingRun }>('TrainingRunChange')
+  .implement({
+    description: 'A run as it is after a change, or that it is gone.',
+    fields: (t) => ({
+      id: t.id({ nullable: false, description: 'Global id of the run.' }),
+      number: t.int({ description: 'Number of the run.' }),
+      name: t.string({ description: 'Name of the run.' }),
+      status: t.field({ type: RunStatusEnum, description: 'Lifecycle state of the run.' }),
+    }),
+    resolveType: (value) => ('run' in value ? 'TrainingRunDeleted' : 'TrainingRun'),
+  })
+
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {
+  interfaces: [TrainingRunChange],
   nullable: true,
   description: 'One training of one network, from the queue to its end.',
   id: { field: 'id', description: 'Global id.' },

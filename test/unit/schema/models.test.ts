@@ -15,7 +15,9 @@ const REGISTER = `mutation ($input: RegisterModelInput!) { registerModel(input: 
 /** A run with a checkpoint to register. */
 async function addRun(status: 'COMPLETED' | 'QUEUED' = 'COMPLETED') {
   const hyperparameters = { normalization: { mean: [0, 0, 0], std: [1, 1, 1] } }
-  const checkpoints = { create: { attempt: 1, step: 1, epoch: 1, bytes: 1, digest: '0'.repeat(64) } }
+  const checkpoints = {
+    create: { attempt: 1, step: 1, epoch: 1, testAccuracy: 0.1, bytes: 1, digest: '0'.repeat(64) },
+  }
   return db.prisma.trainingRun.create({ data: { ...RUN_ROW, status, hyperparameters, checkpoints } })
 }
 const register = async (name: string, runId: string, idempotencyKey?: string, of = api) => {
@@ -80,13 +82,19 @@ test('a model is found by its name however that is written, and by nothing that 
 
 test('trainingRunsChanged tells of a run that was deleted, once and at last', async () => {
   const [kept, gone] = [await addRun(), await addRun()]
-  const changes = await api.subscribe(`subscription { trainingRunsChanged { __typename
-    ... on TrainingRun { id number status } ... on TrainingRunDeleted { id number } } }`)
+  const changes = await api.subscribe(
+    'subscription { trainingRunsChanged { __typename id number status ... on TrainingRun { epochs { epoch } } } }',
+  )
   const next = async () => (await changes.next()).value.data.trainingRunsChanged
   const first = next()
   const id = global('TrainingRun', gone.id)
   await api.query(`mutation { deleteTrainingRun(id: "${id}") { __typename } }`)
-  expect(await first).toEqual({ __typename: 'TrainingRunDeleted', id, number: gone.number })
+  expect(await first).toEqual({
+    __typename: 'TrainingRunDeleted',
+    id,
+    number: gone.number,
+    status: 'COMPLETED',
+  })
   await api.query(
     `mutation { updateTrainingRun(id: "${global('TrainingRun', kept.id)}", input: { epochs: 2 }) { __typename } }`,
   )
