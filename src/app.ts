@@ -47,6 +47,8 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     }
   }
   try {
+    // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
+    const server = onClose(await listen(config.host, config.port), (it) => it.close())
     onClose(await claim(config.dataDir), (it) => it.release())
     if (config.databaseUrl !== null) {
       const lost = (error: Error) => {
@@ -192,21 +194,18 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       allowedOrigins,
       logger,
     }
-    const server = onClose(
-      await listen({
-        host: config.host,
-        port: config.port,
-        handler: createGraphQLHandler(api),
-        uploadHandler: createUploadHandler({ ...api, uploads }),
-        downloads: createDownloadHandler({ find: models.downloads.find, allowedOrigins, logger }),
-        policy: createOriginPolicy(config),
-        async health() {
-          await database.prisma.$queryRaw`SELECT 1`
-          return { status: 'ok', version }
-        },
-      }),
-      (it) => it.close(),
-    )
+    server.serve({
+      handler: createGraphQLHandler(api),
+      uploadHandler: createUploadHandler({ ...api, uploads }),
+      downloads: createDownloadHandler({ find: models.downloads.find, allowedOrigins, logger }),
+      policy: createOriginPolicy({ host: config.host, address: server.address, allowedOrigins }),
+      async health() {
+        await database.prisma.$queryRaw`SELECT 1`
+        return { status: 'ok', version }
+      },
+    })
+    // Before the parts that they answer with.
+    onClose(server, (it) => it.close())
     // Once more, before the server's own: who watches a run or waits for an evaluation hears how it ends.
     onClose(runs, (it) => it.close())
     onClose(evaluator, (it) => it.close())

@@ -43,7 +43,12 @@ const environment = z.object({
     .transform(Number)
     .refine((port) => port <= 65535, 'must be a port number from 0 to 65535')
     .default(4000),
-  HOST: z.string().default('127.0.0.1'),
+  // As in a URL, an IPv6 address may stand in brackets.
+  HOST: z
+    .string()
+    .trim()
+    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
+    .default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: z
     .string()

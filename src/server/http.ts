@@ -19,13 +19,15 @@ const REQUEST_MS = 60 * 60 * 1000
 export interface HttpServer {
   /** Where it listens: http://127.0.0.1:4000 */
   readonly url: string
+  /** The address it is bound to, whatever the name that led there. */
+  readonly address: string
+  /** Answers what has come so far, and what comes. */
+  serve(options: HttpOptions): void
   /** Stops listening, lets what is at work be answered, ends streams, and resolves when the last connection is closed. */
   close(): Promise<void>
 }
 
 export interface HttpOptions {
-  host: string
-  port: number
   handler: GraphQLHandler
   /** For requests with files. */
   uploadHandler: GraphQLHandler
@@ -35,38 +37,61 @@ export interface HttpOptions {
   health(): Promise<object>
 }
 
-/** @throws an Error with one line when the port is taken or the host is not this machine's */
-export async function listen(options: HttpOptions): Promise<HttpServer> {
-  const { host, port, handler, uploadHandler, downloads, policy } = options
-  const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
-  const server = createServer(settings, (request, response) => {
-    if (!policy.hostAllowed(request))
-      return text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
-    const path = request.url?.split('?')[0]
-    if (path === GRAPHQL_PATH) {
-      const hasFiles = isMultipart(request.method, request.headers['content-type'])
-      return void (hasFiles ? uploadHandler : handler)(request, response)
-    }
-    if (path?.startsWith(DOWNLOADS_PATH)) return void downloads(request, response)
-    if (path === HEALTH_PATH) return void answerHealth(options, response)
-    if (path === '/') return void response.writeHead(302, { location: GRAPHQL_PATH }).end()
-    text(response, 404, `There is nothing here. The API and its playground are at ${GRAPHQL_PATH}.`)
+/**
+ * Takes the port. A server does so before anything else, to learn early that it cannot be had; who asks before there is
+ * an answer waits for it.
+ * @throws an Error with one line when the port is taken or the host is not this machine's
+ */
+export async function listen(host: string, port: number): Promise<HttpServer> {
+  let start: (options: HttpOptions) => void = () => {}
+  const started = new Promise<HttpOptions>((resolve) => {
+    start = resolve
   })
-  const websocket = attachWebSocket(server, handler, policy)
-  await started(server, host, port)
+  const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
+  const server = createServer(settings, async (request, response) => {
+    const options = await started
+    if (!response.destroyed) answer(options, request, response)
+  })
+  await bound(server, host, port)
+  let websocket: { close(): Promise<void> } | undefined
   const close = async () => {
     const closed = new Promise((resolve) => server.close(resolve))
-    await Promise.all([
-      websocket.close(),
-      Promise.race([closed, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })]),
-    ])
+    if (websocket !== undefined) {
+      const answered = Promise.race([closed, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })])
+      await Promise.all([websocket.close(), answered])
+    }
     server.closeAllConnections()
     await closed
   }
   let closing: Promise<void> | undefined
+  const address = server.address() as AddressInfo
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url: urlOf(address),
+    address: address.address,
+    serve(options) {
+      websocket = attachWebSocket(server, options.handler, options.policy)
+      start(options)
+    },
     close: () => (closing ??= close()),
+  }
+}
+
+function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {
+  const { handler, uploadHandler, downloads, policy } = options
+  const path = request.url?.split('?')[0]
+  if (!policy.hostAllowed(request)) {
+    text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
+  } else if (path === GRAPHQL_PATH) {
+    const hasFiles = isMultipart(request.method, request.headers['content-type'])
+    void (hasFiles ? uploadHandler : handler)(request, response)
+  } else if (path?.startsWith(DOWNLOADS_PATH)) {
+    void downloads(request, response)
+  } else if (path === HEALTH_PATH) {
+    void answerHealth(options, response)
+  } else if (path === '/') {
+    response.writeHead(302, { location: GRAPHQL_PATH }).end()
+  } else {
+    text(response, 404, `There is nothing here. The API and its playground are at ${GRAPHQL_PATH}.`)
   }
 }
 
@@ -86,19 +111,26 @@ function text(response: ServerResponse<IncomingMessage>, status: number, body: s
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`)
 }
 
-function started(server: Server, host: string, port: number): Promise<void> {
+function bound(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reasons: Record<string, string> = {
-        EADDRINUSE: `PORT ${port} is in use by another program; stop that one or set another PORT.`,
-        EACCES: `PORT ${port} may not be used by this user; set a PORT above 1023.`,
-        EADDRNOTAVAIL: `HOST ${host} is not an address of this machine.`,
-        ENOTFOUND: `HOST ${host} is not known.`,
-      }
-      reject(new Error(reasons[error.code ?? ''] ?? error.message, { cause: error }))
+      reject(new Error(whyNotBound(error, host, port), { cause: error }))
     })
     server.listen(port, host, resolve)
   })
+}
+
+function whyNotBound({ code, syscall, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === 'EADDRINUSE') {
+    return `PORT ${port} is in use by another program; stop that one or set another PORT.`
+  }
+  if (code === 'EACCES') return `PORT ${port} may not be used by this user; set a PORT above 1023.`
+  const remedy =
+    'Set HOST to 127.0.0.1 (the default), to 0.0.0.0 to be reached from other machines, or to an address or name of this machine.'
+  if (code === 'EADDRNOTAVAIL') return `HOST ${host} is not an address of this machine. ${remedy}`
+  if (syscall === 'getaddrinfo')
+    return `HOST ${host} is no address, and no name that leads to one (${code}). ${remedy}`
+  return `HOST ${host} cannot be listened on (${message}). ${remedy}`
 }
 
 function urlOf({ address, port, family }: AddressInfo): string {

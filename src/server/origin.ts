@@ -1,6 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP } from 'node:net'
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+/** The addresses that a machine has for itself alone; an IPv4 address written as an IPv6 one is judged as itself. */
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
 
 /** Who may talk to the server from inside a browser. Programs, which send no Origin, always may. */
 export interface OriginPolicy {
@@ -11,17 +15,26 @@ export interface OriginPolicy {
 }
 
 export function createOriginPolicy(options: {
+  /** What HOST says. */
   host: string
+  /** Where that led: the address the server is bound to. */
+  address: string
   allowedOrigins: readonly string[]
 }): OriginPolicy {
   const origins = new Set(options.allowedOrigins)
-  const names = new Set([...LOOPBACK, ...[...origins].map((origin) => new URL(origin).hostname)])
+  const names = new Set([
+    'localhost',
+    nameIn(options.host),
+    ...[...origins].map((origin) => nameIn(new URL(origin).host)),
+  ])
   // Bound to an address that others reach, the server can't know the names they reach it by.
-  const checksHost = LOOPBACK.has(options.host) || options.host === '::1'
+  const checksHost = isLoopback(options.address)
   return {
     hostAllowed(request) {
-      const host = hostnameOf(`http://${request.headers.host ?? ''}`)
-      return !checksHost || (host !== null && names.has(host))
+      if (!checksHost) return true
+      const name = nameIn(request.headers.host ?? '')
+      // No name system has a say in what an address leads to.
+      return name !== null && (names.has(name) || isLoopback(name))
     },
     originAllowed(request) {
       const { origin, host } = request.headers
@@ -31,6 +44,14 @@ export function createOriginPolicy(options: {
   }
 }
 
-function hostnameOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).hostname : null
+function isLoopback(address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && LOOPBACK.check(address, version === 4 ? 'ipv4' : 'ipv6')
+}
+
+/** The name or address in a Host header, in the one spelling that URLs give it; null where it is neither. */
+function nameIn(host: string): string | null {
+  const url = `http://${isIP(host) === 6 ? `[${host}]` : host}`
+  if (/[/?#@\\]/.test(host) || !URL.canParse(url)) return null
+  return new URL(url).hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -50,6 +50,14 @@ describe('a start with something wrong ends with one line for it', () => {
     expect(folder.code).toBe(1)
     expect(folder.lines).toEqual([expect.stringMatching(/data folder .* is in use/)])
     await server.stop()
+  })
+
+  test('when HOST is not an address of this machine, before the data folder is touched', async () => {
+    const folder = join(tmpdir(), 'vggzoo-never-made')
+    const { code, lines } = await refusal({ HOST: '10.255.255.1', DATA_DIR: folder })
+    expect(code).toBe(1)
+    expect(lines).toEqual([expect.stringMatching(/cannot start: HOST 10\.255\.255\.1 is not .* Set HOST to/)])
+    expect(existsSync(folder)).toBe(false)
   })
 
   test('when the database cannot be reached, without its password', async () => {

