@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -34,11 +35,15 @@ export interface App {
   close(): Promise<void>
 }
 
-/** Puts the parts together, lowest first, and takes them apart in the other order. */
-export async function startApp(config: Config, logger: Logger): Promise<App> {
+/**
+ * Puts the parts together, lowest first, and takes them apart in the other order.
+ * @param stopping  ends a start that is still under way: it rejects when its parts are apart again
+ */
+export async function startApp(config: Config, logger: Logger, stopping: AbortSignal): Promise<App> {
   const closing: (() => Promise<unknown>)[] = []
   const onClose = <Part>(part: Part, close: (part: Part) => Promise<unknown>): Part => {
     closing.unshift(() => close(part))
+    stopping.throwIfAborted()
     return part
   }
   const close = async () => {
@@ -91,7 +96,10 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
       )
     }
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
-    if (config.engine !== 'auto') await predictor.engine()
+    if (config.engine !== 'auto') {
+      await Promise.race([predictor.engine(), once(stopping, 'abort')])
+      stopping.throwIfAborted()
+    }
 
     const artifacts = openArtifactStore(artifactsFolder)
     const keeper = createWeightsKeeper(database.prisma, artifacts)
@@ -206,9 +214,9 @@ export async function startApp(config: Config, logger: Logger): Promise<App> {
     })
     // Before the parts that they answer with.
     onClose(server, (it) => it.close())
-    // Once more, before the server's own: who watches a run or waits for an evaluation hears how it ends.
-    onClose(runs, (it) => it.close())
-    onClose(evaluator, (it) => it.close())
+    // Once more, before the server's own: who watches a run or waits for an evaluation hears how it ends. Both at once,
+    // for trainers have the time until their supervisors' patience ends.
+    onClose([runs, evaluator], (parts) => Promise.all(parts.map((it) => it.close())))
     await runs.startQueue()
     return { url: server.url, close }
   } catch (error) {

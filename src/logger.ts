@@ -1,9 +1,17 @@
 import { type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import type { Config } from './config.ts'
+
+/** Characters that wait for a disk that is full; what comes beyond is not logged. */
+const MAX_WAITING = 2 ** 20
 
 /** Structured lines for machines; readable ones where a person watches. */
 export function createLogger(level: Config['logLevel']): Logger {
-  if (!process.stdout.isTTY) return pino({ level })
-  return pino({ level }, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }))
+  const output = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })
+  // A terminal that was closed, a pipe that nobody reads any more, a full disk: a server that cannot say what it does goes
+  // on doing it, to its orderly end.
+  output.on('error', () => {})
+  if (!process.stdout.isTTY) return pino({ level }, output)
+  const readable = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' })
+  return pino({ level }, { write: (line) => void output.write(readable(line)) })
 }

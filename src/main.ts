@@ -1,27 +1,34 @@
-import { startApp } from './app.ts'
+import { setTimeout } from 'node:timers/promises'
 import { ConfigError, readConfig } from './config.ts'
 import { createLogger } from './logger.ts'
+import { onStopRequest } from './process/signals.ts'
 
+/** For a start that is to end in its midst; one that waits for a database still has nothing that a kill would hurt. */
+const START_ENDS_MS = 5000
+
+const stopping = new AbortController()
 try {
   const config = readConfig(process.env)
   const logger = createLogger(config.logLevel)
-  const app = await startApp(config, logger)
-  logger.info({ url: app.url, playground: `${app.url}/graphql` }, 'vggzoo is ready')
-
-  let stopping = false
-  const stop = async (signal: NodeJS.Signals) => {
-    // A second signal means now.
-    if (stopping) process.exit(1)
-    stopping = true
-    logger.info({ signal }, 'stopping')
-    await app.close()
-    process.exit(0)
-  }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  // Its modules take a while to load: who asks for an end meanwhile is heard, too.
+  const starting = import('./app.ts').then(({ startApp }) => startApp(config, logger, stopping.signal))
+  onStopRequest(
+    async (reason) => {
+      logger.info({ reason }, 'stopping')
+      stopping.abort()
+      const app = await Promise.race([starting.catch(() => null), setTimeout(START_ENDS_MS, null)])
+      await app?.close()
+      process.exit(0)
+    },
+    () => process.exit(1),
+  )
+  const { url } = await starting
+  logger.info({ url, playground: `${url}/graphql` }, 'vggzoo is ready')
 } catch (error) {
-  const text = error instanceof Error ? error.message : String(error)
-  const lines = error instanceof ConfigError ? text.split('\n') : [text]
-  for (const line of lines) process.stderr.write(`vggzoo cannot start: ${line}\n`)
-  process.exit(1)
+  if (!stopping.signal.aborted) {
+    const text = error instanceof Error ? error.message : String(error)
+    const lines = error instanceof ConfigError ? text.split('\n') : [text]
+    for (const line of lines) process.stderr.write(`vggzoo cannot start: ${line}\n`)
+    process.exit(1)
+  }
 }

@@ -1,5 +1,6 @@
 /** A tour for the terminal: train a small network, watch its loss fall, classify a few pictures with it. */
 import { parseArgs } from 'node:util'
+import { onStopRequest } from '../process/signals.ts'
 import { connectTo, type Data, type DemoClient } from './client.ts'
 import { type DemoServer, findOrStartServer } from './server.ts'
 import { bar, chart, createScreen, picture, type Screen } from './terminal.ts'
@@ -55,9 +56,9 @@ try {
   server = await findOrStartServer(screen.print)
   const client = connectTo(server.url)
   const id = await start(client, options)
-  const interrupted = cancelOnInterrupt(client, id)
+  const leave = cancelOnInterrupt(client, id)
   const trained = await watch(client, id)
-  interrupted.ignore()
+  leave()
   await classify(client, id, trained, options.pictures)
 } catch (error) {
   screen.print(error instanceof Error ? error.message : String(error))
@@ -94,15 +95,16 @@ function readOptions(): { epochs: number; trainLimit?: number; testLimit?: numbe
   }
 }
 
-/** The first Ctrl-C cancels the run, whose end is then watched as any other; a second one ends the demo. */
-function cancelOnInterrupt(client: DemoClient, id: string): { ignore(): void } {
+/**
+ * Ctrl-C, or a terminal that is closed, cancels the run, whose end is then watched as any other; a later Ctrl-C ends the demo.
+ * @returns puts an end to this: the demo then ends at once
+ */
+function cancelOnInterrupt(client: DemoClient, id: string): () => void {
   const cancel = () => {
-    process.off('SIGINT', cancel)
     screen.print('Cancelling the run...')
     client.query(CANCEL, { id }).catch((error: Error) => screen.print(error.message))
   }
-  process.on('SIGINT', cancel)
-  return { ignore: () => process.off('SIGINT', cancel) }
+  return onStopRequest(cancel, () => process.exit(1))
 }
 
 async function start(

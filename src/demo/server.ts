@@ -36,16 +36,16 @@ async function startServer(): Promise<DemoServer> {
     env: { ...process.env, LOG_LEVEL: 'info' },
     // A process group of its own: a terminal's Ctrl-C goes to the demo, which still has to cancel its run there.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It ends when this channel does: with the demo, however that ends.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  process.once('exit', () => child.kill())
   const exited = once(child, 'exit')
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-2000)
   })
   const ready = new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
       const { msg, url } = JSON.parse(line) as { msg: string; url?: string }
       if (msg === 'vggzoo is ready' && url !== undefined) resolve(url)
     })

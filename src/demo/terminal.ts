@@ -14,6 +14,8 @@ export interface Screen {
 export function createScreen(output: NodeJS.WriteStream = process.stdout): Screen {
   let drawn = 0
   let lastSummary = ''
+  // A terminal that was closed: what is under way is still to be ended in order.
+  output.on('error', () => {})
   return {
     draw(lines, summary) {
       if (output.isTTY) {

@@ -1,8 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { eachLine } from './lines.ts'
+import { STOP_SIGNALS } from './signals.ts'
 
 /** The child inherits this descriptor; its end of file tells the child that the parent is gone. */
 export const LIFELINE_FD = 3
+
+/**
+ * Runs in a child before its own code. Signals that end the server reach its children, too, and when and how these end
+ * is the server's to say: a trainer saves what it has trained first. A process group of their own would keep a
+ * terminal's signals from them, but not a service manager's, and Ctrl-Z would stop the server and let them go on.
+ */
+const DEAF = `for (const signal of ${JSON.stringify(STOP_SIGNALS)}) process.on(signal, () => {})`
 
 /** How a child process ended, in words that can go into a run's failure. */
 export interface ChildExit {
@@ -28,7 +36,8 @@ export interface Child<ToChild> {
   readonly pid: number | undefined
   /** Messages to a child that is already gone are dropped: its exit is what the caller hears of it. */
   send(message: ToChild): void
-  kill(signal: NodeJS.Signals): void
+  /** At once, which is the only way: it hears none of the signals that ask. */
+  kill(signal: 'SIGKILL'): void
   /** Resolves once, after the last message and the last line of the child have been delivered. Never rejects. */
   readonly exited: Promise<ChildExit>
 }
@@ -45,7 +54,7 @@ const STDERR_TAIL = 4096
 
 /**
  * Starts a Node child that dies with this process, however this process dies
- * (see lifeline.ts), and reports every way in which the child can end as one value.
+ * (see lifeline.ts), but of no signal that asks this process to stop, and reports every way in which the child can end as one value.
  * Messages are structured clones: typed arrays pass.
  */
 export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>): Child<ToChild> {
@@ -53,7 +62,7 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...options.env },
-    execArgv: ['--enable-source-maps'],
+    execArgv: ['--enable-source-maps', `--import=data:text/javascript,${DEAF}`],
   })
   let stderr = ''
   eachLine(child.stdout, (line) => options.onOutput(line, 'STDOUT'))

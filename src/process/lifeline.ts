@@ -13,7 +13,7 @@ export function dieWithParent(): void {
     `const { Socket } = require('node:net')
      const lifeline = new Socket({ fd: ${LIFELINE_FD}, readable: true, writable: false })
      lifeline.on('error', () => {}).on('close', () => process.kill(process.pid, 'SIGKILL')).resume()`,
-    { eval: true, name: 'lifeline' },
+    { eval: true, name: 'lifeline', execArgv: [] },
   )
   watcher.unref()
 }

@@ -22,8 +22,12 @@ import type { FromTrainer, ToTrainer, TrainerEnding } from './trainer/protocol.t
 
 /** A trainer that does not end its step in this time after a cancel is killed. */
 const CANCEL_GRACE_MS = 5000
-/** The same when the server stops: what the run has trained since its last checkpoint is trained again then. */
-const STOP_GRACE_MS = 5000
+/**
+ * The same when the server stops: what the run has trained since its last checkpoint is trained again then. Half a
+ * gigabyte of a big network's state has to be written, on a disk and cores that others use, too; who cannot wait asks
+ * the server a second time.
+ */
+const STOP_GRACE_MS = 30_000
 
 export interface SupervisorOptions {
   log: RunLog

@@ -42,6 +42,8 @@ export interface TestServer {
   logged(accept: (line: LogLine) => boolean): Promise<LogLine>
   /** Ends the process and waits; SIGTERM unless said otherwise. */
   stop(signal?: NodeJS.Signals): Promise<void>
+  /** Sends signals to every process of the server's group, as a terminal does, and answers how the server ended. */
+  stopGroup(...signals: NodeJS.Signals[]): Promise<number | NodeJS.Signals>
 }
 
 export interface ServerOptions {
@@ -128,16 +130,24 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)
       await exited
     },
+    async stopGroup(...signals) {
+      running.delete(server)
+      for (const signal of signals) process.kill(-child.pid!, signal)
+      await exited
+      return child.exitCode ?? child.signalCode!
+    },
   }
   running.add(server)
   return server
 }
 
-/** The bare process, for tests of starts that fail. */
+/** The bare process, for tests of starts that fail; in a process group of its own. */
 export function spawnServer(env: NodeJS.ProcessEnv): ChildProcess {
   return spawn(process.execPath, [MAIN], {
     env: { ...cleanEnvironment(), PORT: '0', ENGINE: 'wasm', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    // It ends when this channel does: with the process that started it.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
 }
 
