@@ -8,9 +8,11 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/load/**'],
     globalSetup: ['test/support/dataset-cache.ts'],
+    setupFiles: ['test/support/setup.ts'],
     // Two cores: tests that train must not starve each other into time-outs.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Tests wait on events. This is for what never comes; a machine that has other work to do may take its time.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 })

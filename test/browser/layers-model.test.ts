@@ -48,8 +48,10 @@ describe.skipIf(!available)('a TF.js export in a browser (apt-get install chromi
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      timeout: 0,
     })
     page = await browser.newPage()
+    page.setDefaultTimeout(0)
     await page.goto(origin)
   })
   afterAll(async () => {

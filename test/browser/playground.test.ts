@@ -23,6 +23,7 @@ describe.skipIf(!available)('the playground in a browser without network (apt-ge
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      timeout: 0,
     })
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
     await page.route('**/*', (route) => {
@@ -37,7 +38,7 @@ describe.skipIf(!available)('the playground in a browser without network (apt-ge
     page.on('console', (message) => {
       if (message.type() === 'error') problems.push(message.text())
     })
-    page.setDefaultTimeout(20_000)
+    page.setDefaultTimeout(0)
     await page.goto(`${server.url}/graphql`)
   })
   afterAll(async () => {

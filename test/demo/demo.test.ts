@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { placeDataset } from '../support/dataset-cache.ts'
+import { placeMigratedDatabase } from '../support/embedded-database.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 const DEMO = resolve(import.meta.dirname, '../../dist/demo/main.js')
@@ -39,7 +40,7 @@ function runDemo(args: string[], env: NodeJS.ProcessEnv) {
     ended: once(demo, 'close').then(([code]) => ({ code: code as number, text: lines.join('\n') })),
     printed: (accept: RegExp) =>
       new Promise<void>((resolvePromise) => waiting.push({ accept, resolve: resolvePromise })),
-    interrupt: () => demo.kill('SIGINT'),
+    kill: (signal: NodeJS.Signals) => demo.kill(signal),
   }
 }
 
@@ -61,7 +62,9 @@ describe('the demo', () => {
       VGGZOO_URL: server.url,
     })
     await demo.printed(/^RUNNING.* loss/)
-    demo.interrupt()
+    // As npm does, which had it from the terminal as well as the demo.
+    demo.kill('SIGINT')
+    demo.kill('SIGINT')
     const { code, text } = await demo.ended
     expect(text).toMatch(/The run is CANCELLED/)
     expect(code).toBe(1)
@@ -79,6 +82,22 @@ describe('the demo', () => {
     expect(text).toMatch(/Accuracy on 100 test images/)
     expect(code).toBe(0)
     await expect(fetch(url)).rejects.toThrow()
+  })
+
+  test('takes the server that it started along, even when it is killed', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-demo-'))
+    await placeMigratedDatabase(join(dataDir, 'database'))
+    await placeDataset(dataDir)
+    const port = await freePort()
+    const demo = runDemo(['--epochs', '1000'], { PORT: String(port), DATA_DIR: dataDir })
+    await demo.printed(/^Run #1/)
+    const connection = connect(port, '127.0.0.1')
+    await once(connection, 'connect')
+    connection.on('error', () => {})
+    const cut = new Promise((end) => connection.once('close', end))
+    demo.kill('SIGKILL')
+    await cut
+    await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow()
   })
 
   test('says in one line what is wrong with an option, or that no server answers', async () => {

@@ -38,7 +38,7 @@ function effective(events: Event[]): Event[] {
 }
 
 test('a run whose trainer or server is killed at 50 moments comes to the bytes of one that was left alone', {
-  timeout: 900_000,
+  timeout: 3_600_000,
 }, async () => {
   const survivor = await startSurvivor({ env: { ENGINE: 'auto', MAX_RESTARTS: '9999' } })
   const alone = await startRun(await survivor.server(), RUN)

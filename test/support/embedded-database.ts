@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openDatabase } from '../../src/db/client.ts'
 import { readMigrations } from '../../src/db/migrations.ts'
 import { closePGlite, openPGlite } from '../../src/db/pglite.ts'
@@ -35,10 +35,13 @@ function pgliteVersion(): string {
   return JSON.parse(readFileSync(join(dirname(entry), '../package.json'), 'utf8')).version
 }
 
-/** Making a database takes seconds, so each is made once, kept in the system's temporary folder, and copied. */
+const TEMPLATES = fileURLToPath(new URL('../../node_modules/.cache/vggzoo/databases', import.meta.url))
+
+/** Making a database takes seconds, so each is made once, kept between runs as the data set is, and copied. */
 async function templateFolder(name: string, make: (draft: string) => Promise<void>): Promise<string> {
-  const template = join(tmpdir(), `vggzoo-test-pglite-${name}`)
+  const template = join(TEMPLATES, name)
   if (!existsSync(template)) {
+    await mkdir(TEMPLATES, { recursive: true })
     const draft = await mkdtemp(`${template}-`)
     await make(join(draft, 'database'))
     try {

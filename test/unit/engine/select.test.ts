@@ -75,7 +75,7 @@ describe.skipIf(!hasSwiftShader)(
   () => {
     const env = { VK_ICD_FILENAMES: SWIFTSHADER }
 
-    test('trains as plain JavaScript does when a person asks for it', { timeout: 120_000 }, async () => {
+    test('trains as plain JavaScript does when a person asks for it', async () => {
       const [webgpu, cpu] = [await inProcess('webgpu', env), await onCpu()]
       expect(webgpu.error).toBeUndefined()
       expect(webgpu.report).toMatchObject({

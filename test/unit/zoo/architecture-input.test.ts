@@ -153,7 +153,7 @@ describe('what cannot work is refused, and the message says what and where', () 
   })
 
   test('at no cost, however large it is', () => {
-    const started = performance.now()
+    const started = process.cpuUsage()
     const hostile = [
       'z'.repeat(1_000_000),
       '1'.repeat(1_000_000),
@@ -165,6 +165,7 @@ describe('what cannot work is refused, and the message says what and where', () 
       const found = issues({ features, inputSize: [1024, 1024] })
       expect(found.join('').length).toBeLessThan(10_000)
     }
-    expect(performance.now() - started).toBeLessThan(1000)
+    // Of this process alone: others may be at work.
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000)
   })
 })

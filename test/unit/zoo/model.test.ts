@@ -54,7 +54,7 @@ describe('a built model', () => {
     expect(logits.some((value) => value < 0)).toBe(true)
   })
 
-  it('classifies a 224x224 picture with VGG-16', { timeout: 120_000 }, () => {
+  it('classifies a 224x224 picture with VGG-16', () => {
     const model = buildModel(findArchitecture('vgg16')!)
     tf.tidy(() => {
       for (const weight of model.layers.flatMap((layer) => layer.weights)) weight.write(cheapWeights(weight))
