@@ -4,7 +4,7 @@ import { createLogger } from './logger.ts'
 import { onStopRequest } from './process/signals.ts'
 
 /** For a start that is to end in its midst; one that waits for a database still has nothing that a kill would hurt. */
-const START_ENDS_MS = 5000
+const START_ENDS_MS = 30_000
 
 const stopping = new AbortController()
 try {
