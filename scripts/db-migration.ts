@@ -5,10 +5,12 @@
  * It needs no database and no network: the migrations are applied to a PGlite in memory.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import { migrate } from '../src/db/migrate.ts'
 import { LOCK_FILE, MIGRATIONS_FOLDER, readMigrations, SCRIPT_FILE } from '../src/db/migrations.ts'
+import { closePGlite, openPGlite } from '../src/db/pglite.ts'
 import { pgliteSession } from '../src/db/pglite-adapter.ts'
 import { EVERYTHING, openSchemaEngine } from '../src/db/schema-engine.ts'
 
@@ -19,9 +21,10 @@ provider = "postgresql"
 
 /** The SQL that leads from the migrations in `folder` to the schema; null when there is nothing to do. */
 export async function difference(schemaFile: string, folder: string): Promise<string | null> {
-  const pg = await PGlite.create()
+  const scratch = await mkdtemp(join(tmpdir(), 'vggzoo-migration-'))
+  const database = await openPGlite(join(scratch, 'database'))
   try {
-    const session = await pgliteSession(pg)
+    const session = await pgliteSession(database)
     if (readMigrations(folder).list.length > 0) await migrate(session, folder)
     const engine = await openSchemaEngine(session)
     const files = [{ path: 'schema.prisma', content: readFileSync(schemaFile, 'utf8') }]
@@ -38,7 +41,8 @@ export async function difference(schemaFile: string, folder: string): Promise<st
       engine.free()
     }
   } finally {
-    await pg.close()
+    await closePGlite(database)
+    await rm(scratch, { recursive: true, force: true })
   }
 }
 

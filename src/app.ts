@@ -22,6 +22,8 @@ import { createGraphQLHandler, createUploadHandler } from './server/graphql.ts'
 import { listen } from './server/http.ts'
 import { createOriginPolicy } from './server/origin.ts'
 import { createUploadStore } from './server/upload-store.ts'
+import { prepareDataFolder } from './storage/data-folder.ts'
+import { watchRoom } from './storage/room.ts'
 import { createSystemService } from './system/service.ts'
 import { fitArchitecture } from './zoo/fit.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
@@ -54,6 +56,10 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
   try {
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
     const server = onClose(await listen(config.host, config.port), (it) => it.close())
+    const usesFolder = config.databaseUrl === null ? (['database'] as const) : []
+    prepareDataFolder(config.dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])
+    const room = watchRoom(config.dataDir)
+    room.check()
     onClose(await claim(config.dataDir), (it) => it.release())
     if (config.databaseUrl !== null) {
       const lost = (error: Error) => {
@@ -71,7 +77,11 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     )
     predictor.start()
     const database = onClose(
-      await openDatabase({ url: config.databaseUrl ?? undefined, folder: join(config.dataDir, 'database') }),
+      await openDatabase({
+        url: config.databaseUrl ?? undefined,
+        folder: join(config.dataDir, 'database'),
+        room,
+      }),
       (it) => it.close(),
     )
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
@@ -101,7 +111,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
       stopping.throwIfAborted()
     }
 
-    const artifacts = openArtifactStore(artifactsFolder)
+    const artifacts = openArtifactStore(artifactsFolder, room)
     const keeper = createWeightsKeeper(database.prisma, artifacts)
     const models = onClose(
       createModelService({
@@ -140,7 +150,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     )
     await runs.recover()
     await keeper.sweep()
-    const uploads = createUploadStore(join(config.dataDir, 'uploads'), config.maxModelBytes)
+    const uploads = createUploadStore(join(config.dataDir, 'uploads'), config.maxModelBytes, room)
     await uploads.sweep()
 
     const system = createSystemService({
@@ -208,6 +218,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
       downloads: createDownloadHandler({ find: models.downloads.find, allowedOrigins, logger }),
       policy: createOriginPolicy({ host: config.host, address: server.address, allowedOrigins }),
       async health() {
+        room.check()
         await database.prisma.$queryRaw`SELECT 1`
         return { status: 'ok', version }
       },

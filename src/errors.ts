@@ -29,3 +29,8 @@ export class OverloadedError extends Error {
     this.queueDepth = queueDepth
   }
 }
+
+/** There is no room for what was to be written, or the disk takes nothing; nothing was changed. It may be sent again. */
+export class StorageFullError extends Error {
+  override readonly name = 'StorageFullError'
+}

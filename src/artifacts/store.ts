@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Room, watchRoom } from '../storage/room.ts'
 
 export interface Artifact {
   /** sha256 of the content, in hexadecimal. */
@@ -21,13 +22,17 @@ export class DamagedArtifactError extends Error {
 
 /** Files under a folder, each named by the sha256 of its content: written once, never changed. */
 export interface ArtifactStore {
+  /** @throws StorageFullError where the disk has no room for another file */
+  check(): void
   /**
-   * A path in the folder to write a new file to; what is not adopted is removed by the next `tidy`.
+   * A path in the folder to write a new file to, where the disk has room (else StorageFullError); what is not adopted is removed by the next `tidy`.
    * @param owner  of letters, digits and dashes: what it leaves can be removed alone
    */
   stage(owner?: string): Promise<{ staged: string; path: string }>
   /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
   adopt(artifact: StagedArtifact): Promise<void>
+  /** Takes the name away again: the file is staged, and pending until it is settled. One that is not there is no error. */
+  release(artifact: StagedArtifact): Promise<void>
   /** Makes a file pending that perhaps nobody will need: a remover that dies in between leaves the mark. */
   mark(digest: string): Promise<void>
   /** Takes the mark away. */
@@ -48,28 +53,42 @@ export interface ArtifactStore {
 const SUFFIX = '.safetensors'
 const PENDING = '.pending'
 
-export function openArtifactStore(folder: string): ArtifactStore {
+/** @param room  of the disk that the folder is on */
+export function openArtifactStore(folder: string, room: Room = watchRoom(folder)): ArtifactStore {
   const path = (digest: string) => join(folder, `${digest}${SUFFIX}`)
   const markOf = (digest: string) => join(folder, `${digest}${PENDING}`)
   const derived = (digest: string) => join(folder, `${digest}.derived`)
   // Without a folder nothing was ever put.
   const names = () => readdir(folder).catch(() => [] as string[])
 
+  /** @throws StorageFullError */
+  const writing = <Result>(work: Promise<Result>) =>
+    work.catch((error: unknown): never => {
+      throw room.failed(error)
+    })
+
   async function stage(owner = '') {
-    await mkdir(folder, { recursive: true })
+    await writing(mkdir(folder, { recursive: true }))
+    room.check()
     const staged = `${owner}.${randomUUID()}.tmp`
     return { staged, path: join(folder, staged) }
   }
 
   async function adopt({ staged, digest }: StagedArtifact): Promise<void> {
     await mark(digest)
-    await rename(join(folder, staged), path(digest))
-    await syncFolder(folder)
+    try {
+      await rename(join(folder, staged), path(digest))
+    } catch (error) {
+      // It was adopted before, by a writer who does not know.
+      const isThere = (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(path(digest))
+      if (!isThere) throw room.failed(error)
+    }
+    await writing(syncFolder(folder))
   }
 
   async function mark(digest: string): Promise<void> {
-    await mkdir(folder, { recursive: true })
-    await writeFile(markOf(digest), '')
+    await writing(mkdir(folder, { recursive: true }))
+    await writing(writeFile(markOf(digest), ''))
   }
 
   const settle = (digest: string) => rm(markOf(digest), { force: true })
@@ -84,10 +103,16 @@ export function openArtifactStore(folder: string): ArtifactStore {
     )
 
   return {
+    check: room.check,
     path,
     derived,
     stage,
     adopt,
+    async release({ staged, digest }) {
+      await rename(path(digest), join(folder, staged)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+    },
     mark,
     settle,
     async pending() {

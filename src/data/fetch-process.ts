@@ -28,7 +28,8 @@ const parent = connectToParent<ToFetcher, FromFetcher>((job) => {
 })
 
 async function fail(error: unknown): Promise<void> {
-  await parent.send({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  await parent.send({ type: 'failed', reason: error instanceof Error ? error.message : String(error), code })
   process.exit(0)
 }
 

@@ -17,5 +17,5 @@ export type ToFetcher = FetchJob
 export type FromFetcher =
   | { type: 'progress'; progress: number }
   | { type: 'done' }
-  /** Half a sentence. */
-  | { type: 'failed'; reason: string }
+  /** `reason`: half a sentence; `code`: what the system answered (ENOSPC). */
+  | { type: 'failed'; reason: string; code?: string }

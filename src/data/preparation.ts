@@ -1,7 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { StorageFullError } from '../errors.ts'
 import { lastWords, startChild } from '../process/child.ts'
+import { watchRoom } from '../storage/room.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
 import { type DatasetHeader, fileIdentity, readHeader, withDatasetFile } from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
@@ -69,6 +71,7 @@ export function createPreparation(options: {
   let failure: string | null = null
   let work: Promise<PreparedFile> | null = null
   const closing = new AbortController()
+  const room = watchRoom(dirname(file))
   // At once, and so only as well as the header alone can tell.
   if (fileIdentity(file) !== null) {
     try {
@@ -129,6 +132,12 @@ export function createPreparation(options: {
         return await fetchFrom(source)
       } catch (error) {
         closing.signal.throwIfAborted()
+        // No source can help; whoever needs the data set next tries again.
+        const full = room.failed(error)
+        if (full instanceof StorageFullError) {
+          failure = full.message
+          throw full
+        }
         const message = error instanceof Error ? error.message : String(error)
         failures.push(`${source.name}: ${message}`)
         log?.warn({ source: source.name, reason: message }, 'a source of the data set failed')
@@ -146,6 +155,7 @@ export function createPreparation(options: {
     try {
       log?.info({ dataset: facts.name, source: source.name }, 'fetching the data set')
       await mkdir(dirname(file), { recursive: true })
+      room.check()
       await emptyFolder(scratch)
       await runFetcher({ facts, source, file, scratch }, (progress) => {
         state.progress = progress
@@ -179,7 +189,10 @@ export function createPreparation(options: {
     const exit = await child.exited
     closing.signal.removeEventListener('abort', end)
     closing.signal.throwIfAborted()
-    if (outcome?.type === 'failed') throw new Error(outcome.reason)
+    if (outcome?.type === 'failed') {
+      const { reason, code } = outcome
+      throw Object.assign(new Error(reason), { code })
+    }
     if (outcome === undefined) {
       const said = lastWords(exit)
       throw new Error(

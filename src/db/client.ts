@@ -1,4 +1,5 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import type { Room } from '../storage/room.ts'
 import { DatabaseError } from './errors.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
@@ -20,6 +21,8 @@ export interface DatabaseOptions {
   url?: string | undefined
   /** Where the embedded PostgreSQL keeps its files. One process only: see single-owner.ts. */
   folder: string
+  /** Of the disk that the embedded PostgreSQL is on. */
+  room?: Room
   /** Another migrations folder than the project's, for tests. */
   migrations?: string
 }
@@ -28,8 +31,8 @@ export interface DatabaseOptions {
  * Opens the database and brings it to the newest migration.
  * @throws DatabaseError with one line to print, which never holds the password
  */
-export function openDatabase({ url, folder, migrations }: DatabaseOptions): Promise<Database> {
-  return url ? openPostgres(url, migrations) : openEmbedded(folder, migrations)
+export function openDatabase({ url, folder, room, migrations }: DatabaseOptions): Promise<Database> {
+  return url ? openPostgres(url, migrations) : openEmbedded(folder, room, migrations)
 }
 
 async function openPostgres(url: string, migrations?: string): Promise<Database> {
@@ -43,13 +46,13 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
   return { kind: 'postgres', applied, ...connect(postgresFactory(url), async () => {}) }
 }
 
-async function openEmbedded(folder: string, migrations?: string): Promise<Database> {
-  const pg = await openPGlite(folder)
+async function openEmbedded(folder: string, room?: Room, migrations?: string): Promise<Database> {
+  const database = await openPGlite(folder, room)
   try {
-    const applied = await migrate(await pgliteSession(pg), migrations)
-    return { kind: 'pglite', applied, ...connect(pgliteFactory(pg), () => closePGlite(pg)) }
+    const applied = await migrate(await pgliteSession(database), migrations)
+    return { kind: 'pglite', applied, ...connect(pgliteFactory(database), () => closePGlite(database)) }
   } catch (error) {
-    await closePGlite(pg)
+    await closePGlite(database)
     throw error
   }
 }

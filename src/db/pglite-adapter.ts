@@ -1,8 +1,15 @@
 import type { PGlite } from '@electric-sql/pglite'
-import type { SqlDriverAdapter, SqlDriverAdapterFactory, Transaction } from '@prisma/driver-adapter-utils'
+import type {
+  SqlDriverAdapter,
+  SqlDriverAdapterFactory,
+  SqlQuery,
+  SqlQueryable,
+  Transaction,
+} from '@prisma/driver-adapter-utils'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { StorageFullError } from '../errors.ts'
+import type { EmbeddedDatabase } from './pglite.ts'
 import { scriptError } from './script-error.ts'
-import { keepLogShort } from './write-ahead-log.ts'
 
 /**
  * pglite-prisma-adapter 0.7.2 for Prisma, with these put right:
@@ -11,30 +18,73 @@ import { keepLogShort } from './write-ahead-log.ts'
  * - it sends SET TRANSACTION outside the transaction; a database of one session has nothing to isolate;
  * - it lacks savepoints, which nested transactions need.
  */
-export function pgliteFactory(pg: PGlite): SqlDriverAdapterFactory {
-  return { provider: 'postgres', adapterName: 'pglite-prisma-adapter', connect: () => pgliteSession(pg) }
+export function pgliteFactory(database: EmbeddedDatabase): SqlDriverAdapterFactory {
+  return {
+    provider: 'postgres',
+    adapterName: 'pglite-prisma-adapter',
+    connect: () => pgliteSession(database),
+  }
 }
 
-export async function pgliteSession(pg: PGlite): Promise<SqlDriverAdapter> {
+export async function pgliteSession(database: EmbeddedDatabase): Promise<SqlDriverAdapter> {
+  const { pg, log } = database
   const adapter = await new PrismaPGlite(pg).connect()
-  const executed = keepLogShort(pg)
+  const guarded = guard(adapter, database)
   return {
     provider: adapter.provider,
     adapterName: adapter.adapterName,
-    queryRaw: (query) => adapter.queryRaw(query).finally(executed),
-    executeRaw: (query) => adapter.executeRaw(query).finally(executed),
+    queryRaw: (query) => guarded.queryRaw(query).finally(log.executed),
+    executeRaw: (query) => guarded.executeRaw(query).finally(log.executed),
     executeScript: async (script) => {
       await pg.exec(script).catch((error) => {
-        throw scriptError(error, script)
+        throw diskError(database) ?? scriptError(error, script)
       })
     },
-    startTransaction: () => startTransaction(pg, executed),
+    startTransaction: () => startTransaction(database),
     getConnectionInfo: () => ({ supportsRelationJoins: true }),
     dispose: async () => {},
   }
 }
 
-async function startTransaction(pg: PGlite, committed: () => void): Promise<Transaction> {
+/** No statement that writes begins when there is no room for it, and one that met a full disk says so. */
+function guard(
+  queryable: Pick<SqlQueryable, 'queryRaw' | 'executeRaw'>,
+  database: EmbeddedDatabase,
+): Pick<SqlQueryable, 'queryRaw' | 'executeRaw'> {
+  async function run<Result>(query: SqlQuery, execute: (query: SqlQuery) => Promise<Result>) {
+    admit(query.sql, database)
+    // Of a statement before it, that failed in PostgreSQL's eyes for another reason or not at all.
+    database.guard.takeFailure()
+    return execute(query).catch((error) => {
+      throw diskError(database) ?? error
+    })
+  }
+  return {
+    queryRaw: (query) => run(query, (it) => queryable.queryRaw(it)),
+    executeRaw: (query) => run(query, (it) => queryable.executeRaw(it)),
+  }
+}
+
+/** @throws StorageFullError */
+function admit(sql: string, { log, room }: EmbeddedDatabase): void {
+  if (!/\b(INSERT|UPDATE|DELETE)\b/i.test(sql)) return
+  if (log.isShort) {
+    room.check()
+    throw new StorageFullError(
+      "The disk of DATA_DIR has no room for the database's log. Nothing is written until there is; then everything goes on by itself.",
+    )
+  }
+  // Deleting is a way to make room.
+  if (!/^\s*DELETE\b/i.test(sql)) room.check()
+}
+
+function diskError({ guard, room }: EmbeddedDatabase): unknown {
+  const code = guard.takeFailure()
+  return code === null ? null : room.failed(Object.assign(new Error(code), { code }))
+}
+
+async function startTransaction(database: EmbeddedDatabase): Promise<Transaction> {
+  const { pg, log } = database
   let failure: { error: unknown } | undefined
   // A client for this one transaction, so that the outcome of its COMMIT is seen.
   const client: Pick<PGlite, 'transaction'> = {
@@ -48,6 +98,7 @@ async function startTransaction(pg: PGlite, committed: () => void): Promise<Tran
   }
   const adapter = await new PrismaPGlite(client as PGlite).connect()
   const transaction = await adapter.startTransaction()
+  const guarded = guard(transaction, database)
   const execute = async (sql: string) => {
     await transaction.executeRaw({ sql, args: [], argTypes: [] })
   }
@@ -55,14 +106,14 @@ async function startTransaction(pg: PGlite, committed: () => void): Promise<Tran
     provider: transaction.provider,
     adapterName: transaction.adapterName,
     options: transaction.options,
-    queryRaw: (query) => transaction.queryRaw(query),
-    executeRaw: (query) => transaction.executeRaw(query),
+    queryRaw: guarded.queryRaw,
+    executeRaw: guarded.executeRaw,
     commit: async () => {
       await transaction.commit()
-      if (failure) throw scriptError(failure.error)
-      committed()
+      if (failure) throw diskError(database) ?? scriptError(failure.error)
+      log.executed()
     },
-    rollback: () => transaction.rollback(),
+    rollback: () => transaction.rollback().finally(log.executed),
     createSavepoint: (name) => execute(`SAVEPOINT ${name}`),
     rollbackToSavepoint: (name) => execute(`ROLLBACK TO SAVEPOINT ${name}`),
     releaseSavepoint: (name) => execute(`RELEASE SAVEPOINT ${name}`),

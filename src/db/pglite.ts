@@ -2,16 +2,27 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { StorageFullError } from '../errors.ts'
+import { folderFailure } from '../storage/data-folder.ts'
+import { type Room, watchRoom } from '../storage/room.ts'
 import { DatabaseError, firstLine } from './errors.ts'
-import { NO_AUTOMATIC_CHECKPOINT } from './write-ahead-log.ts'
+import { endProcess, guardPGlite, type PGliteGuard } from './pglite-guard.ts'
+import { createWriteAheadLog, LOG_SETTINGS, type WriteAheadLog } from './write-ahead-log.ts'
 
 const SETTINGS = [
   // The default of 128 MB would add that to the server's memory, and the system's file cache lies below anyway.
   'shared_buffers=16MB',
-  'min_wal_size=32MB',
-  NO_AUTOMATIC_CHECKPOINT,
+  ...LOG_SETTINGS,
 ]
 const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])]
+
+/** The embedded PostgreSQL at work. */
+export interface EmbeddedDatabase {
+  pg: PGlite
+  log: WriteAheadLog
+  guard: Pick<PGliteGuard, 'takeFailure'>
+  room: Room
+}
 
 /**
  * Opens the embedded PostgreSQL, and makes it first where there is none.
@@ -20,42 +31,70 @@ const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting
  * the process however that comes. It is not forced to the disk: PGlite never calls fsync, so a power cut can
  * cost the newest rows and, at worst, the database.
  *
- * @throws DatabaseError
+ * When PostgreSQL panics the process ends, with one line on its standard error.
+ *
+ * @param room  of the disk that the folder is on
+ * @throws DatabaseError, or StorageFullError
  */
-export async function openPGlite(folder: string): Promise<PGlite> {
+export async function openPGlite(
+  folder: string,
+  room: Room = watchRoom(dirname(resolve(folder))),
+): Promise<EmbeddedDatabase> {
   const home = resolve(folder)
   try {
-    if (!existsSync(join(home, 'PG_VERSION'))) await make(home)
-    return await start(home)
+    await mkdir(dirname(home), { recursive: true })
+    room.check()
+    if (!existsSync(join(home, 'PG_VERSION'))) await make(home, room)
+    const database = await start(home, room)
+    await database.log.begin(database.pg)
+    return database
   } catch (error) {
-    throw new DatabaseError(
-      `can't open the embedded database in ${home}: ${firstLine(error)}. If its files are damaged, move that folder away to start with an empty one`,
-      { cause: error },
-    )
+    throw error instanceof StorageFullError ? error : unopened(home, error)
   }
 }
 
+function unopened(home: string, error: unknown): DatabaseError {
+  const known = folderFailure(error)
+  const why =
+    known ?? `${firstLine(error)}. If its files are damaged, move that folder away to start with an empty one`
+  return new DatabaseError(`can't open the embedded database in ${home}: ${why}`, { cause: error })
+}
+
 /** Waits for what is queued, then shuts the database down. */
-export async function closePGlite(pg: PGlite): Promise<void> {
+export async function closePGlite({ pg }: Pick<EmbeddedDatabase, 'pg'>): Promise<void> {
   if (pg.closed) return
   await pg.query('SELECT 1')
   await keepingExitCode(() => pg.close())
 }
 
 /** Made beside its place and then renamed: a kill in the middle must not leave half a database that looks whole. */
-async function make(home: string): Promise<void> {
+async function make(home: string, room: Room): Promise<void> {
   const draft = `${home}.new`
   await rm(draft, { recursive: true, force: true })
-  await mkdir(dirname(home), { recursive: true })
-  const pg = await start(draft)
-  await closePGlite(pg)
+  await closePGlite(await start(draft, room))
   // rmdir() takes away an empty folder only: rename() then refuses one that somebody has put files in.
   await rmdir(home).catch(() => {})
   await rename(draft, home)
 }
 
-function start(dataDir: string): Promise<PGlite> {
-  return keepingExitCode(() => PGlite.create({ dataDir, startParams: START_PARAMS }))
+async function start(home: string, room: Room): Promise<EmbeddedDatabase> {
+  const log = createWriteAheadLog(home)
+  const guard = guardPGlite(log, (reason) =>
+    endProcess(
+      `vggzoo ends: the embedded database in ${home} cannot go on (${reason}). Nothing that was answered is lost; see that its disk has room and can be written to, and start again.`,
+    ),
+  )
+  try {
+    const pg = await keepingExitCode(() =>
+      PGlite.create({ dataDir: home, startParams: START_PARAMS, extensions: { guard: guard.extension } }),
+    )
+    return { pg, log, guard, room }
+  } catch (error) {
+    const code = guard.takeFailure()
+    // What PostgreSQL said, where PGlite has only that it was aborted.
+    const reason = guard.panic === null ? error : new Error(guard.panic, { cause: error })
+    throw code === null ? reason : Object.assign(new Error(firstLine(reason), { cause: error }), { code })
+  }
 }
 
 /** PGlite sets process.exitCode to 99 when it starts and to 0 when it closes; that is for the server to say. */

@@ -1,32 +1,145 @@
+import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 
-/** How much write-ahead log may pile up: it is disk space, and replayed after a kill (0.4 s for 32 MB). */
-const LARGE_BYTES = 32 * 1024 * 1024
-/** Asking for the size costs about 0.5 ms. */
-const STATEMENTS_PER_LOOK = 100
+const SEGMENT_BYTES = 16 * 2 ** 20
+/** Segments ahead of the one that is written. The last of them is for what has begun when the disk becomes full. */
+const SPARE_SEGMENTS = 2
+/** How much may pile up before a CHECKPOINT: it is disk space, and replayed after a kill (0.4 s for 32 MB). */
+const SEGMENTS_PER_CHECKPOINT = 2
+
+export const LOG_SETTINGS = [
+  // A checkpoint keeps so much: what it would delete becomes the next segments.
+  `min_wal_size=${(SPARE_SEGMENTS + 1) * (SEGMENT_BYTES / 2 ** 20)}MB`,
+  // PostgreSQL's own trigger must never fire in PGlite 0.4.3: the checkpoint then runs inside the write that asked for
+  // it, waits for the lock that this write holds, and the process spins for ever (seen at 570 MB of log under the
+  // default of 1 GB). This puts it out of reach.
+  'max_wal_size=1TB',
+  // Or each checkpoint writes a small new file for them, and panics when it can't.
+  'max_replication_slots=0',
+]
+
+const NAME = /^[0-9A-F]{24}$/
 
 /**
- * Keeps the write-ahead log of a PGlite short, by a CHECKPOINT (10 to 90 ms) whenever it has grown large.
+ * The write-ahead log of an embedded database: keeps it short, and keeps room for it.
  *
- * PostgreSQL's own trigger must never fire in PGlite 0.4.3: the checkpoint then runs inside the write that
- * asked for it, waits for the lock that this write holds, and the process spins for ever (seen at 570 MB of
- * log under the default max_wal_size of 1 GB). NO_AUTOMATIC_CHECKPOINT puts it out of reach.
- *
- * @returns to be called after each statement outside a transaction and after each commit
+ * PostgreSQL panics when it can't have the next segment of its log. So the next ones are always there, as files of
+ * zeros that take their whole space on the disk: it finds and uses them, as it does those that it has made ahead itself.
  */
-export function keepLogShort(pg: PGlite): () => void {
-  let statements = 0
-  return () => {
-    statements += 1
-    if (statements % STATEMENTS_PER_LOOK === 0) checkpointIfLarge(pg).catch(() => {})
+export interface WriteAheadLog {
+  /** From now on it is kept short, and has room. */
+  begin(pg: PGlite): Promise<void>
+  /** A file of the log's folder is written to. */
+  written(name: string): void
+  /** No segment is ahead any more and the disk has no room for one: what is written now may be the last. */
+  readonly isShort: boolean
+  /** What is written now makes the log shorter. */
+  readonly isCheckpointing: boolean
+  /** To be called after each statement outside a transaction, and after each commit and rollback. */
+  executed(): void
+}
+
+/** @param home  the folder of the database */
+export function createWriteAheadLog(home: string): WriteAheadLog {
+  const folder = join(home, 'pg_wal')
+  let pg: PGlite | undefined
+  let timeline = ''
+  let current = 0
+  /** Where the last checkpoint began. */
+  let checkpointed = 0
+  let spare = SPARE_SEGMENTS
+  let checkpoint: Promise<void> | undefined
+  let isCheckpointing = false
+  /** In a full disk's log a checkpoint that gained nothing gains nothing again before more is written. */
+  let gainedNothingAt = -1
+
+  /** In one go: PostgreSQL does not run meanwhile, and can't make the same segment. */
+  function reserve(): void {
+    for (spare = 0; spare < SPARE_SEGMENTS; spare++) {
+      const file = join(folder, `${timeline}${nameOf(current + spare + 1)}`)
+      if (!existsSync(file) && !makeSegment(file)) return
+    }
+  }
+
+  async function shorten(): Promise<void> {
+    const before = current
+    try {
+      // A transaction, so that nothing else runs while it is said that this runs.
+      await pg!.transaction(async (tx) => {
+        isCheckpointing = true
+        await tx.exec('CHECKPOINT')
+      })
+      checkpointed = before
+    } finally {
+      isCheckpointing = false
+      checkpoint = undefined
+      reserve()
+      gainedNothingAt = spare === 0 ? current : -1
+    }
+  }
+
+  return {
+    async begin(database) {
+      const { rows } = await database.query<{ now: string; redo: string }>(
+        'SELECT pg_walfile_name(pg_current_wal_insert_lsn()) AS now, pg_walfile_name(redo_lsn) AS redo FROM pg_control_checkpoint()',
+      )
+      const { now, redo } = rows[0]!
+      timeline = now.slice(0, 8)
+      current = numberOf(now)
+      checkpointed = numberOf(redo)
+      pg = database
+      reserve()
+    },
+    written(name) {
+      if (pg === undefined || !NAME.test(name) || numberOf(name) <= current) return
+      current = numberOf(name)
+      reserve()
+    },
+    get isShort() {
+      return pg !== undefined && spare === 0
+    },
+    get isCheckpointing() {
+      return isCheckpointing
+    },
+    executed() {
+      if (pg === undefined || checkpoint !== undefined) return
+      // Somebody may have made room meanwhile.
+      if (spare < SPARE_SEGMENTS) reserve()
+      const isLarge = current - checkpointed >= SEGMENTS_PER_CHECKPOINT
+      if (!isLarge && !(spare === 0 && current > gainedNothingAt)) return
+      checkpoint = shorten()
+      // It is tried again after the next statement.
+      checkpoint.catch(() => {})
+    },
   }
 }
 
-export const NO_AUTOMATIC_CHECKPOINT = 'max_wal_size=1TB'
+/** False where the disk has no room for it. */
+function makeSegment(file: string): boolean {
+  const draft = `${file}.tmp`
+  const zeros = Buffer.alloc(2 ** 20)
+  try {
+    const descriptor = openSync(draft, 'w', 0o600)
+    try {
+      for (let bytes = 0; bytes < SEGMENT_BYTES; ) bytes += writeSync(descriptor, zeros)
+    } finally {
+      closeSync(descriptor)
+    }
+    renameSync(draft, file)
+    return true
+  } catch {
+    rmSync(draft, { force: true })
+    return false
+  }
+}
 
-async function checkpointIfLarge(pg: PGlite): Promise<void> {
-  const { rows } = await pg.query<{ bytes: string }>(
-    'SELECT pg_current_wal_insert_lsn() - redo_lsn AS bytes FROM pg_control_checkpoint()',
-  )
-  if (Number(rows[0]?.bytes) > LARGE_BYTES) await pg.exec('CHECKPOINT')
+/** The name of a segment, after its timeline: the number's upper and lower part (256 segments are 4 GiB). */
+function nameOf(segment: number): string {
+  const part = (value: number) => value.toString(16).toUpperCase().padStart(8, '0')
+  return part(Math.floor(segment / 256)) + part(segment % 256)
+}
+
+function numberOf(name: string): number {
+  return Number.parseInt(name.slice(8, 16), 16) * 256 + Number.parseInt(name.slice(16), 16)
 }

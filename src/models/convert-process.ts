@@ -2,6 +2,7 @@
 import { setPriority } from 'node:os'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
+import { diskFailure } from '../storage/room.ts'
 import { exportLayersModel } from '../zoo/formats/export-layers-model.ts'
 import { importLayersModel } from '../zoo/formats/import-layers-model.ts'
 import { importSafetensors } from '../zoo/formats/import-safetensors.ts'
@@ -18,7 +19,7 @@ setPriority(NICE)
 
 const parent = connectToParent<ConvertJob, FromConverter>((job) => {
   convert(job)
-    // Anything else is a bug or a disk that is full: it ends the process with its stack on stderr.
+    // Anything else is a bug: it ends the process with its stack on stderr.
     .catch((error: unknown): FromConverter => ({ type: 'refused', refusal: toRefusal(error) }))
     .then((answer) => parent.send(answer))
     .then(() => process.exit(0))
@@ -43,5 +44,9 @@ function toRefusal(error: unknown): Refusal {
   }
   if (error instanceof SafetensorsError) return { kind: 'safetensors', message: error.message }
   if (error instanceof LayersModelError) return { kind: 'layersModel', message: error.message }
+  if (diskFailure(error) !== null) {
+    const { code, message } = error as Error & { code: string }
+    return { kind: 'disk', code, message }
+  }
   throw error
 }

@@ -28,6 +28,8 @@ export type FromConverter =
 /** An error as plain data; errors lose their class on the way between processes. */
 export type Refusal =
   | { kind: 'safetensors' | 'layersModel'; message: string }
+  /** What the disk answered: ENOSPC. */
+  | { kind: 'disk'; code: string; message: string }
   | {
       kind: 'mismatch'
       architecture: string

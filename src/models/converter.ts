@@ -1,5 +1,7 @@
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { type Child, lastWords, startChild } from '../process/child.ts'
+import { watchRoom } from '../storage/room.ts'
 import { LayersModelError } from '../zoo/formats/standard-layers.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
@@ -49,7 +51,7 @@ export function createConverter(options: {
     started.send(job)
     const exit = await started.exited
     child = undefined
-    if (answer?.type === 'refused') throw fromRefusal(answer.refusal)
+    if (answer?.type === 'refused') throw fromRefusal(answer.refusal, job)
     if (answer !== undefined) return answer
     if (closed) throw stopping()
     const said = lastWords(exit)
@@ -82,10 +84,14 @@ function stopping(): Error {
   return new Error('The server is stopping.')
 }
 
-function fromRefusal(refusal: Refusal): Error {
+function fromRefusal(refusal: Refusal, job: ConvertJob): unknown {
   switch (refusal.kind) {
     case 'mismatch':
       return new WeightsMismatchError(refusal.architecture, refusal.missing, refusal.surplus, refusal.wrong)
+    case 'disk':
+      return watchRoom(dirname('folder' in job ? job.folder : job.target)).failed(
+        Object.assign(new Error(refusal.message), { code: refusal.code }),
+      )
     case 'safetensors':
       return new SafetensorsError(refusal.message)
     case 'layersModel':

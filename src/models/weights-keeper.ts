@@ -7,7 +7,8 @@ export interface WeightsKeeper {
   /**
    * Gives staged files their names and records them. While this runs no other file of weights comes or goes, so that
    * one that is being recorded is not collected as one that nobody names.
-   * @param record  writes the rows that name the files; when it fails, so does this, and the files are not kept
+   * @param record  writes the rows that name the files; when it fails, so does this, and the files are staged as
+   *   before: it may be tried again
    */
   keep<Result>(artifacts: readonly StagedArtifact[], record: () => Promise<Result>): Promise<Result>
   /** Runs a task while no file of weights comes or goes: one that it finds named stays until it has named it itself. */
@@ -33,7 +34,10 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
   }
 
   /** Of files that are marked: the marks go with what they are for. */
-  async function removeUnnamed(digests: readonly string[]): Promise<void> {
+  async function removeUnnamed(
+    digests: readonly string[],
+    remove: (digest: string) => Promise<void> = artifacts.remove,
+  ): Promise<void> {
     const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
     const versions = await prisma.modelVersion.findMany(query)
     const checkpoints = await prisma.checkpoint.findMany(query)
@@ -50,7 +54,7 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
       ...states.map(({ stateDigest }) => stateDigest),
       ...beginnings.map(({ initialDigest }) => initialDigest),
     ])
-    for (const digest of digests) if (!named.has(digest)) await artifacts.remove(digest)
+    for (const digest of digests) if (!named.has(digest)) await remove(digest)
     await settle(digests)
   }
 
@@ -64,7 +68,10 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
           result = await record()
         } catch (error) {
           // When this fails too, the marks stay for the next sweep.
-          await removeUnnamed(digests).catch(() => {})
+          await removeUnnamed(digests, async (digest) => {
+            const artifact = staged.find((it) => it.digest === digest)
+            if (artifact !== undefined) await artifacts.release(artifact)
+          }).catch(() => {})
           throw error
         }
         await settle(digests)

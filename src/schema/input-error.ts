@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'DATASET_UNAVAILABLE',
   'MODEL_UNUSABLE',
   'OVERLOADED',
+  'STORAGE_FULL',
   'INTERNAL_SERVER_ERROR',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]
@@ -28,6 +29,11 @@ export function apiError(code: ErrorCode, message: string): GraphQLError {
 /** An argument that is well-typed and still wrong, where the field has no result union to say so in. */
 export function badInput(message: string): GraphQLError {
   return apiError('BAD_USER_INPUT', message)
+}
+
+/** Nothing was written, for want of room; over HTTP that is 507 (RFC 4918, 11.5). */
+export function storageFull(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'STORAGE_FULL', http: { status: 507 } } })
 }
 
 /** @throws a GraphQLError that names the argument */

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
 import { DamagedArtifactError } from '../artifacts/store.ts'
+import { StorageFullError } from '../errors.ts'
 import type { Download } from '../models/downloads.ts'
 
 /** The paths of files of models begin with this. */
@@ -35,6 +36,7 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
       download = await find(new URL(request.url!, 'http://localhost').pathname)
     } catch (error) {
       logger.error({ err: error, path: request.url }, 'a download failed')
+      if (error instanceof StorageFullError) return answer(response, 507, error.message)
       return answer(
         response,
         500,

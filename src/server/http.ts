@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { StorageFullError } from '../errors.ts'
 import { DOWNLOADS_PATH } from './downloads.ts'
 import { GRAPHQL_PATH, type GraphQLHandler } from './graphql.ts'
 import type { OriginPolicy } from './origin.ts'
@@ -102,8 +103,10 @@ async function answerHealth(
   try {
     const body = JSON.stringify(await health())
     response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-  } catch {
-    text(response, 503, 'The database does not answer.')
+  } catch (error) {
+    if (!(error instanceof StorageFullError)) return text(response, 503, 'The database does not answer.')
+    const body = JSON.stringify({ status: 'storage full', message: error.message })
+    response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
   }
 }
 

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
+import { StorageFullError } from '../errors.ts'
+import { storageFull } from '../schema/input-error.ts'
+import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
 import { requestError } from './client-error.ts'
@@ -27,13 +30,21 @@ export interface UploadStore {
   sweep(): Promise<void>
 }
 
-/** @param maxBytes  of all files of a request together */
-export function createUploadStore(folder: string, maxBytes: number): UploadStore {
+/**
+ * @param maxBytes  of all files of a request together
+ * @param room      of the disk that the folder is on
+ */
+export function createUploadStore(
+  folder: string,
+  maxBytes: number,
+  room: Room = watchRoom(dirname(folder)),
+): UploadStore {
   async function receive(request: IncomingMessage): Promise<Upload> {
     if (Number(request.headers['content-length']) > maxBytes + MAX_FRAMING_BYTES) throw tooManyBytes(maxBytes)
-    await mkdir(folder, { recursive: true })
-    const parts = new Parts(folder, maxBytes)
+    const parts = new Parts(folder, maxBytes, room)
     try {
+      room.check()
+      await mkdir(folder, { recursive: true })
       await parse(request, parts, maxBytes)
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
@@ -41,7 +52,8 @@ export function createUploadStore(folder: string, maxBytes: number): UploadStore
       request.unpipe()
       request.resume()
       await parts.release()
-      throw error
+      const failure = room.failed(error)
+      throw failure instanceof StorageFullError ? storageFull(failure.message) : failure
     }
   }
 
@@ -124,6 +136,7 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
 class Parts {
   readonly #folder: string
   readonly #maxBytes: number
+  readonly #room: Room
   #bytes = 0
   readonly #aborted = new AbortController()
   readonly #writes: Promise<void>[] = []
@@ -135,9 +148,10 @@ class Parts {
   /** From the name of a file part to the places in `operations`. */
   #map: Record<string, string[]> | undefined
 
-  constructor(folder: string, maxBytes: number) {
+  constructor(folder: string, maxBytes: number, room: Room) {
     this.#folder = folder
     this.#maxBytes = maxBytes
+    this.#room = room
   }
 
   field(name: string, value: string): void {
@@ -187,6 +201,8 @@ class Parts {
       size += bytes
       this.#bytes += bytes
       if (this.#bytes > this.#maxBytes) throw tooManyBytes(this.#maxBytes)
+      // Not to the last byte: others need some.
+      this.#room.check()
     }
     async function* counted(chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
