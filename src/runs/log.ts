@@ -36,6 +36,8 @@ export interface RunLog {
   ): Promise<boolean>
   /** Changes the run's row alone: how far it is, between events. */
   progress(runId: string, patch: RunPatch): Promise<void>
+  /** Publishes the newest event once more: who has not heard of those before it looks into the log. */
+  announce(runId: string): Promise<void>
   /** Up to `limit` events after `after`, in order. */
   read(runId: string, after: number, limit: number): Promise<RunEvent[]>
   /** Where the run stands; null when there is no such run. */
@@ -81,6 +83,25 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
     return written
   }
 
+  async function read(runId: string, after: number, limit: number): Promise<RunEvent[]> {
+    const rows = await prisma.runEvent.findMany({
+      where: { runId, seq: { gt: after } },
+      orderBy: { seq: 'asc' },
+      take: limit,
+    })
+    const withPoints = rows.filter((row) => row.kind === 'LOSS_POINTS')
+    const points =
+      withPoints.length === 0
+        ? []
+        : await prisma.lossPoint.findMany({
+            where: { runId, seq: { gte: withPoints[0].seq, lte: withPoints[withPoints.length - 1].seq } },
+            orderBy: [{ seq: 'asc' }, { step: 'asc' }],
+          })
+    const bySeq = new Map<number, LossPoint[]>(withPoints.map((row) => [row.seq, []]))
+    for (const point of points) bySeq.get(point.seq)?.push(point)
+    return rows.map((row) => eventOf(row, bySeq.get(row.seq) ?? []))
+  }
+
   return {
     async append(runId, bodies, patch = {}) {
       const written = await prisma.$transaction((tx) => write(tx, runId, bodies, patch))
@@ -118,24 +139,11 @@ export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, change
       await prisma.trainingRun.update({ where: { id: runId }, data: patch, select: { id: true } })
       changes.publish('runs', runId)
     },
-    async read(runId, after, limit) {
-      const rows = await prisma.runEvent.findMany({
-        where: { runId, seq: { gt: after } },
-        orderBy: { seq: 'asc' },
-        take: limit,
-      })
-      const withPoints = rows.filter((row) => row.kind === 'LOSS_POINTS')
-      const points =
-        withPoints.length === 0
-          ? []
-          : await prisma.lossPoint.findMany({
-              where: { runId, seq: { gte: withPoints[0].seq, lte: withPoints[withPoints.length - 1].seq } },
-              orderBy: [{ seq: 'asc' }, { step: 'asc' }],
-            })
-      const bySeq = new Map<number, LossPoint[]>(withPoints.map((row) => [row.seq, []]))
-      for (const point of points) bySeq.get(point.seq)?.push(point)
-      return rows.map((row) => eventOf(row, bySeq.get(row.seq) ?? []))
+    async announce(runId) {
+      const run = await prisma.trainingRun.findUnique({ where: { id: runId }, select: { lastSeq: true } })
+      if (run !== null) publish(runId, await read(runId, run.lastSeq - 1, 1))
     },
+    read,
     async position(runId) {
       const run = await prisma.trainingRun.findUnique({
         where: { id: runId },

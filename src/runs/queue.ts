@@ -10,6 +10,8 @@ import type { SupervisedRun } from './supervisor.ts'
 
 const MAX_QUEUED = 100
 const RETRY_AFTER_MS = 60_000
+const FIRST_RETRY_MS = 200
+const LAST_RETRY_MS = 5000
 
 export interface QueueOptions {
   prisma: PrismaClient
@@ -39,7 +41,7 @@ export interface RunQueue {
   admit<Result>(enqueue: () => Promise<Result>): Promise<Result>
   /** Starts waiting runs as long as there is room. */
   pump(): Promise<void>
-  /** The same in the background: what goes wrong is logged. */
+  /** The same in the background, again and again until it has been done. */
   wake(): void
   /** The run at work with this id, if there is one. */
   active(id: string): SupervisedRun | undefined
@@ -55,9 +57,15 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   let closed = false
   const inTurn = createTurns()
   const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
+  /** Whether every run that is PREPARING is at work here. */
+  let isSure = true
+  let retry: NodeJS.Timeout | undefined
+  let pause = FIRST_RETRY_MS
 
   async function startWaiting(): Promise<void> {
     while (!closed && active.size < concurrency) {
+      if (!isSure) await adopt()
+      if (active.size >= concurrency) return
       const waiting = await prisma.trainingRun.findFirst({
         // One that goes on is tidied up after first: its end wakes the queue again.
         where: { status: 'QUEUED', id: { notIn: [...active.keys()] } },
@@ -65,16 +73,31 @@ export function createRunQueue(options: QueueOptions): RunQueue {
       })
       if (waiting === null) return
       // False when it was cancelled meanwhile: look for the next.
-      if (!(await log.transition(waiting.id, 'PREPARING', { patch: { attempt: { increment: 1 } } }))) continue
-      const run = await prisma.trainingRun.findUniqueOrThrow({ where: { id: waiting.id } })
-      const supervised = supervise(run)
-      active.set(run.id, supervised)
-      void supervised.ended.then(() => {
-        active.delete(run.id)
-        wake()
-      })
-      if (closed) supervised.suspend()
+      isSure = false
+      const started = await log.transition(waiting.id, 'PREPARING', { patch: { attempt: { increment: 1 } } })
+      const run = started && (await prisma.trainingRun.findUniqueOrThrow({ where: { id: waiting.id } }))
+      isSure = true
+      if (run) begin(run)
     }
+  }
+
+  /** Takes on what a turn before this one made PREPARING without hearing of it: the database went away meanwhile. */
+  async function adopt(): Promise<void> {
+    const left = await prisma.trainingRun.findMany({
+      where: { status: 'PREPARING', id: { notIn: [...active.keys()] } },
+    })
+    for (const run of left) begin(run)
+    isSure = true
+  }
+
+  function begin(run: TrainingRun): void {
+    const supervised = supervise(run)
+    active.set(run.id, supervised)
+    void supervised.ended.then(() => {
+      active.delete(run.id)
+      wake()
+    })
+    if (closed) supervised.suspend()
   }
 
   function pump(): Promise<void> {
@@ -83,7 +106,21 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   }
 
   function wake(): void {
-    pump().catch((error: unknown) => logger.error({ err: error }, 'the queue could not start a run'))
+    pump().then(
+      () => {
+        pause = FIRST_RETRY_MS
+        retry = undefined
+      },
+      (error: unknown) => {
+        if (closed) return
+        if (retry === undefined) {
+          logger.error({ err: error }, 'the queue could not start a run; it tries again')
+        }
+        clearTimeout(retry)
+        retry = setTimeout(wake, pause).unref()
+        pause = Math.min(2 * pause, LAST_RETRY_MS)
+      },
+    )
   }
 
   return {
@@ -110,6 +147,7 @@ export function createRunQueue(options: QueueOptions): RunQueue {
     },
     async close() {
       closed = true
+      clearTimeout(retry)
       await pumping.catch(() => {})
       const ended = [...active]
       for (const [, supervised] of ended) supervised.suspend()

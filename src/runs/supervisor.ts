@@ -16,6 +16,7 @@ import type { Interruptions } from './interruption.ts'
 import { rateChangeAt } from './learning-rate.ts'
 import type { RunLog, RunPatch } from './log.ts'
 import type { OutputLog } from './output/log.ts'
+import { createPersistence } from './persist.ts'
 import { pinnedOf } from './pinned.ts'
 import { recordTraining } from './record.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding } from './trainer/protocol.ts'
@@ -29,11 +30,14 @@ const CANCEL_GRACE_MS = 5000
  */
 const STOP_GRACE_MS = 30_000
 
+/** Messages of a trainer that wait for the database before the trainer waits for it, too: about six seconds of them. */
+const MAX_UNHANDLED = 64
+
 export interface SupervisorOptions {
   log: RunLog
   logger: Logger
   engine: EngineChoice
-  artifacts: Pick<ArtifactStore, 'tidy'>
+  artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
   artifactsFolder: string
   checkpoints: Checkpoints
   interruptions: Interruptions
@@ -90,19 +94,27 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   /** Requests to stop, and those of them that were met: each of these is in the log. */
   const stops: ControlRequest[] = []
   let met: readonly ControlRequest[] = []
+  /** What the server cannot wait for when it stops. */
+  const gaveUp = new AbortController()
+  const persistence = createPersistence(logger, () => log.announce(run.id), gaveUp.signal)
+  const { persist } = persistence
   const updates = new Map<number, PendingUpdate>()
   let nextUpdate = 1
 
   const ended = work()
     .catch(async (error: unknown) => {
+      if (gaveUp.signal.aborted) {
+        logger.warn({ err: error }, 'the server stops before the run is recorded; the next start does it')
+        return
+      }
       logger.error({ err: error }, 'supervising the run failed')
       trainer?.kill('SIGKILL')
       const message = 'The server could not record the run; its log says why. resumeTrainingRun tries again.'
-      await log
-        .transition(run.id, 'FAILED', { failure: { code: 'INTERNAL_ERROR', message }, patch: finished() })
-        .catch((again: unknown) =>
+      const failure = { code: 'INTERNAL_ERROR', message } as const
+      await persist(() => log.transition(run.id, 'FAILED', { failure, patch: finished() }), true).catch(
+        (again: unknown) =>
           logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
-        )
+      )
     })
     .finally(() =>
       options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying')),
@@ -113,6 +125,9 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     ended,
     async control(request) {
       const { control } = request.input
+      // It would be answered when there is room, or the database's server is back.
+      if (persistence.failure !== null) throw persistence.failure
+      if (control !== 'CANCEL') options.artifacts.check()
       if (control === 'UPDATE') return Promise.race([update(request), over])
       if (control === 'PAUSE' || control === 'CANCEL') {
         stops.push(request)
@@ -121,7 +136,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       await ended
       return { kind: met.includes(request) ? 'applied' : 'tooLate' }
     },
-    suspend: () => stop('SUSPEND'),
+    suspend() {
+      stop('SUSPEND')
+      const giveUp = setTimeout(() => gaveUp.abort(), STOP_GRACE_MS)
+      void ended.finally(() => clearTimeout(giveUp))
+    },
   }
 
   function stop(how: Stop): void {
@@ -164,13 +183,17 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         message: `The architecture ${run.architecture} is not in this zoo.`,
       })
     }
-    const from = await checkpoints.resumable(run.id)
+    const from = (await persist(() => checkpoints.resumable(run.id))) ?? []
     lastStep = from[0]?.step ?? 0
     // Or a data set would be fetched for nobody.
     if (stopping !== null) return endStopped(stopping, lastStep)
     let dataset: PreparedDataset
     try {
-      dataset = await options.prepareDataset(run.dataset, abort.signal)
+      const prepared = await persist(() => {
+        abort.signal.throwIfAborted()
+        return options.prepareDataset(run.dataset, abort.signal)
+      })
+      dataset = prepared!
     } catch (error) {
       if (stopping !== null) return endStopped(stopping, lastStep)
       return fail({
@@ -190,16 +213,26 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     // Messages are handled one after the other: the log keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
+    let unhandled = 0
     const output = options.output.open(run, logger)
     const child = startChild<ToTrainer, FromTrainer>({
       entry: new URL('./trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
+        unhandled += 1
+        if (unhandled === MAX_UNHANDLED) child.send({ type: 'hold' })
         handled = handled
           // What follows one that is not in the log must not be there either: a checkpoint would hide the gap.
-          .then(() => (broken === undefined ? handle(message) : undefined))
+          .then(() => (broken === undefined ? persist(() => handle(message)) : undefined))
+          .then(() => {
+            if (broken === undefined && message.type === 'updated') settle(message.id, { kind: 'applied' })
+          })
           .catch((error: unknown) => {
             broken ??= error
             child.kill('SIGKILL')
+          })
+          .finally(() => {
+            unhandled -= 1
+            if (unhandled === 0) child.send({ type: 'goOn' })
           })
       },
       onOutput: output.push,
@@ -265,19 +298,22 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           if (told.failure.code !== 'DATASET_UNAVAILABLE') return fail(told.failure)
           // The next attempt makes the file again.
           dataset.distrust()
-          return options.interruptions.interrupted(run.id, told.failure, true)
+          await persist(() => options.interruptions.interrupted(run.id, told.failure, true))
+          return
         case 'stopped':
           return endStopped(stopping ?? told.how, told.step)
         case 'completed': {
-          await checkpoints.settle(run.id)
-          const checkpoint = await checkpoints.at(run.id, told.step)
-          await log.transition(run.id, 'COMPLETED', {
-            patch: { evaluation: { ...told.evaluation }, ...finished() },
-            // In the same transaction: whoever hears COMPLETED can predict with the result.
-            within: async (tx) => {
-              const evaluated = { ...run, evaluation: { ...told.evaluation } }
-              await createTrainedVersion(tx, run.architecture, evaluated, checkpoint, dataset.facts)
-            },
+          await persist(async () => {
+            await checkpoints.settle(run.id)
+            const checkpoint = await checkpoints.at(run.id, told.step)
+            await log.transition(run.id, 'COMPLETED', {
+              patch: { evaluation: { ...told.evaluation }, ...finished() },
+              // In the same transaction: whoever hears COMPLETED can predict with the result.
+              within: async (tx) => {
+                const evaluated = { ...run, evaluation: { ...told.evaluation } }
+                await createTrainedVersion(tx, run.architecture, evaluated, checkpoint, dataset.facts)
+              },
+            })
           })
           logger.info({ accuracy: told.evaluation.accuracy }, 'run completed')
         }
@@ -290,17 +326,17 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     change,
     steps,
   }: Extract<FromTrainer, { type: 'updated' }>): Promise<void> {
-    changes = withChange(changes, change)
-    const { epochs } = latestHyperparameters(hyperparameters, changes)
-    const patch: RunPatch = { changes: changes as unknown as object[], epochs, steps }
-    const rates = rateChangeAt(hyperparameters, changes, change.step, steps / epochs)
+    const changed = withChange(changes, change)
+    const { epochs } = latestHyperparameters(hyperparameters, changed)
+    const patch: RunPatch = { changes: changed as unknown as object[], epochs, steps }
+    const rates = rateChangeAt(hyperparameters, changed, change.step, steps / epochs)
     const request = updates.get(id)?.request
     const applied = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: change.step } as const
     await log.append(run.id, [{ ...applied, change: { ...change, ...rates } }], {
       ...patch,
       ...remembered(request === undefined ? [] : [request]),
     })
-    settle(id, { kind: 'applied' })
+    changes = changed
   }
 
   function settle(id: number, outcome: ControlOutcome): void {
@@ -313,38 +349,40 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     if (stopping === 'CANCEL') return endStopped('CANCEL', lastStep)
     // What was trained since is lost: the run rests at its checkpoint.
     if (stopping !== null) {
-      const newest = await checkpoints.newest(run.id)
+      const newest = await persist(() => checkpoints.newest(run.id))
       return endStopped(stopping, newest?.step ?? 0, newest?.epoch ?? 0)
     }
     const failure = failureOfExit(exit)
     // It would run out of memory again.
     if (failure.code === 'OUT_OF_MEMORY') return fail(failure)
     logger.warn({ failure }, 'run interrupted')
-    await options.interruptions.interrupted(run.id, failure, true)
+    await persist(() => options.interruptions.interrupted(run.id, failure, true))
   }
 
   async function fail(failure: RunFailure): Promise<void> {
     logger.warn({ failure }, 'run failed')
-    await log.transition(run.id, 'FAILED', { failure, patch: finished() })
+    await persist(() => log.transition(run.id, 'FAILED', { failure, patch: finished() }))
   }
 
   async function endStopped(how: Stop, step: number, epoch?: number): Promise<void> {
     if (how === 'SUSPEND') {
-      await options.interruptions.interrupted(run.id, SERVER_STOPPED, false)
+      await persist(() => options.interruptions.interrupted(run.id, SERVER_STOPPED, false))
       return
     }
     const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: how, step }
     met = stops.filter(({ input }) => input.control === how)
-    await log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
-      before: [control],
-      step,
-      patch: {
+    await persist(() =>
+      log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
+        before: [control],
         step,
-        epoch,
-        ...(how === 'CANCEL' ? finished() : { secondsRemaining: null }),
-        ...remembered(met),
-      },
-    })
+        patch: {
+          step,
+          epoch,
+          ...(how === 'CANCEL' ? finished() : { secondsRemaining: null }),
+          ...remembered(met),
+        },
+      }),
+    )
     logger.info({ step, how }, 'run stopped')
     if (how !== 'CANCEL') return
     await checkpoints

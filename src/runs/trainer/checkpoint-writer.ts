@@ -26,13 +26,19 @@ interface WrittenFile {
   bytes: number
 }
 
-export type WrittenCheckpoint = { weights: WrittenFile; state: WrittenFile } | { error: string }
+/** `code`: what the system answered (ENOSPC). */
+export type WrittenCheckpoint =
+  | { weights: WrittenFile; state: WrittenFile }
+  | { error: string; code?: string }
 
 parentPort?.on('message', (job: CheckpointToWrite) => {
   write(job).then(
     (written) => parentPort?.postMessage(written satisfies WrittenCheckpoint),
     (error: unknown) =>
-      parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) }),
+      parentPort?.postMessage({
+        error: error instanceof Error ? error.message : String(error),
+        code: (error as NodeJS.ErrnoException | null)?.code,
+      } satisfies WrittenCheckpoint),
   )
 })
 

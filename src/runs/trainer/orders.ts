@@ -10,6 +10,8 @@ type Answer =
 /** What the server has asked a trainer for, which computes and listens only between two steps. */
 export interface Orders {
   take(order: Order): void
+  /** Resolves at once, or when training is no longer held up. */
+  free(): Promise<void>
   /** Makes the changes that were asked for, in `job.changes`, and tells of each; answers how training is to stop. */
   obey(
     place: Pick<TrainerState, 'step' | 'epoch'>,
@@ -20,12 +22,30 @@ export interface Orders {
 
 export function createOrders(): Orders {
   let stop: StopKind | null = null
+  let release: (() => void) | undefined
+  let held: Promise<void> | undefined
   const updates: Extract<Order, { type: 'update' }>[] = []
   return {
     take(order) {
-      if (order.type === 'update') updates.push(order)
-      // Whatever comes after a cancel, it is cancelled.
-      else if (stop !== 'CANCEL') stop = order.how
+      switch (order.type) {
+        case 'update':
+          updates.push(order)
+          return
+        case 'hold':
+          held ??= new Promise((resolve) => {
+            release = resolve
+          })
+          return
+        case 'stop':
+          // Whatever comes after a cancel, it is cancelled.
+          if (stop !== 'CANCEL') stop = order.how
+      }
+      // What is to stop is not held up.
+      release?.()
+      held = undefined
+    },
+    async free() {
+      await held
     },
     obey({ step, epoch }, job, tell) {
       for (const { id, values } of updates.splice(0)) {

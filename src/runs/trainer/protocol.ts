@@ -15,6 +15,9 @@ export type ToTrainer =
   | { type: 'train'; job: TrainingJob }
   | { type: 'update'; id: number; values: ChangedValues }
   | { type: 'stop'; how: StopKind }
+  /** The server cannot record what it is told: train no further until it can, or a stop comes. */
+  | { type: 'hold' }
+  | { type: 'goOn' }
 
 /** CANCEL stops at once; PAUSE saves a checkpoint first. */
 export type StopKind = 'CANCEL' | 'PAUSE'

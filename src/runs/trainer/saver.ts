@@ -1,13 +1,19 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { openArtifactStore } from '../../artifacts/store.ts'
+import { StorageFullError } from '../../errors.ts'
+import { diskFailure } from '../../storage/room.ts'
 import type { SavedCheckpoint } from '../checkpoints.ts'
 import type { CheckpointToWrite, WrittenCheckpoint } from './checkpoint-writer.ts'
 import type { TrainingJob } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
+import { say } from './spoken.ts'
 import type { TrainerState } from './state.ts'
+
+const RETRY_MS = 1000
 
 /** Saves checkpoints beside the training. */
 export interface Saver {
@@ -43,10 +49,16 @@ export function createSaver(
     toWrite: CheckpointToWrite,
     files: Record<'weights' | 'state', string>,
   ): Promise<void> {
-    worker ??= startWriter()
-    worker.postMessage(toWrite)
-    const [written] = (await once(worker, 'message')) as [WrittenCheckpoint]
-    if ('error' in written) throw new Error(`a checkpoint could not be saved: ${written.error}`)
+    const written = await whenRoom(async () => {
+      worker ??= startWriter()
+      worker.postMessage(toWrite)
+      const [answer] = (await once(worker, 'message')) as [WrittenCheckpoint]
+      if (!('error' in answer)) return answer
+      // It needs the same room again.
+      await Promise.all([toWrite.weightsPath, toWrite.statePath].map((path) => rm(path, { force: true })))
+      const { error, code } = answer
+      throw Object.assign(new Error(`a checkpoint could not be saved: ${error}`), { code })
+    })
     await rm(toWrite.snapshot.path, { force: true })
     const { step, epoch, evaluation, earlyStopping, whole } = toWrite.state
     // In the midst of an epoch the last evaluation is of other weights.
@@ -71,12 +83,19 @@ export function createSaver(
     async save(state) {
       await writing
       if (state.step === last.step && state.epoch === last.epoch) return
-      const [snapshot, weights, rest] = [
-        await store.stage(job.owner),
-        await store.stage(job.owner),
-        await store.stage(job.owner),
-      ]
-      const taken = await takeSnapshot(session, job.architecture, snapshot.path)
+      const [taken, weights, rest] = await whenRoom(async () => {
+        const snapshot = await store.stage(job.owner)
+        try {
+          return [
+            await takeSnapshot(session, job.architecture, snapshot.path),
+            await store.stage(job.owner),
+            await store.stage(job.owner),
+          ] as const
+        } catch (error) {
+          await rm(snapshot.path, { force: true })
+          throw error
+        }
+      })
       last = { step: state.step, epoch: state.epoch }
       lastTime = performance.now()
       busy = true
@@ -98,6 +117,19 @@ export function createSaver(
       writing.catch(() => {})
     },
     written: () => writing,
+  }
+}
+
+/** Does it again as long as the disk is the reason that it can't be done: what was trained is not lost for want of room. */
+async function whenRoom<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof StorageFullError) && diskFailure(error) === null) throw error
+      if (!isTold) say(`No room for a checkpoint: ${(error as Error).message} It is saved when there is.`)
+      await setTimeout(RETRY_MS)
+    }
   }
 }
 

@@ -36,7 +36,7 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
       .then(() => process.exit(0))
 })
 
-async function run(job: TrainingJob, { obey }: Orders): Promise<TrainerEnding> {
+async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
   say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
@@ -67,11 +67,13 @@ async function run(job: TrainingJob, { obey }: Orders): Promise<TrainerEnding> {
     point: reporter.point,
     progress: reporter.progress,
     async stepped(state) {
+      await free()
       if (!saver.isDue(state.step)) return
       reporter.flush()
       await save(state)
     },
     async epoch(summary, progress, state) {
+      await free()
       reporter.flush()
       say(epochLine(summary, latest().epochs))
       send({ type: 'epoch', summary, pinned: await watchPinned(), progress })

@@ -333,7 +333,10 @@ describe('an update', () => {
     const tidying = new Promise<void>((resolve) => {
       tidied = resolve
     })
-    const { service, trainer } = createService({ maxRestarts: 0, artifacts: { tidy: () => tidying } })
+    const { service, trainer } = createService({
+      maxRestarts: 0,
+      artifacts: { tidy: () => tidying, check() {} },
+    })
     const { id } = await start(service)
     const worker = await trainer()
     worker.says(STARTED)
@@ -355,7 +358,10 @@ describe('a run that goes on', () => {
     const tidying = new Promise<void>((resolve) => {
       tidied = resolve
     })
-    const { service, trainer } = createService({ concurrency: 2, artifacts: { tidy: () => tidying } })
+    const { service, trainer } = createService({
+      concurrency: 2,
+      artifacts: { tidy: () => tidying, check() {} },
+    })
     const { id } = await start(service)
     const worker = await trainer()
     worker.says(STARTED)
