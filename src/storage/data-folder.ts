@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 
 /** The folder of a server's data can't be used. The message is one line for the person who starts the server. */
 export class DataFolderError extends Error {
@@ -45,7 +45,7 @@ export function prepareDataFolder(
   parts: readonly (keyof typeof PARTS)[] = ['database', 'artifacts', 'uploads', 'datasets'],
 ): void {
   attempt(folder, folder, () => {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(resolve(folder))
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     const probe = join(folder, '.probe')
     try {
@@ -68,6 +68,20 @@ export function prepareDataFolder(
       }
     })
   }
+}
+
+/** As `recursive` does, which in Node 20 never returns where the system says ENOENT of a parent that is there (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EEXIST' })
+    return
+  }
+  const parent = dirname(path)
+  if (existsSync(parent) && !statSync(parent).isDirectory()) {
+    throw Object.assign(new Error(), { code: 'ENOTDIR' })
+  }
+  if (parent !== path) makeFolder(parent)
+  mkdirSync(path)
 }
 
 function attempt(folder: string, path: string, work: () => void): void {
