@@ -1,10 +1,12 @@
 /**
  * A process for tests to kill. `tsx child.ts write FOLDER FIRST` writes rows FIRST, FIRST+1, ... and says each
- * one when it is committed; `claim FOLDER` and `claim-postgres URL` claim, say so and stay.
+ * one when it is committed; `panic FOLDER DISK` fills the disk and needs more log than there is; `claim FOLDER` and `claim-postgres URL` claim, say so and stay.
  */
-import { writeSync } from 'node:fs'
+import { readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { openDatabase } from '../../../src/db/client.ts'
 import { insertLossPoints } from '../../../src/db/loss-points.ts'
+import { openPGlite } from '../../../src/db/pglite.ts'
 import { claimPostgres } from '../../../src/db/postgres-claim.ts'
 import { claim } from '../../../src/db/single-owner.ts'
 
@@ -28,6 +30,21 @@ if (task === 'write') {
     ])
     say(String(seq))
   }
+}
+if (task === 'panic') {
+  const { pg } = await openPGlite(where)
+  await pg.exec('CREATE TABLE u (n int); INSERT INTO u VALUES (1); CREATE TABLE v (s text)')
+  const log = join(where, 'pg_wal')
+  const [, ...ahead] = readdirSync(log).filter((name) => name.length === 24)
+  const { bavail, bsize } = statfsSync(where)
+  writeFileSync(join(first, 'ballast'), Buffer.alloc(bavail * bsize))
+  // As if nothing had been kept in reserve: the log's next segment can't be made.
+  for (const name of ahead) rmSync(join(log, name))
+  writeFileSync(join(first, 'ballast'), Buffer.alloc(ahead.length * 16 * 2 ** 20), { flag: 'a' })
+  // Log alone, without a page of a table.
+  await pg.query(
+    "SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 1000))) FROM generate_series(1, 50000)",
+  )
 }
 if (task === 'claim') await claim(where)
 if (task === 'claim-postgres') await claimPostgres(where)

@@ -3,7 +3,8 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/artifacts/store.ts'
 import { CIFAR10 } from '../../../src/data/cifar10/facts.ts'
-import { OverloadedError, ValidationError } from '../../../src/errors.ts'
+import { PrismaClientKnownRequestError } from '../../../src/db/generated/internal/prismaNamespace.ts'
+import { OverloadedError, StorageFullError, ValidationError } from '../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { ChildExit, ChildOptions } from '../../../src/process/child.ts'
 import { resolveHyperparameters } from '../../../src/runs/hyperparameters.ts'
@@ -494,5 +495,97 @@ describe('a run that is to stop', () => {
     expect(await first).toMatchObject({ status: 'PAUSED' })
     expect(await pause('a key')).toMatchObject({ status: 'PAUSED' })
     await service.close()
+  })
+})
+
+describe('a run whose database takes nothing for a while', () => {
+  /** A client that fails all transactions while `failure` is set. */
+  function failing() {
+    const state = { failure: null as Error | null, failed: 0 }
+    const prisma = new Proxy(db.prisma, {
+      get(target, key) {
+        const value = Reflect.get(target, key)
+        if (key !== '$transaction' || state.failure === null) return value
+        return async () => {
+          state.failed += 1
+          throw state.failure
+        }
+      },
+    })
+    return { state, prisma }
+  }
+  const UNREACHED = new PrismaClientKnownRequestError("Can't reach database server", {
+    code: 'P1001',
+    clientVersion: '7',
+  })
+
+  test.each([
+    ['its disk is full', new StorageFullError('full')],
+    ['its server is away', UNREACHED],
+  ])('because %s has every point and its true end when that is over', async (_name, failure) => {
+    const { state, prisma } = failing()
+    const { service, trainer } = createService({ prisma, maxRestarts: 0 })
+    const { id } = await start(service)
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    state.failure = failure
+    worker.says(points(1, 2))
+    worker.says(points(3))
+    await expect.poll(() => state.failed).toBeGreaterThan(1)
+    // What cannot be recorded is not promised.
+    await expect(service.control(id, { control: 'CANCEL' })).rejects.toThrow(failure.message)
+    worker.says({ type: 'failed', failure: { code: 'LOSS_NOT_FINITE', message: 'NaN' } })
+    worker.dies({ code: 0, signal: null })
+    state.failure = null
+    await until(service, id, 'FAILED')
+    expect(await service.get({ where: { id } })).toMatchObject({
+      status: 'FAILED',
+      failure: { code: 'LOSS_NOT_FINITE' },
+      step: 3,
+    })
+    expect(await db.prisma.lossPoint.count({ where: { runId: id } })).toBe(3)
+    await service.close()
+  })
+
+  test('holds its trainer up before much has piled up, and lets it go on', async () => {
+    const { state, prisma } = failing()
+    const { service, trainer } = createService({ prisma })
+    const { id } = await start(service)
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    state.failure = new StorageFullError('full')
+    const held = worker.hears('hold')
+    for (let step = 1; step <= 70; step++) worker.says(points(step))
+    await held
+    const free = worker.hears('goOn')
+    state.failure = null
+    await free
+    expect(await db.prisma.lossPoint.count({ where: { runId: id } })).toBe(70)
+    const closing = service.close()
+    worker.dies()
+    await closing
+  })
+
+  test('is started when that is over, and the next start recovers what a server that stopped could not record', async () => {
+    const { state, prisma } = failing()
+    const { service, trainer } = createService({ prisma })
+    state.failure = UNREACHED
+    const { id } = await start(service)
+    await expect.poll(() => state.failed).toBeGreaterThan(1)
+    state.failure = null
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    state.failure = UNREACHED
+    worker.dies()
+    await service.close()
+    expect(await service.get({ where: { id } })).toMatchObject({ status: 'RUNNING' })
+    state.failure = null
+    const next = createService()
+    await next.service.recover()
+    expect(await next.service.get({ where: { id } })).toMatchObject({ status: 'QUEUED' })
+    await next.service.close()
   })
 })
