@@ -1,13 +1,14 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { placeMigratedDatabase } from '../support/embedded-database.ts'
 import { FOREIGN_ISA } from '../support/foreign-isa.ts'
 import { postgresAvailable, startPostgres } from '../support/postgres.ts'
-import { collectEvents, startRun } from '../support/runs.ts'
-import { spawnServer, startServer, stopServers } from '../support/server.ts'
+import { collectEvents, START, startRun, TINY } from '../support/runs.ts'
+import { type GraphQLResult, spawnServer, startServer, stopServers } from '../support/server.ts'
+import { mountSmallDisk, skipsSmallDisks } from '../support/small-disk.ts'
 
 afterAll(stopServers)
 
@@ -60,11 +61,65 @@ describe('a start with something wrong ends with one line for it', () => {
     expect(existsSync(folder)).toBe(false)
   })
 
+  test('when a file is in the place of the data folder, or of what is in it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vggzoo-start-'))
+    writeFileSync(join(folder, 'database'), '')
+    for (const [path, wrong] of [
+      [folder, join(folder, 'database')],
+      [join(folder, 'database'), join(folder, 'database')],
+    ] as const) {
+      const { code, lines } = await refusal({ DATA_DIR: path })
+      expect(code).toBe(1)
+      expect(lines).toEqual([
+        expect.stringMatching(/cannot start: .*\(DATA_DIR\).* it is a file; move it away/),
+      ])
+      expect(lines[0]).toContain(wrong)
+      expect(lines[0]).not.toMatch(/damaged/)
+    }
+    rmSync(folder, { recursive: true })
+  })
+
   test('when the database cannot be reached, without its password', async () => {
     const { code, lines } = await refusal({ DATABASE_URL: 'postgresql://me:secret@127.0.0.1:1/none' })
     expect(code).toBe(1)
     expect(lines).toHaveLength(1)
     expect(lines[0]).not.toMatch(/secret/)
+  })
+})
+
+describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
+  test('a server refuses what it would write, answers the rest, stops when told to, and says why it does not start', async () => {
+    const disk = mountSmallDisk(160)
+    try {
+      await placeMigratedDatabase(join(disk.folder, 'database'))
+      const server = await startServer({ dataDir: disk.folder })
+      const health = async () => (await fetch(`${server.url}/health`)).status
+      expect(await health()).toBe(200)
+      disk.fill(0)
+      await expect.poll(health).toBe(503)
+      const body = JSON.stringify({ query: START, variables: { input: TINY } })
+      const headers = { 'content-type': 'application/json' }
+      const refused = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body })
+      expect(refused.status).toBe(507)
+      const { errors } = (await refused.json()) as GraphQLResult
+      expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining(disk.folder) })])
+      expect(errors?.[0]?.extensions).toEqual({ code: 'STORAGE_FULL' })
+      expect(await server.query('{ trainingRuns { totalCount } }')).toEqual({
+        trainingRuns: { totalCount: 0 },
+      })
+      disk.empty()
+      await expect.poll(health).toBe(200)
+      disk.fill(0)
+      await server.stop()
+      const { code, lines } = await refusal({ DATA_DIR: disk.folder })
+      expect(code).toBe(1)
+      expect(lines).toEqual([
+        expect.stringContaining(`cannot start: the data folder ${disk.folder} (DATA_DIR)`),
+      ])
+      expect(lines[0]).toMatch(/its disk is full; make room/)
+    } finally {
+      disk.unmount()
+    }
   })
 })
 
