@@ -22,10 +22,17 @@ test('a child of the server hears no signal that asks the server to stop, and is
     },
     onOutput() {},
   })
+  const died = child.exited.then((exit) => {
+    throw new Error(`the child ended: ${exit.signal ?? exit.code}`)
+  })
+  died.catch(() => {})
   const next = () =>
-    new Promise<void>((resolve) => {
-      tell = resolve
-    })
+    Promise.race([
+      died,
+      new Promise<void>((resolve) => {
+        tell = resolve
+      }),
+    ])
   await next()
   for (const signal of STOP_SIGNALS) {
     process.kill(child.pid!, signal)
