@@ -59,7 +59,6 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     const usesFolder = config.databaseUrl === null ? (['database'] as const) : []
     prepareDataFolder(config.dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])
     const room = watchRoom(config.dataDir)
-    room.check()
     onClose(await claim(config.dataDir), (it) => it.release())
     if (config.databaseUrl !== null) {
       const lost = (error: Error) => {

@@ -1,5 +1,15 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { lack } from './room.ts'
 
 /** The folder of a server's data can't be used. The message is one line for the person who starts the server. */
 export class DataFolderError extends Error {
@@ -55,6 +65,12 @@ export function prepareDataFolder(
       rmSync(probe, { force: true })
     }
   })
+  const wanting = lack(statfsSync(folder))
+  if (wanting !== null) {
+    throw new DataFolderError(
+      `the data folder ${folder} (DATA_DIR) cannot be used: its disk ${wanting}; make room, ${OTHER_DISK}`,
+    )
+  }
   for (const part of parts) {
     const path = join(folder, part)
     attempt(folder, path, () => {

@@ -99,7 +99,8 @@ export function watchRoom(folder: string, statfs: (path: string) => StatsFs = st
   }
 }
 
-function lack({ bsize, bavail, blocks, files, ffree }: StatsFs): string | null {
+/** What the disk of a folder lacks, as the end of a sentence that begins with the disk; null where it has room. */
+export function lack({ bsize, bavail, blocks, files, ffree }: StatsFs): string | null {
   // Some file systems tell nothing.
   if (blocks > 0 && bavail * bsize < LEAST_FREE_BYTES) {
     return `is full: ${mebibytes(bavail * bsize)} are free, and ${mebibytes(LEAST_FREE_BYTES)} are needed`
