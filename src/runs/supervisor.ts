@@ -29,6 +29,8 @@ const CANCEL_GRACE_MS = 5000
  * the server a second time.
  */
 const STOP_GRACE_MS = 30_000
+/** The same for what the disk or the database's server does not take: the next start records that the run was interrupted. */
+const RECORD_GRACE_MS = 5000
 
 /** Messages of a trainer that wait for the database before the trainer waits for it, too: about six seconds of them. */
 const MAX_UNHANDLED = 64
@@ -138,14 +140,15 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     },
     suspend() {
       stop('SUSPEND')
-      const giveUp = setTimeout(() => gaveUp.abort(), STOP_GRACE_MS)
+      const giveUp = setTimeout(() => gaveUp.abort(), RECORD_GRACE_MS)
       void ended.finally(() => clearTimeout(giveUp))
     },
   }
 
   function stop(how: Stop): void {
     // A pause takes as long as a step and a checkpoint take: killed, it would lose what was trained.
-    if (how !== 'PAUSE') limit(how === 'CANCEL' ? CANCEL_GRACE_MS : STOP_GRACE_MS)
+    if (how === 'CANCEL') limit(CANCEL_GRACE_MS)
+    if (how === 'SUSPEND') limit(hasRoom() ? STOP_GRACE_MS : RECORD_GRACE_MS)
     if (stopping !== null && STRENGTH[stopping] >= STRENGTH[how]) return
     stopping = how
     abort.abort()
@@ -155,6 +158,15 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       return
     }
     trainer?.send({ type: 'stop', how: how === 'CANCEL' ? 'CANCEL' : 'PAUSE' })
+  }
+
+  function hasRoom(): boolean {
+    try {
+      options.artifacts.check()
+      return true
+    } catch {
+      return false
+    }
   }
 
   function limit(milliseconds: number): void {
