@@ -2,8 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isDuplicate, isTransient } from '../db/errors.ts'
 
-const FIRST_RETRY_MS = 200
-const LAST_RETRY_MS = 5000
+/** Pauses between tries of a write: each is twice the one before, up to the last. */
+export const FIRST_RETRY_MS = 200
+export const LAST_RETRY_MS = 5000
 
 /** Does writes again that failed for reasons of the disk or of the database's server, until they are done. */
 export interface Persistence {

@@ -5,13 +5,12 @@ import { createTurns } from '../turns.ts'
 import { SERVER_STOPPED } from './failure.ts'
 import type { Interruptions } from './interruption.ts'
 import type { RunLog } from './log.ts'
+import { FIRST_RETRY_MS, LAST_RETRY_MS } from './persist.ts'
 import { ACTIVE } from './status.ts'
 import type { SupervisedRun } from './supervisor.ts'
 
 const MAX_QUEUED = 100
 const RETRY_AFTER_MS = 60_000
-const FIRST_RETRY_MS = 200
-const LAST_RETRY_MS = 5000
 
 export interface QueueOptions {
   prisma: PrismaClient
