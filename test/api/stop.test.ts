@@ -83,14 +83,16 @@ describe('a server whose whole process group is told to stop, as a terminal does
       once(upload, 'response'),
       ask(`mutation { evaluateModel(id: "${registerModel.id}") { __typename } }`),
       fetch(server.url + registerModel.downloads.layersModel.url).then((response) => response.bytes()),
-      ask(`mutation { verifyReproduction(id: "${id}", steps: 4) { __typename } }`),
+      // Of a step that is sure to be trained by now.
+      ask(`mutation { verifyReproduction(id: "${id}", steps: 1) { __typename } }`),
       ask('mutation { predict(input: { image: { sample: { index: 1 } } }) { __typename } }'),
-      waitForEvent(server, id, isStatus('QUEUED')),
     ]
     const settled = Promise.allSettled(waiting)
+    const suspended = waitForEvent(server, id, (event) => isStatus('QUEUED')(event) && event.attempt === 3)
     await server.logged(({ msg }) => msg === 'verification started')
     expect(await server.stopGroup('SIGINT')).toBe(0)
     expect(processesOf(server.pid)).toEqual([])
+    expect((await suspended).failure.code).toBe('SERVER_STOPPED')
     await settled
   })
 })
