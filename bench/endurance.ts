@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { selectEngine } from '../src/engine/select.ts'
-import type { PredictRequest } from '../src/inference/predictor.ts'
+import type { PredictRequest } from '../src/predictor/predictor.ts'
 import { listOf } from './cases.ts'
 import { type Measurements, measureEngine } from './engine.ts'
 import { check, checkGrowth } from './growth.ts'
@@ -21,7 +21,7 @@ const ENGINE = 'native'
 const NETWORK = 'vgg_mini'
 /** Training that fills every core for as long as it is measured. */
 const TRAINING = { engine: ENGINE, network: NETWORK, batch: 128, seconds: 6 } as const
-/** As src/runs/trainer/trainer-process.ts sets it. */
+/** As src/trainer/trainer-process.ts sets it. */
 const TRAINER_NICE = 10
 const ROUNDS = 2
 

@@ -1,9 +1,9 @@
 import { pino } from 'pino'
-import { openArtifactStore } from '../src/artifacts/store.ts'
+import { openArtifactStore } from '../src/adapters/local/artifact-store.ts'
 import type { LossPoint, PrismaClient } from '../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../src/models/weights-keeper.ts'
-import { writePoints } from '../src/runs/history/write.ts'
-import { createRunService, type RunService } from '../src/runs/service.ts'
+import { writePoints } from '../src/runs/journal/write-points.ts'
+import { createRunService, type RunService } from '../src/runs/lifecycle/service.ts'
 import { findArchitecture } from '../src/zoo/catalog.ts'
 import { seededRandom } from '../test/support/random.ts'
 

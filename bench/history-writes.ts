@@ -1,6 +1,6 @@
 import type { LossPoint, Prisma, PrismaClient } from '../src/db/generated/client.ts'
 import { insertLossPoints } from '../src/db/loss-points.ts'
-import { writePoints } from '../src/runs/history/write.ts'
+import { writePoints } from '../src/runs/journal/write-points.ts'
 import { median } from './statistics.ts'
 
 const APPENDS = 100
@@ -13,7 +13,7 @@ const WAYS: Record<string, Write> = {
   'without buckets, by createMany': (tx, points) => tx.lossPoint.createMany({ data: points }),
 }
 
-/** What the buckets cost whoever writes: appends as src/runs/log.ts makes them, one after the other, in turns. */
+/** What the buckets cost whoever writes: appends as src/runs/journal/journal.ts makes them, one after the other, in turns. */
 export async function measureAppends(prisma: PrismaClient): Promise<void> {
   console.log(
     'appends per second, one after the other'.padEnd(46) +

@@ -19,13 +19,17 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CIFAR10 } from '../src/data/cifar10/facts.ts'
 import { contentBytes, readHeader } from '../src/data/dataset-file.ts'
+import { CIFAR10 } from '../src/data/sources/cifar10/facts.ts'
 import type { EngineChoice, EngineReport } from '../src/engine/report.ts'
 import { startChild } from '../src/process/child.ts'
-import { OPTIMIZER_DEFAULTS, type Optimizer, resolveHyperparameters } from '../src/runs/hyperparameters.ts'
-import { totalBytes, trainingMemory } from '../src/runs/plan/memory.ts'
-import type { FromTrainer, ToTrainer } from '../src/runs/trainer/protocol.ts'
+import {
+  OPTIMIZER_DEFAULTS,
+  type Optimizer,
+  resolveHyperparameters,
+} from '../src/runs/model/hyperparameters.ts'
+import { totalBytes, trainingMemory } from '../src/runs/planning/memory.ts'
+import type { FromTrainer, ToTrainer } from '../src/trainer/protocol.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { parseFeatures } from '../src/zoo/features.ts'
 import { cachedDatasetFile, setup } from '../test/support/dataset-cache.ts'
@@ -152,7 +156,7 @@ async function measure(
   let peak = 0
   let failure: string | undefined
   const trainer = startChild<ToTrainer, FromTrainer>({
-    entry: new URL('../dist/runs/trainer/trainer-process.js', import.meta.url),
+    entry: new URL('../dist/trainer/trainer-process.js', import.meta.url),
     onMessage(message) {
       if (message.type === 'started') kind = message.engine.kind
       if (message.type === 'failed') failure = message.failure.message

@@ -1,10 +1,10 @@
 /** What the benchmarks of predictions share: weights in a store, requests, and their latencies. */
 
-import { openArtifactStore } from '../src/artifacts/store.ts'
+import { openArtifactStore } from '../src/adapters/local/artifact-store.ts'
 import type { EngineChoice } from '../src/engine/report.ts'
-import { createPredictor, type Predictor, type PredictRequest } from '../src/inference/predictor.ts'
-import type { ModelRef, PredictImage } from '../src/inference/protocol.ts'
 import { COVER } from '../src/models/preprocessing.ts'
+import { createPredictor, type Predictor, type PredictRequest } from '../src/predictor/predictor.ts'
+import type { ModelRef, PredictImage } from '../src/predictor/protocol.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { buildModel, initializeWeights } from '../src/zoo/model.ts'
 import { putArtifact, saveWeights } from '../test/support/weights.ts'
@@ -48,7 +48,7 @@ export function startPredictor(engine: EngineChoice, folder: string): Predictor 
     engine,
     artifactsFolder: folder,
     log: { info() {}, warn: console.warn, error() {} },
-    entry: new URL('../dist/inference/predictor-process.js', import.meta.url),
+    entry: new URL('../dist/predictor/predictor-process.js', import.meta.url),
   })
 }
 

@@ -4,13 +4,13 @@
  */
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
-import { binaryBatches, findBinaryFolder } from './cifar10/binary-batches.ts'
-import { pngSheets } from './cifar10/png-sheets.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
 import { type DecodedImages, writeDatasetFile } from './dataset-file.ts'
 import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import { fetchTarball } from './fetch-tarball.ts'
 import type { ImageSource } from './image-source.ts'
+import { binaryBatches, findBinaryFolder } from './sources/cifar10/binary-batches.ts'
+import { pngSheets } from './sources/cifar10/png-sheets.ts'
 
 /** How much of the progress is fetching; the rest is decoding. */
 const FETCHING = 0.8

@@ -1,9 +1,9 @@
+import { createBus } from '../adapters/local/bus.ts'
+import { flatMap, followChanges } from '../concurrency/iterate.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { readLabel } from '../label.ts'
-import { createBus } from '../streams/bus.ts'
-import { flatMap, followChanges } from '../streams/iterate.ts'
 
 export interface SetAliasInput {
   versionId: string

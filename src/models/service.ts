@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { ArtifactStore } from '../artifacts/store.ts'
+import type { ArtifactStore } from '../adapters/local/artifact-store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'

@@ -2,10 +2,10 @@ import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
 import { NotFoundError } from '../errors.ts'
-import type { StoredResult } from '../evaluation/result.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import type { StoredResult } from './evaluation-result.ts'
 import { COVER, type Preprocessing } from './preprocessing.ts'
 
 /** What a predictor has to know of pictures for weights that a run makes. */

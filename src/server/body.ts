@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import { requestError } from './client-error.ts'
+import { requestError } from './graphql/client-error.ts'
 
 const DECODERS = {
   gzip: createGunzip,

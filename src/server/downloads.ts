@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
-import { DamagedArtifactError } from '../artifacts/store.ts'
+import { DamagedArtifactError } from '../adapters/local/artifact-store.ts'
 import { StorageFullError } from '../errors.ts'
 import type { Download } from '../models/downloads.ts'
 

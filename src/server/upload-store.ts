@@ -7,12 +7,12 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
 import { StorageFullError } from '../errors.ts'
-import { storageFull } from '../schema/input-error.ts'
+import { storageFull } from '../schema/builder/input-error.ts'
 import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
-import { requestError } from './client-error.ts'
-import { MAX_FIELD_BYTES, MAX_FILES, MAX_FRAMING_BYTES } from './limits.ts'
+import { requestError } from './graphql/client-error.ts'
+import { MAX_FIELD_BYTES, MAX_FILES, MAX_FRAMING_BYTES } from './graphql/limits.ts'
 
 /** A GraphQL request that came as multipart/form-data, its files on disk. */
 export interface Upload {

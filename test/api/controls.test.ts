@@ -2,13 +2,12 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CONTROL_TABLE, CONTROLS, type Control } from '../../src/runs/control.ts'
-import type { RunStatus } from '../../src/runs/status.ts'
+import type { RunStatus } from '../../src/runs/model/status.ts'
+import { CONTROLS, type Control, LIFECYCLE, STATUSES } from '../../src/runs/model/status.ts'
 import { EVENTS, type Event, isStatus, startRun, waitForEvent } from '../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 const LONG = { epochs: 1000, trainLimit: 256 }
-const STATUSES = Object.keys(CONTROL_TABLE.PAUSE) as RunStatus[]
 
 /** As long as this file is there, a trainer does not begin: its run is PREPARING. */
 const HOLD = join(tmpdir(), `vggzoo-hold-${process.pid}`)
@@ -95,8 +94,8 @@ async function end(ids: string[]): Promise<void> {
 }
 
 describe.each(STATUSES)('a run that is %s', (status) => {
-  const allowed = CONTROLS.filter((control) => CONTROL_TABLE[control][status] !== null)
-  const refused = CONTROLS.filter((control) => CONTROL_TABLE[control][status] === null)
+  const allowed = CONTROLS.filter((control) => LIFECYCLE[status][control] !== null)
+  const refused = CONTROLS.filter((control) => LIFECYCLE[status][control] === null)
 
   test.runIf(refused.length > 0)(
     `answers ${refused.join(', ')} with a conflict and stays as it is`,
@@ -130,7 +129,7 @@ describe.each(STATUSES)('a run that is %s', (status) => {
       .map(({ step }) => step)
     expect(events[at]).toMatchObject({ control, step: expect.any(Number) })
     if (steps.length > 0) expect(events[at].step).toBe(steps.at(-1))
-    const to = CONTROL_TABLE[control][status]
+    const to = LIFECYCLE[status][control]
     if (to !== status && control !== 'UPDATE') expect(events[at + 1]).toMatchObject({ status: to })
     if (control === 'UPDATE' && status === 'COMPLETED') expect(events[at + 1]).toMatchObject({ status: to })
     if (control === 'UPDATE') {

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import type { RunStatus } from '../../src/runs/status.ts'
+import type { RunStatus } from '../../src/runs/model/status.ts'
 import { seededRandom } from '../support/random.ts'
 import { EVENTS, startRun } from '../support/runs.ts'
 import { stopServers, type TestServer } from '../support/server.ts'

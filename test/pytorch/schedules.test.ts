@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { SCHEDULE_DEFAULTS, type Schedule } from '../../src/runs/hyperparameters.ts'
-import { learningRateAt } from '../../src/runs/schedule.ts'
+import { SCHEDULE_DEFAULTS, type Schedule } from '../../src/runs/model/hyperparameters.ts'
+import { learningRateAt } from '../../src/runs/model/schedule.ts'
 
 // The only one that has Debian's PyTorch.
 const PYTHON = '/usr/bin/python3'

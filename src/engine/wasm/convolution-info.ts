@@ -1,5 +1,5 @@
 import { backend_util } from '@tensorflow/tfjs'
-import type { Convolution } from './winograd.ts'
+import type { Convolution } from './layout.ts'
 
 export interface ConvolutionAttributes {
   strides: [number, number] | number

@@ -1,6 +1,15 @@
 import { multipleOf, oddLines } from './pack.ts'
+import type { Image } from './strip.ts'
 import type { Tiling } from './tiles.ts'
-import type { Convolution } from './winograd.ts'
+
+/** A 3x3 convolution of stride 1: target pixel (y, x) sees the source from (y - top, x - left) on, zeros outside. */
+export interface Convolution {
+  batch: number
+  source: Image
+  target: Image
+  top: number
+  left: number
+}
 
 /** Channels filled up to whole vectors and register tiles, strips of image that hold a block, bytes of a plane. */
 export function layout({ source, target }: Convolution, { across, rowsPerBlock }: Tiling) {

@@ -1,19 +1,10 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
-import { layout } from './layout.ts'
+import { type Convolution, layout } from './layout.ts'
 import { floats, scratchRegions } from './memory.ts'
 import { multipleOf, pack } from './pack.ts'
 import { type SimdKernels, simdKernels } from './simd.ts'
 import { bytesOf, copyStrip, type Image } from './strip.ts'
 import { type Chunk, type Tiling, tile } from './tiles.ts'
-
-/** A 3x3 convolution of stride 1: target pixel (y, x) sees the source from (y - top, x - left) on, zeros outside. */
-export interface Convolution {
-  batch: number
-  source: Image
-  target: Image
-  top: number
-  left: number
-}
 
 /** Four channels of one element, float32. */
 const VECTOR = 16

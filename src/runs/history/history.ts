@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
-import type { RunPoint } from '../events.ts'
-import type { TrainerEpoch } from '../trainer/protocol.ts'
+import type { RunPoint } from '../model/events.ts'
+import type { MeasuredEpoch } from '../model/measurements.ts'
 import { endOf, type HistoryView } from './attempts.ts'
 import { pointsOf } from './buckets.ts'
 import { readAttempts, readNextSeq, readPoints, readThinned } from './read.ts'
@@ -11,7 +11,7 @@ export const MAX_LOSSES = 10_000
 export const MIN_POINTS = 10
 
 /** What an epoch came to, and which attempt of the run trained it. */
-export interface RunEpoch extends TrainerEpoch {
+export interface RunEpoch extends MeasuredEpoch {
   attempt: number
 }
 

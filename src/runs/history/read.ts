@@ -1,6 +1,6 @@
 import type { LossBucket, Prisma } from '../../db/generated/client.ts'
 import { sql } from '../../db/generated/internal/prismaNamespace.ts'
-import type { RunPoint } from '../events.ts'
+import type { RunPoint } from '../model/events.ts'
 import { type Attempt, type HistoryView, ownerOf, type Part, partsOf, piecesOf } from './attempts.ts'
 import { type Bucket, type Mark, nameOf, pointsOf, TOP_LEVEL, widen } from './buckets.ts'
 

@@ -1,8 +1,8 @@
-import type { Bus } from '../../streams/bus.ts'
-import { followChanges } from '../../streams/iterate.ts'
-import type { RunEvent } from '../events.ts'
-import type { RunLog } from '../log.ts'
-import { isFinal } from '../status.ts'
+import type { Bus } from '../../adapters/local/bus.ts'
+import { followChanges } from '../../concurrency/iterate.ts'
+import type { RunLog } from '../journal/journal.ts'
+import type { RunEvent } from '../model/events.ts'
+import { isFinal } from '../model/status.ts'
 import type { OutputLine } from './line.ts'
 
 /** Lines read at once: a slow subscriber holds no more than these. */

@@ -1,7 +1,7 @@
-import type { TrainerPoint } from '../trainer/protocol.ts'
+import type { MeasuredPoint } from '../model/measurements.ts'
 
 /** What of a loss point has to come again, bit by bit. */
-export type ComparedPoint = Pick<TrainerPoint, 'step' | 'loss' | 'nonFinite'>
+export type ComparedPoint = Pick<MeasuredPoint, 'step' | 'loss' | 'nonFinite'>
 
 /** The first loss point that did not come again as it was stored. */
 export interface LossDifference {

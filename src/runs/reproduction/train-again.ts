@@ -3,12 +3,13 @@ import { DamagedDatasetError } from '../../data/errors.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ConflictError } from '../../errors.ts'
 import { startChild } from '../../process/child.ts'
-import { failureOfExit } from '../failure.ts'
-import type { FromTrainer, ToTrainer, TrainerPoint, TrainingJob } from '../trainer/protocol.ts'
+import type { FromTrainer, ToTrainer, TrainingJob } from '../../trainer/protocol.ts'
+import { failureOfExit } from '../model/failure.ts'
+import type { MeasuredPoint } from '../model/measurements.ts'
 
 export interface TrainedAgain {
   engine: EngineReport
-  points: TrainerPoint[]
+  points: MeasuredPoint[]
 }
 
 /**
@@ -24,9 +25,9 @@ export async function trainAgain(
   signal.throwIfAborted()
   let engine: EngineReport | undefined
   let ending: FromTrainer | undefined
-  const points: TrainerPoint[] = []
+  const points: MeasuredPoint[] = []
   const child = startChild<ToTrainer, FromTrainer>({
-    entry: new URL('../trainer/trainer-process.js', import.meta.url),
+    entry: new URL('../../trainer/trainer-process.js', import.meta.url),
     onMessage(message) {
       if (message.type === 'started') engine = message.engine
       else if (message.type === 'points') points.push(...message.points)

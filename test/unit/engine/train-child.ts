@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { EngineChoice } from '../../../src/engine/report.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import { Random } from '../../../src/random.ts'
-import { createTrainingSession } from '../../../src/runs/trainer/session.ts'
+import { createTrainingSession } from '../../../src/trainer/session.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
 
 try {

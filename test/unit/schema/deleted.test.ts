@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { PredictOutcome } from '../../../src/inference/predictor.ts'
+import type { PredictOutcome } from '../../../src/predictor/predictor.ts'
 import { RUN_ROW, useDatabase } from '../../support/database.ts'
 import { type InProcess, openInProcess, PREDICTION_ROW, VERSION_ROW } from '../../support/in-process.ts'
 

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import type { GraphQLHandler } from '../../../src/server/graphql.ts'
+import type { GraphQLHandler } from '../../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../../src/server/http.ts'
 import { createOriginPolicy } from '../../../src/server/origin.ts'
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { type FusedLayers, fusedLayers } from '../../../../src/engine/fused.ts'
 import { BACKEND } from '../../../../src/engine/native/kernels.ts'
 import { Random } from '../../../../src/random.ts'
-import { crossEntropy } from '../../../../src/runs/trainer/loss.ts'
+import { crossEntropy } from '../../../../src/trainer/loss.ts'
 import { addon, difference, given, on, startNative, values } from './support.ts'
 
 let layers: FusedLayers

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { NativeBackend } from '../../../../src/engine/native/backend.ts'
 import { BACKEND } from '../../../../src/engine/native/kernels.ts'
-import type { Optimizer } from '../../../../src/runs/hyperparameters.ts'
-import { createStepper } from '../../../../src/runs/trainer/optimizer.ts'
+import type { Optimizer } from '../../../../src/runs/model/hyperparameters.ts'
+import { createStepper } from '../../../../src/trainer/optimizer.ts'
 import {
   addon,
   calls,

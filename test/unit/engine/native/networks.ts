@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as tf from '@tensorflow/tfjs'
 import { Random } from '../../../../src/random.ts'
-import type { Optimizer } from '../../../../src/runs/hyperparameters.ts'
-import { createTrainingSession, type TrainingSession } from '../../../../src/runs/trainer/session.ts'
+import type { Optimizer } from '../../../../src/runs/model/hyperparameters.ts'
+import { createTrainingSession, type TrainingSession } from '../../../../src/trainer/session.ts'
 import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
 

@@ -1,0 +1,70 @@
+/** Which room of src/ may import from which: the house has floors, and imports go down. Part of `npm run check`. */
+
+/** Highest first; rooms of one floor stand side by side. */
+const FLOORS = [
+  ['server'],
+  ['schema'],
+  ['system'],
+  ['runs/(?!model/)'],
+  ['scoring', 'trainer'],
+  ['predictor'],
+  ['runs/model'],
+  ['models'],
+  ['zoo', 'data'],
+  ['engine', 'db'],
+]
+/** Rooms that serve every floor and know none. */
+const SERVANTS = ['adapters', 'storage', 'process', 'concurrency']
+
+const inRooms = (rooms) => `^src/(${rooms.join('|')})`
+const ofPackages = (names) => `node_modules/(${names})`
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no circles',
+      comment: 'Files that import each other, types included, cannot be read one after the other.',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { circular: true },
+    },
+    ...FLOORS.slice(1).map((rooms, above) => ({
+      name: 'no import upward',
+      severity: 'error',
+      from: { path: inRooms(rooms) },
+      to: { path: inRooms(FLOORS.slice(0, above + 1).flat()) },
+    })),
+    {
+      name: 'servants know no floor',
+      severity: 'error',
+      from: { path: inRooms(SERVANTS) },
+      to: { path: inRooms(FLOORS.flat()) },
+    },
+    {
+      name: 'nothing below schema/ knows GraphQL',
+      severity: 'error',
+      from: { path: '^src', pathNot: inRooms(['schema', 'server', 'demo']) },
+      to: { path: ofPackages('graphql|@pothos/|@graphql-yoga/|@escape\\.tech/') },
+    },
+    {
+      name: 'only engine/ names a backend',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/engine' },
+      to: { path: ofPackages('@tensorflow/tfjs-backend-|@tensorflow/tfjs-node|webgpu') },
+    },
+    {
+      name: 'nothing computes in the server process',
+      comment: 'TensorFlow.js computes synchronously: children of the server have it.',
+      severity: 'error',
+      from: { path: '^src/(server/|schema/|main\\.ts|app\\.ts)' },
+      to: { path: ofPackages('@tensorflow/|webgpu') },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/db/generated' },
+  },
+}

@@ -1,0 +1,113 @@
+import * as tf from '@tensorflow/tfjs'
+import type { ArtifactStore } from '../adapters/local/artifact-store.ts'
+import { numbersOf } from '../engine/numbers.ts'
+import type { Preprocessing } from '../models/preprocessing.ts'
+import { analyze } from '../zoo/analysis.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { forwardOf } from '../zoo/forward.ts'
+import { buildModel } from '../zoo/model.ts'
+import { openSafetensors } from '../zoo/safetensors-file.ts'
+import { SafetensorsError } from '../zoo/safetensors-header.ts'
+import { loadWeights } from '../zoo/weights.ts'
+import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
+import { UnusableModelError } from './errors.ts'
+import type { Activations } from './feature-maps.ts'
+import type { LayerRequest, ModelRef } from './protocol.ts'
+
+/** A network with its weights in the memory of the engine. */
+export interface Network {
+  /**
+   * pictures: RGB bytes of the network's size, at least one. -> logits [n, classes], row by row; all NaN when a weight is
+   * not finite, whatever an engine would make of it: in XNNPACK's ReLU NaN is 0.
+   */
+  logits(pictures: readonly Uint8Array[]): Promise<Float32Array>
+  /**
+   * What a layer makes of one picture, its first channels [h, w, c] or units [c]; values row by row, channels last.
+   * Throws UnusableModelError for a layer that the network does not have.
+   */
+  activations(picture: Uint8Array, request: LayerRequest): Promise<Activations>
+  dispose(): void
+}
+
+/** What its weights take, in bytes of float32. */
+export function weightBytes(architecture: Architecture): number {
+  return analyze(architecture).parameterCount * 4
+}
+
+/**
+ * Reads, verifies and loads the weights.
+ *
+ * @throws DamagedArtifactError when the file is missing or altered
+ * @throws UnusableModelError when it is whole and does not fit the architecture
+ */
+export async function loadNetwork(
+  { digest, architecture, preprocessing }: ModelRef,
+  artifacts: ArtifactStore,
+): Promise<Network> {
+  await artifacts.verify(digest)
+  const model = buildModel(architecture)
+  let broken: string | null
+  try {
+    const file = await openSafetensors(artifacts.path(digest))
+    broken = await loadWeights(model, architecture, file).finally(() => file.close())
+  } catch (error) {
+    model.dispose()
+    if (!(error instanceof WeightsMismatchError || error instanceof SafetensorsError)) throw error
+    throw new UnusableModelError(`${artifacts.path(digest)}: ${error.message}`)
+  }
+  const values = valuesOfBytes(preprocessing)
+  const forward = forwardOf(model, { training: false })
+  return {
+    async logits(pictures) {
+      if (broken !== null) return new Float32Array(pictures.length * architecture.classes).fill(Number.NaN)
+      const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
+      try {
+        return await numbersOf(output)
+      } finally {
+        output.dispose()
+      }
+    },
+    async activations(picture, { layer, first }) {
+      const last = model.layers.findIndex(({ name }) => name === layer)
+      // Layer 0 is the input.
+      if (last < 1) throw new UnusableModelError(`The network has no layer "${layer}".`)
+      const output = tf.tidy(() => {
+        let value: tf.Tensor = inputTensor([picture], values, preprocessing.size)
+        for (const each of model.layers.slice(1, last + 1)) value = each.apply(value) as tf.Tensor
+        const [height, width, channels] = value.rank === 4 ? value.shape.slice(1) : [1, 1, value.shape[1]!]
+        const maps = value.reshape([height!, width!, channels!])
+        return maps.slice([0, 0, 0], [height!, width!, Math.min(first, channels!)]) as tf.Tensor3D
+      })
+      const [height, width, channels] = output.shape
+      const data = await numbersOf(output)
+      output.dispose()
+      return { height, width, channels, data }
+    },
+    dispose() {
+      model.dispose()
+    },
+  }
+}
+
+/** The normalised value of every byte in each channel, [3 * 256]: (byte / 255 - mean) / std. */
+function valuesOfBytes({ mean, std }: Preprocessing): Float32Array {
+  return Float32Array.from({ length: 3 * 256 }, (_, at) => {
+    const channel = at >> 8
+    return ((at & 255) / 255 - mean[channel]!) / std[channel]!
+  })
+}
+
+/** -> [n, height, width, 3] */
+function inputTensor(
+  pictures: readonly Uint8Array[],
+  values: Float32Array,
+  [height, width]: Preprocessing['size'],
+): tf.Tensor4D {
+  const input = new Float32Array(pictures.length * height * width * 3)
+  let at = 0
+  for (const picture of pictures) {
+    for (let byte = 0; byte < picture.length; byte++)
+      input[at++] = values[((byte % 3) << 8) | picture[byte]!]!
+  }
+  return tf.tensor4d(input, [pictures.length, height, width, 3])
+}

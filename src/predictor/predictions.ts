@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import sharp from 'sharp'
+import type { DatasetStore } from '../data/dataset.ts'
+import type { Split } from '../data/dataset-facts.ts'
+import { DatasetUnavailableError } from '../data/errors.ts'
+import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { NotFoundError, ValidationError } from '../errors.ts'
+import type { ModelService, VersionRef } from '../models/service.ts'
+import { analyze } from '../zoo/analysis.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import { NonFiniteAnswerError } from './errors.ts'
+import { createKnownAnswers } from './known-answers.ts'
+import { decodeBase64 } from './pictures/base64.ts'
+import type { Predictor } from './predictor.ts'
+import type { LayerRequest, PredictImage } from './protocol.ts'
+import { failFor, refOf, VersionDeletedError } from './version-ref.ts'
+
+export interface PredictInput {
+  image:
+    | { bytes: Uint8Array }
+    | { base64: string }
+    | { sample: { dataset: string; split: Split; index: number } }
+  /** Null: the newest version that answers with finite numbers; so is a run's. */
+  model: VersionRef | null
+}
+
+/** A prediction with the version that made it, as it was then: it may be deleted since. */
+export type MadePrediction = Omit<Prediction, 'seq'> & { modelVersion: ModelVersion }
+
+/** Classifies pictures with trained versions, and keeps the answers that are asked to be kept. */
+export interface PredictionService {
+  /**
+   * Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. When the
+   * version is deleted at work, and the model was named by an alias, a run or not at all, the one that is meant since is
+   * asked.
+   */
+  predict(input: PredictInput): Promise<MadePrediction>
+  predictAndStore(input: PredictInput): Promise<MadePrediction>
+  /**
+   * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
+   * the network does not have.
+   */
+  activations(
+    prediction: Pick<Prediction, 'modelVersionId' | 'input'>,
+    request: LayerRequest,
+  ): Promise<Buffer>
+  list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
+  count(modelVersionId?: string): Promise<number>
+}
+
+export interface PredictionServiceOptions {
+  prisma: PrismaClient
+  models: Pick<ModelService, 'resolve'>
+  predictor: Pick<Predictor, 'predict'>
+  logger: Pick<Logger, 'error'>
+  architectures: Pick<ArchitectureRegistry, 'find'>
+  datasets: ReadonlyMap<string, DatasetStore>
+}
+
+export function createPredictionService({
+  prisma,
+  models,
+  predictor,
+  logger,
+  architectures,
+  datasets,
+}: PredictionServiceOptions): PredictionService {
+  const answers = createKnownAnswers()
+
+  /**
+   * Does it with the version that is meant. One that is deleted at work was the wrong one, if another is meant since.
+   * Where the newest is meant, it is the newest that has an answer to give.
+   */
+  async function withVersion<Result>(
+    model: VersionRef | null,
+    task: (version: ModelVersion) => Promise<Result>,
+  ): Promise<Result> {
+    let deleted: string | undefined
+    for (;;) {
+      const version = await models.resolve(model, answers.missing)
+      const wasMissing = answers.missing.has(version.id)
+      try {
+        const result = await task(version)
+        answers.gave(version)
+        return result
+      } catch (error) {
+        if (error instanceof NonFiniteAnswerError) {
+          answers.lacked(version)
+          const isNews = !wasMissing && answers.missing.has(version.id)
+          const another = model === null || 'runId' in model
+          if (!isNews || !another) throw error
+        } else {
+          const isOneVersion = model !== null && 'versionId' in model
+          if (!(error instanceof VersionDeletedError) || isOneVersion || version.id === deleted) throw error
+          deleted = version.id
+        }
+      }
+    }
+  }
+
+  async function predictWith(
+    version: ModelVersion,
+    image: PredictInput['image'],
+    started: number,
+  ): Promise<MadePrediction> {
+    const answer = async () => {
+      const model = refOf(version, architectures)
+      return predictor.predict({ model, image: await read(image, model.preprocessing.size) })
+    }
+    const { probabilities, input } = await answer().catch((error: unknown) => fail(version, error))
+    return {
+      id: randomUUID(),
+      modelVersion: version,
+      modelVersionId: version.id,
+      label: probabilities[0].label,
+      confidence: probabilities[0].probability,
+      probabilities: probabilities as unknown as Prisma.JsonValue,
+      input: new Uint8Array(input),
+      latencyMs: performance.now() - started,
+      createdAt: new Date(),
+    }
+  }
+
+  const fail = (version: Pick<ModelVersion, 'id'>, error: unknown) =>
+    failFor(version, error, { prisma, logger })
+
+  /** @param size  [height, width] of the network's input */
+  async function read(image: PredictInput['image'], size: [number, number]): Promise<PredictImage> {
+    if ('bytes' in image) return image
+    if ('base64' in image) return { bytes: decodeBase64(image.base64) }
+    const { dataset, split, index } = image.sample
+    const store = datasets.get(dataset)
+    if (store === undefined)
+      throw new NotFoundError(`There is no data set "${dataset}". The query datasets lists them.`)
+    const count = store.facts.count[split]
+    if (index < 0 || index >= count) {
+      const message = `The split has the images 0 to ${count - 1}.`
+      throw new ValidationError([{ path: ['image', 'sample', 'index'], message }])
+    }
+    const unavailable = (error: unknown): never => {
+      throw error instanceof DatasetUnavailableError ? new NotFoundError(error.message) : error
+    }
+    await store.prepare().catch(unavailable)
+    const [height, width] = store.facts.imageShape
+    if (height !== size[0] || width !== size[1]) {
+      return { bytes: await store.imagePng(split, index, 1).catch(unavailable) }
+    }
+    return { pixels: (await store.readImages(split, [index]).catch(unavailable)).pixels }
+  }
+
+  return {
+    predict({ image, model }) {
+      const started = performance.now()
+      return withVersion(model, (version) => predictWith(version, image, started))
+    },
+    predictAndStore({ image, model }) {
+      const started = performance.now()
+      return withVersion(model, async (version) => {
+        const { modelVersion, probabilities, ...prediction } = await predictWith(version, image, started)
+        const data = {
+          ...prediction,
+          input: new Uint8Array(prediction.input),
+          probabilities: probabilities as Prisma.InputJsonValue,
+        }
+        const stored = await prisma.prediction
+          .create({ data })
+          .catch((error: unknown) => fail(version, error))
+        return { ...stored, modelVersion }
+      })
+    },
+    async activations({ modelVersionId, input }, inspect) {
+      const version = await models.resolve({ versionId: modelVersionId })
+      const model = refOf(version, architectures)
+      const layers = analyze(model.architecture).layers.filter(({ kind }) => kind !== 'SOFTMAX')
+      if (!layers.some(({ name }) => name === inspect.layer)) {
+        const names = layers.map(({ name }) => name).join(', ')
+        throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
+      }
+      const pixels = await sharp(input).removeAlpha().toColourspace('srgb').raw().toBuffer()
+      const answer = await predictor
+        .predict({ model, image: { pixels }, inspect })
+        .catch((error: unknown) => fail(version, error))
+      return answer.input
+    },
+    list: (query) => prisma.prediction.findMany(query),
+    count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
+  }
+}

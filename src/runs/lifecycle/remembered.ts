@@ -1,0 +1,10 @@
+import type { RunPatch } from '../journal/journal.ts'
+import type { ControlRequest } from '../model/controls.ts'
+
+/** Writes down the keys of requests, so that each is done once. */
+export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 'controls'> {
+  const create = requests.flatMap(({ key, input }) =>
+    key === undefined ? [] : [{ key, request: { ...input } as object }],
+  )
+  return create.length === 0 ? {} : { controls: { create } }
+}

@@ -1,0 +1,175 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import type { TrainingRun } from '../../db/generated/client.ts'
+import { ValidationError } from '../../errors.ts'
+import { isKey, KEY, LABEL, readLabel } from '../../label.ts'
+import { type Architecture, ArchitectureError } from '../../zoo/architecture.ts'
+import { analyzeWithin } from '../../zoo/limits.ts'
+import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from '../model/checkpoint.ts'
+import { priorityIssues } from '../model/controls.ts'
+import {
+  type Hyperparameters,
+  type HyperparametersInput,
+  hyperparametersOf,
+  type Issue,
+  PRESETS,
+  resolveHyperparameters,
+} from '../model/hyperparameters.ts'
+import { type PinnedPicture, pinnedIssues, pinnedOf } from '../model/pinned.ts'
+import { type InitialWeights, type WeightsRef, whyNotInitial } from './initial-weights.ts'
+
+/** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
+const MAX_COUNT = 10_000
+
+export interface StartRunInput extends HyperparametersInput {
+  architecture: string
+  dataset: string
+  name?: string
+  /** Decides initial weights, order of images, augmentation and dropout; a 31-bit integer. */
+  seed?: number
+  /** The same key never starts a second run. */
+  idempotencyKey?: string
+  checkpoints?: CheckpointPolicy
+  /** Higher ones leave the queue first. */
+  priority?: number
+  /** What it begins with, in place of weights that the seed draws. */
+  initialWeights?: WeightsRef
+  /** Pictures to watch while it learns, MAX_PINNED at most. */
+  pinned?: PinnedPicture[]
+}
+
+/** What a valid input asks for, defaults filled in. */
+export interface WantedRun {
+  name: string
+  architecture: string
+  dataset: string
+  /** Null when any seed will do. */
+  seed: number | null
+  hyperparameters: Hyperparameters
+  checkpoints: CheckpointPolicy
+  priority: number
+  initial: InitialWeights | null
+  pinned: PinnedPicture[]
+}
+
+/**
+ * @param initial  what `input.initialWeights` names
+ * @throws ValidationError with an issue for each wrong value
+ */
+export function resolveRun(
+  input: StartRunInput,
+  known: {
+    findArchitecture(name: string): Architecture | undefined
+    maxParameters: number
+    datasets: readonly string[]
+    datasetFacts(name: string): DatasetFacts | undefined
+  },
+  initial: InitialWeights | null,
+): WantedRun {
+  const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
+  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
+  const issues: Issue[] = []
+  const architecture = known.findArchitecture(name)
+  if (architecture === undefined) {
+    issues.push({
+      path: ['architecture'],
+      message: `There is no architecture "${name}". The query architectures lists them.`,
+    })
+  } else {
+    const reason = whyNotTrainable(architecture, known.maxParameters)
+    if (reason !== null) issues.push({ path: ['architecture'], message: reason })
+  }
+  if (!known.datasets.includes(dataset)) {
+    issues.push({
+      path: ['dataset'],
+      message: `There is no data set "${dataset}". Known: ${known.datasets.join(', ')}.`,
+    })
+  }
+  const shown = title === undefined ? name : readLabel(title)
+  if (shown === null) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
+  if (seed !== undefined && (!Number.isInteger(seed) || seed < 0)) {
+    issues.push({ path: ['seed'], message: 'A seed is an integer from 0 to 2147483647.' })
+  }
+  if (idempotencyKey !== undefined && !isKey(idempotencyKey)) {
+    issues.push({ path: ['idempotencyKey'], message: `A key has ${KEY}` })
+  }
+  if (initial !== null && initial.architecture !== name) {
+    issues.push({
+      path: ['initialWeights'],
+      message: `These are weights of ${initial.architecture}; ${name} cannot begin with them.`,
+    })
+  }
+  if (initial !== null && initial.dataset !== null && initial.dataset !== dataset) {
+    issues.push({
+      path: ['initialWeights'],
+      message: `These weights know the classes of ${initial.dataset}, not those of ${dataset}.`,
+    })
+  }
+  if (initial !== null && initial.architecture === name && architecture !== undefined) {
+    const reason = whyNotInitial(initial, architecture)
+    if (reason !== null) issues.push({ path: ['initialWeights'], message: reason })
+  }
+  issues.push(...priorityIssues(priority))
+  for (const [field, least] of [
+    ['keepBest', 0],
+    ['keepLatest', 1],
+    ['everySteps', 1],
+    ['everySeconds', 1],
+  ] as const) {
+    const count = checkpoints[field]
+    if (count === null && field.startsWith('every')) continue
+    if (count !== null && Number.isInteger(count) && count >= least && count <= MAX_COUNT) continue
+    issues.push({
+      path: ['checkpoints', field],
+      message: `A whole number from ${least} to ${MAX_COUNT}, not ${count}.`,
+    })
+  }
+  issues.push(...pinnedIssues(pinned, known.datasetFacts(dataset)))
+  const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
+  if ('issues' in resolved) issues.push(...resolved.issues)
+  if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
+  const preset = asked.preset === undefined ? undefined : PRESETS[asked.preset]
+  return {
+    name: shown!,
+    architecture: name,
+    dataset,
+    seed: seed ?? preset?.seed ?? null,
+    hyperparameters: resolved.hyperparameters,
+    checkpoints,
+    priority,
+    initial,
+    // As the database gives them back, for isSameRun.
+    pinned: pinned.map(({ split, index }) => ({ split, index })),
+  }
+}
+
+/**
+ * What is wrong with a network that is fitted to a data set's images: its list may have too many pools for them, or it
+ * has other numbers of parameters than it had. Null when nothing is.
+ */
+export function whyNotTrainable(architecture: Architecture, maxParameters: number): string | null {
+  try {
+    analyzeWithin(architecture, maxParameters)
+    return null
+  } catch (error) {
+    if (!(error instanceof ArchitectureError)) throw error
+    return `${architecture.name} cannot be trained here. ${error.message}`
+  }
+}
+
+/** Whether a run is what was asked for: what an idempotency key compares. */
+export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
+  return (
+    run.name === wanted.name &&
+    run.architecture === wanted.architecture &&
+    run.dataset === wanted.dataset &&
+    (wanted.seed === null || wanted.seed === run.seed) &&
+    run.keepBest === wanted.checkpoints.keepBest &&
+    run.keepLatest === wanted.checkpoints.keepLatest &&
+    run.everySteps === wanted.checkpoints.everySteps &&
+    run.everySeconds === wanted.checkpoints.everySeconds &&
+    run.initialDigest === (wanted.initial?.digest ?? null) &&
+    isDeepStrictEqual(hyperparametersOf(run), wanted.hyperparameters) &&
+    isDeepStrictEqual(pinnedOf(run), wanted.pinned)
+  )
+}

@@ -1,0 +1,108 @@
+import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import { contentBytes } from '../../data/dataset-file.ts'
+import type { PrismaClient } from '../../db/generated/client.ts'
+import type { EngineReport } from '../../engine/report.ts'
+import { ValidationError } from '../../errors.ts'
+import type { Architecture } from '../../zoo/architecture.ts'
+import { fitArchitecture } from '../../zoo/fit.ts'
+import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
+import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
+import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
+import { epochCost, NO_LIMITS } from './pace.ts'
+import { readShownRuns, throughputOf } from './throughput.ts'
+
+/** What training a network here would take. Nothing is stored and nothing computed on an engine to know it. */
+export interface ArchitecturePlan {
+  /** As it was given, not as it would be fitted. */
+  architecture: Architecture
+  /** What it is planned for; null when no engine can run here. */
+  engine: EngineReport['kind'] | null
+  memory: TrainingMemory
+  /** All of its parts together. */
+  trainingMemoryBytes: number
+  /** Whether this machine has as much for a trainer. */
+  fits: boolean
+  /** A pass over the training images and one over the test images; null until a run has shown how fast this machine is. */
+  secondsPerEpoch: number | null
+}
+
+export interface PlanInput {
+  batchSize: number
+  /** As a run's when left out. */
+  optimizer?: Optimizer
+}
+
+export interface Planner {
+  /**
+   * Plans a run of this network, fitted to the data set as a run would fit it. Throws ValidationError: it cannot be
+   * trained on it, or a value is out of its bounds.
+   */
+  plan(architecture: Architecture, input: PlanInput): Promise<ArchitecturePlan>
+}
+
+export interface PlannerOptions {
+  prisma: PrismaClient
+  architectures: Pick<ArchitectureRegistry, 'find'>
+  /** What would be learned from. */
+  dataset: DatasetFacts
+  maxParameters: number
+  engine(): Promise<EngineReport | null>
+  /** The machine's, or the container's. */
+  memoryBytes: number
+}
+
+/** The predictor process with its engine and a small network: 150 MB to 250 MB. */
+const PREDICTOR_BYTES = 256 * 2 ** 20
+/** What 32-bit addresses reach. */
+const WASM_BYTES = 2 ** 32
+
+export function createPlanner(options: PlannerOptions): Planner {
+  const { dataset } = options
+  const asTrained = (architecture: Architecture) =>
+    fitArchitecture(architecture, dataset.imageShape, dataset.classes.length)
+
+  async function secondsPerEpoch(
+    architecture: Architecture,
+    batchSize: number,
+    engine: EngineReport,
+  ): Promise<number | null> {
+    const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) => {
+      const found = options.architectures.find(name)
+      return found && asTrained(found)
+    })
+    const imagesPerSecond = throughputOf(shown, { architecture, batchSize })
+    return imagesPerSecond === null ? null : epochCost(dataset, NO_LIMITS) / imagesPerSecond
+  }
+
+  return {
+    async plan(architecture, { batchSize, optimizer }) {
+      const fitted = asTrained(architecture)
+      const resolved = resolveHyperparameters({ batchSize, optimizer }, architecture.batchNorm)
+      const reason = whyNotTrainable(fitted, options.maxParameters)
+      if ('issues' in resolved || reason !== null) {
+        const issues = 'issues' in resolved ? resolved.issues : []
+        if (reason !== null) issues.push({ path: ['features'], message: reason })
+        throw new ValidationError(issues)
+      }
+      const engine = await options.engine()
+      const memory = trainingMemory(fitted, {
+        batchSize,
+        optimizer: resolved.hyperparameters.optimizer,
+        engine: engine?.kind ?? 'CPU',
+        datasetBytes: contentBytes(dataset),
+      })
+      const trainingMemoryBytes = totalBytes(memory)
+      const free = options.memoryBytes - process.memoryUsage.rss() - PREDICTOR_BYTES
+      const tensors = trainingMemoryBytes - memory.process - memory.dataset
+      return {
+        architecture,
+        engine: engine?.kind ?? null,
+        memory,
+        trainingMemoryBytes,
+        fits: trainingMemoryBytes <= free && (engine?.kind !== 'WASM' || tensors <= WASM_BYTES),
+        secondsPerEpoch: engine === null ? null : await secondsPerEpoch(fitted, batchSize, engine),
+      }
+    },
+  }
+}

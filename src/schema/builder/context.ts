@@ -1,0 +1,34 @@
+import type { DatasetStore } from '../../data/dataset.ts'
+import type { ModelService } from '../../models/service.ts'
+import type { PredictionService } from '../../predictor/predictions.ts'
+import type { RunService } from '../../runs/lifecycle/service.ts'
+import type { Planner } from '../../runs/planning/planner.ts'
+import type { QueuePlaces } from '../../runs/planning/queue-place.ts'
+import type { EvaluationService } from '../../scoring/evaluations.ts'
+import type { SystemService } from '../../system/service.ts'
+import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+
+/** The domain as resolvers see it. */
+export interface Services {
+  architectures: ArchitectureRegistry
+  planner: Planner
+  runs: RunService
+  queuePlaces: QueuePlaces
+  models: ModelService
+  predictions: PredictionService
+  evaluations: EvaluationService
+  /** By name. */
+  datasets: ReadonlyMap<string, DatasetStore>
+  system: SystemService
+}
+
+/** What every resolver gets. */
+export interface Context extends Services {
+  /** Over HTTP: yoga aborts its signal when whoever asked is gone. */
+  request?: { readonly signal: AbortSignal }
+  /**
+   * The Prisma client, for Pothos' Prisma plugin alone. Its type is left out on purpose: in the context it
+   * would be expanded in every resolver's type and slow the compiler down.
+   */
+  database: { readonly prisma: object }
+}

@@ -1,0 +1,76 @@
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import { IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import { builder } from './builder.ts'
+
+const ErrorInterface = builder.interfaceRef<Error>('Error').implement({
+  description: 'An expected failure, as a member of a result union.',
+  fields: (t) => ({
+    message: t.exposeString('message', { description: 'What is wrong and what to do, for people.' }),
+  }),
+})
+
+const ValidationIssue = builder.objectRef<{ path: string[]; message: string }>('ValidationIssue').implement({
+  description: 'One wrong value of an input.',
+  fields: (t) => ({
+    path: t.exposeStringList('path', {
+      description: 'The fields that lead to the value, from the input down.',
+    }),
+    message: t.exposeString('message', { description: 'What is wrong with it.' }),
+  }),
+})
+
+builder.objectType(ValidationError, {
+  name: 'ValidationError',
+  description: 'Values of the input that cannot work. All of them are listed, not only the first.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    issues: t.field({
+      type: [ValidationIssue],
+      description: 'Every wrong value.',
+      resolve: (error) => error.issues,
+    }),
+  }),
+})
+
+builder.objectType(NotFoundError, {
+  name: 'NotFoundError',
+  description: 'What the input names does not exist.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(ConflictError, {
+  name: 'ConflictError',
+  description: 'The request does not fit the present state of its object.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(OverloadedError, {
+  name: 'OverloadedError',
+  description: 'Too much is waiting already. Nothing was done; send the request again later.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', { description: 'Milliseconds after which to try again.' }),
+    queueDepth: t.exposeInt('queueDepth', { description: 'How many requests are waiting.' }),
+  }),
+})
+
+const ImageRejection = builder.enumType('ImageRejection', {
+  description: 'Why a picture was refused.',
+  values: IMAGE_REJECTIONS,
+})
+
+builder.objectType(UnsupportedImageError, {
+  name: 'UnsupportedImageError',
+  description: 'The picture cannot be read.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    reason: t.expose('reason', { type: ImageRejection, description: 'The kind of problem.' }),
+  }),
+})
+
+builder.objectType(UnusableModelError, {
+  name: 'UnusableModelError',
+  description:
+    'No prediction can be made with these weights: their file is damaged, they do not fit, or what they say of the picture is NaN or infinite.',
+  interfaces: [ErrorInterface],
+})

@@ -1,0 +1,156 @@
+import { DATASET_STATES, type DatasetStore } from '../../data/dataset.ts'
+import { SPLITS, type Split } from '../../data/dataset-facts.ts'
+import { DatasetUnavailableError } from '../../data/errors.ts'
+import { NotFoundError } from '../../errors.ts'
+import { builder } from '../builder/builder.ts'
+import { apiError, checkRange } from '../builder/input-error.ts'
+
+const MAX_SAMPLES = 100
+const MAX_SCALE = 16
+
+const DatasetState = builder.enumType('DatasetState', {
+  description:
+    'MISSING until it is first needed or prepared; FAILED says why in `error` and can be tried again.',
+  values: DATASET_STATES,
+})
+
+/** The API says TRAIN where the data module says train. */
+export const SplitEnum = builder.enumType('Split', {
+  description: 'The images a network learns from, and those it is tested on.',
+  values: Object.fromEntries(SPLITS.map((split) => [split.toUpperCase(), { value: split }])) as Record<
+    'TRAIN' | 'TEST',
+    { value: Split }
+  >,
+})
+
+/** These fields have no result union: what can be expected to fail is an error with a code. */
+function unavailable(error: unknown): never {
+  throw error instanceof DatasetUnavailableError ? apiError('DATASET_UNAVAILABLE', error.message) : error
+}
+
+export interface SampleShape {
+  store: DatasetStore
+  split: Split
+  index: number
+}
+
+export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
+  description: 'One image of a data set.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),
+    split: t.expose('split', { type: SplitEnum, description: 'The split it belongs to.' }),
+    label: t.string({
+      description: 'Its true class.',
+      resolve: async ({ store, split, index }) => {
+        const { labels } = await store.readImages(split, [index]).catch(unavailable)
+        return store.facts.classes[labels[0]]
+      },
+    }),
+    image: t.field({
+      type: 'DataUrl',
+      description: 'The image as a PNG, each pixel drawn as a square of `scale` pixels.',
+      args: { scale: t.arg.int({ defaultValue: 4, required: true, description: `1 to ${MAX_SCALE}.` }) },
+      resolve: async ({ store, split, index }, { scale }) => {
+        checkRange('scale', scale, 1, MAX_SCALE)
+        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(unavailable) }
+      },
+    }),
+  }),
+})
+
+export const DatasetRef = builder.objectRef<DatasetStore>('Dataset')
+
+builder.node(DatasetRef, {
+  description: 'Labelled images that networks are trained on.',
+  id: { resolve: (store) => store.facts.name },
+  loadOne: (name, context) => context.datasets.get(name) ?? null,
+  fields: (t) => ({
+    name: t.string({ description: 'The name to use in inputs.', resolve: ({ facts }) => facts.name }),
+    classes: t.stringList({
+      description: 'Class labels in the order of the network outputs.',
+      resolve: ({ facts }) => [...facts.classes],
+    }),
+    trainCount: t.int({ description: 'Training images.', resolve: ({ facts }) => facts.count.train }),
+    testCount: t.int({ description: 'Test images.', resolve: ({ facts }) => facts.count.test }),
+    imageShape: t.intList({
+      description: '[height, width, channels].',
+      resolve: ({ facts }) => [...facts.imageShape],
+    }),
+    state: t.field({
+      type: DatasetState,
+      description: 'Whether it is on this machine.',
+      resolve: async (store) => (await store.present()).state,
+    }),
+    progress: t.float({
+      description: 'How far a fetch is, 0 to 1.',
+      resolve: async (store) => (await store.present()).progress,
+    }),
+    digest: t.string({
+      nullable: true,
+      description: 'sha256 of all images and labels, once READY: the same data always has the same.',
+      resolve: async (store) => (await store.present()).digest,
+    }),
+    source: t.string({
+      nullable: true,
+      description: 'Where the data came from, or is coming from.',
+      resolve: async (store) => (await store.present()).source,
+    }),
+    error: t.string({
+      nullable: true,
+      description:
+        'Why the last fetch FAILED, or what is wrong with the file that is there, and what to do. Null when all is well.',
+      resolve: async (store) => (await store.present()).error,
+    }),
+    samples: t.field({
+      type: [SampleRef],
+      description:
+        'Images chosen at random; the same seed chooses the same ones. Fetches the data set if it is MISSING.',
+      complexity: ({ count }) => ({ field: 1, multiplier: count ?? 8 }),
+      args: {
+        split: t.arg({
+          type: SplitEnum,
+          defaultValue: 'train',
+          required: true,
+          description: 'From which split.',
+        }),
+        count: t.arg.int({ defaultValue: 8, required: true, description: `1 to ${MAX_SAMPLES} images.` }),
+        seed: t.arg.int({ description: 'Which ones; 0 when left out.' }),
+      },
+      resolve: async (store, { split, count, seed }) => {
+        checkRange('count', count, 1, MAX_SAMPLES)
+        await store.prepare().catch(unavailable)
+        return store.samples(split, count, seed ?? 0).map((index) => ({ store, split, index }))
+      },
+    }),
+  }),
+})
+
+builder.queryField('datasets', (t) =>
+  t.field({
+    type: [DatasetRef],
+    description: 'The data sets this server knows.',
+    resolve: (_root, _args, { datasets }) => [...datasets.values()],
+  }),
+)
+
+builder.mutationField('prepareDataset', (t) =>
+  t.field({
+    type: DatasetRef,
+    errors: {
+      types: [NotFoundError],
+      directResult: true,
+      union: { name: 'PrepareDatasetResult', description: 'The data set, READY or FETCHING.' },
+    },
+    description:
+      'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
+    args: { name: t.arg.string({ required: true, description: 'Such as cifar10.' }) },
+    resolve: (_root, { name }, { datasets }) => {
+      const store = datasets.get(name)
+      if (store === undefined)
+        throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+      // How it ends is the store's state: FAILED with an error that the next query shows.
+      store.prepare().catch(() => {})
+      return store
+    },
+  }),
+)

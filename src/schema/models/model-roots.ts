@@ -1,0 +1,149 @@
+import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
+import type { RegisterInput } from '../../models/service.ts'
+import { builder } from '../builder/builder.ts'
+import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { CheckpointRef } from '../runs/checkpoint.ts'
+import { TrainingRunRef } from '../runs/training-run.ts'
+import { ModelAliasRef, ModelRef, ModelVersionRef, VERSION_KEY } from './model.ts'
+
+const TrainedWeightsInput = builder.inputType('TrainedWeightsInput', {
+  description: 'Exactly one way to name weights that a run saved.',
+  isOneOf: true,
+  fields: (t) => ({
+    runId: t.globalID({ for: TrainingRunRef, description: 'What this COMPLETED run ended with.' }),
+    checkpointId: t.globalID({ for: CheckpointRef, description: 'A checkpoint of any run.' }),
+  }),
+})
+
+const RegisterModelInput = builder.inputType('RegisterModelInput', {
+  description: 'Weights and the name to keep them under.',
+  fields: (t) => ({
+    name: t.string({
+      required: true,
+      description: 'The model that gets the version; made if it is not there.',
+    }),
+    weights: t.field({ type: TrainedWeightsInput, required: true, description: 'The weights.' }),
+    idempotencyKey: t.string({ description: VERSION_KEY }),
+  }),
+})
+
+const SetModelAliasInput = builder.inputType('SetModelAliasInput', {
+  description: 'An alias and the version that it shall name.',
+  fields: (t) => ({
+    versionId: t.globalID({
+      for: ModelVersionRef,
+      required: true,
+      description: 'The version; the alias belongs to its model.',
+    }),
+    name: t.string({ required: true, description: 'Letters, digits, ".", "_" and "-": champion.' }),
+    protected: t.boolean({
+      description:
+        'true: it does not move any more. false: it moves again, with this call already. As it was when left out.',
+    }),
+  }),
+})
+
+const ModelAliasInput = builder.inputType('ModelAliasInput', {
+  description: 'An alias of a model.',
+  fields: (t) => ({
+    model: t.string({ required: true, description: 'The name of the model.' }),
+    name: t.string({ required: true, description: 'The alias.' }),
+  }),
+})
+
+builder.queryFields((t) => ({
+  models: t.connection(
+    {
+      type: ModelRef,
+      description: 'Models that can predict, newest first.',
+      resolve: (_root, args, context, info) =>
+        pageOfRows(
+          { args, context, info },
+          { key: 'seq', find: context.models.list, count: context.models.count },
+        ),
+    },
+    connectionOf(ModelRef, 'Model'),
+  ),
+  model: t.prismaField({
+    type: ModelRef,
+    nullable: true,
+    description: 'A model by its name; null when there is none.',
+    args: { name: t.arg.string({ required: true, description: 'Its name.' }) },
+    resolve: (query, _root, { name }, { models }) => models.find(query, name),
+  }),
+}))
+
+builder.mutationFields((t) => ({
+  registerModel: t.field({
+    type: ModelVersionRef,
+    errors: {
+      types: [ValidationError, NotFoundError, ConflictError],
+      directResult: true,
+      union: { name: 'RegisterModelResult', description: 'The new version, or why there is none.' },
+    },
+    description: 'Keeps trained weights under a name, as its next version.',
+    args: { input: t.arg({ type: RegisterModelInput, required: true, description: 'Weights and name.' }) },
+    resolve: (_root, { input }, { models }) => models.register(toRegisterInput(input)),
+  }),
+  setModelAlias: t.field({
+    type: ModelAliasRef,
+    errors: {
+      types: [ValidationError, NotFoundError, ConflictError],
+      directResult: true,
+      union: { name: 'SetModelAliasResult', description: 'The alias as it is now, or why it is not.' },
+    },
+    description:
+      'Lets an alias name a version: at once for everybody, so that every prediction comes from the old or the new one.',
+    args: { input: t.arg({ type: SetModelAliasInput, required: true, description: 'Alias and version.' }) },
+    resolve: (_root, { input: { versionId, name, protected: wanted } }, { models }) =>
+      models.aliases.set({ versionId: versionId.id, name, protected: wanted ?? undefined }),
+  }),
+  deleteModelAlias: t.field({
+    type: ModelAliasRef,
+    errors: {
+      types: [NotFoundError, ConflictError],
+      directResult: true,
+      union: {
+        name: 'DeleteModelAliasResult',
+        description: 'The alias as it was, or why it is still there.',
+      },
+    },
+    description: 'Deletes an alias that is not protected; the version stays.',
+    args: { input: t.arg({ type: ModelAliasInput, required: true, description: 'The alias.' }) },
+    resolve: (_root, { input }, { models }) => models.aliases.remove(input.model, input.name),
+  }),
+  deleteModelVersion: t.field({
+    type: ModelVersionRef,
+    errors: {
+      types: [NotFoundError, ConflictError],
+      directResult: true,
+      union: {
+        name: 'DeleteModelVersionResult',
+        description: 'The version as it was, or why it is still there.',
+      },
+    },
+    description:
+      'Deletes a version that no alias names, with its predictions, and its files unless its run keeps them as a checkpoint.',
+    args: { id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'Its id.' }) },
+    resolve: (_root, { id }, { models }) => models.deleteVersion(id.id),
+  }),
+}))
+
+builder.subscriptionField('aliasMoved', (t) =>
+  t.field({
+    type: ModelAliasRef,
+    description: 'Every alias that is set, as it is then. A slow reader gets the newest state only.',
+    args: { model: t.arg.globalID({ for: ModelRef, description: 'Only aliases of this model.' }) },
+    subscribe: (_root, { model }, { models }) => models.aliases.followMoves(model?.id),
+    resolve: (alias) => alias,
+  }),
+)
+
+function toRegisterInput(input: typeof RegisterModelInput.$inferInput): RegisterInput {
+  const { name, weights, idempotencyKey } = input
+  return {
+    name,
+    idempotencyKey: idempotencyKey ?? undefined,
+    weights: weights.runId != null ? { runId: weights.runId.id } : { checkpointId: weights.checkpointId!.id },
+  }
+}

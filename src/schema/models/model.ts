@@ -1,0 +1,207 @@
+import { DamagedArtifactError } from '../../adapters/local/artifact-store.ts'
+import type { ModelVersion } from '../../db/generated/client.ts'
+import { layersModelPath, safetensorsPath } from '../../models/downloads.ts'
+import type { StoredEvaluation } from '../../models/evaluation-result.ts'
+import type { Preprocessing } from '../../models/preprocessing.ts'
+import { architectureOf } from '../../models/versions.ts'
+import { isLayersModel } from '../../zoo/formats/standard-layers.ts'
+import { builder } from '../builder/builder.ts'
+import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { apiError } from '../builder/input-error.ts'
+import { DatasetRef } from '../data/dataset.ts'
+import { ArchitectureRef } from '../zoo/architecture.ts'
+import { EvaluationRef } from './evaluation.ts'
+import { PreprocessingRef } from './preprocessing.ts'
+
+/** Of the inputs that make a version. */
+export const VERSION_KEY =
+  'The same key never makes a second version: send the request again when in doubt. Another request under it is a ConflictError; when the version was deleted since, a NotFoundError.'
+
+export const ModelRef = builder.prismaNode('Model', {
+  nullable: true,
+  description:
+    'Weights under one name, in versions. Every completed run adds one to the model of its network; registerModel and importModel add more.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'The name to use in inputs.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'Movable names of its versions, by name.',
+      resolve: (query, { id: modelId }, _args, { models }) =>
+        models.aliases.list({ ...query, where: { modelId } }),
+    }),
+  }),
+})
+
+const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
+  description: 'TRAINED by a run of this server, or IMPORTED.',
+  values: ['TRAINED', 'IMPORTED'] as const,
+})
+
+const DownloadRef = builder.objectRef<{ url: string }>('Download').implement({
+  description: 'A file over plain HTTP, with ETag and ranges.',
+  fields: (t) => ({
+    url: t.exposeString('url', { description: 'Its path on this server, beginning with /.' }),
+  }),
+})
+
+const DownloadsRef = builder.objectRef<ModelVersion>('Downloads').implement({
+  description: 'The weights as other programs read them.',
+  fields: (t) => ({
+    safetensors: t.field({
+      type: DownloadRef,
+      description:
+        "A safetensors file with torchvision's names: torchvision's own VGG loads it with strict=True.",
+      resolve: (version) => ({ url: safetensorsPath(version) }),
+    }),
+    layersModel: t.field({
+      type: DownloadRef,
+      nullable: true,
+      description:
+        'The model.json of a TF.js LayersModel, beside its weights: tf.loadLayersModel opens it. It takes a normalised picture and answers probabilities, and getUserDefinedMetadata() has the preprocessing. Null for a network with local response normalisation, for which TF.js has no layer.',
+      resolve: (version, _args, { architectures }) =>
+        isLayersModel(architectureOf(version, architectures)) ? { url: layersModelPath(version) } : null,
+    }),
+  }),
+})
+
+// Relations have a `resolve` for an object that was not read with them, such as the result of a mutation: it goes by the
+// object's own columns, which are known also when its row is gone.
+export const ModelVersionRef = builder.prismaNode('ModelVersion', {
+  nullable: true,
+  description: 'Weights that can predict, and where they come from.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    model: t.relation('model', {
+      description: 'What it is a version of.',
+      resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
+    }),
+    version: t.exposeInt('version', { description: 'Counted from 1; a number is never given twice.' }),
+    origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Where it comes from.' }),
+    source: t.exposeString('source', {
+      nullable: true,
+      description: 'Of an imported one: the names of its files.',
+    }),
+    architecture: t.field({
+      type: ArchitectureRef,
+      description: 'The network, as the zoo lists it.',
+      resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
+    }),
+    run: t.relation('run', {
+      nullable: true,
+      description: 'The run that trained it; null when it was imported or the run was deleted.',
+      resolve: (query, { runId }, _args, { runs }) =>
+        runId === null ? null : runs.find({ ...query, where: { id: runId } }),
+    }),
+    checkpoint: t.relation('checkpoint', {
+      nullable: true,
+      description: 'The checkpoint it was made of; null when it was imported or the run was deleted.',
+      resolve: (query, { checkpointId }, _args, { runs }) =>
+        checkpointId === null ? null : runs.findCheckpoint({ ...query, where: { id: checkpointId } }),
+    }),
+    dataset: t.field({
+      type: DatasetRef,
+      nullable: true,
+      description: 'What it learned from; null when it was imported.',
+      resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
+    }),
+    accuracy: t.float({
+      nullable: true,
+      description:
+        'On the test images when it was saved; of an imported one that of its evaluation, null until there is one.',
+      resolve: ({ accuracy, evaluation }) =>
+        accuracy ?? (evaluation as unknown as StoredEvaluation | null)?.accuracy,
+    }),
+    evaluation: t.field({
+      type: EvaluationRef,
+      nullable: true,
+      description:
+        'Its newest evaluation: that of its run when it has the weights that the run ended with, or what evaluateModel made. Null until there is one.',
+      resolve: ({ evaluation: stored }, _args, { datasets }) => {
+        const evaluation = stored as unknown as StoredEvaluation | null
+        return evaluation && { result: evaluation, store: datasets.get(evaluation.dataset)! }
+      },
+    }),
+    evaluatedAt: t.expose('evaluatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When that was made.',
+    }),
+    aliases: t.relation('aliases', {
+      query: { orderBy: { name: 'asc' } },
+      description: 'The aliases that name it now.',
+      resolve: (query, { id: versionId }, _args, { models }) =>
+        models.aliases.list({ ...query, where: { versionId } }),
+    }),
+    filters: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'The filters of its first convolution as a PNG: a tile in colour for each, from its smallest weight to its largest. Drawn when it is selected.',
+      complexity: 20,
+      resolve: async (version, _args, { models }) => ({
+        mediaType: 'image/png',
+        bytes: await models.filters(version).catch((error: unknown) => {
+          if (!(error instanceof DamagedArtifactError)) throw error
+          throw apiError('MODEL_UNUSABLE', `The file ${version.digest}.safetensors is missing or altered.`)
+        }),
+      }),
+    }),
+    preprocessing: t.field({
+      type: PreprocessingRef,
+      description: 'How a picture becomes its input.',
+      resolve: ({ preprocessing }) => preprocessing as unknown as Preprocessing,
+    }),
+    downloads: t.field({
+      type: DownloadsRef,
+      description: 'The weights as other programs read them.',
+      resolve: (version) => version,
+    }),
+    bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
+    digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+  }),
+})
+
+export const ModelAliasRef = builder.prismaNode('ModelAlias', {
+  nullable: true,
+  description: 'A name that moves from version to version of a model, such as champion.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    model: t.relation('model', {
+      description: 'Whose alias it is.',
+      resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
+    }),
+    name: t.exposeString('name', { description: 'The alias.' }),
+    // Not with the alias: read one after the other, it could name one that was deleted since it moved on.
+    version: t.prismaField({
+      type: ModelVersionRef,
+      description: 'What it names now.',
+      resolve: (query, alias, _args, { models }) => models.aliases.versionOf(alias, query),
+    }),
+    protected: t.exposeBoolean('protected', {
+      description: 'Whether it must be unprotected before it moves.',
+    }),
+    movedAt: t.expose('movedAt', { type: 'DateTime', description: 'When it came to this version.' }),
+  }),
+})
+
+builder.prismaObjectField(ModelRef, 'versions', (t) =>
+  t.connection(
+    {
+      type: ModelVersionRef,
+      description: 'Newest first.',
+      resolve: ({ id: modelId }, args, context, info) =>
+        pageOfRows(
+          { args, context, info, of: modelId },
+          {
+            key: 'version',
+            find: (query) => context.models.listVersions({ ...query, where: { ...query.where, modelId } }),
+            count: () => context.models.countVersions(modelId),
+          },
+        ),
+    },
+    connectionOf(ModelVersionRef, 'ModelVersion'),
+  ),
+)

@@ -1,0 +1,236 @@
+import { readFile } from 'node:fs/promises'
+import { NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import { UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import { checkImageBytes } from '../../predictor/pictures/format.ts'
+import type { PredictInput as DomainInput, MadePrediction } from '../../predictor/predictions.ts'
+import type { ClassProbability } from '../../predictor/protocol.ts'
+import type { UploadedFile } from '../../uploads.ts'
+import { builder } from '../builder/builder.ts'
+import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { apiError, badInput, checkRange } from '../builder/input-error.ts'
+import { SplitEnum } from '../data/dataset.ts'
+import { ModelVersionRef } from '../models/model.ts'
+import { TrainingRunRef } from '../runs/training-run.ts'
+
+/** Of a forward pass, in an operation's complexity. */
+const COST = 100
+const MAX_MAPS = 1024
+
+export const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
+  description: 'How likely one class is.',
+  fields: (t) => ({
+    label: t.exposeString('label', { description: 'The class.' }),
+    probability: t.exposeFloat('probability', { description: '0 to 1; all of them add up to 1.' }),
+  }),
+})
+
+const PredictionRef = builder.prismaNode('Prediction', {
+  nullable: true,
+  description: 'What a model says of a picture.',
+  id: {
+    field: 'id',
+    description: 'Global id. A prediction made by the query is not stored: its id leads to nothing.',
+  },
+  fields: (t) => ({
+    // As it was when it was asked. Else by the column and not the relation: a prediction that is not stored has no row.
+    modelVersion: t.prismaField({
+      type: ModelVersionRef,
+      description: 'The weights that were asked.',
+      resolve: (query, prediction, _args, { models }) =>
+        'modelVersion' in prediction
+          ? (prediction as MadePrediction).modelVersion
+          : models.getVersion({ ...query, where: { id: prediction.modelVersionId } }),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    label: t.exposeString('label', { description: 'The most likely class.' }),
+    confidence: t.exposeFloat('confidence', { description: 'Its probability.' }),
+    probabilities: t.field({
+      type: [ClassProbabilityRef],
+      description: 'Every class, most likely first.',
+      complexity: { field: 1, multiplier: 1 },
+      args: { top: t.arg.int({ description: 'Only the first N, at least 1.' }) },
+      resolve: ({ probabilities }, { top }) => {
+        if (top != null && top < 1) throw badInput(`top must be at least 1, not ${top}.`)
+        return (probabilities as unknown as ClassProbability[]).slice(0, top ?? undefined)
+      },
+    }),
+    input: t.field({
+      type: 'DataUrl',
+      description: 'The picture the network really saw, as a PNG.',
+      resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
+    }),
+    activations: t.field({
+      type: 'DataUrl',
+      nullable: true,
+      description:
+        'What a layer makes of the picture, as a PNG: a grey tile for each channel, from its smallest value (black) to its largest (white). Computed when it is selected.',
+      complexity: COST,
+      args: {
+        layer: t.arg.string({ required: true, description: 'A name from Architecture.layers: features.0.' }),
+        first: t.arg.int({
+          required: true,
+          defaultValue: 64,
+          description: `Only the first so many channels, 1 to ${MAX_MAPS}.`,
+        }),
+      },
+      resolve: async (prediction, { layer, first }, { predictions }) => {
+        checkRange('activations: first', first, 1, MAX_MAPS)
+        const bytes = await predictions
+          .activations(prediction, { layer, first })
+          .catch((error: unknown) => rethrow(error))
+        return { mediaType: 'image/png', bytes }
+      },
+    }),
+    latencyMs: t.exposeFloat('latencyMs', { description: 'Milliseconds from the request to the answer.' }),
+  }),
+})
+
+const SampleInput = builder.inputType('SampleInput', {
+  description: 'An image of a data set.',
+  fields: (t) => ({
+    dataset: t.string({ required: true, defaultValue: 'cifar10', description: 'Its data set.' }),
+    split: t.field({ type: SplitEnum, required: true, defaultValue: 'test', description: 'Its split.' }),
+    index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
+  }),
+})
+
+const ImageInput = builder.inputType('ImageInput', {
+  description: 'Exactly one source of a picture.',
+  isOneOf: true,
+  fields: (t) => ({
+    upload: t.field({ type: 'File', description: 'A file part of a multipart request.' }),
+    base64: t.string({
+      description: 'The bytes of a picture file in base64, with or without a data: prefix.',
+    }),
+    sample: t.field({ type: SampleInput, description: 'An image of a data set.' }),
+  }),
+})
+
+const AliasRefInput = builder.inputType('AliasRefInput', {
+  description: 'An alias of a model.',
+  fields: (t) => ({
+    model: t.string({ required: true, description: 'The name of the model.' }),
+    name: t.string({ required: true, description: 'The alias, such as champion.' }),
+  }),
+})
+
+const ModelRefInput = builder.inputType('ModelRefInput', {
+  description: 'Exactly one way to name trained weights.',
+  isOneOf: true,
+  fields: (t) => ({
+    versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
+    runId: t.globalID({
+      for: TrainingRunRef,
+      description: 'The newest version made of this run that answers with finite numbers.',
+    }),
+    alias: t.field({ type: AliasRefInput, description: 'What an alias names now.' }),
+  }),
+})
+
+const PredictInput = builder.inputType('PredictInput', {
+  description: 'What to classify and with what.',
+  fields: (t) => ({
+    image: t.field({ type: ImageInput, required: true, description: 'The picture.' }),
+    model: t.field({
+      type: ModelRefInput,
+      description: 'The newest version that answers with finite numbers when left out.',
+    }),
+  }),
+})
+
+const PredictResult = builder.errorUnion('PredictResult', {
+  description: 'The prediction, or why there is none.',
+  types: [
+    PredictionRef,
+    UnsupportedImageError,
+    ValidationError,
+    NotFoundError,
+    UnusableModelError,
+    OverloadedError,
+  ],
+})
+
+builder.queryField('predict', (t) =>
+  t.field({
+    type: PredictResult,
+    description: 'Classifies a picture; nothing is stored.',
+    complexity: COST,
+    args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
+    resolve: async (_root, { input }, { predictions }) =>
+      made(await predictions.predict(await toDomain(input))),
+  }),
+)
+
+builder.mutationField('predict', (t) =>
+  t.field({
+    type: PredictResult,
+    description: 'Classifies a picture and stores the prediction.',
+    complexity: COST,
+    args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
+    resolve: async (_root, { input }, { predictions }) =>
+      made(await predictions.predictAndStore(await toDomain(input))),
+  }),
+)
+
+builder.queryField('predictions', (t) =>
+  t.connection(
+    {
+      type: PredictionRef,
+      description: 'Stored predictions, newest first.',
+      args: {
+        modelVersion: t.arg.globalID({ for: ModelVersionRef, description: 'Only those of this version.' }),
+      },
+      resolve: (_root, { modelVersion, ...args }, context, info) =>
+        pageOfRows(
+          { args, context, info },
+          {
+            key: 'seq',
+            find: (query) =>
+              context.predictions.list({
+                ...query,
+                where: { ...query.where, modelVersionId: modelVersion?.id },
+              }),
+            count: () => context.predictions.count(modelVersion?.id),
+          },
+        ),
+    },
+    connectionOf(PredictionRef, 'Prediction'),
+  ),
+)
+
+/** One that is not stored has no place among those that are. */
+function made(prediction: MadePrediction) {
+  return PredictionRef.addBrand({ seq: 0, ...prediction })
+}
+
+/** The field has no result union: its expected failures are errors with a code. */
+function rethrow(error: unknown): never {
+  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
+  if (error instanceof UnusableModelError) throw apiError('MODEL_UNUSABLE', error.message)
+  if (error instanceof OverloadedError) throw apiError('OVERLOADED', error.message)
+  throw error
+}
+
+async function readImage(upload: UploadedFile): Promise<Uint8Array> {
+  checkImageBytes(upload.size)
+  return readFile(upload.path)
+}
+
+async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
+  return {
+    image:
+      image.upload != null
+        ? { bytes: await readImage(image.upload) }
+        : image.base64 != null
+          ? { base64: image.base64 }
+          : { sample: image.sample! },
+    model:
+      model == null
+        ? null
+        : model.versionId != null
+          ? { versionId: model.versionId.id }
+          : model.runId != null
+            ? { runId: model.runId.id }
+            : { alias: model.alias! },
+  }
+}

@@ -1,0 +1,115 @@
+import type { HistoryView as View } from '../../runs/history/attempts.ts'
+import type { Bucket } from '../../runs/history/buckets.ts'
+import type { BucketChange } from '../../runs/history/follow-buckets.ts'
+import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../../runs/history/history.ts'
+import type { RunPoint } from '../../runs/model/events.ts'
+import { builder } from '../builder/builder.ts'
+import { checkRange } from '../builder/input-error.ts'
+
+export const HistoryView = builder.enumType('HistoryView', {
+  description: 'What a run shows of its past, when it went on from a checkpoint and trained steps again.',
+  values: {
+    EFFECTIVE: { description: 'Each step once, as the newest attempt that trained it did.' },
+    RAW: { description: 'Everything that every attempt trained.' },
+  } satisfies Record<View, { description: string }>,
+})
+
+/** @throws a GraphQLError that names the argument */
+export function checkMaxPoints(field: string, maxPoints: number): void {
+  checkRange(`${field}: maxPoints`, maxPoints, MIN_POINTS, MAX_LOSSES)
+}
+
+export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
+  description: 'The mean loss over `logEvery` steps.',
+  fields: (t) => ({
+    step: t.exposeInt('step', { description: 'Steps done, from 1.' }),
+    epoch: t.exposeFloat('epoch', { description: 'Epochs done, with the fraction of the present one.' }),
+    loss: t.exposeFloat('loss', {
+      nullable: true,
+      description: 'Cross-entropy in nats; null when it is not finite.',
+    }),
+    nonFinite: t.exposeString('nonFinite', {
+      nullable: true,
+      description: 'What the loss was when it is null: NaN, Infinity or -Infinity.',
+    }),
+    learningRate: t.exposeFloat('learningRate', { description: 'The rate of the last of these steps.' }),
+    imagesPerSecond: t.exposeFloat('imagesPerSecond', { description: 'Speed over these steps.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the last of these steps was done.' }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer made it.' }),
+  }),
+})
+
+export const EpochSummaryRef = builder.objectRef<RunEpoch>('EpochSummary').implement({
+  description: 'What one epoch came to.',
+  fields: (t) => ({
+    epoch: t.exposeInt('epoch', { description: 'From 1.' }),
+    trainLoss: t.exposeFloat('trainLoss', {
+      nullable: true,
+      description: 'Mean over the steps of the epoch; null when it is not finite.',
+    }),
+    trainAccuracy: t.exposeFloat('trainAccuracy', {
+      nullable: true,
+      description:
+        'Fraction of the training images that were right when they were trained on; null when `trainLoss` is.',
+    }),
+    testLoss: t.exposeFloat('testLoss', {
+      nullable: true,
+      description:
+        'On the test images after the epoch; null when the network said NaN or an infinite number of one of them.',
+    }),
+    testAccuracy: t.exposeFloat('testAccuracy', {
+      nullable: true,
+      description: 'Fraction of the test images that are right after the epoch; null when `testLoss` is.',
+    }),
+    seconds: t.exposeFloat('seconds', { description: 'Training and testing together.' }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer trained it.' }),
+  }),
+})
+
+const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number }>('LossBucket').implement({
+  description: 'The loss points of some steps, thinned to those that a chart must not lose.',
+  fields: (t) => ({
+    firstStep: t.int({
+      description: 'Where it begins.',
+      resolve: ({ index, bucketSteps }) => index * bucketSteps + 1,
+    }),
+    lastStep: t.int({
+      description: 'Where it ends; the run may not have got so far yet.',
+      resolve: ({ index, bucketSteps }) => (index + 1) * bucketSteps,
+    }),
+    count: t.exposeInt('count', { description: 'Points before thinning.' }),
+    min: t.expose('min', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The least loss, and of equal ones the first; null when none is finite.',
+    }),
+    max: t.expose('max', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The greatest loss, and of equal ones the first; null when none is finite.',
+    }),
+    last: t.expose('last', { type: LossPointRef, description: 'The newest point.' }),
+    nonFinite: t.expose('nonFinite', {
+      type: LossPointRef,
+      nullable: true,
+      description: 'The first point whose loss is not finite; null when there is none.',
+    }),
+  }),
+})
+
+export const LossBucketsRef = builder.objectRef<BucketChange>('LossBuckets').implement({
+  description: 'How a thinned loss history has changed.',
+  fields: (t) => ({
+    reset: t.exposeBoolean('reset', {
+      description:
+        'True: forget the buckets that you have, these are all there are. False: each replaces the one with its firstStep, or is new.',
+    }),
+    bucketSteps: t.exposeInt('bucketSteps', { description: 'Steps in each bucket: a power of two.' }),
+    buckets: t.field({
+      type: [LossBucketRef],
+      description: 'By step.',
+      complexity: { multiplier: 1 },
+      resolve: ({ buckets, bucketSteps }) => buckets.map((bucket) => ({ ...bucket, bucketSteps })),
+    }),
+  }),
+})

@@ -1,0 +1,124 @@
+import type { Lagged, RunEvent } from '../../runs/model/events.ts'
+import { CONTROLS } from '../../runs/model/status.ts'
+import { builder } from '../builder/builder.ts'
+import { HyperparameterChangeRef } from './hyperparameters.ts'
+import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
+import { PinnedPredictionRef } from './pinned.ts'
+import { RunFailureRef, RunStatusEnum } from './training-run.ts'
+
+type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>
+
+const RunEventInterface = builder.interfaceRef<{ seq: number; at: Date }>('RunEvent').implement({
+  description: 'One entry of the log of a run.',
+  fields: (t) => ({
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'Pass it as `after` to go on behind this event.',
+      resolve: ({ seq }) => seq,
+    }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was written.' }),
+  }),
+})
+
+const LossPoints = builder.objectRef<Of<'LOSS_POINTS'>>('LossPoints').implement({
+  description: 'New loss points.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    points: t.expose('points', {
+      type: [LossPointRef],
+      description: 'By step.',
+      complexity: { multiplier: 1 },
+    }),
+  }),
+})
+const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement({
+  description: 'An epoch was trained and tested.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    summary: t.field({
+      type: EpochSummaryRef,
+      description: 'What it came to.',
+      resolve: ({ summary, attempt }) => ({ ...summary, attempt }),
+    }),
+    pinned: t.field({
+      type: [PinnedPredictionRef],
+      description: 'What the network says of the pinned pictures now, as they were pinned.',
+      complexity: { field: 1, multiplier: 8 },
+      resolve: ({ pinned }, _args, { datasets }) => {
+        if (pinned === undefined) return []
+        const { classes } = datasets.get(pinned.dataset)!.facts
+        return pinned.pictures.map((picture) => ({ ...picture, classes }))
+      },
+    }),
+  }),
+})
+const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').implement({
+  description:
+    'The run went to another status. COMPLETED, CANCELLED and FAILED end the stream, unless the run was taken up again since.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    status: t.expose('status', { type: RunStatusEnum, description: 'Where it is now.' }),
+    failure: t.expose('failure', {
+      type: RunFailureRef,
+      nullable: true,
+      description: 'Why it FAILED, or why it was interrupted and is QUEUED again.',
+    }),
+    step: t.int({
+      description:
+        'Steps done. A RUNNING run trains the steps after it: what an earlier attempt did there counts no more.',
+      // A version that did not write it down began every run at 0.
+      resolve: ({ step }) => step ?? 0,
+    }),
+    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer.' }),
+  }),
+})
+const ControlEnum = builder.enumType('Control', {
+  description: 'What a person did to a run.',
+  values: CONTROLS,
+})
+const ControlApplied = builder.objectRef<Of<'CONTROL_APPLIED'>>('ControlApplied').implement({
+  description: 'What a person asked for was done: by the trainer where one is at work, else by the server.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    control: t.expose('control', { type: ControlEnum, description: 'What was asked for.' }),
+    step: t.exposeInt('step', { description: 'Steps done when it took effect.' }),
+    change: t.expose('change', {
+      type: HyperparameterChangeRef,
+      nullable: true,
+      description: 'Of UPDATE: what changed.',
+    }),
+  }),
+})
+const CheckpointSaved = builder.objectRef<Of<'CHECKPOINT_SAVED'>>('CheckpointSaved').implement({
+  description: 'The weights are safe on disk.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    step: t.exposeInt('step', { description: 'Steps done when they were saved.' }),
+    digest: t.exposeString('digest', { description: 'sha256 of the file.' }),
+    bytes: t.exposeFloat('bytes', { description: 'Size of the file.' }),
+  }),
+})
+const LaggedRef = builder.objectRef<Lagged>('Lagged').implement({
+  description:
+    'You read slower than the run writes, and the buffer overflowed. The events from..to follow from the log: nothing is lost.',
+  interfaces: [RunEventInterface],
+  fields: (t) => ({
+    from: t.exposeInt('from', { description: 'Number of the first event that did not fit.' }),
+    to: t.exposeInt('to', { description: 'Number of the newest event now.' }),
+  }),
+})
+
+const MEMBERS = {
+  LOSS_POINTS: LossPoints,
+  EPOCH_ENDED: EpochEnded,
+  STATUS_CHANGED: StatusChanged,
+  CONTROL_APPLIED: ControlApplied,
+  CHECKPOINT_SAVED: CheckpointSaved,
+  LAGGED: LaggedRef,
+} as const
+
+export const TrainingRunEvent = builder.unionType('TrainingRunEvent', {
+  description: 'What can happen in a run.',
+  types: Object.values(MEMBERS),
+  resolveType: (event) => MEMBERS[event.kind],
+})

@@ -1,0 +1,278 @@
+import type { StartRunInput } from '../../runs/lifecycle/wanted-run.ts'
+import { DEFAULT_CHECKPOINT_POLICY } from '../../runs/model/checkpoint.ts'
+import {
+  EARLY_STOPPING_DEFAULTS,
+  type HyperparametersInput,
+  NO_AUGMENTATION,
+  OPTIMIZER_DEFAULTS,
+  type Optimizer,
+  SCHEDULE_DEFAULTS,
+  type Schedule,
+} from '../../runs/model/hyperparameters.ts'
+import { MAX_PINNED } from '../../runs/model/pinned.ts'
+import { builder } from '../builder/builder.ts'
+import { SplitEnum } from '../data/dataset.ts'
+import { ModelVersionRef } from '../models/model.ts'
+import { CheckpointRef } from './checkpoint.ts'
+import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
+
+const { sgd, adam } = OPTIMIZER_DEFAULTS
+const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
+
+const SgdInput = builder.inputType('SgdInput', {
+  description: 'Stochastic gradient descent.',
+  fields: (t) => ({
+    momentum: t.float({ required: true, defaultValue: sgd.momentum, description: '0 for none; below 1.' }),
+    nesterov: t.boolean({ required: true, defaultValue: sgd.nesterov, description: "Nesterov's momentum." }),
+    weightDecay: t.float({ required: true, defaultValue: sgd.weightDecay, description: 'L2 decay.' }),
+  }),
+})
+const AdamInput = builder.inputType('AdamInput', {
+  description: 'Adam with decoupled weight decay.',
+  fields: (t) => ({
+    beta1: t.float({ required: true, defaultValue: adam.beta1, description: 'Below 1.' }),
+    beta2: t.float({ required: true, defaultValue: adam.beta2, description: 'Below 1.' }),
+    epsilon: t.float({ required: true, defaultValue: adam.epsilon, description: 'Above 0.' }),
+    weightDecay: t.float({ required: true, defaultValue: adam.weightDecay, description: 'Decoupled decay.' }),
+  }),
+})
+export const OptimizerInput = builder.inputType('OptimizerInput', {
+  description: 'Exactly one optimizer.',
+  isOneOf: true,
+  fields: (t) => ({
+    sgd: t.field({ type: SgdInput, description: 'Stochastic gradient descent.' }),
+    adam: t.field({ type: AdamInput, description: 'Adam.' }),
+  }),
+})
+const StepScheduleInput = builder.inputType('StepScheduleInput', {
+  description: 'The rate times gamma after every `epochs` epochs.',
+  fields: (t) => ({
+    epochs: t.int({ required: true, defaultValue: step.epochs, description: 'Epochs between two changes.' }),
+    gamma: t.float({ required: true, defaultValue: step.gamma, description: 'The factor of a change.' }),
+    offset: t.int({
+      required: true,
+      defaultValue: step.offset,
+      description: 'Epochs by which changes come earlier.',
+    }),
+  }),
+})
+const CosineScheduleInput = builder.inputType('CosineScheduleInput', {
+  description: 'Half a cosine from the peak to the final rate, after a linear warm-up.',
+  fields: (t) => ({
+    warmupEpochs: t.float({
+      required: true,
+      defaultValue: cosine.warmupEpochs,
+      description: 'Epochs of warm-up.',
+    }),
+    finalLearningRate: t.float({
+      required: true,
+      defaultValue: cosine.finalLearningRate,
+      description: 'The rate at the end.',
+    }),
+  }),
+})
+const OneCycleScheduleInput = builder.inputType('OneCycleScheduleInput', {
+  description: 'Up to the peak and down again, both by half a cosine.',
+  fields: (t) => ({
+    warmupFraction: t.float({
+      required: true,
+      defaultValue: oneCycle.warmupFraction,
+      description: 'The part of the run that goes up, between 0 and 1.',
+    }),
+    initialDivisor: t.float({
+      required: true,
+      defaultValue: oneCycle.initialDivisor,
+      description: 'The first rate is the peak divided by this.',
+    }),
+    finalDivisor: t.float({
+      required: true,
+      defaultValue: oneCycle.finalDivisor,
+      description: 'The last rate is the first divided by this.',
+    }),
+  }),
+})
+export const ScheduleInput = builder.inputType('ScheduleInput', {
+  description: 'Exactly one schedule of the learning rate.',
+  isOneOf: true,
+  fields: (t) => ({
+    constant: t.boolean({ description: 'true: the same rate for the whole run.' }),
+    step: t.field({ type: StepScheduleInput, description: 'In steps.' }),
+    cosine: t.field({ type: CosineScheduleInput, description: 'Half a cosine.' }),
+    oneCycle: t.field({ type: OneCycleScheduleInput, description: 'Up and down.' }),
+  }),
+})
+const AugmentationInput = builder.inputType('AugmentationInput', {
+  description: 'Random changes of training images; what is left out is off.',
+  fields: (t) => ({
+    horizontalFlip: t.boolean({
+      required: true,
+      defaultValue: NO_AUGMENTATION.horizontalFlip,
+      description: 'Mirror half of the images.',
+    }),
+    cropPadding: t.int({
+      required: true,
+      defaultValue: NO_AUGMENTATION.cropPadding,
+      description: 'Black pixels around an image before a random crop, 0 to 16.',
+    }),
+    cutout: t.int({
+      required: true,
+      defaultValue: NO_AUGMENTATION.cutout,
+      description: 'Edge in pixels of a square that is blanked, 0 to 32.',
+    }),
+  }),
+})
+
+const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
+  description:
+    'When checkpoints are saved, beside the end of every epoch, and which are kept. Those that a model version was made of stay anyway.',
+  fields: (t) => ({
+    keepBest: t.int({
+      required: true,
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.keepBest,
+      description: 'So many of the highest test accuracy, if it is finite.',
+    }),
+    keepLatest: t.int({
+      required: true,
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.keepLatest,
+      description: "So many of the newest of epochs' ends whose test was finite, at least 1.",
+    }),
+    everySteps: t.int({
+      description: 'Saves one after so many steps, for the run to go on from when it is interrupted.',
+    }),
+    everySeconds: t.int({
+      defaultValue: DEFAULT_CHECKPOINT_POLICY.everySeconds,
+      description: 'The same in seconds; null for none between the ends of epochs.',
+    }),
+  }),
+})
+
+const EarlyStoppingInput = builder.inputType('EarlyStoppingInput', {
+  description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',
+  fields: (t) => ({
+    metric: t.field({
+      type: EarlyStoppingMetric,
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.metric,
+      description: 'What an epoch is judged by.',
+    }),
+    patience: t.int({
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.patience,
+      description: 'Epochs in a row that may be no better than the best.',
+    }),
+    minDelta: t.float({
+      required: true,
+      defaultValue: EARLY_STOPPING_DEFAULTS.minDelta,
+      description: 'By how much an epoch has to be better.',
+    }),
+  }),
+})
+
+const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
+  description: 'A picture of the data set.',
+  fields: (t) => ({
+    split: t.field({
+      type: SplitEnum,
+      required: true,
+      defaultValue: 'test',
+      description: 'The split it belongs to.',
+    }),
+    index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
+  }),
+})
+
+export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', {
+  description:
+    'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
+  fields: (t) => ({
+    architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
+    dataset: t.string({
+      required: true,
+      defaultValue: 'cifar10',
+      description: 'A name from the query datasets.',
+    }),
+    name: t.string({ description: 'For people; the architecture when left out.' }),
+    preset: t.string({
+      description: '"lecture": the recipe of the lecture this zoo comes from, value for value.',
+    }),
+    epochs: t.int({ description: 'Passes over the training images.' }),
+    batchSize: t.int({ description: 'Images in a step.' }),
+    seed: t.int({
+      description:
+        'Decides initial weights, order, augmentation and dropout; chosen at random when left out.',
+    }),
+    optimizer: t.field({ type: OptimizerInput, description: 'The rule that changes the weights.' }),
+    learningRate: t.float({ description: 'The peak learning rate.' }),
+    schedule: t.field({ type: ScheduleInput, description: 'How the rate changes over the run.' }),
+    augmentation: t.field({ type: AugmentationInput, description: 'Random changes of training images.' }),
+    labelSmoothing: t.float({ description: 'Probability spread over all classes, 0 to below 1.' }),
+    logEvery: t.int({ description: 'Steps averaged into one loss point (the lecture: 30).' }),
+    trainLimit: t.int({ description: 'Use only the first N training images.' }),
+    testLimit: t.int({ description: 'Use only the first N test images, for a quick trial.' }),
+    earlyStopping: t.field({
+      type: EarlyStoppingInput,
+      description: 'Ends the run when no epoch is better any more; left out, it trains all its epochs.',
+    }),
+    onNonFinite: t.field({
+      type: OnNonFinite,
+      description: 'What becomes of it when the loss or a gradient is not finite: FAIL when left out.',
+    }),
+    checkpoints: t.field({
+      type: CheckpointPolicyInput,
+      description: 'When checkpoints are saved and which are kept.',
+    }),
+    initialWeights: t.globalID({
+      for: [ModelVersionRef, CheckpointRef],
+      description:
+        'A ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
+    }),
+    priority: t.int({ description: 'Higher ones leave the queue first; 0 when left out.' }),
+    pinned: t.field({
+      type: [PinnedPictureInput],
+      description: `Up to ${MAX_PINNED} pictures to watch: EpochEnded.pinned and TrainingRun.pinned tell what the network says of them.`,
+    }),
+    idempotencyKey: t.string({
+      description: 'The same key never starts a second run: send it again when in doubt.',
+    }),
+  }),
+})
+
+type Input = typeof StartTrainingRunInput.$inferInput
+
+/** The domain's form of the input: @oneOf objects become tagged values, null means left out. */
+export function toStartRunInput(input: Input): StartRunInput {
+  const { optimizer, schedule, checkpoints, initialWeights, ...plain } = input
+  const rest = Object.fromEntries(Object.entries(plain).filter(([, value]) => value != null))
+  return {
+    ...(rest as Pick<StartRunInput, 'architecture' | 'dataset'>),
+    optimizer: toOptimizer(optimizer),
+    schedule: toSchedule(schedule),
+    checkpoints:
+      checkpoints == null
+        ? undefined
+        : {
+            ...checkpoints,
+            everySteps: checkpoints.everySteps ?? null,
+            everySeconds: checkpoints.everySeconds ?? null,
+          },
+    initialWeights: toWeightsRef(initialWeights),
+  }
+}
+
+function toWeightsRef(input: Input['initialWeights']): StartRunInput['initialWeights'] {
+  if (input == null) return undefined
+  return input.typename === 'Checkpoint' ? { checkpointId: input.id } : { versionId: input.id }
+}
+
+export function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {
+  if (input?.sgd != null) return { kind: 'sgd', ...input.sgd } satisfies Optimizer
+  if (input?.adam != null) return { kind: 'adam', ...input.adam } satisfies Optimizer
+  return undefined
+}
+
+export function toSchedule(input: Input['schedule']): HyperparametersInput['schedule'] {
+  if (input?.step != null) return { kind: 'step', ...input.step } satisfies Schedule
+  if (input?.cosine != null) return { kind: 'cosine', ...input.cosine } satisfies Schedule
+  if (input?.oneCycle != null) return { kind: 'oneCycle', ...input.oneCycle } satisfies Schedule
+  return input?.constant == null ? undefined : { kind: 'constant', constant: input.constant }
+}

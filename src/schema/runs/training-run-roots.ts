@@ -1,0 +1,190 @@
+import type { Prisma, TrainingRun } from '../../db/generated/client.ts'
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
+import type { RunService } from '../../runs/lifecycle/service.ts'
+import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import { builder } from '../builder/builder.ts'
+import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import type { Context } from '../builder/context.ts'
+import { apiError, badInput } from '../builder/input-error.ts'
+import { ArchitectureRef } from '../zoo/architecture.ts'
+import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
+import { TrainingRunEvent } from './run-event.ts'
+import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
+import { RunStatusEnum, TrainingRunChange, TrainingRunRef } from './training-run.ts'
+
+/** About as many as a chart has pixels. */
+const DEFAULT_POINTS = 1000
+
+const TrainingRunConnection = connectionOf(TrainingRunRef, 'TrainingRun')
+
+builder.objectField(ArchitectureRef, 'runs', (t) =>
+  t.connection(
+    {
+      type: TrainingRunRef,
+      description: 'Training runs of this network, newest first.',
+      resolve: ({ name: architecture }, args, context, info) =>
+        pageOfRows({ args, context, info, of: architecture }, pagedRuns(context, { architecture })),
+    },
+    TrainingRunConnection,
+  ),
+)
+
+builder.queryFields((t) => ({
+  trainingRuns: t.connection(
+    {
+      type: TrainingRunRef,
+      description: 'Training runs, newest first.',
+      args: {
+        status: t.arg({ type: [RunStatusEnum], description: 'Only runs in one of these.' }),
+        architecture: t.arg.string({ description: 'Only runs of this network.' }),
+      },
+      resolve: (_root, args, context, info) =>
+        pageOfRows({ args, context, info }, pagedRuns(context, filter(args, context.architectures))),
+    },
+    TrainingRunConnection,
+  ),
+  trainingRun: t.prismaField({
+    type: TrainingRunRef,
+    nullable: true,
+    description: 'A run by its id; null when there is none.',
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    resolve: (query, _root, { id }, { runs }) => runs.find({ ...query, where: { id: id.id } }),
+  }),
+}))
+
+builder.mutationFields((t) => ({
+  startTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: {
+      types: [ValidationError, ConflictError, OverloadedError],
+      directResult: true,
+      union: { name: 'StartTrainingRunResult', description: 'The queued run, or why there is none.' },
+    },
+    description:
+      'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
+    args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
+    resolve: (_root, { input }, { runs }) => runs.start(toStartRunInput(input)),
+  }),
+  deleteTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: {
+      types: [NotFoundError, ConflictError],
+      directResult: true,
+      union: { name: 'DeleteTrainingRunResult', description: 'The run as it was, or why it is still there.' },
+    },
+    description:
+      'Deletes a run that has ended, with its log, its checkpoints and their files. Model versions made of it stay.',
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    resolve: (_root, { id }, { runs }) => runs.delete(id.id),
+  }),
+}))
+
+builder.objectRef<{ run: TrainingRun }>('TrainingRunDeleted').implement({
+  description: 'A run that was deleted: its id leads to nothing any more.',
+  interfaces: [TrainingRunChange],
+  fields: (t) => ({
+    id: t.globalID({
+      description: 'The id that it had.',
+      resolve: ({ run }) => ({ type: TrainingRunRef, id: run.id }),
+    }),
+    number: t.int({ description: 'The number that it had.', resolve: ({ run }) => run.number }),
+    name: t.string({ description: 'The name that it had.', resolve: ({ run }) => run.name }),
+    status: t.field({
+      type: RunStatusEnum,
+      description: 'The lifecycle state that it had.',
+      resolve: ({ run }) => run.status,
+    }),
+  }),
+})
+
+builder.subscriptionFields((t) => ({
+  trainingRunEvents: t.field({
+    type: TrainingRunEvent,
+    description:
+      'Everything that happens in a run, each event once and in order, beginning with what already happened. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      after: t.arg({
+        type: 'Cursor',
+        description:
+          'Only what came after this event: pass the cursor of the last one you got to reconnect without a gap.',
+      }),
+    },
+    subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(rethrow),
+    resolve: (event) => event,
+  }),
+  trainingLoss: t.field({
+    type: LossPointRef,
+    description:
+      'The loss of a run, point by point as it was trained, beginning with what it already has. When the run goes on from a checkpoint, its steps behind that are trained again: they come again, with a higher `attempt`, and replace the earlier ones. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      afterStep: t.arg.int({
+        description:
+          'To reconnect, the step of the last point you got: you get what came behind it in the run, also steps before it that were trained again since.',
+      }),
+      afterAttempt: t.arg.int({
+        description:
+          'The attempt of that point: then you get no point twice. Left out, it is the first attempt that got to `afterStep`, and points of later ones may come again.',
+      }),
+    },
+    subscribe: (_root, { id, afterStep, afterAttempt }, { runs }) =>
+      runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(rethrow),
+    resolve: (point) => point,
+  }),
+  trainingLossBuckets: t.field({
+    type: LossBucketsRef,
+    description:
+      'The effective loss history of a run thinned to `maxPoints`, and how it grows: first all buckets, then each that changes. They are those of `losses(maxPoints)`. When the points get too many the buckets become twice as wide, and when the run goes on from a checkpoint the steps behind that are gone: both times all come anew, with `reset`. It completes when the run has ended.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      maxPoints: t.arg.int({
+        defaultValue: DEFAULT_POINTS,
+        description: `The most points in all buckets together, ${MIN_POINTS} to ${MAX_LOSSES}.`,
+      }),
+    },
+    subscribe: async (_root, { id, maxPoints }, { runs }) => {
+      checkMaxPoints('trainingLossBuckets', maxPoints ?? DEFAULT_POINTS)
+      return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(rethrow)
+    },
+    resolve: (change) => change,
+  }),
+  trainingRunsChanged: t.field({
+    type: TrainingRunChange,
+    description:
+      'Every run as it is after each change: started, a step further, ended; and at last that it was deleted. A slow reader gets the newest state only.',
+    subscribe: (_root, _args, { runs }) => runs.followChanges(),
+    resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
+  }),
+}))
+
+/** Runs by their number, newest first. */
+function pagedRuns({ runs }: Context, where: Prisma.TrainingRunWhereInput) {
+  return {
+    key: 'number' as const,
+    find: (query: Parameters<RunService['list']>[0]) =>
+      runs.list({ ...query, where: { ...query.where, ...where } }),
+    count: () => runs.count(where),
+  }
+}
+
+function filter(
+  { status, architecture }: { status?: readonly string[] | null; architecture?: string | null },
+  architectures: ArchitectureRegistry,
+) {
+  return {
+    ...(status == null ? {} : { status: { in: [...status] as never[] } }),
+    // A name that no network has may not even be text that the database can compare.
+    ...(architecture == null
+      ? {}
+      : { architecture: { in: architectures.find(architecture) ? [architecture] : [] } }),
+  }
+}
+
+/** A subscription has no result union: its expected failures are errors with a code. */
+export function rethrow(error: unknown): never {
+  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
+  if (error instanceof ValidationError) throw badInput(error.message)
+  throw error
+}

@@ -1,0 +1,265 @@
+import type { RunAttempt, TrainingRun } from '../../db/generated/client.ts'
+import { RunStatus } from '../../db/generated/enums.ts'
+import type { EngineReport } from '../../engine/report.ts'
+import type { StoredResult } from '../../models/evaluation-result.ts'
+import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
+import { type Change, latestHyperparameters } from '../../runs/model/changes.ts'
+import { FAILURE_CODES, type RunFailure } from '../../runs/model/failure.ts'
+import { hyperparametersOf } from '../../runs/model/hyperparameters.ts'
+import { rateChangeAt } from '../../runs/model/learning-rate.ts'
+import type { PhaseSeconds } from '../../runs/model/phases.ts'
+import { builder } from '../builder/builder.ts'
+import { DatasetRef } from '../data/dataset.ts'
+import { EvaluationRef } from '../models/evaluation.ts'
+import { EngineRef } from '../system/engine.ts'
+import { ArchitectureRef } from '../zoo/architecture.ts'
+import { CheckpointPolicyRef } from './checkpoint.ts'
+import { HyperparameterChangeRef, HyperparametersRef } from './hyperparameters.ts'
+import { checkMaxPoints, EpochSummaryRef, HistoryView, LossPointRef } from './loss-point.ts'
+import { TrainingPhasesRef } from './training-phases.ts'
+
+export const RunStatusEnum = builder.enumType(RunStatus, {
+  name: 'RunStatus',
+  description:
+    'Where a run is: it waits, fetches and loads, trains, rests, or has ended in one of three ways.',
+})
+
+const FailureCode = builder.enumType('RunFailureCode', {
+  description: 'The kind of failure, for programs.',
+  values: FAILURE_CODES,
+})
+
+export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').implement({
+  description: 'Why a run FAILED or was interrupted.',
+  fields: (t) => ({
+    code: t.expose('code', { type: FailureCode, description: 'The kind of failure.' }),
+    message: t.exposeString('message', { description: 'What happened and what to do.' }),
+    step: t.exposeInt('step', {
+      nullable: true,
+      description: 'Of LOSS_NOT_FINITE: the step at which it was.',
+    }),
+    layer: t.exposeString('layer', {
+      nullable: true,
+      description:
+        'Of LOSS_NOT_FINITE: the layer whose gradient was not finite first, on its way from the loss; or, where the test was not after any epoch, the first that makes NaN or infinite numbers of a test image.',
+    }),
+  }),
+})
+
+const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
+  description: 'How far a run is.',
+  fields: (t) => ({
+    epoch: t.exposeInt('epoch', { description: 'Epochs done.' }),
+    epochs: t.exposeInt('epochs', { description: 'Epochs in all.' }),
+    step: t.exposeInt('step', { description: 'Steps done.' }),
+    steps: t.exposeInt('steps', { description: 'Steps in all; 0 until the trainer has started.' }),
+    imagesPerSecond: t.exposeFloat('imagesPerSecond', {
+      nullable: true,
+      description: 'Training speed of late.',
+    }),
+    secondsRemaining: t.exposeFloat('secondsRemaining', {
+      nullable: true,
+      description: 'An estimate from the speed of late; null when nothing is known or left.',
+    }),
+    peakMemoryBytes: t.float({
+      nullable: true,
+      description:
+        'The most resident memory that the process of the run had; null until the trainer has started.',
+      resolve: ({ peakMemoryBytes }) => (peakMemoryBytes === null ? null : Number(peakMemoryBytes)),
+    }),
+    memoryBytes: t.float({
+      nullable: true,
+      description: 'The resident memory that the process of the run has; null when it does not train.',
+      resolve: ({ status, memoryBytes }) =>
+        status !== 'RUNNING' || memoryBytes === null ? null : Number(memoryBytes),
+    }),
+    phases: t.field({
+      type: TrainingPhasesRef,
+      nullable: true,
+      description: 'What the time of its present attempt was spent on; null until the trainer has started.',
+      resolve: ({ phases }) => phases as unknown as PhaseSeconds | null,
+    }),
+  }),
+})
+
+export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
+  description: 'A start of the trainer of a run.',
+  fields: (t) => ({
+    attempt: t.exposeInt('attempt', { description: 'Its number; those that never trained are left out.' }),
+    fromStep: t.exposeInt('fromStep', {
+      description: 'Steps of the checkpoint that it went on from: it trained those after it, again perhaps.',
+    }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
+    engine: t.field({
+      type: EngineRef,
+      nullable: true,
+      description: 'What it really trained on; null for attempts from before this was written down.',
+      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+    }),
+  }),
+})
+
+/** What a watcher of all runs is told: a run's row, or that of one that is gone. */
+export const TrainingRunChange = builder
+  .interfaceRef<TrainingRun | { run: TrainingRun }>('TrainingRunChange')
+  .implement({
+    description: 'A run as it is after a change, or that it is gone.',
+    fields: (t) => ({
+      id: t.id({ nullable: false, description: 'Global id of the run.' }),
+      number: t.int({ description: 'Number of the run.' }),
+      name: t.string({ description: 'Name of the run.' }),
+      status: t.field({ type: RunStatusEnum, description: 'Lifecycle state of the run.' }),
+    }),
+    resolveType: (value) => ('run' in value ? 'TrainingRunDeleted' : 'TrainingRun'),
+  })
+
+export const TrainingRunRef = builder.prismaNode('TrainingRun', {
+  interfaces: [TrainingRunChange],
+  nullable: true,
+  description: 'One training of one network, from the queue to its end.',
+  id: { field: 'id', description: 'Global id.' },
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'Runs are numbered in the order of their start.' }),
+    name: t.exposeString('name', { description: 'For people.' }),
+    status: t.expose('status', { type: RunStatusEnum, description: 'Where it is.' }),
+    architecture: t.field({
+      type: ArchitectureRef,
+      description: 'The network, as the zoo lists it.',
+      resolve: ({ architecture }, _args, { architectures }) => architectures.find(architecture)!,
+    }),
+    dataset: t.field({
+      type: DatasetRef,
+      description: 'What it learns from.',
+      resolve: ({ dataset }, _args, { datasets }) => datasets.get(dataset)!,
+    }),
+    hyperparameters: t.field({
+      type: HyperparametersRef,
+      description: 'Every value as it is now, defaults filled in.',
+      resolve: (run) => latestHyperparameters(hyperparametersOf(run), run.changes as unknown as Change[]),
+    }),
+    seed: t.exposeInt('seed', { description: 'The same seed on the same engine gives the same losses.' }),
+    engine: t.field({
+      type: EngineRef,
+      nullable: true,
+      description:
+        'What its newest attempt really trained on; `attempts` has those of the others. Null until a trainer has started.',
+      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+    }),
+    attempt: t.exposeInt('attempt', { description: 'Starts of a trainer for this run.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When training began.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
+    progress: t.field({ type: ProgressRef, description: 'How far it is.', resolve: (run) => run }),
+    losses: t.field({
+      type: [LossPointRef],
+      description: `The loss points so far, by step: the first ${MAX_LOSSES}, or all of them thinned to \`maxPoints\`.`,
+      complexity: { field: 5, multiplier: 1 },
+      args: {
+        afterStep: t.arg.int({ description: 'Only points of later steps.' }),
+        maxPoints: t.arg.int({
+          description: `Thins to at most so many, ${MIN_POINTS} to ${MAX_LOSSES}: of every bucket of steps the least, the greatest and the last point and the first that is not finite, so that no peak disappears. Buckets are as wide as they must be, a power of two, and grow with trainingLossBuckets. RAW keeps up to four points of each attempt, though these may be more.`,
+        }),
+        view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
+      },
+      resolve: ({ id }, { afterStep, maxPoints, view }, { runs }) => {
+        if (maxPoints != null) checkMaxPoints('losses', maxPoints)
+        return runs.losses(id, {
+          afterStep: afterStep ?? 0,
+          maxPoints: maxPoints ?? null,
+          view: view ?? 'EFFECTIVE',
+        })
+      },
+    }),
+    epochs: t.field({
+      type: [EpochSummaryRef],
+      description: 'What each epoch came to, by epoch.',
+      complexity: { field: 5, multiplier: 1 },
+      args: {
+        view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
+      },
+      resolve: ({ id }, { view }, { runs }) => runs.epochs(id, view ?? 'EFFECTIVE'),
+    }),
+    evaluation: t.field({
+      type: EvaluationRef,
+      nullable: true,
+      description:
+        'What the run came to on the test images: its last epoch whose test was finite, or with early stopping the best; null until it is COMPLETED.',
+      resolve: (run, _args, { datasets }) =>
+        run.evaluation === null
+          ? null
+          : { result: run.evaluation as unknown as StoredResult, store: datasets.get(run.dataset)! },
+    }),
+    failure: t.field({
+      type: RunFailureRef,
+      nullable: true,
+      description: 'Why it FAILED.',
+      resolve: ({ failure }) => failure as unknown as RunFailure | null,
+    }),
+    cursor: t.field({
+      type: 'Cursor',
+      description: 'The newest place in its log: subscribe with it to get only what comes.',
+      resolve: ({ lastSeq }) => lastSeq,
+    }),
+    datasetDigest: t.exposeString('datasetDigest', {
+      nullable: true,
+      description: 'Dataset.digest of what it learned from; null until the trainer has started.',
+    }),
+    checkpointPolicy: t.field({
+      type: CheckpointPolicyRef,
+      description: 'Which checkpoints are kept.',
+      resolve: (run) => run,
+    }),
+    checkpoints: t.relation('checkpoints', {
+      query: { orderBy: [{ step: 'desc' }, { attempt: 'desc' }] },
+      description: 'The weights that it saved and that are kept, newest first.',
+      resolve: (query, { id: runId }, _args, { runs }) =>
+        runs.listCheckpoints({ ...query, where: { runId } }),
+    }),
+    changes: t.field({
+      type: [HyperparameterChangeRef],
+      description:
+        'What was changed on its way, by step: changes at the same step are one. What each did to the learning rate, too.',
+      resolve: (run) => {
+        const changes = run.changes as unknown as Change[]
+        const rates = ({ step }: Change) =>
+          rateChangeAt(hyperparametersOf(run), changes, step, run.steps / run.epochs)
+        return changes.map((change) => ({ ...change, ...rates(change) }))
+      },
+    }),
+    priority: t.exposeInt('priority', { description: 'Higher ones leave the queue first.' }),
+    bestStep: t.exposeInt('bestStep', {
+      nullable: true,
+      description: 'With early stopping: the steps of the best epoch so far; null without.',
+    }),
+    parent: t.relation('parent', {
+      nullable: true,
+      description: 'The run whose weights it began with; null for none, or when it was deleted.',
+      resolve: (query, { parentId }, _args, { runs }) =>
+        parentId === null ? null : runs.find({ ...query, where: { id: parentId } }),
+    }),
+    parentStep: t.exposeInt('parentStep', {
+      nullable: true,
+      description: 'Steps that had been trained there.',
+    }),
+    forks: t.relation('children', {
+      query: { orderBy: { number: 'asc' } },
+      description: 'Runs that began with its weights.',
+      resolve: (query, { id: parentId }, _args, { runs }) => runs.list({ ...query, where: { parentId } }),
+    }),
+    attempts: t.field({
+      type: [RunAttemptRef],
+      description: 'Every start of a trainer that began to train.',
+      resolve: ({ id }, _args, { runs }) => runs.attempts(id),
+    }),
+    modelVersions: t.relation('modelVersions', {
+      query: { orderBy: { seq: 'desc' } },
+      description: 'What was made of its weights, newest first; the first one when it is COMPLETED.',
+      resolve: (query, { id: runId }, _args, { models }) =>
+        models.listVersions({ ...query, where: { runId } }),
+    }),
+  }),
+})

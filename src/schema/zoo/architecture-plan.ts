@@ -1,0 +1,106 @@
+import { ValidationError } from '../../errors.ts'
+import type { TrainingMemory } from '../../runs/planning/memory.ts'
+import type { ArchitecturePlan } from '../../runs/planning/planner.ts'
+import { builder } from '../builder/builder.ts'
+import { OptimizerInput, toOptimizer } from '../runs/start-training-run-input.ts'
+import { EngineKind } from '../system/engine.ts'
+import { ArchitectureRef } from './architecture.ts'
+import { ArchitectureInput, toArchitectureInput } from './architecture-input.ts'
+
+const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').implement({
+  description: 'The parts of what a run needs at its peak, in bytes.',
+  fields: (t) => ({
+    process: t.exposeFloat('process', { description: 'Node and TensorFlow.js.' }),
+    dataset: t.exposeFloat('dataset', { description: 'All images of the data set.' }),
+    weights: t.exposeFloat('weights', { description: 'Weights and biases.' }),
+    gradients: t.exposeFloat('gradients', { description: 'One for each weight.' }),
+    optimizer: t.exposeFloat('optimizer', {
+      description: 'What the optimizer keeps: a velocity for each weight, or two means.',
+    }),
+    activations: t.exposeFloat('activations', {
+      description: 'What the layers make of a batch; it grows with the batch size.',
+    }),
+    workspace: t.exposeFloat('workspace', {
+      description: 'What kernels work in, and what an evaluation needs beyond a step.',
+    }),
+    saving: t.exposeFloat('saving', {
+      description: 'Two copies of the largest tensor while weights are saved.',
+    }),
+  }),
+})
+
+const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePlan').implement({
+  description:
+    'What training a network on CIFAR-10 would take here, fitted to its pictures and classes as a run would be. Nothing is stored or computed.',
+  fields: (t) => ({
+    architecture: t.expose('architecture', {
+      type: ArchitectureRef,
+      description: 'The network as it was given. The id of one that was not created leads to nothing.',
+    }),
+    engine: t.expose('engine', {
+      type: EngineKind,
+      nullable: true,
+      description: 'The engine that it is planned for; null when none can run here.',
+    }),
+    trainingMemoryBytes: t.exposeFloat('trainingMemoryBytes', {
+      description:
+        "The peak of the run's process: all parts of `memory`. Within 25 % of it on NATIVE and WASM; on others an estimate.",
+    }),
+    memory: t.expose('memory', { type: TrainingMemoryRef, description: 'What takes how much.' }),
+    fits: t.exposeBoolean('fits', {
+      description: 'Whether this machine, or its container, has as much memory beside the server.',
+    }),
+    secondsPerEpoch: t.exposeFloat('secondsPerEpoch', {
+      nullable: true,
+      description:
+        'All training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Null until one has.',
+    }),
+  }),
+})
+
+const PlanArchitectureResult = builder.errorUnion('PlanArchitectureResult', {
+  description: 'The plan, or why the network cannot be trained.',
+  types: [ArchitecturePlanRef, ValidationError],
+  resolveType: () => 'ArchitecturePlan',
+})
+
+const BATCH_SIZE = 128
+/** Each looks into the runs of the past. */
+const COST = 20
+
+builder.queryField('planArchitecture', (t) =>
+  t.field({
+    type: PlanArchitectureResult,
+    description:
+      'What createArchitecture would make of an input, and what training it would take; nothing is stored.',
+    complexity: COST,
+    args: {
+      input: t.arg({
+        type: ArchitectureInput,
+        required: true,
+        description: 'The network. Its name need not be free.',
+      }),
+      batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
+      optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
+    },
+    resolve: (_root, { input, batchSize, optimizer }, { architectures, planner }) =>
+      planner.plan(architectures.check(toArchitectureInput(input)), {
+        batchSize,
+        optimizer: toOptimizer(optimizer),
+      }),
+  }),
+)
+
+builder.objectField(ArchitectureRef, 'plan', (t) =>
+  t.field({
+    type: PlanArchitectureResult,
+    description: 'What training it would take.',
+    complexity: COST,
+    args: {
+      batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
+      optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
+    },
+    resolve: (architecture, { batchSize, optimizer }, { planner }) =>
+      planner.plan(architecture, { batchSize, optimizer: toOptimizer(optimizer) }),
+  }),
+)

@@ -1,0 +1,94 @@
+import type { Logger } from 'pino'
+import type { DatasetStore } from '../data/dataset.ts'
+import { DatasetUnavailableError } from '../data/errors.ts'
+import { isMissing } from '../db/errors.ts'
+import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import type { StoredEvaluation } from '../models/evaluation-result.ts'
+import type { ModelService } from '../models/service.ts'
+import { failFor, refOf } from '../predictor/version-ref.ts'
+import type { ArchitectureRegistry } from '../zoo/registry.ts'
+import type { ModelEvaluator } from './evaluator.ts'
+
+export interface EvaluateInput {
+  versionId: string
+  /** What it learned from when left out, or cifar10. */
+  dataset?: string
+  /** Only the first so many test images. */
+  limit?: number
+}
+
+/** Shows model versions the test images of a data set, and keeps what comes of it. */
+export interface EvaluationService {
+  /**
+   * Answers the version with its new evaluation.
+   * Throws NotFoundError, ValidationError, ConflictError when the version has other classes than the data set,
+   * UnusableModelError, OverloadedError.
+   */
+  evaluate(input: EvaluateInput): Promise<ModelVersion>
+}
+
+const DEFAULT_DATASET = 'cifar10'
+
+export function createEvaluationService(options: {
+  prisma: PrismaClient
+  models: Pick<ModelService, 'resolve'>
+  evaluator: Pick<ModelEvaluator, 'evaluate'>
+  architectures: Pick<ArchitectureRegistry, 'find'>
+  datasets: ReadonlyMap<string, DatasetStore>
+  logger: Pick<Logger, 'error'>
+}): EvaluationService {
+  const { prisma, models, evaluator, architectures, datasets } = options
+  return {
+    async evaluate({ versionId, dataset, limit }) {
+      const version = await models.resolve({ versionId })
+      const name = dataset ?? version.dataset ?? DEFAULT_DATASET
+      const store = datasets.get(name)
+      if (store === undefined)
+        throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+      if (limit !== undefined && (limit < 1 || limit > store.facts.count.test)) {
+        const message = `From 1 to ${store.facts.count.test}, the test images of ${name}.`
+        throw new ValidationError([{ path: ['limit'], message }])
+      }
+      const model = refOf(version, architectures)
+      checkLabels(model.preprocessing.labels, store)
+      const result = await store
+        .using(({ file, digest }) =>
+          evaluator.evaluate({
+            datasetFile: file,
+            datasetDigest: digest,
+            model,
+            limit: limit ?? null,
+          }),
+        )
+        .catch((error: unknown) => {
+          if (error instanceof DatasetUnavailableError) throw new NotFoundError(error.message)
+          return failFor(version, error, options)
+        })
+      const evaluation: StoredEvaluation = { ...result, dataset: name }
+      return prisma.modelVersion
+        .update({
+          where: { id: version.id },
+          data: { evaluation: { ...evaluation } satisfies Prisma.InputJsonObject, evaluatedAt: new Date() },
+        })
+        .catch((error: unknown) => {
+          if (!isMissing(error)) throw error
+          throw new NotFoundError('The model version was deleted while it was evaluated.')
+        })
+    },
+  }
+}
+
+/** @throws ConflictError that names the first difference: outputs in another order would be counted as mistakes. */
+function checkLabels(labels: readonly string[], { facts }: DatasetStore): void {
+  const { name, classes } = facts
+  const other = classes.findIndex((label, i) => labels[i] !== label)
+  if (labels.length === classes.length && other < 0) return
+  const what =
+    labels.length === classes.length
+      ? `its output ${other} is "${labels[other]}" and not "${classes[other]}"`
+      : `it has ${labels.length} classes and not ${classes.length}`
+  throw new ConflictError(
+    `This version cannot be evaluated on ${name}: ${what}. The labels of a version must be the data set's classes in their order.`,
+  )
+}

@@ -1,0 +1,48 @@
+import { GraphQLError } from 'graphql'
+import { maskError } from 'graphql-yoga'
+import { NotFoundError, StorageFullError } from '../../errors.ts'
+import { apiError, isErrorCode, storageFull } from '../../schema/builder/input-error.ts'
+
+const MASK = 'Unexpected error. The server log says more.'
+
+/**
+ * An error as a client sees it: what is unexpected is masked, and all else has a code of the closed list. The errors
+ * that come without one (graphql's of variables, Pothos' of ids, yoga's of requests) are about what the client sent.
+ */
+export function toClientError(error: unknown): GraphQLError {
+  if (error instanceof StorageFullError) return storageFull(error.message)
+  if (error instanceof GraphQLError && error.originalError instanceof StorageFullError) {
+    Object.assign(error.extensions, storageFull(error.message).extensions)
+    return error
+  }
+  // Of a field without a result union.
+  if (error instanceof GraphQLError && error.originalError instanceof NotFoundError) {
+    error.extensions.code = 'NOT_FOUND'
+    return error
+  }
+  // Never by NODE_ENV: what is masked in production is masked here.
+  const seen = maskError(error, MASK, false)
+  if (!(seen instanceof GraphQLError)) return new GraphQLError(MASK)
+  // In place: yoga takes another object for a sign that the error was masked, and logs it.
+  if (!isErrorCode(seen.extensions.code)) seen.extensions.code = 'BAD_USER_INPUT'
+  delete seen.extensions.originalError
+  return seen
+}
+
+/** Without the hints that yoga gives itself in extensions, and takes away only over HTTP. */
+export function withoutHints(error: GraphQLError): GraphQLError {
+  delete error.extensions.http
+  delete error.extensions.unexpected
+  return error
+}
+
+/** What is wrong with a request before anything of it is executed. */
+export function requestError(
+  message: string,
+  status = 400,
+  headers: Readonly<Record<string, string>> = {},
+): GraphQLError {
+  const error = apiError('BAD_USER_INPUT', message)
+  error.extensions.http = { status, headers }
+  return error
+}

@@ -1,0 +1,72 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { createYoga, type Plugin } from 'graphql-yoga'
+import type { Logger } from 'pino'
+import type { Context } from '../../schema/builder/context.ts'
+import { schema } from '../../schema/index.ts'
+import type { UploadStore } from '../upload-store.ts'
+import { acceptPlugin } from './accept-plugin.ts'
+import { toClientError } from './client-error.ts'
+import { csrfPlugin } from './csrf.ts'
+import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
+import { operationPlugin, paramsPlugin } from './params-plugin.ts'
+import { textPlugin } from './text-plugin.ts'
+import { uploadsPlugin } from './uploads-plugin.ts'
+import { WELCOME_QUERY } from './welcome-query.ts'
+
+export const GRAPHQL_PATH = '/graphql'
+
+export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
+
+export interface GraphQLOptions {
+  context: Context
+  allowedOrigins: string[]
+  logger: Logger
+}
+
+/** GraphQL over HTTP and server-sent events, and the playground. */
+export function createGraphQLHandler(options: GraphQLOptions) {
+  return createHandler(options, paramsPlugin(MAX_BODY_BYTES))
+}
+
+/** The same for requests with files, which are as large as the store of uploads allows. */
+export function createUploadHandler(options: GraphQLOptions & { uploads: UploadStore }) {
+  return createHandler(options, uploadsPlugin(options.uploads))
+}
+
+/** @param requestParser  reads the body, up to a size of its own */
+function createHandler({ context, allowedOrigins, logger }: GraphQLOptions, requestParser: Plugin) {
+  return createYoga<object, Context>({
+    schema,
+    context,
+    graphqlEndpoint: GRAPHQL_PATH,
+    landingPage: false,
+    logging: {
+      debug: (...args) => logger.trace(args),
+      info: (...args) => logger.debug(args),
+      warn: (...args) => logger.warn(args),
+      error: (error, ...rest) => logger.error({ err: error, rest }, 'a resolver failed'),
+    },
+    // Unset, yoga would reflect any origin with credentials.
+    cors:
+      allowedOrigins.length === 0
+        ? false
+        : { origin: allowedOrigins, credentials: false, methods: ['GET', 'POST'] },
+    maxRequestBodySize: false,
+    maskedErrors: { maskError: toClientError },
+    graphiql: {
+      title: 'vggzoo',
+      defaultQuery: WELCOME_QUERY,
+      subscriptionsProtocol: 'WS',
+    },
+    renderGraphiQL,
+    multipart: false,
+    plugins: [
+      acceptPlugin(),
+      csrfPlugin(),
+      requestParser,
+      operationPlugin(),
+      ...limitPlugins(),
+      textPlugin(),
+    ],
+  })
+}

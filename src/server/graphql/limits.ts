@@ -1,0 +1,46 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
+import { MAX_IMAGE_BYTES } from '../../predictor/pictures/limits.ts'
+import { tooComplex } from '../../schema/builder/input-error.ts'
+
+/** Bytes of one HTTP request: the largest picture in base64, which is a third longer, and its query. */
+export const MAX_BODY_BYTES = Math.ceil((MAX_IMAGE_BYTES * 4) / 3) + 64 * 1024
+
+/** Files of one request: a LayersModel of VGG-19 in pieces of 4 MiB, as TF.js' converter writes them, has 138. */
+export const MAX_FILES = 256
+
+/** Bytes of the part "operations" of a request with files, and of "map": its files are not in there. */
+export const MAX_FIELD_BYTES = 1024 * 1024
+
+/** Bytes of a request with files beside these: the two parts above, and generously the headers of each file. */
+export const MAX_FRAMING_BYTES = 2 * MAX_FIELD_BYTES + MAX_FILES * 16 * 1024
+
+/** Bytes of one WebSocket message: a query and its variables; pictures go over HTTP. */
+export const MAX_WS_MESSAGE_BYTES = 256 * 1024
+
+/** Subscriptions and other operations that one WebSocket may have open. */
+export const MAX_WS_OPERATIONS = 100
+
+/** GraphiQL's introspection has about 350 tokens; the largest query of the README about 100. */
+const MAX_TOKENS = 2000
+const MAX_ALIASES = 30
+
+/** What is refused before anything is executed. Depth, breadth and cost are counted in schema/builder.ts. */
+export function limitPlugins() {
+  return [
+    maxTokensPlugin({ n: MAX_TOKENS, onReject: [refuse(`is longer than ${MAX_TOKENS} tokens`)] }),
+    // No alias is free: each is a value in the answer, whatever it names.
+    maxAliasesPlugin({
+      n: MAX_ALIASES,
+      allowList: [],
+      onReject: [refuse(`has more than ${MAX_ALIASES} aliases`)],
+    }),
+  ]
+}
+
+/** In place of the plugins' own errors, which have no code and call themselves errors of syntax. */
+function refuse(what: string): () => never {
+  return () => {
+    throw tooComplex(what)
+  }
+}

@@ -1,0 +1,130 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { useServer } from 'graphql-ws/use/ws'
+import { type ServerOptions, WebSocketServer } from 'ws'
+import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
+import type { OriginPolicy } from '../origin.ts'
+import { toClientError, withoutHints } from './client-error.ts'
+import type { GraphQLHandler } from './graphql.ts'
+import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
+
+type Enveloped = ReturnType<GraphQLHandler['getEnveloped']>
+/** Execution goes through the functions that came with the operation's own envelope. */
+type EnvelopedArgs = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 'subscribe'> }
+
+/** For a client to answer the notice that its connection closes; one that has stopped reading never does. */
+const CLOSE_MS = 1000
+
+/** Of the WebSocket protocol, as ws speaks them: 13 is that of RFC 6455. */
+const VERSIONS = ['13', '8']
+
+/** GraphQL over WebSocket (graphql-transport-ws) on the server's own port. */
+export function attachWebSocket(
+  server: Server,
+  handler: GraphQLHandler,
+  policy: OriginPolicy,
+): { close(): Promise<void> } {
+  // Its types do not know closeTimeout yet.
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_WS_MESSAGE_BYTES,
+    closeTimeout: CLOSE_MS,
+  } as ServerOptions)
+
+  // A WebSocket skips every hook of HTTP: what CORS, CSRF and the Host check do there happens here.
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!policy.hostAllowed(request) || !policy.originAllowed(request)) {
+      return refuse(
+        socket,
+        '403 Forbidden',
+        'Neither the server nor ALLOWED_ORIGINS has this origin or host.',
+      )
+    }
+    if (!VERSIONS.includes(request.headers['sec-websocket-version'] ?? '')) {
+      const versions = `Sec-WebSocket-Version: ${VERSIONS.join(', ')}`
+      return refuse(socket, '426 Upgrade Required', 'The header Sec-WebSocket-Version must be 13.', [
+        'Connection: close, upgrade',
+        'Upgrade: websocket',
+        versions,
+      ])
+    }
+    // It may be one of several that were offered, of which ws makes nothing.
+    request.headers.upgrade = 'websocket'
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      sockets.emit('connection', client, request)
+      // What a client sends that is no WebSocket's, or too large, ws answers with a close code; graphql-ws would print it
+      // as an error of its own.
+      client.removeAllListeners('error').on('error', () => {})
+    })
+  })
+
+  const graphql = useServer(
+    {
+      execute: (args) => (args as EnvelopedArgs).rootValue.execute(args),
+      subscribe: (args) => (args as EnvelopedArgs).rootValue.subscribe(args),
+      async onSubscribe(context, _id, { operationName, query, variables }) {
+        if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
+          const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`
+          return [apiError('TOO_MANY_OPERATIONS', message)]
+        }
+        const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
+        const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({
+          req: context.extra.request,
+          params,
+        })
+        const document = attempt(() => parse(query))
+        if (document instanceof GraphQLError) {
+          document.extensions.code ??= 'GRAPHQL_PARSE_FAILED' satisfies ErrorCode
+          return [document]
+        }
+        // The limits are validation rules: leaving validate out would bypass them.
+        // Some of them throw, which would end the connection and not only this operation.
+        const errors = attempt(() => validate(schema, document))
+        if (errors instanceof GraphQLError) return [errors]
+        if (errors.length > 0) return errors
+        return {
+          schema,
+          operationName: params.operationName,
+          document,
+          variableValues: params.variables,
+          contextValue: await contextFactory(),
+          rootValue: { execute, subscribe },
+        }
+      },
+      onNext: (_context, _id, _payload, _args, { errors }) => void errors?.forEach(withoutHints),
+      // Those of graphql-ws itself come here as well: that there is no such operation in the document.
+      onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHints(toClientError(error))),
+    },
+    sockets,
+  )
+
+  return {
+    async close() {
+      await graphql.dispose()
+    },
+  }
+}
+
+function refuse(socket: Duplex, status: string, text: string, headers = ['Connection: close']): void {
+  // Nobody else listens by now, and an unheard error (the other end may be gone) would end the process.
+  socket.on('error', () => {})
+  // Its other end might never be closed by the client, and the server would wait for it when it stops.
+  socket.once('finish', () => socket.destroy())
+  const head = [
+    `HTTP/1.1 ${status}`,
+    ...headers,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(text) + 1}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}\n`)
+}
+
+function attempt<Result>(work: () => Result): Result | GraphQLError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof GraphQLError) return error
+    throw error
+  }
+}

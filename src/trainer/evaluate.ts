@@ -1,0 +1,76 @@
+import * as tf from '@tensorflow/tfjs'
+import type { ImageBatch } from '../data/batches.ts'
+import { numbersOf } from '../engine/numbers.ts'
+import type { EvaluationResult } from '../models/evaluation-result.ts'
+import { createTally, isAnswer } from '../scoring/tally.ts'
+import { forwardOf } from '../zoo/forward.ts'
+import { finiteness } from './finite.ts'
+
+/** Counts what a model gets right, batch by batch, without training it. */
+export interface Evaluator {
+  /** The batches of a split in its own order: a mistake is known by its place. */
+  add(batch: ImageBatch): Promise<void>
+  result(): EvaluationResult
+  /** The layer that the first image without an answer broke, such as features.3: the first on its way; null for none. */
+  readonly brokenLayer: string | null
+}
+
+/**
+ * @param inputShape  [height, width, channels] of the model
+ * @param broken      its brokenWeight: with one it has no answers
+ */
+export function createEvaluator(
+  model: tf.LayersModel,
+  inputShape: readonly [number, number, number],
+  classes: number,
+  broken: string | null = null,
+): Evaluator {
+  const tally = createTally(classes)
+  const forward = forwardOf(model, { training: false })
+  let brokenLayer = broken?.split('/')[0] ?? null
+  return {
+    get brokenLayer() {
+      return brokenLayer
+    },
+    async add(batch) {
+      if (broken !== null) {
+        for (const label of batch.y) tally.add([Number.NaN], label)
+        return
+      }
+      const logits = tf.tidy(() => forward(tf.tensor4d(batch.x, [batch.size, ...inputShape])))
+      try {
+        const values = await numbersOf(logits)
+        for (let i = 0; i < batch.size; i++) {
+          const answer = values.subarray(i * classes, (i + 1) * classes)
+          tally.add(answer, batch.y[i])
+          if (brokenLayer !== null || isAnswer(answer)) continue
+          const length = batch.x.length / batch.size
+          brokenLayer = await firstBroken(model, batch.x.subarray(i * length, (i + 1) * length), inputShape)
+        }
+      } finally {
+        logits.dispose()
+      }
+    },
+    result: tally.result,
+  }
+}
+
+/** The first layer that makes numbers of an image that are not finite. */
+async function firstBroken(
+  model: tf.LayersModel,
+  image: Float32Array,
+  inputShape: readonly [number, number, number],
+): Promise<string | null> {
+  // Layer 0 is the input.
+  const layers = model.layers.slice(1)
+  const flags = tf.tidy(() => {
+    let value: tf.Tensor = tf.tensor4d(image, [1, ...inputShape])
+    return finiteness(layers.map((layer) => (value = layer.apply(value) as tf.Tensor)))
+  })
+  try {
+    const finite = await numbersOf(flags)
+    return layers.find((_, i) => Number.isNaN(finite[i]))?.name ?? null
+  } finally {
+    flags.dispose()
+  }
+}

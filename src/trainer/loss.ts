@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs'
+import { fusedLayers } from '../engine/fused.ts'
+
+/**
+ * The mean soft-max cross-entropy in nats of logits [n, classes], with labels smoothed to
+ * (1 - labelSmoothing) * onehot + labelSmoothing / classes, and how many rows are most likely their label.
+ */
+export function crossEntropy(
+  logits: tf.Tensor2D,
+  labels: Int32Array,
+  labelSmoothing: number,
+): { loss: tf.Scalar; correct: tf.Scalar } {
+  const fused = fusedLayers()
+  if (fused !== undefined) return fused.crossEntropy(logits, labels, labelSmoothing)
+  const truth = tf.tensor1d(labels, 'int32')
+  const target = tf.oneHot(truth, logits.shape[1]).toFloat()
+  return {
+    loss: tf.losses.softmaxCrossEntropy(target, logits, undefined, labelSmoothing) as tf.Scalar,
+    correct: tf.tidy(() => logits.argMax(1).equal(truth.toInt()).sum()),
+  }
+}

@@ -1,0 +1,140 @@
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { StorageFullError } from '../errors.ts'
+import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
+import { diskFailure } from '../storage/room.ts'
+import type { CheckpointToWrite, WrittenCheckpoint } from './checkpoint-writer.ts'
+import { say } from './output-lines.ts'
+import type { TrainingJob } from './protocol.ts'
+import type { TrainingSession } from './session.ts'
+import { takeSnapshot } from './snapshot.ts'
+import type { TrainerState } from './state.ts'
+
+const RETRY_MS = 1000
+
+/** Saves checkpoints beside the training. */
+export interface Saver {
+  /** Whether one should be saved after this step: it is time, and the last one is written. */
+  isDue(step: number): boolean
+  /** Copies what is to be saved, if it is not; when this resolves, training may go on. Rejects when the one before failed. */
+  save(state: TrainerState): Promise<void>
+  /** Resolves when all is written and told. */
+  written(): Promise<void>
+}
+
+type SaverJob = Pick<TrainingJob, 'architecture' | 'artifactsFolder' | 'owner' | 'checkpoints' | 'metadata'>
+
+/**
+ * @param from   the place of the checkpoint that the run went on from; null for a beginning
+ * @param saved     tells of files that are safe on disk
+ */
+export function createSaver(
+  job: SaverJob,
+  session: TrainingSession,
+  from: Pick<TrainerState, 'step' | 'epoch'> | null,
+  saved: (checkpoint: SavedCheckpoint) => void,
+): Saver {
+  const store = openArtifactStore(job.artifactsFolder)
+  const { everySteps, everySeconds } = job.checkpoints
+  let worker: Worker | undefined
+  let last = { step: from?.step ?? 0, epoch: from?.epoch ?? 0 }
+  let lastTime = performance.now()
+  let busy = false
+  let writing: Promise<void> = Promise.resolve()
+
+  async function write(
+    toWrite: CheckpointToWrite,
+    files: Record<'weights' | 'state', string>,
+  ): Promise<void> {
+    const written = await whenRoom(async () => {
+      worker ??= startWriter()
+      worker.postMessage(toWrite)
+      const [answer] = (await once(worker, 'message')) as [WrittenCheckpoint]
+      if (!('error' in answer)) return answer
+      // It needs the same room again.
+      await Promise.all([toWrite.weightsPath, toWrite.statePath].map((path) => rm(path, { force: true })))
+      const { error, code } = answer
+      throw Object.assign(new Error(`a checkpoint could not be saved: ${error}`), { code })
+    })
+    await rm(toWrite.snapshot.path, { force: true })
+    const { step, epoch, evaluation, earlyStopping, whole } = toWrite.state
+    // In the midst of an epoch the last evaluation is of other weights.
+    const tested = whole.steps === 0 ? evaluation : null
+    saved({
+      weights: { staged: files.weights, ...written.weights },
+      state: { staged: files.state, ...written.state },
+      step,
+      epoch,
+      testLoss: tested?.loss ?? null,
+      testAccuracy: tested?.accuracy ?? null,
+      bestStep: earlyStopping.best?.step ?? null,
+    })
+  }
+
+  return {
+    isDue(step) {
+      if (busy || step === last.step) return false
+      if (everySteps !== null && step - last.step >= everySteps) return true
+      return everySeconds !== null && performance.now() - lastTime >= everySeconds * 1000
+    },
+    async save(state) {
+      await writing
+      if (state.step === last.step && state.epoch === last.epoch) return
+      const [taken, weights, rest] = await whenRoom(async () => {
+        const snapshot = await store.stage(job.owner)
+        try {
+          return [
+            await takeSnapshot(session, job.architecture, snapshot.path),
+            await store.stage(job.owner),
+            await store.stage(job.owner),
+          ] as const
+        } catch (error) {
+          await rm(snapshot.path, { force: true })
+          throw error
+        }
+      })
+      last = { step: state.step, epoch: state.epoch }
+      lastTime = performance.now()
+      busy = true
+      writing = write(
+        {
+          snapshot: taken,
+          state,
+          batchesTracked: session.batchesTracked,
+          architecture: job.architecture,
+          metadata: job.metadata,
+          weightsPath: weights.path,
+          statePath: rest.path,
+        },
+        { weights: weights.staged, state: rest.staged },
+      ).finally(() => {
+        busy = false
+      })
+      // Whoever waits next hears of it.
+      writing.catch(() => {})
+    },
+    written: () => writing,
+  }
+}
+
+/** Does it again as long as the disk is the reason that it can't be done: what was trained is not lost for want of room. */
+async function whenRoom<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof StorageFullError) && diskFailure(error) === null) throw error
+      if (!isTold) say(`No room for a checkpoint: ${(error as Error).message} It is saved when there is.`)
+      await setTimeout(RETRY_MS)
+    }
+  }
+}
+
+function startWriter(): Worker {
+  const worker = new Worker(new URL('./checkpoint-writer.js', import.meta.url), { name: 'checkpoints' })
+  worker.unref()
+  return worker
+}

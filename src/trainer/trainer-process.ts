@@ -1,0 +1,122 @@
+/** The process of one training run: started by the server, ends with the run. */
+import { setPriority } from 'node:os'
+import { DamagedArtifactError, openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { DamagedDatasetError } from '../data/errors.ts'
+import { loadDataset } from '../data/load.ts'
+import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
+import { selectEngine } from '../engine/select.ts'
+import { dieWithParent } from '../process/lifeline.ts'
+import { memoryBytes } from '../process/memory.ts'
+import { connectToParent } from '../process/parent.ts'
+import { latestHyperparameters } from '../runs/model/changes.ts'
+import { failureOfNotFinite, isOutOfMemory, type RunFailure } from '../runs/model/failure.ts'
+import { datasetLine, engineLine, epochLine, networkLine, say } from './output-lines.ts'
+import { createPinnedWatcher } from './pinned.ts'
+import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
+import { createReporter } from './reporter.ts'
+import { createOrders, type Orders } from './requests.ts'
+import { openSession } from './resume.ts'
+import { createSaver } from './saver.ts'
+import type { TrainerState } from './state.ts'
+import { countSteps, type TrainingOutcome, train } from './train.ts'
+
+/** Training takes every core it gets; the server and a predict next to it come first. */
+const NICE = 10
+
+dieWithParent()
+setPriority(NICE)
+
+const orders = createOrders()
+const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
+  if (message.type !== 'train') orders.take(message)
+  else
+    run(message.job, orders)
+      .catch((error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const)
+      .then((ending) => parent.send(ending))
+      .then(() => process.exit(0))
+})
+
+async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnding> {
+  const engine = await selectEngine(job.engine)
+  say(engineLine(engine))
+  const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
+  say(datasetLine(dataset, job.hyperparameters))
+  const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder), say)
+  const fromStep = from?.step ?? 0
+  const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
+  const totalSteps = () => countSteps(latest(), dataset.train.count).total
+  say(networkLine(job.architecture, totalSteps(), latest().epochs))
+  if (from !== null) say(`Goes on after step ${fromStep}.`)
+  await parent.send({ type: 'started', engine, fromStep, steps: totalSteps() })
+
+  const send = (message: FromTrainer) => void parent.send(message)
+  const watchPinned = createPinnedWatcher(
+    session.model,
+    dataset,
+    job.pinned,
+    job.hyperparameters.normalization,
+  )
+  const reporter = createReporter(send)
+  const saver = createSaver(job, session, from, (checkpoint) => send({ type: 'saved', checkpoint }))
+  const save = async (state: TrainerState) => {
+    const started = performance.now()
+    await saver.save(state)
+    session.phases.add('saving', performance.now() - started)
+  }
+  const outcome = await train(job, dataset, session, from, {
+    point: reporter.point,
+    progress: reporter.progress,
+    async stepped(state) {
+      await free()
+      if (!saver.isDue(state.step)) return
+      reporter.flush()
+      await save(state)
+    },
+    async epoch(summary, progress, state) {
+      await free()
+      reporter.flush()
+      say(epochLine(summary, latest().epochs))
+      send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
+      await save(state)
+      // Saving needs time and memory too.
+      const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
+      send({ type: 'progress', progress: after })
+    },
+    obey: (place) =>
+      obey(place, job, (answer) => {
+        // What was trained before the change is told before it.
+        reporter.flush()
+        send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)
+      }),
+  })
+  reporter.flush()
+  if (outcome.kind === 'stopped' && outcome.how === 'PAUSE') await saver.save(outcome.state)
+  await saver.written()
+  return endingOf(outcome)
+}
+
+function endingOf(outcome: TrainingOutcome): TrainerEnding {
+  switch (outcome.kind) {
+    case 'stopped':
+      return { type: 'stopped', how: outcome.how, step: outcome.state.step }
+    case 'notFinite':
+      return { type: 'failed', failure: failureOfNotFinite(outcome) }
+    case 'trained':
+      return { type: 'completed', evaluation: outcome.evaluation, step: outcome.step }
+  }
+}
+
+function failureOf(error: unknown): RunFailure {
+  if (error instanceof EngineUnavailableError) return { code: 'ENGINE_UNAVAILABLE', message: error.message }
+  if (error instanceof DamagedDatasetError) return { code: 'DATASET_UNAVAILABLE', message: error.message }
+  if (error instanceof DamagedArtifactError) return { code: 'CHECKPOINT_DAMAGED', message: error.message }
+  const message = error instanceof Error ? error.message : String(error)
+  if (isOutOfMemory(message)) {
+    return {
+      code: 'OUT_OF_MEMORY',
+      message: `The trainer ran out of memory (${message}). Use a smaller batchSize or architecture.`,
+    }
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : message}\n`)
+  return { code: 'INTERNAL_ERROR', message: `The trainer failed: ${message}` }
+}

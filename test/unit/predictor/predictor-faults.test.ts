@@ -1,0 +1,257 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { OverloadedError } from '../../../src/errors.ts'
+import { COVER } from '../../../src/models/preprocessing.ts'
+import { PredictionFailedError, PredictorUnavailableError } from '../../../src/predictor/errors.ts'
+import {
+  createPredictor,
+  type PredictOutcome,
+  type Predictor,
+  type PredictorOptions,
+} from '../../../src/predictor/predictor.ts'
+import { findArchitecture } from '../../../src/zoo/catalog.ts'
+import { createRecordingLog } from '../../support/recording-log.ts'
+
+// The real process is in predictor.test.ts; this one is a script that dies, hangs and waits on demand.
+const entry = new URL('../../fixtures/scripted-predictor.mjs', import.meta.url)
+const open: Predictor[] = []
+
+function create(how: string, options: Partial<PredictorOptions> = {}) {
+  const log = createRecordingLog()
+  const predictor = createPredictor({
+    engine: 'auto',
+    artifactsFolder: how,
+    log,
+    entry,
+    ...options,
+    times: { backoffMs: 1, ...options.times },
+  })
+  open.push(predictor)
+  return { predictor, log }
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((predictor) => predictor.close()))
+})
+
+/** The picture is one RGB pixel whose first byte is a number to tell it by. */
+function request(what: string, picture = 0) {
+  return {
+    model: {
+      digest: '',
+      architecture: { ...findArchitecture('vgg_mini')!, name: what },
+      preprocessing: {
+        size: [1, 1] as [number, number],
+        resize: COVER,
+        mean: [0, 0, 0] as [number, number, number],
+        std: [1, 1, 1] as [number, number, number],
+        labels: [],
+      },
+    },
+    image: { pixels: Uint8Array.of(picture, 0, 0) },
+  }
+}
+
+const pictureOf = ({ input }: PredictOutcome) => input[0]
+const processOf = ({ probabilities }: PredictOutcome) => Number(probabilities[0]?.label)
+
+describe('a process that dies at work', () => {
+  test('is replaced, and every request but the one that kills is answered', async () => {
+    const { predictor, log } = create('works')
+    const first = await predictor.predict(request('answers'))
+    const killing = predictor.predict(request('dies')).catch((error: unknown) => error)
+    // Sent together with the one that kills: the first process has them too.
+    const others = Array.from({ length: 20 }, (_, picture) => predictor.predict(request('answers', picture)))
+    const outcomes = await Promise.all(others)
+    expect(outcomes.map(pictureOf)).toEqual(Array.from({ length: 20 }, (_, picture) => picture))
+    expect(await killing).toBeInstanceOf(PredictionFailedError)
+    expect(((await killing) as Error).message).toMatch(/ended twice .* was killed by SIGKILL/)
+    expect(outcomes.map(processOf)).not.toContain(processOf(first))
+    expect(log.warnings).toEqual(Array(2).fill('the predictor process was killed by SIGKILL'))
+    expect(predictor.queueDepth).toBe(0)
+  })
+
+  test('is replaced for the next request when nobody waits', async () => {
+    const { predictor, log } = create('works')
+    const before = processOf(await predictor.predict(request('answers')))
+    const warned = log.next('warn')
+    process.kill(before, 'SIGKILL')
+    await warned
+    expect(processOf(await predictor.predict(request('answers')))).not.toBe(before)
+  })
+
+  test('five times in a row without an answer ends in a refusal that says why, at once for the rest time', async () => {
+    const { predictor } = create('crashes')
+    const reason = /ended 5 times in a row; the last time it exited with code 1.*graphics driver is on fire/
+    await expect(predictor.predict(request('answers'))).rejects.toThrow(reason)
+    await expect(predictor.predict(request('answers'))).rejects.toThrow(PredictorUnavailableError)
+    await expect(predictor.engine()).rejects.toThrow(reason)
+    expect(predictor.queueDepth).toBe(0)
+  })
+
+  test('is tried again when the rest time is over', async () => {
+    const { predictor, log } = create('crashes', { times: { restMs: 0 } })
+    await expect(predictor.predict(request('answers'))).rejects.toThrow(/5 times/)
+    const warned = log.next('warn')
+    const again = predictor.predict(request('answers')).catch((error: unknown) => error)
+    await warned
+    expect(log.warnings).toHaveLength(6)
+    await predictor.close()
+    await again
+  })
+})
+
+describe('a process that hangs', () => {
+  const FIVE_MINUTES = 300_000
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('at work is killed after five minutes, and so is the one that gets its picture again', async () => {
+    const { predictor, log } = create('works')
+    await predictor.engine()
+    const hanging = predictor.predict(request('hangs')).catch((error: unknown) => error)
+    const innocent = predictor.predict(request('answers', 7))
+    for (const starts of [1, 2]) {
+      vi.advanceTimersByTime(FIVE_MINUTES)
+      await log.next('warn')
+      expect(log.warnings).toEqual(Array(starts).fill('the predictor process did not answer for 300 s'))
+      const ready = log.next('info')
+      vi.advanceTimersByTime(1000)
+      await ready
+    }
+    expect(await hanging).toBeInstanceOf(PredictionFailedError)
+    expect(pictureOf(await innocent)).toBe(7)
+  })
+
+  test('is found out although new requests keep coming', async () => {
+    const { predictor, log } = create('works')
+    await predictor.engine()
+    const waiting = [predictor.predict(request('hangs')).catch((error: unknown) => error)]
+    for (let minute = 0; minute < 5; minute++) {
+      waiting.push(predictor.predict(request('answers')).catch((error: unknown) => error))
+      vi.advanceTimersByTime(60_000)
+    }
+    await log.next('warn')
+    await predictor.close()
+    await Promise.all(waiting)
+  })
+
+  test('is left alone when nobody waits for it', async () => {
+    const { predictor, log } = create('works')
+    const before = processOf(await predictor.predict(request('answers')))
+    const abort = new AbortController()
+    const waiting = predictor.predict(request('waits'), abort.signal)
+    abort.abort()
+    await expect(waiting).rejects.toThrow(/aborted/)
+    vi.advanceTimersByTime(2 * FIVE_MINUTES)
+    expect(processOf(await predictor.predict(request('answers')))).toBe(before)
+    expect(log.warnings).toEqual([])
+  })
+
+  test('before it is ready is killed and started again, and at last given up', async () => {
+    const { predictor, log } = create('hangs')
+    const engine = predictor.engine().catch((error: unknown) => error)
+    for (let starts = 1; starts <= 5; starts++) {
+      const warned = log.next('warn')
+      vi.advanceTimersByTime(60_000)
+      await warned
+      // The wait before the next start.
+      vi.advanceTimersByTime(1000)
+    }
+    expect(await engine).toMatchObject({
+      message: expect.stringContaining('the last time it was not ready for 60 s'),
+    })
+  })
+})
+
+describe('the queue', () => {
+  test('refuses what is more than it holds, and says how long the rest will take', async () => {
+    const { predictor } = create('works', { maxQueue: 3 })
+    const waiting = Array.from({ length: 3 }, () =>
+      predictor.predict(request('waits')).catch((error) => error),
+    )
+    expect(predictor.queueDepth).toBe(3)
+    const error = await predictor.predict(request('waits')).catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(OverloadedError)
+    expect(error).toMatchObject({ queueDepth: 3, retryAfterMs: 300 })
+    await predictor.close()
+    for (const refused of await Promise.all(waiting))
+      expect(refused).toBeInstanceOf(PredictorUnavailableError)
+  })
+
+  test('bounds the bytes that wait too', async () => {
+    const { predictor } = create('works')
+    const big = request('waits')
+    big.model.preprocessing.size = [5000, 5000]
+    big.image.pixels = new Uint8Array(5000 * 5000 * 3)
+    const waiting = Array.from({ length: 3 }, () => predictor.predict(big).catch((error) => error))
+    await expect(predictor.predict(big)).rejects.toThrow(OverloadedError)
+    const small = predictor.predict(request('waits')).catch((error) => error)
+    expect(predictor.queueDepth).toBe(4)
+    await predictor.close()
+    await Promise.all([...waiting, small])
+  })
+
+  test('lets go of a request that is aborted before, while and after it is sent', async () => {
+    const { predictor } = create('works', { maxQueue: 1 })
+    await expect(
+      predictor.predict(request('waits'), AbortSignal.abort(new Error('too late'))),
+    ).rejects.toThrow('too late')
+    expect(predictor.queueDepth).toBe(0)
+    for (const ready of [false, true]) {
+      if (ready) await predictor.engine()
+      const abort = new AbortController()
+      const waiting = predictor.predict(request('waits'), abort.signal)
+      expect(predictor.queueDepth).toBe(1)
+      abort.abort(new Error('went away'))
+      await expect(waiting).rejects.toThrow('went away')
+      expect(predictor.queueDepth).toBe(0)
+    }
+    expect(pictureOf(await predictor.predict(request('answers', 9)))).toBe(9)
+  })
+
+  test('refuses raw pixels that are not of the size the model wants', async () => {
+    const { predictor } = create('works')
+    const wrong = { ...request('answers'), image: { pixels: new Uint8Array(7) } }
+    await expect(predictor.predict(wrong)).rejects.toThrow('7 bytes are no RGB picture of 1 x 1 pixels')
+  })
+})
+
+describe('the engine', () => {
+  test('is reported without a request', async () => {
+    const { predictor } = create('the device')
+    expect(await predictor.engine()).toEqual({ kind: 'CPU', device: 'the device', notTaken: [] })
+  })
+
+  test('that was asked for and is missing is named, to those who wait and to those who come', async () => {
+    const { predictor, log } = create('lacks its engine')
+    const line = 'ENGINE=webgpu is not available: no adapter.'
+    const waiting = predictor.predict(request('answers'))
+    await expect(waiting).rejects.toThrow(new PredictorUnavailableError(line))
+    await expect(predictor.engine()).rejects.toThrow(new PredictorUnavailableError(line))
+    await expect(predictor.predict(request('answers'))).rejects.toThrow(line)
+    expect(log.errors).toEqual([line])
+  })
+})
+
+describe('close', () => {
+  test('rejects what is open and leaves no process, also while one is starting', async () => {
+    const { predictor } = create('works')
+    const answered = processOf(await predictor.predict(request('answers')))
+    const waiting = predictor.predict(request('waits'))
+    const closed = predictor.close()
+    await expect(waiting).rejects.toThrow('shutting down')
+    await closed
+    expect(() => process.kill(answered, 0)).toThrow('ESRCH')
+    await expect(predictor.predict(request('answers'))).rejects.toThrow('shutting down')
+
+    const { predictor: starting, log } = create('hangs')
+    starting.start()
+    await starting.close()
+    await expect(starting.engine()).rejects.toThrow('shutting down')
+    expect(log.warnings).toEqual([])
+  })
+})

@@ -1,0 +1,179 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
+import type { EngineReport } from '../../../../src/engine/report.ts'
+import { ValidationError } from '../../../../src/errors.ts'
+import { OPTIMIZER_DEFAULTS, type Optimizer } from '../../../../src/runs/model/hyperparameters.ts'
+import { totalBytes, trainingMemory } from '../../../../src/runs/planning/memory.ts'
+import { createPlanner, type PlannerOptions } from '../../../../src/runs/planning/planner.ts'
+import type { Architecture } from '../../../../src/zoo/architecture.ts'
+import { resolveArchitecture } from '../../../../src/zoo/architecture-input.ts'
+import { findArchitecture } from '../../../../src/zoo/catalog.ts'
+import { parseFeatures } from '../../../../src/zoo/features.ts'
+import { randomInput } from '../../../support/architectures.ts'
+import { useDatabase } from '../../../support/database.ts'
+import { seededRandom } from '../../../support/random.ts'
+
+const SGD: Optimizer = { kind: 'sgd', ...OPTIMIZER_DEFAULTS.sgd }
+const PLAIN: Optimizer = { ...SGD, momentum: 0 }
+const ADAM: Optimizer = { kind: 'adam', ...OPTIMIZER_DEFAULTS.adam }
+const GIB = 2 ** 30
+
+describe('the memory of a training', () => {
+  test('of 500 random networks has parts that are none below zero, and grows with the batch and the optimizer', () => {
+    const random = seededRandom(1)
+    for (let count = 0; count < 500; count++) {
+      const architecture = resolveArchitecture(randomInput(random), 1e7)
+      for (const engine of ['NATIVE', 'WASM'] as const) {
+        const of = (batchSize: number, optimizer: Optimizer) => {
+          const memory = trainingMemory(architecture, { batchSize, optimizer, engine, datasetBytes: 1000 })
+          for (const part of Object.values(memory)) expect(part).toBeGreaterThanOrEqual(0)
+          return totalBytes(memory)
+        }
+        const batches = [1, 2, 16, 100, 128, 129, 1000, 4096].map((batchSize) => of(batchSize, SGD))
+        expect(batches).toEqual(batches.toSorted((one, other) => one - other))
+        const optimizers = [PLAIN, SGD, ADAM].map((optimizer) => of(64, optimizer))
+        expect(optimizers).toEqual(optimizers.toSorted((one, other) => one - other))
+      }
+    }
+  })
+
+  test('counts four bytes for every weight, its gradient, and what the optimizer keeps of it', () => {
+    const architecture = findArchitecture('vgg16')!
+    const bytes = 4 * 138_357_544
+    for (const [optimizer, slots] of [
+      [PLAIN, 0],
+      [SGD, 1],
+      [ADAM, 2],
+    ] as const) {
+      const options = { batchSize: 1, optimizer, engine: 'NATIVE', datasetBytes: 5 } as const
+      expect(trainingMemory(architecture, options)).toMatchObject({
+        weights: bytes,
+        gradients: bytes,
+        optimizer: slots * bytes,
+        dataset: 5,
+      })
+    }
+  })
+})
+
+const ENGINE: EngineReport = {
+  kind: 'NATIVE',
+  device: 'this one',
+  processor: 'this',
+  instructionSet: 'one',
+  threads: 1,
+  notTaken: [],
+}
+const mini = findArchitecture('vgg_mini')!
+const db = useDatabase()
+beforeEach(async () => {
+  await db.prisma.trainingRun.deleteMany()
+})
+
+function plan(
+  architecture: Architecture,
+  {
+    batchSize = 128,
+    optimizer,
+    ...options
+  }: Partial<PlannerOptions> & { batchSize?: number; optimizer?: Optimizer } = {},
+) {
+  const planner = createPlanner({
+    prisma: db.prisma,
+    architectures: { find: findArchitecture },
+    dataset: CIFAR10,
+    maxParameters: 500_000_000,
+    engine: async () => ENGINE,
+    memoryBytes: 64 * GIB,
+    ...options,
+  })
+  return planner.plan(architecture, { batchSize, optimizer })
+}
+
+const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, engine = ENGINE) =>
+  db.prisma.trainingRun.create({
+    data: {
+      ...{ name: 'a run', architecture, dataset: 'cifar10', seed: 1, epochs: 1, imagesPerSecond },
+      hyperparameters: { batchSize },
+      engine: { ...engine },
+    },
+  })
+
+/** 50,000 training images and 10,000 test images at a third of the cost. */
+const epoch = (imagesPerSecond: number) => (50_000 + 10_000 / 3) / imagesPerSecond
+
+describe('a plan', () => {
+  test('is of the network as it would train, and shows it as it was given', async () => {
+    const vgg16 = findArchitecture('vgg16')!
+    const made = await plan(vgg16)
+    expect(made.architecture).toBe(vgg16)
+    // With 10 classes, not 1000: 990 * 4097 parameters fewer.
+    expect(made.memory.weights).toBe(4 * (138_357_544 - 990 * 4097))
+    expect(made.trainingMemoryBytes).toBe(totalBytes(made.memory))
+  })
+
+  test('says whether the machine has the memory, and wasm its addresses', async () => {
+    const vgg16 = findArchitecture('vgg16')!
+    expect(await plan(vgg16)).toMatchObject({ fits: true, engine: 'NATIVE' })
+    expect(await plan(vgg16, { memoryBytes: 2 * GIB })).toMatchObject({ fits: false })
+    const wasm = async () => ({ ...ENGINE, kind: 'WASM' as const })
+    expect(await plan(mini, { engine: wasm })).toMatchObject({ fits: true, engine: 'WASM' })
+    expect(await plan(vgg16, { engine: wasm, optimizer: ADAM })).toMatchObject({ fits: false })
+  })
+
+  test('without an engine has no speed', async () => {
+    await ran('vgg_mini', 1000)
+    expect(await plan(mini, { engine: async () => null })).toMatchObject({
+      engine: null,
+      secondsPerEpoch: null,
+    })
+  })
+
+  test('has no speed until a run on this engine and device has shown one', async () => {
+    expect((await plan(mini)).secondsPerEpoch).toBeNull()
+    await ran('vgg_mini', 1000, 128, { ...ENGINE, kind: 'WASM' })
+    await ran('vgg_mini', 1000, 128, { ...ENGINE, device: 'another one' })
+    await ran('gone', 1000)
+    expect((await plan(mini)).secondsPerEpoch).toBeNull()
+    await ran('vgg_mini', 2000)
+    expect((await plan(mini)).secondsPerEpoch).toBeCloseTo(epoch(2000), 9)
+  })
+
+  test('has the speed of the very network, whatever its name, at the nearest batch size, of the newest run', async () => {
+    await ran('vgg_mini', 10, 16)
+    await ran('vgg_mini', 1000, 100)
+    await ran('vgg_mini', 1500, 100)
+    await ran('vgg11_cifar', 77)
+    const renamed = { ...mini, name: 'mine', origin: 'CUSTOM' as const }
+    expect((await plan(renamed)).secondsPerEpoch).toBeCloseTo(epoch(1500), 9)
+    expect((await plan(renamed, { batchSize: 8 })).secondsPerEpoch).toBeCloseTo(epoch(10), 9)
+  })
+
+  test('else that of the network nearest in multiply-adds, in proportion to them', async () => {
+    await ran('vgg_mini', 1000)
+    await ran('vgg16_cifar', 100)
+    // 1.5 times the width costs 2.25 times as much, but for the first layer and the last ones.
+    const wide = { ...mini, features: parseFeatures('48,48,M,96,96,M,192,192,M') }
+    const seconds = (await plan(wide)).secondsPerEpoch!
+    expect(seconds / epoch(1000)).toBeGreaterThan(2.1)
+    expect(seconds / epoch(1000)).toBeLessThan(2.25)
+    const deep = { ...findArchitecture('vgg16_cifar')!, batchNorm: false }
+    expect((await plan(deep)).secondsPerEpoch).toBeCloseTo(epoch(100), 9)
+  })
+
+  test('is refused for what could not be trained, with all reasons', async () => {
+    const refusal = async (...args: Parameters<typeof plan>) => {
+      const error = await plan(...args).catch((cause: unknown) => cause)
+      expect(error).toBeInstanceOf(ValidationError)
+      return (error as ValidationError).issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    }
+    const large = { ...mini, inputShape: [64, 64, 3] as const, features: parseFeatures('8,M,M,M,M,M,M') }
+    const optimizer: Optimizer = { ...SGD, momentum: 1 }
+    const reasons = await refusal(large, { batchSize: 0, optimizer })
+    expect(reasons).toHaveLength(3)
+    expect(reasons[0]).toMatch(/^batchSize: /)
+    expect(reasons[1]).toMatch(/^optimizer\.sgd\.momentum: /)
+    expect(reasons[2]).toMatch(/^features: .*entry 7 \(M\): too many pools for an input of 32x32/)
+    expect((await refusal(findArchitecture('vgg16')!, { maxParameters: 1e8 }))[0]).toMatch(/MAX_PARAMETERS/)
+  })
+})

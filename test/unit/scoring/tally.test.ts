@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_MISTAKES } from '../../../src/models/evaluation-result.ts'
+import { createTally } from '../../../src/scoring/tally.ts'
+
+/** The result for images of so many classes: [logits, label] each. */
+function tallied(classes: number, ...images: [number[], number][]) {
+  const tally = createTally(classes)
+  for (const [logits, label] of images) tally.add(logits, label)
+  return tally.result()
+}
+
+describe('the mistakes of an evaluation', () => {
+  test('are the wrong images with the soft-max of both classes, the most confident first', () => {
+    const { mistakes } = tallied(
+      3,
+      [[0, 1, 0], 0],
+      [[5, 0, 0], 0],
+      [[0, 0, 4], 1],
+      [[Math.log(2), Math.log(3), Math.log(5)], 0],
+    )
+    expect(mistakes.map(({ index }) => index)).toEqual([2, 0, 3])
+    expect(mistakes[2]).toMatchObject({ label: 0, predicted: 2 })
+    expect(mistakes[2]!.confidence).toBeCloseTo(0.5, 12)
+    expect(mistakes[2]!.trueConfidence).toBeCloseTo(0.2, 12)
+    expect(mistakes[0]!.confidence).toBeCloseTo(Math.exp(4) / (Math.exp(4) + 2), 12)
+  })
+
+  test('of the same confidence are in the order of their images', () => {
+    const { mistakes } = tallied(2, [[3, 0], 1], [[0, 3], 0], [[9, 0], 1], [[0, 3], 0])
+    expect(mistakes.map(({ index }) => index)).toEqual([2, 0, 1, 3])
+  })
+
+  test('are no more than are kept, and those that are kept are the most confident', () => {
+    const confident = (i: number) => (i * 37) % 301
+    const images = Array.from({ length: 301 }, (_, i): [number[], number] => [[0, 1 + confident(i) / 100], 0])
+    const { mistakes } = tallied(2, ...images)
+    const expected = images
+      .map((_, index) => index)
+      .sort((a, b) => confident(b) - confident(a))
+      .slice(0, MAX_MISTAKES)
+    expect(mistakes.map(({ index }) => index)).toEqual(expected)
+  })
+
+  test('are of images that were answered: what is not finite is taken for no class', () => {
+    const { mistakes, confusionMatrix } = tallied(
+      3,
+      [[Number.NaN, 1, 0], 0],
+      [[0, Number.POSITIVE_INFINITY, 0], 0],
+      [[0, 0, Number.NEGATIVE_INFINITY], 1],
+      [[0, 0.1, 0], 0],
+    )
+    expect(mistakes.map(({ index }) => index)).toEqual([3])
+    expect(confusionMatrix.flat().reduce((sum, images) => sum + images, 0)).toBe(1)
+  })
+})
+
+describe('a network that is not finite', () => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'has no figures when its every answer is %d: it is not as good as chance',
+    (value) => {
+      const images = Array.from({ length: 10 }, (_, label): [number[], number] => [
+        new Array(10).fill(value),
+        label,
+      ])
+      expect(tallied(10, ...images)).toMatchObject({
+        loss: null,
+        accuracy: null,
+        top5Accuracy: null,
+        count: 10,
+        mistakes: [],
+      })
+    },
+  )
+
+  test('has none either when it answers all images but one, wherever the number is', () => {
+    for (const at of [0, 1, 2]) {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const logits = [0, 1, 2].with(at, value)
+        const { confusionMatrix, ...figures } = tallied(3, [[0, 0, 1], 2], [logits, 0], [[0, 1, 0], 1])
+        expect(figures).toMatchObject({ loss: null, accuracy: null, top5Accuracy: null, count: 3 })
+        expect(confusionMatrix).toEqual([
+          [0, 0, 0],
+          [0, 1, 0],
+          [0, 0, 1],
+        ])
+      }
+    }
+  })
+})
+
+test('what is right is always among the five most likely', () => {
+  const odd = [-3e38, 0, 0, 1, 1, 3e38]
+  for (let i = 0; i < 200; i++) {
+    const logits = Array.from({ length: 10 }, (_, j) => odd[(i * 7 + j * j * (i + 3)) % odd.length]!)
+    for (let label = 0; label < 10; label++) {
+      const { accuracy, top5Accuracy, loss } = tallied(10, [logits, label])
+      expect(top5Accuracy).toBeGreaterThanOrEqual(accuracy!)
+      expect(loss).toBeLessThan(Number.POSITIVE_INFINITY)
+    }
+  }
+})
+
+test('a loss does not overflow with large logits', () => {
+  expect(tallied(2, [[1000, 999], 1]).loss).toBeCloseTo(Math.log(1 + Math.E), 9)
+})
