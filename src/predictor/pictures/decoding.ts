@@ -57,8 +57,9 @@ export async function decodeImage(
   // Reads headers only, at any number of pixels, so that the refusal can name it.
   const metadata = await open(source, { limitInputPixels: false }).metadata()
   if (metadata.format !== LIBVIPS_NAMES[format]) throw new Error(`libvips takes it for ${metadata.format}`)
-  checkImageSize(metadata.width, metadata.height)
-  return decoding.spend(metadata.width * metadata.height, async () => {
+  const { width, height } = source.gif?.canvas ?? metadata
+  checkImageSize(width, height)
+  return decoding.spend(width * height, async () => {
     if (format === 'JPEG') return shrinkJpeg(bytes, least)
     return shrink(await inColours(source, metadata), least)
   })
@@ -89,7 +90,7 @@ function open({ bytes, failOn }: Source, options: SharpOptions = {}): Sharp {
 /** The picture in colours that libvips brings to sRGB rightly by itself. */
 async function inColours(source: Source, metadata: Metadata): Promise<Sharp> {
   const { tiff, gif, profile } = source
-  if (gif !== undefined && !covers(gif, metadata)) return onCanvas(source, gif, metadata)
+  if (gif !== undefined && !covers(gif)) return onCanvas(source, gif)
   if (tiff !== undefined && !hasOrdinarySamples(tiff)) {
     return ofTiff(await withOrdinarySamples(source.bytes, tiff, metadata.icc, source))
   }
@@ -103,26 +104,25 @@ async function ofTiff(bytes: Buffer): Promise<Sharp> {
   return inColours(source, await open(source).metadata())
 }
 
-function covers({ left, top, width, height }: GifFrame, canvas: Metadata): boolean {
-  return left === 0 && top === 0 && width >= canvas.width && height >= canvas.height
+function covers({ left, top, width, height, canvas }: GifFrame): boolean {
+  return left === 0 && top === 0 && width === canvas.width && height === canvas.height
 }
 
-/** What a GIF's first picture leaves free of its canvas is transparent; libvips makes it black. */
-async function onCanvas(source: Source, gif: GifFrame, canvas: Metadata): Promise<Sharp> {
-  const width = Math.min(gif.width, canvas.width - gif.left)
-  const height = Math.min(gif.height, canvas.height - gif.top)
+/**
+ * What a GIF's first picture leaves free of its canvas is transparent. libvips makes it black, and takes canvases of
+ * some sizes, such as 640 x 480, for wrong and leaves them away.
+ */
+async function onCanvas(source: Source, { canvas, left, top, width, height }: GifFrame): Promise<Sharp> {
+  if (width === 0 || height === 0) throw new Error('its first picture has no pixels')
   const background = { background: PAPER }
-  if (width <= 0 || height <= 0) {
-    return sharp({ create: { width: canvas.width, height: canvas.height, channels: 3, ...background } })
-  }
   const { data, info } = await open(source)
-    .extract({ left: gif.left, top: gif.top, width, height })
+    .extract({ left, top, width, height })
     .flatten(background)
     .extend({
-      left: gif.left,
-      top: gif.top,
-      right: canvas.width - gif.left - width,
-      bottom: canvas.height - gif.top - height,
+      left,
+      top,
+      right: canvas.width - left - width,
+      bottom: canvas.height - top - height,
       ...background,
     })
     .raw()

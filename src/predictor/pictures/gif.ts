@@ -2,6 +2,8 @@
 export interface GifFrame {
   /** The file up to the end of its first picture, which is the last of it. */
   bytes: Uint8Array
+  /** As the file says, and as far as its first picture reaches, as browsers have it. */
+  canvas: { width: number; height: number }
   left: number
   top: number
   width: number
@@ -25,12 +27,22 @@ export function readFirstGifFrame(bytes: Uint8Array): GifFrame | null {
   const data = at + 10 + tableBytes(gif[at + 9]!)
   const end = blocksEnd(gif, data + 1)
   if (end > gif.length) return null
+  const [left, top, width, height] = [1, 3, 5, 7].map((offset) => gif.readUInt16LE(at + offset)) as [
+    number,
+    number,
+    number,
+    number,
+  ]
   return {
     bytes: Buffer.concat([gif.subarray(0, end), Buffer.of(TRAILER)]),
-    left: gif.readUInt16LE(at + 1),
-    top: gif.readUInt16LE(at + 3),
-    width: gif.readUInt16LE(at + 5),
-    height: gif.readUInt16LE(at + 7),
+    canvas: {
+      width: Math.max(gif.readUInt16LE(6), left + width),
+      height: Math.max(gif.readUInt16LE(8), top + height),
+    },
+    left,
+    top,
+    width,
+    height,
   }
 }
 
