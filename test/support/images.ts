@@ -139,7 +139,7 @@ export function tiffFile(width: number, height: number, kind: TiffKind, pixels: 
     tile === undefined
       ? strips(pixels, row * (kind.rowsPerStrip ?? height))
       : tiles(pixels, width, height, tile, (samples * bits) / 8)
-  const [short, long, undefinedBytes] = [3, 4, 7]
+  const [short, long, rational, undefinedBytes] = [3, 4, 5, 7]
   const offsetsTag = tile === undefined ? 273 : 324
   const tags = new Map<number, [type: number, values: ArrayLike<number>]>([
     [256, [long, [width]]],
@@ -160,7 +160,8 @@ export function tiffFile(width: number, height: number, kind: TiffKind, pixels: 
   for (const [tag, type, values] of kind.tags ?? []) tags.set(tag, [type, values])
 
   const [headerBytes, countBytes, entryBytes, room] = bigTiff ? [16, 8, 20, 8] : [8, 2, 12, 4]
-  const size: Record<number, number> = { [short]: 2, [long]: 4, [undefinedBytes]: 1 }
+  // Of the two numbers of a rational, each one.
+  const size: Record<number, number> = { [short]: 2, [long]: 4, [rational]: 4, [undefinedBytes]: 1 }
   let spill = headerBytes + countBytes + tags.size * entryBytes + room
   const directory = Buffer.alloc(
     [...tags.values()].reduce((sum, [type, { length }]) => sum + 8 + size[type]! * length, spill),
@@ -187,7 +188,7 @@ export function tiffFile(width: number, height: number, kind: TiffKind, pixels: 
   for (const [tag, [type, values]] of [...tags].sort(([one], [other]) => one - other)) {
     write(tag, entry, 2)
     write(type, entry + 2, 2)
-    write(values.length, entry + 4, room)
+    write(type === rational ? values.length / 2 : values.length, entry + 4, room)
     const fits = size[type]! * values.length <= room
     const at = fits ? entry + 4 + room : spill
     if (!fits) {

@@ -109,10 +109,11 @@ function convert(samples: Samples, page: TiffPage, pixels: Uint8Array | Uint16Ar
   const colours = COLOURS[photometric]!
   const alpha = extraSamples.findIndex(isAlpha)
   const multiplied = extraSamples[alpha] === 1
+  const toRgb = photometric === PHOTOMETRIC.ycbcr ? rgbOf(page) : null
   let to = 0
   for (let at = 0; at < samples.length; at += stride) {
     for (let colour = 0; colour < colours; colour++) pixels[to + colour] = level(samples[at + colour]!)
-    if (photometric === PHOTOMETRIC.ycbcr) toRgb(pixels, to)
+    toRgb?.(pixels, to)
     if (alpha >= 0) {
       const opacity = level(samples[at + colours + alpha]!)
       if (multiplied && opacity > 0) {
@@ -138,10 +139,21 @@ function fromUnit(white: number): (sample: number) => number {
   }
 }
 
-/** Y'CbCr of 8 bits in its full range to RGB, in place; ITU-R BT.601 as TIFF 6.0, section 21 has it. */
-function toRgb(pixels: Uint8Array | Uint16Array, at: number): void {
-  const [y, cb, cr] = [pixels[at]!, pixels[at + 1]! - 128, pixels[at + 2]! - 128]
-  const rgb = [y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb]
-  for (const [index, value] of rgb.entries())
-    pixels[at + index] = Math.min(255, Math.max(0, Math.round(value)))
+/** Y'CbCr of 8 bits to RGB, in place, by the range and the coefficients that the file tells (TIFF 6.0, sections 20 and 21). */
+function rgbOf({ luma, reference }: TiffPage): (pixels: Uint8Array | Uint16Array, at: number) => void {
+  const [red, green, blue] = luma as [number, number, number]
+  const full = (code: number, channel: number, range: number) => {
+    const [black, white] = [reference[2 * channel]!, reference[2 * channel + 1]!]
+    return ((code - black) * range) / (white - black)
+  }
+  if (![...luma, full(0, 0, 255), full(0, 1, 127), full(0, 2, 127)].every(Number.isFinite) || green === 0)
+    throw unsupportedTiff("Y'CbCr of an undefined range")
+  return (pixels, at) => {
+    const y = full(pixels[at]!, 0, 255)
+    const r = y + (2 - 2 * red) * full(pixels[at + 2]!, 2, 127)
+    const b = y + (2 - 2 * blue) * full(pixels[at + 1]!, 1, 127)
+    const g = (y - red * r - blue * b) / green
+    for (const [index, value] of [r, g, b].entries())
+      pixels[at + index] = Math.min(255, Math.max(0, Math.round(value)))
+  }
 }

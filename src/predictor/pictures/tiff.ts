@@ -18,9 +18,12 @@ export interface TiffPage {
   tiled: boolean
   littleEndian: boolean
   /** Where the file holds values that a reader may have to be told differently; each a 16-bit number. */
-  places: { photometric: number; extraSamples: number[] }
+  places: { photometric: number; orientation: number | null; extraSamples: number[] }
   /** Whether each pixel has colours of its own: false for YCbCr that shares them among neighbours. */
   fullColour: boolean
+  /** Of YCbCr: how much of red, green and blue makes its luminance, and the codes of black and white of each sample. */
+  luma: number[]
+  reference: number[]
   /** Where the offset of the next page stands, and how many bytes it has. */
   next: { at: number; bytes: 4 | 8 }
 }
@@ -91,12 +94,16 @@ const TAG = {
   inkSet: 332,
   extraSamples: 338,
   sampleFormat: 339,
+  colourMap: 320,
+  ycbcrCoefficients: 529,
   ycbcrSubsampling: 530,
+  referenceBlackWhite: 532,
   dngVersion: 50706,
 } as const
 
 /** Bytes of a value by its type. */
-const TYPE_BYTES: Record<number, number> = { 1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8 }
+const TYPE_BYTES: Record<number, number> = { 1: 1, 3: 2, 4: 4, 5: 8, 13: 4, 16: 8, 18: 8 }
+const RATIONAL = 5
 
 /** More than any picture has; what a directory of nonsense may ask for stays small. */
 export const MAX_SAMPLES = 64
@@ -138,11 +145,22 @@ export function readTiffPage(bytes: Uint8Array): TiffPage {
   return page
 }
 
-/** The file without its further pages, which may be missing or damaged where the first one is whole. */
-export function firstTiffPage(bytes: Uint8Array, { next }: TiffPage): Uint8Array {
+/**
+ * The file without its further pages, which may be missing or damaged where the first one is whole, and with an
+ * orientation that libtiff knows.
+ */
+export function firstTiffPage(bytes: Uint8Array, { next, places, orientation }: TiffPage): Uint8Array {
   const end = next.at + next.bytes
-  if (bytes.subarray(next.at, end).every((byte) => byte === 0)) return bytes
-  return Uint8Array.from(bytes).fill(0, next.at, end)
+  const first = Buffer.from(bytes).fill(0, next.at, end)
+  const at = places.orientation
+  if (at !== null)
+    bytes[0] === 0x49 ? first.writeUInt16LE(orientation, at) : first.writeUInt16BE(orientation, at)
+  return first
+}
+
+/** Some programs write 0 for an orientation that they do not know. */
+function upright(orientation: number): number {
+  return orientation >= 1 && orientation <= 8 ? orientation : 1
 }
 
 function describe(directory: Directory): TiffPage {
@@ -162,16 +180,19 @@ function describe(directory: Directory): TiffPage {
     samples,
     // What the file says nothing of is unspecified.
     extraSamples: Array.from({ length: count }, (_, index) => extra[index] ?? 0),
-    orientation: directory.one(TAG.orientation, 1),
+    orientation: upright(directory.one(TAG.orientation, 1)),
     tiled: directory.has(TAG.tileWidth),
     littleEndian: directory.littleEndian,
     places: {
       photometric: directory.place(TAG.photometric),
+      orientation: directory.has(TAG.orientation) ? directory.place(TAG.orientation) : null,
       extraSamples: extra.map((_value, index) => directory.place(TAG.extraSamples, index)),
     },
     fullColour:
       photometric !== PHOTOMETRIC.ycbcr ||
       (directory.list(TAG.ycbcrSubsampling, 2) ?? [2, 2]).every((factor) => factor === 1),
+    luma: directory.list(TAG.ycbcrCoefficients, 3) ?? [0.299, 0.587, 0.114],
+    reference: directory.list(TAG.referenceBlackWhite, 6) ?? [0, 255, 128, 255, 128, 255],
     next: directory.next,
   }
 }
@@ -198,10 +219,16 @@ function checkKind(page: TiffPage, directory: Directory): void {
     }
     throw unsupportedTiff((spaces[photometric] ?? '') + depthName(bits, sampleFormat))
   }
-  if (photometric === PHOTOMETRIC.palette && extraSamples.length > 0)
-    throw unsupportedTiff('a palette and further channels')
-  if (directory.one(TAG.planes, 1) === 2 && samples > 1 && page.tiled)
-    throw unsupportedTiff('tiles of separate planes')
+  if (photometric === PHOTOMETRIC.palette) {
+    if (extraSamples.length > 0) throw unsupportedTiff('a palette and further channels')
+    if (directory.count(TAG.colourMap) < 3 * 2 ** bits) throw damaged('its palette lacks colours')
+  }
+  if (directory.one(TAG.planes, 1) === 2 && samples > 1) {
+    if (page.tiled) throw unsupportedTiff('tiles of separate planes')
+    // libvips mixes their rows up.
+    if (sampleFormat === SAMPLE_FORMAT.float && bits === 16)
+      throw unsupportedTiff('16-bit floating-point samples in separate planes')
+  }
 }
 
 function isReadDepth({ photometric, bits, sampleFormat, samples }: TiffPage): boolean {
@@ -300,6 +327,11 @@ class Directory {
     return this.#entries.has(tag)
   }
 
+  /** How many values a tag has. */
+  count(tag: number): number {
+    return this.#entries.get(tag)?.count ?? 0
+  }
+
   /** The first value of a tag; without a default it has to be there. */
   one(tag: number, missing?: number): number {
     const value = this.list(tag, 1)?.[0] ?? missing
@@ -323,7 +355,10 @@ class Directory {
     const length = Math.min(most, entry.count)
     const start = this.#start(entry)
     if (start + length * bytes > this.size) throw truncated(this.size)
-    return Array.from({ length }, (_, index) => this.#number(start + index * bytes, bytes))
+    return Array.from({ length }, (_, index) => {
+      const at = start + index * bytes
+      return entry.type === RATIONAL ? this.#number(at, 4) / this.#number(at + 4, 4) : this.#number(at, bytes)
+    })
   }
 
   /** Where the lower 16 bits of a tag's value stand in the file. */

@@ -319,6 +319,30 @@ describe('a TIFF of another kind', () => {
     await expectSeen(tiffOf([76, 85, 255], DEPTHS['8 bits'], { photometric: 6, tags }), [254, 0, 0], 2)
   })
 
+  test("has Y'CbCr of another range and of other coefficients", async () => {
+    const full = [530, 3, [1, 1]] as const
+    const video = [532, 5, [16, 235, 128, 240, 128, 240].flatMap((code) => [code, 1])] as const
+    const bt709 = [529, 5, [2126, 7152, 722].flatMap((part) => [part, 10_000])] as const
+    for (const [pixel, ...tags] of [
+      // 16 + 219 Y, 128 + 112 Cb, 128 + 112 Cr of red, whose Y is 0.299.
+      [[81, 90, 240], full, video],
+      // Of red by BT.709, whose Y is 0.2126: 255 Y, 128 + 255 Cb, 128 + 255 Cr.
+      [[54, 99, 255], full, bt709],
+    ] as const) {
+      const kind = { photometric: 6, tags: tags as unknown as TiffKind['tags'] }
+      await expectSeen(tiffOf([...pixel], DEPTHS['8 bits'], kind), [254, 0, 0], 2)
+    }
+  })
+
+  test('has an orientation that is none, as some programs write', async () => {
+    for (const orientation of [0, 9])
+      for (const bigEndian of [false, true])
+        await expectSeen(
+          tiffOf([200, 100, 50], DEPTHS['8 bits'], { photometric: 2, orientation, bigEndian }),
+          [200, 100, 50],
+        )
+  })
+
   test('is a BigTIFF, of either byte order', async () => {
     for (const depth of Object.values(DEPTHS))
       for (const bigEndian of [false, true])
