@@ -52,7 +52,6 @@ const OTHERS: [what: string, ...signatures: string[]][] = [
   ['JPEG 2000', '\0\0\0\x0cjP  ', '\xff\x4f\xff\x51'],
   ['JPEG XR', 'II\xbc'],
   ['JPEG-LS', JPEG_LS],
-  ['an icon (ICO)', '\0\0\x01\0', '\0\0\x02\0'],
   ['an icon (ICNS)', 'icns'],
   ['a Photoshop document', '8BPS', '8BPB'],
   ['a GIMP document', 'gimp xcf'],
@@ -83,12 +82,21 @@ function unsupported(head: string): string | null {
   if (kinds.includes('crx ')) return 'the raw data of a camera'
   const other = OTHERS.find(([, ...signatures]) => signatures.some((start) => head.startsWith(start)))
   if (other !== undefined) return other[0]
+  if (isTga(head)) return 'a TGA'
+  if (head.startsWith('\0\0\x01\0') || head.startsWith('\0\0\x02\0')) return 'an icon (ICO)'
   if (/^BM.{4}\0\0\0\0/s.test(head)) return 'a BMP'
   if (/^P[1-7]\s+[\d#W]/.test(head)) return 'a Netpbm picture'
   if (head.startsWith('DICM', 128)) return 'DICOM'
   if (/^(\xef\xbb\xbf)?\s*</.test(head) && /<svg[\s>]/i.test(head) && !/<html/i.test(head))
     return 'an SVG drawing'
   return null
+}
+
+/** A TGA has no signature, and may begin as an icon does, which has the number of its pictures where a TGA without a palette has zeros. */
+function isTga(head: string): boolean {
+  const [palette, kind, depth] = [1, 2, 7].map((at) => head.charCodeAt(at))
+  if (palette === 1) return (kind === 1 || kind === 9) && [15, 16, 24, 32].includes(depth!)
+  return palette === 0 && [2, 3, 10, 11].includes(kind!) && head.startsWith('\0'.repeat(5), 3)
 }
 
 /** The brands of an ISO base media file, the major one first; the ftyp box is its first. */

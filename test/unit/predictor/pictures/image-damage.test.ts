@@ -108,6 +108,13 @@ describe('a TIFF that is not whole', () => {
       },
     ],
     ['no photometric interpretation', 'DAMAGED', /lacks the tag 262/, { ...rgb, tags: [[262, 4, []]] }],
+    ['no palette', 'DAMAGED', /palette lacks colours/, { photometric: 3, samples: 1, bits: 8 }],
+    [
+      'a palette cut short',
+      'DAMAGED',
+      /palette lacks colours/,
+      { photometric: 3, samples: 1, bits: 8, tags: [[320, 3, Array<number>(48).fill(9)]] },
+    ],
     ['fewer samples than colours', 'DAMAGED', /fewer than its colours/, { ...rgb, samples: 2 }],
   ]
   test.each(wrong)('has %s: %s', async (_what, reason, message, kind) => {
@@ -154,6 +161,11 @@ describe('a whole TIFF of a kind that is not read', () => {
       'samples of different sizes',
       /different sizes/,
       { photometric: 2, samples: 3, bits: 8, tags: [[258, 3, [5, 6, 5]]] },
+    ],
+    [
+      'half floats in separate planes',
+      /16-bit floating-point samples in separate planes/,
+      { photometric: 2, samples: 3, bits: 16, format: 3, tags: [[284, 3, [2]]] },
     ],
     ['CIELAB', /CIELAB/, { photometric: 8, samples: 3, bits: 8 }],
     ['LogLuv', /LogLuv/, { photometric: 32845, samples: 3, bits: 16 }],
@@ -292,11 +304,18 @@ describe('a GIF', () => {
     return Buffer.concat([more, Buffer.of(0x2c), ...[x, y, side, side].map(u16), Buffer.of(0, 2), data])
   }
   // Colours 0 red, 1 blue, 2 green, 3 yellow on a canvas of 64 x 64; the background of the header is blue.
-  const gif = (...pictures: Buffer[]) => {
+  const gifOn = (width: number, height: number, ...pictures: Buffer[]) => {
     const table = Buffer.of(255, 0, 0, 0, 0, 255, 0, 255, 0, 255, 255, 0)
-    const header = Buffer.concat([Buffer.from('GIF89a'), u16(64), u16(64), Buffer.of(0x81, 1, 0), table])
+    const header = Buffer.concat([
+      Buffer.from('GIF89a'),
+      u16(width),
+      u16(height),
+      Buffer.of(0x81, 1, 0),
+      table,
+    ])
     return Buffer.concat([header, ...pictures, Buffer.of(0x3b)])
   }
+  const gif = (...pictures: Buffer[]) => gifOn(64, 64, ...pictures)
   const transparent = (index: number) => Buffer.of(0x21, 0xf9, 4, 1, 0, 0, index, 0)
 
   test('has white paper where its first picture leaves its canvas free', async () => {
@@ -306,6 +325,19 @@ describe('a GIF', () => {
       'white white white green',
     )
     expect(await look(gif(picture(0, 0, 64, 3, transparent(3))))).toBe('white white white white')
+  })
+
+  test('has the canvas that it says, also of a size that libvips takes for wrong, and as far as its first picture reaches', async () => {
+    for (const [width, height] of [
+      [640, 480],
+      [800, 600],
+      [2400, 100],
+    ] as const)
+      expect(await look(gifOn(width, height, picture(0, 0, 64, 0)))).toMatch(/^\w+ white white white$/)
+    expect(await look(gifOn(0, 0, picture(0, 0, 64, 0)))).toBe('red red red red')
+    expect(await look(gifOn(32, 32, picture(32, 32, 32, 2)))).toBe('white white white green')
+    expect((await rejection(gifOn(65_535, 65_535, picture(0, 0, 64, 0)))).reason).toBe('TOO_MANY_PIXELS')
+    expect((await rejection(gif(picture(0, 0, 0, 0)))).reason).toBe('DAMAGED')
   })
 
   test('is read for its first picture alone', async () => {
@@ -374,6 +406,9 @@ describe('a file of another format', () => {
     ['BMP', 'BM6\0\0\0\0\0\0\0'],
     ['ICO', '\0\0\x01\0\x01\0'],
     ['ICO', '\0\0\x02\0\x01\0'],
+    ['TGA', `\0\0\x02${'\0'.repeat(9)}\x20\0\x20\0\x18\0`],
+    ['TGA', `\0\0\x0a${'\0'.repeat(9)}\x20\0\x20\0\x18\0`],
+    ['TGA', `\0\x01\x01\0\0\0\x01\x18\0\0\0\0\x20\0\x20\0\x08\0`],
     ['ICNS', 'icns\0\0\x10\0'],
     ['Photoshop', '8BPS\0\x01'],
     ['GIMP', 'gimp xcf v011'],
