@@ -50,6 +50,7 @@ export async function listen(host: string, port: number): Promise<HttpServer> {
   })
   const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
   const server = createServer(settings, async (request, response) => {
+    request.url = originForm(request.url!)
     const options = await started
     if (!response.destroyed) answer(options, request, response)
   })
@@ -75,6 +76,12 @@ export async function listen(host: string, port: number): Promise<HttpServer> {
     },
     close: () => (closing ??= close()),
   }
+}
+
+/** A client that takes the server for a proxy asks for a whole URL, and is to be answered (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(target)?.[1]
+  return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`
 }
 
 function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {

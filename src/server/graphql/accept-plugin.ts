@@ -13,8 +13,11 @@ const SUBSCRIPTION = notAcceptable('A subscription', [STREAM])
 export function acceptPlugin(): Plugin {
   return {
     onRequestParse({ request, endResponse, fetchAPI }) {
-      // Yoga knows the last as well.
-      if (!accepts(request, [...JSON_TYPES, STREAM, 'multipart/mixed'])) endResponse(refusal(fetchAPI))
+      // Yoga knows the last as well. Without a preference an answer is what every client reads.
+      const acceptable = inOrder(request, [...JSON_TYPES.toReversed(), STREAM, 'multipart/mixed'])
+      if (acceptable.length === 0) return endResponse(refusal(fetchAPI))
+      // Yoga itself goes by their order alone, and takes q=0 for a welcome.
+      request.headers.set('accept', acceptable.join(', '))
     },
     onSubscribe({ args: { contextValue } }) {
       // Over WebSocket there is none.
@@ -45,13 +48,45 @@ function refusal({ Response }: FetchAPI, error = ANY_ANSWER()): Response {
 
 /** Whether the header Accept allows any of the media types, in UTF-8. */
 function accepts(request: Request, types: readonly string[]): boolean {
+  return types.some((type) => qualityOf(type, rangesOf(request)) > 0)
+}
+
+/** A part of the header Accept: what it allows, and how gladly, from 0 to 1. */
+interface Range {
+  type: string
+  quality: number
+}
+
+function rangesOf(request: Request): Range[] {
   const header = request.headers.get('accept') || '*/*'
   return header
     .toLowerCase()
     .split(',')
-    .some((range) => {
+    .map((range) => {
       const [type, ...parameters] = range.split(';').map((part) => part.replace(/\s/g, ''))
-      if (parameters.some((it) => /^q=0(\.0*)?$/.test(it) || /^charset=(?!utf-8$)/.test(it))) return false
-      return types.some((it) => type === it || type === '*/*' || type === `${it.split('/')[0]}/*`)
+      const isOtherText = parameters.some((it) => /^charset=(?!"?utf-?8"?$)/.test(it))
+      const quality = Number(parameters.find((it) => it.startsWith('q='))?.slice(2) ?? 1)
+      return { type: type!, quality: isOtherText ? 0 : quality }
     })
+}
+
+/** By the range that says most of the type: itself, then its half, then anything (RFC 9110, 12.5.1). */
+function qualityOf(type: string, ranges: readonly Range[]): number {
+  const names = [type, `${type.split('/')[0]}/*`, '*/*']
+  const found = names
+    .map((name) => ranges.filter((range) => range.type === name))
+    .find(({ length }) => length > 0)
+  return Math.max(0, ...(found ?? []).map(({ quality }) => quality))
+}
+
+/** Those of the media types that the header allows, the most welcome first, and among equals the first named. */
+function inOrder(request: Request, types: readonly string[]): string[] {
+  const ranges = rangesOf(request)
+  const place = (type: string) => {
+    const index = ranges.findIndex((range) => range.type === type)
+    return index < 0 ? ranges.length : index
+  }
+  return types
+    .filter((type) => qualityOf(type, ranges) > 0)
+    .sort((one, other) => qualityOf(other, ranges) - qualityOf(one, ranges) || place(one) - place(other))
 }

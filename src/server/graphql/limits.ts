@@ -1,5 +1,6 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
+import type { Plugin } from 'graphql-yoga'
 import { MAX_IMAGE_BYTES } from '../../predictor/pictures/limits.ts'
 import { tooComplex } from '../../schema/builder/input-error.ts'
 
@@ -30,12 +31,29 @@ export function limitPlugins() {
   return [
     maxTokensPlugin({ n: MAX_TOKENS, onReject: [refuse(`is longer than ${MAX_TOKENS} tokens`)] }),
     // No alias is free: each is a value in the answer, whatever it names.
+    nestingPlugin(),
     maxAliasesPlugin({
       n: MAX_ALIASES,
       allowList: [],
       onReject: [refuse(`has more than ${MAX_ALIASES} aliases`)],
     }),
   ]
+}
+
+/** The parser goes as deep as a document is nested: it may come to the end of the stack before it has counted its tokens. */
+function nestingPlugin(): Plugin {
+  return {
+    onParse({ parseFn, setParseFn }) {
+      setParseFn((source, options) => {
+        try {
+          return parseFn(source, options)
+        } catch (error) {
+          if (error instanceof RangeError) throw tooComplex('is nested too deeply')
+          throw error
+        }
+      })
+    },
+  }
 }
 
 /** In place of the plugins' own errors, which have no code and call themselves errors of syntax. */

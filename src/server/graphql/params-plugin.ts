@@ -37,6 +37,11 @@ export function paramsPlugin(maxBytes: number): Plugin {
           },
         )
       }
+      const charset =
+        /;\s*charset\s*=\s*["']?([^"';,\s]*)/i.exec(req.headers['content-type']!)?.[1] ?? 'utf-8'
+      if (/^(utf-?(16|32)|ucs)/i.test(charset)) {
+        throw requestError(`The charset "${charset.slice(0, 50)}" is not read. Send UTF-8.`, 415)
+      }
       setRequestParser(async () => PARSERS[type](await readText(req, maxBytes)))
     },
   }

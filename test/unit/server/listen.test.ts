@@ -30,7 +30,7 @@ function serve(server: HttpServer, host: string, allowedOrigins: string[] = []):
 }
 
 async function statusFor(server: HttpServer, host: string, path = '/health', headers = {}): Promise<number> {
-  const asked = request(`${server.url}${path}`, { headers: { ...headers, host } }).end()
+  const asked = request(server.url, { path, headers: { ...headers, host } }).end()
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   response.resume()
   return response.statusCode!
@@ -95,6 +95,22 @@ describe('a server that only its own machine reaches', () => {
     expect(await webSocketStatusFor(server, 'evil.example')).toBe(403)
     expect(await webSocketStatusFor(server, 'localhost')).toBe(101)
   })
+})
+
+test('a request for a whole URL, as to a proxy, is answered as one for its path', async () => {
+  const server = await open('127.0.0.1')
+  serve(server, '127.0.0.1')
+  for (const path of [
+    `${server.url}/health`,
+    `${server.url}/graphql?query=%7B__typename%7D`,
+    `${server.url}`,
+  ])
+    expect([path, await statusFor(server, 'localhost', path)]).toEqual([
+      path,
+      await statusFor(server, 'localhost', path.slice(server.url.length) || '/'),
+    ])
+  expect(await statusFor(server, 'evil.example', `${server.url}/health`)).toBe(403)
+  expect(await statusFor(server, 'localhost', `${server.url}/nothing`)).toBe(404)
 })
 
 test('a server that other machines reach cannot know its names', async () => {

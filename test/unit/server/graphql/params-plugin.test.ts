@@ -154,6 +154,15 @@ describe('a request that is none is the mistake of its client, told in words and
       200,
       /holds NUL/,
     ],
+    ...(['utf-16', 'UTF-16LE', '"utf-32"'] as const).map(
+      (charset) =>
+        [
+          `a body in ${charset}`,
+          () => post(asJson({ query: QUERY }), { 'content-type': `application/json; charset=${charset}` }),
+          415,
+          /Send UTF-8/,
+        ] as [string, () => Promise<Answer>, number, RegExp],
+    ),
     [
       'a content type that is not read',
       () => post(QUERY, { 'content-type': 'text/plain' }),
@@ -222,6 +231,39 @@ describe('a request that is none is the mistake of its client, told in words and
     expect(await get(`query=${QUERY}`)).toMatchObject({ status: 200 })
     expect(logged).toBe('')
   })
+})
+
+test('a document that is nested as deep as it is long is refused, and is no error of the server', async () => {
+  const deep = [
+    `{ node(id: ${'['.repeat(9000)}${']'.repeat(9000)}) { id } }`,
+    `{ node(id: ${'['.repeat(9000)}`,
+    `{ node(id: ${'{a:'.repeat(9000)}`,
+    '{a'.repeat(9000),
+    `query ($a: ${'['.repeat(9000)}`,
+  ]
+  for (const query of deep) {
+    const { body } = await post(asJson({ query }))
+    expect(body.errors?.[0].extensions).toEqual({ code: 'QUERY_TOO_COMPLEX' })
+  }
+  expect(logged).toBe('')
+})
+
+test('an answer comes as the media type that its client likes best, and never as one that it refuses', async () => {
+  const typeFor = async (accept: string) =>
+    (await post(asJson({ query: QUERY }), { accept })).headers.get('content-type')?.split(';')[0]
+  const [json, response] = ['application/json', 'application/graphql-response+json']
+  for (const [accept, type] of [
+    [`${response};q=0, ${json}`, json],
+    [`${json};q=0, */*`, response],
+    [`${json};q=0.5, ${response};q=0.9`, response],
+    [`${json}, ${response}`, json],
+    [`${response}, ${json}`, response],
+    [`text/event-stream, ${json}`, json],
+    ['text/html, */*;q=0.1', json],
+    ['application/*', json],
+    ['*/*', json],
+  ] as const)
+    expect([accept, await typeFor(accept)]).toEqual([accept, type])
 })
 
 test('a client that sends only the hash of its query is told to send the query, in the words it waits for', async () => {
