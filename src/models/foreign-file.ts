@@ -92,7 +92,8 @@ function whatIs(file: Look): string | null {
   if (slot === 'layersModel' && isSafetensors(file)) return 'a safetensors file: send it as safetensors.'
   const known = PICTURES.find(([magic]) => begins(magic))
   if (known !== undefined) return `${known[1]}, and no weights.`
-  const ending = /\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''
+  // Of a TensorFlow checkpoint in parts: model.ckpt.data-00000-of-00001.
+  const ending = /\.([a-z0-9]+)(-\d+-of-\d+)?$/i.exec(name)?.[1]?.toLowerCase() ?? ''
   const program = ENDINGS[ending]
   if (program !== undefined)
     return `by its name a file of ${program}; weights are read from safetensors and from TF.js LayersModels.`
@@ -127,6 +128,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   weights: 'Darknet',
   mlmodel: 'Core ML',
   msgpack: 'Flax',
+  data: 'a TensorFlow checkpoint',
   index: 'a TensorFlow checkpoint',
   meta: 'a TensorFlow checkpoint',
   params: 'MXNet',

@@ -21,16 +21,25 @@ const COUNTER = /(^|[/.])num_batches_tracked$/
  * - what is no float of at least 16 bits: counters, masks, seeds, indices;
  * - `num_batches_tracked`, whatever its type and shape;
  * - what has a part of its name that says optimizer, scheduler or loss;
- * - what has a part of its name that says average (ema, swa), unless nothing else is left: then it is the weights.
+ * - what has a part of its name that says average (ema, swa).
+ *
+ * Where nothing would be left by one of the last two rules, its word is but a prefix of all names.
  *
  * Every other float is taken for a weight: one that the network has no place for is surplus, and tells that the file
  * is another network's.
  */
 export function readTensors<T extends TensorOutline>(tensors: readonly T[]): T[] {
   const floats = tensors.filter(({ name, type }) => type === 'float' && !COUNTER.test(name))
-  const weights = floats.filter(({ name }) => !hasPart(name, TRAINING) && !SLOT.test(name))
-  const own = weights.filter(({ name }) => !hasPart(name, AVERAGE))
-  return own.length > 0 ? own : weights
+  const besideTraining = floats.filter(({ name }) => !hasPart(name, TRAINING))
+  const weights = orAll(besideTraining, floats).filter(({ name }) => !SLOT.test(name))
+  return orAll(
+    weights.filter(({ name }) => !hasPart(name, AVERAGE)),
+    weights,
+  )
+}
+
+function orAll<T>(some: T[], all: T[]): T[] {
+  return some.length > 0 ? some : all
 }
 
 function hasPart(name: string, pattern: RegExp): boolean {

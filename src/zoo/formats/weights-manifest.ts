@@ -164,10 +164,13 @@ function readWeight(value: unknown, place: number, begin: number): ManifestWeigh
     throw wrong('its shape is not a list of at most 8 whole numbers from 0.')
   }
   if (!isType(dtype)) throw wrong(`its dtype is ${quote(dtype)}; float32 is read.`)
-  const { dtype: packed = dtype, scale = 1, min = 0 } = (quantization ?? {}) as Record<string, unknown>
+  const { dtype: packed = dtype, ...range } = (quantization ?? {}) as Record<string, unknown>
   if (!isType(packed) || (dtype === 'float32' && !PACKED.includes(packed))) {
     throw wrong(`it is quantized to ${quote(packed)}; ${PACKED.join(', ')} are read.`)
   }
+  // Halves, too, are written as a quantization; they need neither.
+  const isScaled = dtype === 'float32' && (packed === 'uint8' || packed === 'uint16')
+  const { scale, min } = isScaled ? range : { scale: 1, min: 0 }
   if (!Number.isFinite(scale) || !Number.isFinite(min)) throw wrong('its quantization has no scale or min.')
   const bytes = shape.reduce((product, length) => product * length, BYTES[packed])
   if (!Number.isSafeInteger(bytes)) throw wrong(`its shape [${shape}] is larger than any file.`)

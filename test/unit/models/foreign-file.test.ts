@@ -129,6 +129,7 @@ describe('a file that is no weights is told', () => {
     ['tar', 'w.tar', `${'w'.repeat(257)}ustar\0`, /tar archive/],
     ['Zstandard', 'w', '\x28\xb5\x2f\xfd....', /packed with Zstandard/],
     ['a picture', 'w', '\x89PNG\r\n', /PNG picture/],
+    ['a part of a checkpoint', 'model.ckpt.data-00000-of-00001', '\x07\x07\x07', /a TensorFlow checkpoint/],
     ['another program by its name', 'vgg.caffemodel', '\x0a\x05VGG16', /by its name a file of Caffe/],
   ])('%s', async (_what, name, content, expected) => {
     const said = await what(name, content)

@@ -460,6 +460,11 @@ describe('a LayersModel is refused by the name of its layer with', () => {
       (json) => (layerOf(json, 'InputLayer').batch_input_shape = [null, 3, 16, 16]),
       /channels first/,
     ],
+    [
+      'numbers of 8 bits without their range',
+      (json) => (json.weightsManifest[0].weights[0].quantization = { dtype: 'uint8' }),
+      /no scale or min/,
+    ],
     ['operations in the place of layers', (json) => (json.format = 'graph-model'), /graph model/],
   ])('%s', async (_what, change, message) => {
     const home = await save(functional(...plainLayers().slice(0, -1), dense({ name: 'dense_last' })), change)

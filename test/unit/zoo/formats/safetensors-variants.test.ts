@@ -175,6 +175,8 @@ describe('one prefix', () => {
     'net.module.',
     'state_dict.model._orig_mod.',
     'ema.',
+    'loss.',
+    'optimizer.net.',
   ])('%s is stripped, and named in what is missing', async (prefix) => {
     const file = await canonical(network)
     const behind = renamed(file, (name) => prefix + name)
