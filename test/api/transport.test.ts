@@ -380,6 +380,15 @@ describe('a WebSocket', () => {
   test.each([
     ['without a subprotocol', [], '', 4406],
     ['with a message that is none', ['graphql-transport-ws'], '{', 4400],
+    ...['connection_ack', 'next', 'error'].map(
+      (type) =>
+        [
+          `with a message that only servers send (${type})`,
+          ['graphql-transport-ws'],
+          JSON.stringify({ payload: {}, id: '1', type }),
+          4400,
+        ] as [string, string[], string, number],
+    ),
     ['with a message of 300 KiB', ['graphql-transport-ws'], 'x'.repeat(300 * 1024), 1009],
   ])('%s is closed with a code, and nothing of it is logged', async (_what, subprotocols, message, code) => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {})

@@ -1,8 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { CloseCode } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
-import { type ServerOptions, WebSocketServer } from 'ws'
+import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { toClientError, withoutHints } from './client-error.ts'
@@ -56,6 +57,7 @@ export function attachWebSocket(
       // What a client sends that is no WebSocket's, or too large, ws answers with a close code; graphql-ws would print it
       // as an error of its own.
       client.removeAllListeners('error').on('error', () => {})
+      refuseOwnMessages(client)
     })
   })
 
@@ -103,6 +105,30 @@ export function attachWebSocket(
     async close() {
       await graphql.dispose()
     },
+  }
+}
+
+/** What of the protocol only a server sends. */
+const OWN_MESSAGES = ['connection_ack', 'next', 'error']
+
+/** To graphql-ws, a client that sends one of them is a fault of the server, which it prints. */
+function refuseOwnMessages(client: WebSocket): void {
+  const [handle] = client.listeners('message') as ((data: RawData, isBinary: boolean) => void)[]
+  // It is closed already: of another subprotocol.
+  if (handle === undefined) return
+  client.removeListener('message', handle).on('message', (data, isBinary) => {
+    if (isOwnMessage(String(data))) client.close(CloseCode.BadRequest, 'Invalid message received')
+    else handle.call(client, data, isBinary)
+  })
+}
+
+function isOwnMessage(text: string): boolean {
+  // Nearly all are told by a glance, and not read twice.
+  if (!OWN_MESSAGES.some((type) => text.includes(`"${type}"`))) return false
+  try {
+    return OWN_MESSAGES.includes(JSON.parse(text)?.type)
+  } catch {
+    return false
   }
 }
 
