@@ -4,7 +4,7 @@ export class ValidationError extends Error {
   readonly issues: { path: string[]; message: string }[]
 
   constructor(issues: { path: string[]; message: string }[]) {
-    super(issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
+    super(issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': ')).join('; '))
     this.issues = issues
   }
 }
