@@ -354,6 +354,22 @@ describe('a GIF', () => {
   })
 })
 
+test('an AVIF whose stream is overwritten is DAMAGED, and not of a kind that is not read', async () => {
+  const whole = await noise(9).avif().toBuffer()
+  // All of its stream, and the end of it.
+  for (const from of [whole.indexOf('mdat') + 4, whole.length - 60])
+    expect((await rejection(Buffer.from(whole).fill(0, from))).reason).toBe('DAMAGED')
+})
+
+test('a header that claims more pixels than libvips itself takes is told how many are taken', async () => {
+  const jpeg = await noise(8).jpeg().toBuffer()
+  const frame = jpeg.indexOf(Buffer.of(0xff, 0xc0))
+  jpeg.fill(0xff, frame + 5, frame + 9)
+  const png = await noise(8).png().toBuffer()
+  png.writeUInt32BE(0x7fffffff, 16)
+  for (const file of [jpeg, png]) expect((await rejection(file)).reason).toBe('TOO_MANY_PIXELS')
+})
+
 describe('a picture of an extreme shape', () => {
   const rules: Resize[] = [
     { rule: 'COVER', shorterSide: null },
