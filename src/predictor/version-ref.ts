@@ -31,13 +31,14 @@ export async function failFor(
     throw new VersionDeletedError('The model version was deleted while it was at work.')
   }
   if (!(error instanceof DamagedArtifactError || error instanceof UnusableModelError)) throw error
-  logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
   const name = `Version ${version.version} of ${version.model.name}`
+  // What a network answers is no fault of the server.
   if (error instanceof NonFiniteAnswerError) {
     throw new NonFiniteAnswerError(
       `${name} says NaN or an infinite number of this picture: its training diverged, or its weights hold such numbers. Use another version.`,
     )
   }
+  logger.error({ err: error, model: version.model.name, version: version.version }, 'a model is unusable')
   const what =
     error instanceof DamagedArtifactError
       ? `its file ${version.digest}.safetensors is missing or altered`
