@@ -188,6 +188,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     )
     const evaluations = createEvaluationService({
       prisma: database.prisma,
+      checkRoom: database.checkRoom,
       models,
       evaluator,
       architectures,

@@ -4,7 +4,7 @@ import { DatabaseError } from './errors.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
 import { closePGlite, openPGlite } from './pglite.ts'
-import { pgliteFactory, pgliteSession } from './pglite-adapter.ts'
+import { checkRoom, pgliteFactory, pgliteSession } from './pglite-adapter.ts'
 import { postgresFactory, postgresSession } from './postgres.ts'
 
 export interface Database {
@@ -12,6 +12,8 @@ export interface Database {
   kind: 'pglite' | 'postgres'
   /** The migrations that opening applied. */
   applied: string[]
+  /** @throws StorageFullError where the embedded PostgreSQL has no room to write */
+  checkRoom(): void
   /** Ends every connection; a transaction under way is finished or rolled back. May be called more than once. */
   close(): Promise<void>
 }
@@ -43,14 +45,19 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
   } finally {
     await session.dispose()
   }
-  return { kind: 'postgres', applied, ...connect(postgresFactory(url), async () => {}) }
+  return { kind: 'postgres', applied, checkRoom() {}, ...connect(postgresFactory(url), async () => {}) }
 }
 
 async function openEmbedded(folder: string, room?: Room, migrations?: string): Promise<Database> {
   const database = await openPGlite(folder, room)
   try {
     const applied = await migrate(await pgliteSession(database), migrations)
-    return { kind: 'pglite', applied, ...connect(pgliteFactory(database), () => closePGlite(database)) }
+    return {
+      kind: 'pglite',
+      applied,
+      checkRoom: () => checkRoom(database),
+      ...connect(pgliteFactory(database), () => closePGlite(database)),
+    }
   } catch (error) {
     await closePGlite(database)
     throw error

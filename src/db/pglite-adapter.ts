@@ -8,6 +8,7 @@ import type {
 } from '@prisma/driver-adapter-utils'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { StorageFullError } from '../errors.ts'
+import { isMakingRoom } from '../storage/room.ts'
 import type { EmbeddedDatabase } from './pglite.ts'
 import { scriptError } from './script-error.ts'
 
@@ -66,16 +67,26 @@ function guard(
 }
 
 /** @throws StorageFullError */
-function admit(sql: string, { log, room }: EmbeddedDatabase): void {
+function admit(sql: string, database: EmbeddedDatabase): void {
   if (!/\b(INSERT|UPDATE|DELETE)\b/i.test(sql)) return
-  if (log.isShort) {
-    room.check()
-    throw new StorageFullError(
-      "The disk of DATA_DIR has no room for the database's log. Nothing is written until there is; then everything goes on by itself.",
-    )
-  }
   // Deleting is a way to make room.
-  if (!/^\s*DELETE\b/i.test(sql)) room.check()
+  if (/^\s*DELETE\b/i.test(sql) || isMakingRoom()) checkLog(database)
+  else checkRoom(database)
+}
+
+/** @throws StorageFullError where nothing can be written, not even what makes room */
+function checkLog({ log, room }: EmbeddedDatabase): void {
+  if (!log.isShort) return
+  room.check()
+  throw new StorageFullError(
+    "The disk of DATA_DIR has no room for the database's log. Nothing is written until there is; then everything goes on by itself.",
+  )
+}
+
+/** @throws StorageFullError where nothing is to be written but what makes room */
+export function checkRoom(database: EmbeddedDatabase): void {
+  checkLog(database)
+  database.room.check()
 }
 
 function diskError({ guard, room }: EmbeddedDatabase): unknown {

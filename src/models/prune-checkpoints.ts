@@ -1,4 +1,5 @@
 import type { PrismaClient } from '../db/generated/client.ts'
+import { makingRoom } from '../storage/room.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
 /**
@@ -54,7 +55,7 @@ export async function pruneCheckpoints(
   const weightsOnly = run.checkpoints.filter((one) => !whole.includes(one))
   const states = weightsOnly.flatMap(({ stateDigest }) => stateDigest ?? [])
   if (dropped.length === 0 && states.length === 0) return
-  await keeper.release([...dropped.map(({ digest }) => digest), ...states], async () => {
+  const forget = async () => {
     await prisma.checkpoint.updateMany({
       where: { id: { in: weightsOnly.map(({ id }) => id) } },
       data: { stateDigest: null },
@@ -63,5 +64,6 @@ export async function pruneCheckpoints(
     await prisma.checkpoint.deleteMany({
       where: { id: { in: dropped.map(({ id }) => id) }, modelVersions: { none: {} } },
     })
-  })
+  }
+  await makingRoom(() => keeper.release([...dropped.map(({ digest }) => digest), ...states], forget))
 }

@@ -32,6 +32,8 @@ const DEFAULT_DATASET = 'cifar10'
 
 export function createEvaluationService(options: {
   prisma: PrismaClient
+  /** @throws StorageFullError where an evaluation could not be kept */
+  checkRoom(): void
   models: Pick<ModelService, 'resolve'>
   evaluator: Pick<ModelEvaluator, 'evaluate'>
   architectures: Pick<ArchitectureRegistry, 'find'>
@@ -52,6 +54,8 @@ export function createEvaluationService(options: {
       }
       const model = refOf(version, architectures)
       checkLabels(model.preprocessing.labels, store)
+      // Before minutes of work.
+      options.checkRoom()
       const result = await store
         .using(({ file, digest }) =>
           evaluator.evaluate({

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { rmSync, type StatsFs, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageFullError } from '../errors.ts'
@@ -35,6 +36,22 @@ export interface Room {
    * problem, whatever the free space says (a quota); any other error as it is.
    */
   failed(error: unknown): unknown
+}
+
+const reserve = new AsyncLocalStorage<true>()
+
+/**
+ * Does a few small writes that make room, or end what needs it: a run that is cancelled because the disk is full. They
+ * may take of what is always left free.
+ */
+export function makingRoom<Result>(work: () => PromiseLike<Result>): Promise<Result> {
+  // Prisma's promises begin their work when they are awaited.
+  return reserve.run(true, async () => await work())
+}
+
+/** Whether what runs now was begun by `makingRoom`. */
+export function isMakingRoom(): boolean {
+  return reserve.getStore() === true
 }
 
 /** @param statfs  for tests */

@@ -46,8 +46,11 @@ export interface ArtifactStore {
   derived(digest: string): string
   /** Removes the file and what was made from it; one that is not there is no error. */
   remove(digest: string): Promise<void>
-  /** Removes what killed writers, or that of one owner, left unfinished. While none of them writes. */
-  tidy(owner?: string): Promise<void>
+  /**
+   * Removes what killed writers, or that of one owner, left unfinished. While none of them writes.
+   * @param finished  staged files that are to stay
+   */
+  tidy(owner?: string, finished?: ReadonlySet<string>): Promise<void>
 }
 
 const SUFFIX = '.safetensors'
@@ -133,9 +136,9 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       await rm(path(digest), { force: true })
       await rm(derived(digest), { recursive: true, force: true })
     },
-    async tidy(owner) {
+    async tidy(owner, finished) {
       for (const name of await names()) {
-        const isMine = owner === undefined || name.startsWith(`${owner}.`)
+        const isMine = (owner === undefined || name.startsWith(`${owner}.`)) && !finished?.has(name)
         if (isMine && name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true })
       }
     },

@@ -3,6 +3,7 @@ import { createTurns } from '../../concurrency/one-at-a-time.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../errors.ts'
 import { isKey, KEY } from '../../label.ts'
+import { makingRoom } from '../../storage/room.ts'
 import { tooFewEpochs } from '../../trainer/requests.ts'
 import type { RunLog, RunPatch } from '../journal/journal.ts'
 import { type Change, latestHyperparameters, whyNotChange, withChange } from '../model/changes.ts'
@@ -149,12 +150,14 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       CANCEL: { finishedAt: new Date(), secondsRemaining: null },
       RESUME: { ...place, finishedAt: null, restarts: 0 },
     }[control]
-    const done = await log.transition(run.id, to, {
-      from: [run.status],
-      before: [{ kind: 'CONTROL_APPLIED', control, step }],
-      step,
-      patch: { ...patch, ...moved },
-    })
+    const write = () =>
+      log.transition(run.id, to, {
+        from: [run.status],
+        before: [{ kind: 'CONTROL_APPLIED', control, step }],
+        step,
+        patch: { ...patch, ...moved },
+      })
+    const done = await (control === 'CANCEL' ? makingRoom(write) : write())
     // It is cancelled, whatever becomes of this: the next start does what is left.
     if (done && control === 'CANCEL') await checkpoints.giveUp(run.id).catch(() => {})
     return done

@@ -3,8 +3,10 @@ import type { ArtifactStore } from '../../adapters/local/artifact-store.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { TrainingRun } from '../../db/generated/client.ts'
 import type { EngineChoice } from '../../engine/report.ts'
+import { StorageFullError } from '../../errors.ts'
 import { createTrainedVersion, trainedPreprocessing } from '../../models/versions.ts'
 import { type Child, type ChildExit, startChild } from '../../process/child.ts'
+import { makingRoom } from '../../storage/room.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding } from '../../trainer/protocol.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { RunLog, RunPatch } from '../journal/journal.ts'
@@ -18,7 +20,7 @@ import { pinnedOf } from '../model/pinned.ts'
 import type { OutputLog } from '../output/log.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Interruptions } from './interruption.ts'
-import { createPersistence } from './persist.ts'
+import { createPersistence, type Persistence } from './persist.ts'
 import { recordTraining } from './record.ts'
 import { remembered } from './remembered.ts'
 
@@ -100,7 +102,11 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
   /** What the server cannot wait for when it stops. */
   const gaveUp = new AbortController()
   const persistence = createPersistence(logger, () => log.announce(run.id), gaveUp.signal)
-  const { persist } = persistence
+  /** What is left to record of a run that is cancelled may take of what is kept free: its end makes room. */
+  const persist: Persistence['persist'] = (write, every) =>
+    persistence.persist(() => (stopping === 'CANCEL' ? makingRoom(write) : write()), every)
+  /** The staged files of checkpoints that the trainer told of. */
+  const finishedFiles = new Set<string>()
   const updates = new Map<number, PendingUpdate>()
   let nextUpdate = 1
 
@@ -119,24 +125,21 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
       )
     })
-    .finally(() =>
-      options.artifacts.tidy(owner).catch((error: unknown) => logger.warn({ err: error }, 'tidying')),
-    )
+    .finally(() => options.artifacts.tidy(owner).catch(notTidied))
   const over = ended.then(() => ({ kind: 'tooLate' }) as const)
 
   return {
     ended,
     async control(request) {
       const { control } = request.input
-      // It would be answered when there is room, or the database's server is back.
-      if (persistence.failure !== null) throw persistence.failure
-      if (control !== 'CANCEL') options.artifacts.check()
+      // It would be done when there is room, or the database's server is back; a cancel is a way to make room.
+      if (control !== 'CANCEL') checkRecordable()
       if (control === 'UPDATE') return Promise.race([update(request), over])
       if (control === 'PAUSE' || control === 'CANCEL') {
         stops.push(request)
         stop(control)
       }
-      await ended
+      await recorded()
       return { kind: met.includes(request) ? 'applied' : 'tooLate' }
     },
     suspend() {
@@ -144,6 +147,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       const giveUp = setTimeout(() => gaveUp.abort(), RECORD_GRACE_MS)
       void ended.finally(() => clearTimeout(giveUp))
     },
+  }
+
+  function notTidied(error: unknown): void {
+    logger.warn({ err: error }, 'tidying')
   }
 
   function stop(how: Stop): void {
@@ -167,6 +174,32 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       return true
     } catch {
       return false
+    }
+  }
+
+  function checkRecordable(): void {
+    if (persistence.failure !== null) throw persistence.failure
+    options.artifacts.check()
+  }
+
+  /** Resolves when the run has ended and that is recorded. Nobody is left to wait for room, or for the database's server: then it rejects. */
+  async function recorded(): Promise<void> {
+    let isOver = false
+    const end = ended.then(() => {
+      isOver = true
+    })
+    for (;;) {
+      const late = new Promise((resolve) => setTimeout(resolve, CANCEL_GRACE_MS + RECORD_GRACE_MS).unref())
+      await Promise.race([end, late])
+      if (isOver) return
+      try {
+        checkRecordable()
+      } catch (error) {
+        if (!(error instanceof StorageFullError)) throw error
+        throw new StorageFullError(
+          `Run #${run.number} stops, and that is recorded as soon as it can be. ${error.message}`,
+        )
+      }
     }
   }
 
@@ -232,6 +265,10 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       entry: new URL('../../trainer/trainer-process.js', import.meta.url),
       onMessage(message) {
         unhandled += 1
+        if (message.type === 'saved') {
+          const { weights, state } = message.checkpoint
+          finishedFiles.add(weights.staged).add(state.staged)
+        }
         if (unhandled === MAX_UNHANDLED) child.send({ type: 'hold' })
         handled = handled
           // What follows one that is not in the log must not be there either: a checkpoint would hide the gap.
@@ -278,6 +315,8 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       },
     })
     const exit = await child.exited
+    // What it did not finish may be what fills the disk, and what is left to record waits for room.
+    await options.artifacts.tidy(owner, finishedFiles).catch(notTidied)
     await handled
     // Before the run ends: whoever hears of that can read the trainer's last words.
     await output.close()

@@ -14,6 +14,7 @@ import {
   type RunServiceOptions,
 } from '../../../../src/runs/lifecycle/service.ts'
 import { resolveHyperparameters } from '../../../../src/runs/model/hyperparameters.ts'
+import { isMakingRoom } from '../../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer } from '../../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { useDatabase } from '../../../support/database.ts'
@@ -340,7 +341,10 @@ describe('an update', () => {
     })
     const { service, trainer } = createService({
       maxRestarts: 0,
-      artifacts: { tidy: () => tidying, check() {} },
+      artifacts: {
+        tidy: async (_owner, finished) => (finished === undefined ? tidying : undefined),
+        check() {},
+      },
     })
     const { id } = await start(service)
     const worker = await trainer()
@@ -365,7 +369,10 @@ describe('a run that goes on', () => {
     })
     const { service, trainer } = createService({
       concurrency: 2,
-      artifacts: { tidy: () => tidying, check() {} },
+      artifacts: {
+        tidy: async (_owner, finished) => (finished === undefined ? tidying : undefined),
+        check() {},
+      },
     })
     const { id } = await start(service)
     const worker = await trainer()
@@ -503,14 +510,15 @@ describe('a run that is to stop', () => {
 })
 
 describe('a run whose database takes nothing for a while', () => {
-  /** A client that fails all transactions while `failure` is set. */
+  /** A client that fails all transactions while `failure` is set, but those that make room where there is some kept for it. */
   function failing() {
-    const state = { failure: null as Error | null, failed: 0 }
+    const state = { failure: null as Error | null, failed: 0, hasReserve: false }
     const prisma = new Proxy(db.prisma, {
       get(target, key) {
         const value = Reflect.get(target, key)
         if (key !== '$transaction' || state.failure === null) return value
-        return async () => {
+        return async (...args: unknown[]) => {
+          if (state.hasReserve && isMakingRoom()) return Reflect.apply(value, target, args)
           state.failed += 1
           throw state.failure
         }
@@ -538,7 +546,7 @@ describe('a run whose database takes nothing for a while', () => {
     worker.says(points(3))
     await expect.poll(() => state.failed).toBeGreaterThan(1)
     // What cannot be recorded is not promised.
-    await expect(service.control(id, { control: 'CANCEL' })).rejects.toThrow(failure.message)
+    await expect(service.control(id, { control: 'PAUSE' })).rejects.toThrow(failure.message)
     worker.says({ type: 'failed', failure: { code: 'LOSS_NOT_FINITE', message: 'NaN' } })
     worker.dies({ code: 0, signal: null })
     state.failure = null
@@ -549,6 +557,56 @@ describe('a run whose database takes nothing for a while', () => {
       step: 3,
     })
     expect(await db.prisma.lossPoint.count({ where: { runId: id } })).toBe(3)
+    await service.close()
+  })
+
+  test('is cancelled all the same: a cancel makes room', async () => {
+    const { state, prisma } = failing()
+    const { service, trainer } = createService({ prisma })
+    const { id } = await start(service)
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    Object.assign(state, { failure: new StorageFullError('full'), hasReserve: true })
+    worker.says(points(1, 2))
+    await expect.poll(() => state.failed).toBeGreaterThan(0)
+    const stop = worker.hears('stop')
+    const cancelled = service.control(id, { control: 'CANCEL' })
+    expect(await stop).toMatchObject({ how: 'CANCEL' })
+    worker.says({ type: 'stopped', how: 'CANCEL', step: 2 })
+    worker.dies({ code: 0, signal: null })
+    expect(await cancelled).toMatchObject({ status: 'CANCELLED', step: 2 })
+    expect(await db.prisma.lossPoint.count({ where: { runId: id } })).toBe(2)
+    await service.close()
+  })
+
+  test('and not even what makes room is stopped, says so, and is CANCELLED when that is over', async () => {
+    const { state, prisma } = failing()
+    const { service, trainer } = createService({ prisma })
+    const { id } = await start(service)
+    const worker = await trainer()
+    worker.says(STARTED)
+    await until(service, id, 'RUNNING')
+    state.failure = new StorageFullError('full')
+    const cancel = () => service.control(id, { control: 'CANCEL' }, 'a key')
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    try {
+      for (let time = 1; time <= 2; time++) {
+        const told = cancel().catch((error: Error) => error.message)
+        let answer: unknown
+        void told.then((it) => {
+          answer = it
+        })
+        await expect
+          .poll(() => vi.advanceTimersByTimeAsync(5000).then(() => answer), { timeout: 60_000 })
+          .toMatch(/Run #\d+ stops.*full/)
+      }
+    } finally {
+      vi.useRealTimers()
+    }
+    state.failure = null
+    await until(service, id, 'CANCELLED')
+    expect(await cancel()).toMatchObject({ status: 'CANCELLED' })
     await service.close()
   })
 
