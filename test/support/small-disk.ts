@@ -22,13 +22,21 @@ export function mountSmallDisk(mebibytes: number): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'vggzoo-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder])
   const ballast = join(folder, 'ballast')
+  const empty = () => rmSync(ballast, { force: true })
   return {
     folder,
     fill(free) {
+      // What fills it already is not free, and goes when the file is written anew.
+      empty()
       const { bavail, bsize } = statfsSync(folder)
-      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - free)))
+      try {
+        writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - free)))
+      } catch (error) {
+        // A server at work wrote meanwhile: it is full all the same.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+      }
     },
-    empty: () => rmSync(ballast, { force: true }),
+    empty,
     remount: (options) => void execFileSync('mount', ['-o', `remount,${options}`, folder]),
     unmount() {
       // One that is still in use goes when it no longer is.
