@@ -63,7 +63,9 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     if (config.databaseUrl !== null) {
       const lost = (error: Error) => {
         // Another server may take the queue now: two must not run it.
-        logger.fatal({ err: error }, 'the claim on the database is lost')
+        logger.fatal({ err: error }, 'the claim on the database is lost; start again when it answers')
+        // For supervisors that start again what ended with a failure.
+        process.exitCode = 1
         process.kill(process.pid, 'SIGTERM')
       }
       onClose(await claimPostgres(config.databaseUrl, lost), (it) => it.release())

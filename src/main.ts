@@ -18,7 +18,7 @@ try {
       stopping.abort()
       const app = await Promise.race([starting.catch(() => null), setTimeout(START_ENDS_MS, null)])
       await app?.close()
-      process.exit(0)
+      process.exit()
     },
     () => process.exit(1),
   )

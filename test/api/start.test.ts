@@ -14,6 +14,9 @@ import { sendFiles, uploadsGone } from '../support/upload.ts'
 
 afterAll(stopServers)
 
+/** The place of an event in its run's log, counted from 1. */
+const placeOf = ({ cursor }: Event) => Number(Buffer.from(cursor, 'base64url').toString().split(':')[1])
+
 /** Starts a server that must refuse to start, and answers what it said. */
 async function refusal(env: NodeJS.ProcessEnv): Promise<{ code: number; lines: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'vggzoo-start-'))
@@ -169,9 +172,7 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
     })
     const told = (await events) as Event[]
     expect(told.at(-1)).toMatchObject({ status: 'CANCELLED' })
-    expect(told.map(({ cursor }) => Buffer.from(cursor, 'base64url').toString())).toEqual(
-      told.map((_, i) => `event:${i + 1}`),
-    )
+    expect(told.map(placeOf)).toEqual(told.map((_, i) => i + 1))
     const gone = { deleteTrainingRun: { __typename: 'TrainingRun' } }
     expect(
       await server.query('mutation($id: ID!) { deleteTrainingRun(id: $id) { __typename } }', { id }),
@@ -211,7 +212,7 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
 })
 
 describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
-  test('a run trains and is there after a restart; a second server on the database is refused', async () => {
+  test('a run trains and is there after a restart, also of PostgreSQL; a second server on the database is refused', async () => {
     const postgres = await startPostgres()
     try {
       const env = { DATABASE_URL: postgres.url }
@@ -222,9 +223,28 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       const { code, lines } = await refusal(env)
       expect(code).toBe(1)
       expect(lines).toEqual([expect.stringMatching(/database .* is in use/)])
-      await server.stop()
+
+      const cut = await startRun(server, { epochs: 8, checkpoints: { everySteps: 2 } })
+      await waitForEvent(server, cut, ({ __typename }) => __typename === 'CheckpointSaved')
+      await postgres.shutDown('immediate')
+      const health = await fetch(`${server.url}/health`)
+      expect([health.status, await health.text()]).toEqual([503, 'The database does not answer.\n'])
+      await expect(server.logged(() => false)).rejects.toThrow('the server ended (1)')
+      await postgres.start()
       const again = await startServer({ dataDir: server.dataDir, env })
       expect(await collectEvents(again, id)).toEqual(events)
+      const all = await collectEvents(again, cut)
+      expect(all.flatMap(({ status }) => status ?? [])).toEqual([
+        'PREPARING',
+        'RUNNING',
+        'QUEUED',
+        'PREPARING',
+        'RUNNING',
+        'COMPLETED',
+      ])
+      expect(all.map(placeOf)).toEqual(all.map((_, i) => i + 1))
+      const steps = all.flatMap(({ points = [] }) => points.map(({ step }: { step: number }) => step))
+      expect(new Set(steps)).toEqual(new Set(Array.from({ length: 32 }, (_, i) => i + 1)))
       await again.stop()
     } finally {
       await postgres.stop()

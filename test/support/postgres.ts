@@ -1,5 +1,6 @@
 /** A throwaway PostgreSQL for tests: Debian's binaries, data in a temporary folder, one TCP port on 127.0.0.1. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,10 @@ export interface Postgres {
   createDatabase(name: string): string
   /** Runs SQL as the superuser and returns psql's unaligned output. */
   psql(sql: string, database?: string): string
+  /** Ends it as pg_ctl's mode does: "fast" tells its sessions, "immediate" is a crash. */
+  shutDown(mode: 'fast' | 'immediate'): Promise<void>
+  /** The same server again, after it was shut down. */
+  start(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,8 +50,17 @@ export async function startPostgres(): Promise<Postgres> {
     'fsync=off',
   ]
   const args = ['-D', data, ...settings.flatMap((setting) => ['-c', setting])]
-  const server = spawn(join(bin, 'postgres'), args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
-  await ready(server)
+  let server: ChildProcess
+  const start = async () => {
+    server = spawn(join(bin, 'postgres'), args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
+    await ready(server)
+  }
+  const shutDown = async (mode: 'fast' | 'immediate') => {
+    const exited = once(server, 'exit')
+    server.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+    await exited
+  }
+  await start()
 
   const psql = (sql: string, database = 'postgres') =>
     execFileSync(
@@ -73,7 +87,17 @@ export async function startPostgres(): Promise<Postgres> {
     return `postgresql://test@127.0.0.1:${port}/${name}`
   }
   const url = createDatabase('test')
-  return { url, createDatabase, psql, stop: () => stop(server, home) }
+  return {
+    url,
+    createDatabase,
+    psql,
+    shutDown,
+    start,
+    async stop() {
+      if (server.exitCode === null && server.signalCode === null) await shutDown('fast')
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
 }
 
 function binaries(): string | null {
@@ -97,17 +121,6 @@ function ready(server: ChildProcess): Promise<void> {
       if (line.includes('ready to accept connections')) resolve()
     })
     server.once('exit', () => reject(new Error(`postgres ended:\n${log.join('\n')}`)))
-  })
-}
-
-function stop(server: ChildProcess, home: string): Promise<void> {
-  return new Promise((resolve) => {
-    server.once('exit', () => {
-      rmSync(home, { recursive: true, force: true })
-      resolve()
-    })
-    // "Fast shutdown": ends the connections that are still open.
-    server.kill('SIGINT')
   })
 }
 
