@@ -1,14 +1,10 @@
 /**
- * How long a person waits for a network that knows something: the seconds from startTrainingRun, on a real server, to
- * the first evaluation with 70 % of the 10,000 test images right.
- *   npm run bench:accuracy
- *   ENGINE=wasm BENCH_INPUT='{"epochs": 2}' npm run bench:accuracy
- * Ends with 1 when it takes longer than four minutes or is never reached.
+ * How long a person waits for a network that knows something. Ends with 1 when it takes longer than four minutes or is
+ * never reached.
  */
-import { cpus } from 'node:os'
-import { setup as fetchDataset } from '../test/support/dataset-cache.ts'
-import { EVENTS, type Event, START } from '../test/support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../test/support/server.ts'
+import { defineBench } from './lib/bench.ts'
+import { type BenchServer, withServer } from './lib/server.ts'
+import { eventsOf, inputOf, startRun } from './lib/training-runs.ts'
 
 const WANTED = 0.7
 const MOST_SECONDS = 240
@@ -26,41 +22,34 @@ const INPUT = {
   schedule: { oneCycle: {} },
   augmentation: {},
   seed: 1,
-  ...JSON.parse(process.env.BENCH_INPUT ?? '{}'),
 }
 
-await fetchDataset()
-console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}`)
-try {
-  const server = await startServer({ env: { ENGINE: process.env.ENGINE ?? 'auto', LOG_LEVEL: 'info' } })
-  await measure(server)
-} finally {
-  await stopServers()
-}
+export const bench = defineBench({
+  measures: 'seconds from startTrainingRun to 70 % of the test images right',
+  takes: '1 minute',
+  needs: 'CIFAR-10 (139 MB, once)',
+  options: { input: 'JSON of StartTrainingRunInput, over one epoch of vgg_mini' },
+  run({ input }) {
+    const asked = inputOf(INPUT, input)
+    return withServer({ dataset: true }, (server) => measure(server, asked))
+  },
+})
 
-async function measure(server: TestServer): Promise<void> {
+async function measure(server: BenchServer, input: object): Promise<void> {
   const started = performance.now()
   const seconds = () => (performance.now() - started) / 1000
-  const { startTrainingRun: run } = await server.query(START, { input: INPUT })
-  if (run.__typename !== 'TrainingRun') throw new Error(JSON.stringify(run))
+  const id = await startRun(server, input)
   // Ends the server, and with it the stream: an epoch that takes too long never comes.
   const giveUp = setTimeout(() => void server.stop(), MOST_SECONDS * 1000)
   try {
-    for await (const { data, errors } of server.subscribe(EVENTS, { id: run.id })) {
-      if (errors !== undefined) throw new Error(errors[0].message)
-      const event = data.trainingRunEvents as Event
-      if (event.__typename === 'StatusChanged') {
-        console.log(`${seconds().toFixed(1).padStart(7)} s  ${event.status} ${event.failure?.message ?? ''}`)
-      }
+    for await (const event of eventsOf(server, id)) {
+      if (event.__typename === 'StatusChanged') report(seconds(), event.status)
       if (event.__typename !== 'EpochEnded') continue
       const { epoch, testAccuracy } = event.summary
-      console.log(
-        `${seconds().toFixed(1).padStart(7)} s  epoch ${epoch}: ${(100 * testAccuracy).toFixed(2)} % of the test images`,
-      )
-      if (testAccuracy >= WANTED) {
-        console.log(`${100 * WANTED} % after ${seconds().toFixed(1)} s (at most ${MOST_SECONDS}): ok`)
-        return
-      }
+      report(seconds(), `epoch ${epoch}: ${(100 * testAccuracy).toFixed(2)} % of the test images`)
+      if (testAccuracy < WANTED) continue
+      console.log(`${100 * WANTED} % after ${seconds().toFixed(1)} s (at most ${MOST_SECONDS}): ok`)
+      return
     }
   } catch (error) {
     if (seconds() < MOST_SECONDS) throw error
@@ -71,4 +60,8 @@ async function measure(server: TestServer): Promise<void> {
     `${100 * WANTED} % was not reached in ${seconds().toFixed(1)} s (at most ${MOST_SECONDS}): FAILED`,
   )
   process.exitCode = 1
+}
+
+function report(seconds: number, what: string): void {
+  console.log(`${seconds.toFixed(1).padStart(7)} s  ${what}`)
 }

@@ -1,22 +1,19 @@
 /**
- * What the history of a long run costs, beside the plain way to have it:
- *   npm run bench:history
- *   BENCH_POINTS=100000 npm run bench:history
- * Ends with 1 where 1,000 points of a run take 100 ms or more.
+ * What the history of a long run costs, beside the plain way to have it. Ends with 1 where 1,000 points of a run take
+ * 100 ms or more.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../src/db/client.ts'
 import type { PrismaClient } from '../src/db/generated/client.ts'
 import type { HistoryView } from '../src/runs/history/attempts.ts'
-import { placeMigratedDatabase } from '../test/support/embedded-database.ts'
-import { startServer, stopServers } from '../test/support/server.ts'
-import { createRun, type LongRun, openRuns } from './history-run.ts'
-import { measureAppends } from './history-writes.ts'
-import { median } from './statistics.ts'
+import { defineBench, UsageError } from './lib/bench.ts'
+import { createRun, type LongRun, openRuns } from './lib/history-run.ts'
+import { measureAppends } from './lib/history-writes.ts'
+import { type BenchServer, withServer } from './lib/server.ts'
+import { median } from './lib/statistics.ts'
 
-const POINTS = Number(process.env.BENCH_POINTS ?? 1_000_000)
 const MAX_POINTS = 1000
 const LIMIT_MS = 100
 const ROUNDS = 21
@@ -25,29 +22,34 @@ const BASELINE_ROUNDS = 3
 const EVENTS = 10_000
 const POINTS_PER_EVENT = 10
 
-console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}, embedded PostgreSQL`)
-console.log(`load average before: ${loadavg()[0].toFixed(1)}; whatever else is at work shows in every figure`)
-const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-bench-history-'))
-let isQuick = true
-try {
-  const folder = join(dataDir, 'database')
-  await placeMigratedDatabase(folder)
-  const database = await openDatabase({ folder })
-  const begun = performance.now()
-  const long = await createRun(database.prisma, threeAttempts(POINTS))
-  console.log(
-    `a run of ${POINTS} steps, ${long.points} loss points of 3 attempts, written in ${seconds(begun)} s\n`,
-  )
-  await inProcess(database.prisma, long)
-  await replay(database.prisma)
-  await measureAppends(database.prisma)
-  await database.close()
-  await overHttp(long)
-} finally {
-  await stopServers()
-  rmSync(dataDir, { recursive: true, force: true })
-}
-process.exitCode = isQuick ? 0 : 1
+export const bench = defineBench({
+  measures: 'milliseconds of reading a million loss points, events/s of a replay, appends/s',
+  takes: '3 minutes',
+  needs: null,
+  options: { points: 'how many loss points the run has (1000000)' },
+  async run({ points = '1000000' }) {
+    const steps = Number(points)
+    if (!(Number.isInteger(steps) && steps >= MAX_POINTS)) {
+      throw new UsageError(`--points: ${points} is not a whole number from ${MAX_POINTS} on.`)
+    }
+    const dataDir = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
+    try {
+      const database = await openDatabase({ folder: join(dataDir, 'database') })
+      const begun = performance.now()
+      const long = await createRun(database.prisma, threeAttempts(steps))
+      console.log(
+        `a run of ${steps} steps, ${long.points} loss points of 3 attempts, written in ${seconds(begun)} s\n`,
+      )
+      await inProcess(database.prisma, dataDir, long)
+      await replay(database.prisma, dataDir)
+      await measureAppends(database.prisma)
+      await database.close()
+      await withServer({ dataDir, dataset: false }, (server) => overHttp(server, long))
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  },
+})
 
 /** Each went on from a checkpoint of the one before, at steps where no bucket ends. */
 function threeAttempts(steps: number): LongRun['attempts'] {
@@ -59,7 +61,7 @@ function threeAttempts(steps: number): LongRun['attempts'] {
   ]
 }
 
-async function inProcess(prisma: PrismaClient, run: LongRun): Promise<void> {
+async function inProcess(prisma: PrismaClient, dataDir: string, run: LongRun): Promise<void> {
   const runs = openRuns(prisma, dataDir)
   const query = (view: HistoryView, maxPoints: number | null, afterStep = 0) => {
     return runs.losses(run.id, { view, maxPoints, afterStep })
@@ -71,7 +73,7 @@ async function inProcess(prisma: PrismaClient, run: LongRun): Promise<void> {
   judge('the run service, RAW', await timed(ROUNDS, () => query('RAW', MAX_POINTS)), baseline)
   judge(
     'the run service, behind a third',
-    await timed(ROUNDS, () => query('EFFECTIVE', MAX_POINTS, Math.round(POINTS / 3))),
+    await timed(ROUNDS, () => query('EFFECTIVE', MAX_POINTS, Math.round(run.steps / 3))),
     baseline,
   )
   row('the run service, 10,000 points', await timed(ROUNDS, () => query('EFFECTIVE', 10_000)), baseline)
@@ -98,7 +100,7 @@ async function groupAll(prisma: PrismaClient, { id, steps }: LongRun): Promise<u
     ) ORDER BY "step"`
 }
 
-async function replay(prisma: PrismaClient): Promise<void> {
+async function replay(prisma: PrismaClient, dataDir: string): Promise<void> {
   const run = await createRun(prisma, [{ from: 0, to: EVENTS * POINTS_PER_EVENT }], POINTS_PER_EVENT)
   const runs = openRuns(prisma, dataDir)
   const select = await timed(BASELINE_ROUNDS, async () => {
@@ -117,8 +119,7 @@ async function replay(prisma: PrismaClient): Promise<void> {
   await runs.close()
 }
 
-async function overHttp({ id }: LongRun): Promise<void> {
-  const server = await startServer({ dataDir })
+async function overHttp(server: BenchServer, { id }: LongRun): Promise<void> {
   const query = `query ($id: ID!) { trainingRun(id: $id) {
     losses(maxPoints: ${MAX_POINTS}) { step epoch loss nonFinite learningRate }
   } }`
@@ -156,7 +157,7 @@ function row(what: string, milliseconds: number, baseline: number, verdict = '')
 
 function judge(what: string, milliseconds: number, baseline: number): void {
   const within = milliseconds < LIMIT_MS
-  isQuick &&= within
+  if (!within) process.exitCode = 1
   row(what, milliseconds, baseline, within ? `  under ${LIMIT_MS} ms` : `  NOT UNDER ${LIMIT_MS} ms`)
 }
 

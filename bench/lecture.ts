@@ -1,16 +1,12 @@
 /**
- * Whether `preset: "lecture"` learns as the lecture did: the three loss points (batches 30, 60, 90) of its first three
- * epochs, on a real server, beside those the lecture printed.
- *   npm run bench:lecture
- *   ENGINE=wasm BENCH_INPUT='{"seed": 1}' npm run bench:lecture
- * Ends with 1 when a point of the first epoch is off by more than 0.03, or one of the next two by more than 0.15.
+ * Beside the losses that the lecture printed. Ends with 1 when a point of the first epoch is off by more than 0.03, or
+ * one of the next two by more than 0.15.
  */
-import { cpus } from 'node:os'
-import { setup as fetchDataset } from '../test/support/dataset-cache.ts'
-import { EVENTS, type Event, START } from '../test/support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../test/support/server.ts'
+import { defineBench } from './lib/bench.ts'
+import { type BenchServer, withServer } from './lib/server.ts'
+import { eventsOf, inputOf, startRun } from './lib/training-runs.ts'
 
-/** design.md, section 1. */
+/** What it printed: the loss points of its first three epochs. */
 const LECTURE = [
   // biome-ignore lint/suspicious/noApproximativeNumericConstant: 2.302 is what it printed and not ln 10
   { points: [2.302, 2.299, 2.284], tolerance: 0.03 },
@@ -21,32 +17,25 @@ const LECTURE = [
 const PRINTED = [30, 60, 90]
 const STEPS_PER_EPOCH = Math.ceil(50_000 / 512)
 
-const INPUT = {
-  architecture: 'lecture_vgg16',
-  preset: 'lecture',
-  epochs: LECTURE.length,
-  ...JSON.parse(process.env.BENCH_INPUT ?? '{}'),
-}
+const INPUT = { architecture: 'lecture_vgg16', preset: 'lecture', epochs: LECTURE.length }
 
-await fetchDataset()
-console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}, ${JSON.stringify(INPUT)}`)
-try {
-  const server = await startServer({ env: { ENGINE: process.env.ENGINE ?? 'auto', LOG_LEVEL: 'info' } })
-  compare(await train(server))
-} finally {
-  await stopServers()
-}
+export const bench = defineBench({
+  measures: "losses of preset lecture's first three epochs, beside the lecture's",
+  takes: '15 minutes',
+  needs: 'CIFAR-10 (139 MB, once)',
+  options: { input: 'JSON of StartTrainingRunInput, over lecture_vgg16 and preset lecture' },
+  run({ input }) {
+    const asked = inputOf(INPUT, input)
+    console.log(JSON.stringify(asked))
+    return withServer({ dataset: true }, async (server) => compare(await train(server, asked)))
+  },
+})
 
 /** The loss by step. */
-async function train(server: TestServer): Promise<Map<number, number>> {
-  const { startTrainingRun: run } = await server.query(START, { input: INPUT })
-  if (run.__typename !== 'TrainingRun') throw new Error(JSON.stringify(run))
+async function train(server: BenchServer, input: object): Promise<Map<number, number>> {
   const losses = new Map<number, number>()
-  for await (const { data, errors } of server.subscribe(EVENTS, { id: run.id })) {
-    if (errors !== undefined) throw new Error(errors[0].message)
-    const event = data.trainingRunEvents as Event
+  for await (const event of eventsOf(server, await startRun(server, input))) {
     for (const { step, loss } of event.points ?? []) losses.set(step, loss)
-    if (event.failure != null) throw new Error(event.failure.message)
     if (event.__typename !== 'EpochEnded') continue
     const { epoch, trainLoss, testAccuracy } = event.summary
     console.log(

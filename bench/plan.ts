@@ -1,7 +1,4 @@
 /**
- * The memory that planArchitecture plans beside what trainers really need:
- *   npm run bench:plan
- *   BENCH_ENGINES=native BENCH_NETWORKS=vgg_mini,vgg16_bn BENCH_BATCHES=64 npm run bench:plan
  * Ends with 1 where a plan is more than 25 % off.
  *
  * On two cores of an Intel Xeon with AVX-512, MiB planned / measured at batch 16, 64 and 128, SGD (Adam is alike):
@@ -17,11 +14,11 @@
  * Of all 124 cases the ratio is between 0.81 and 1.18.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { contentBytes, readHeader } from '../src/data/dataset-file.ts'
 import { CIFAR10 } from '../src/data/sources/cifar10/facts.ts'
-import type { EngineChoice, EngineReport } from '../src/engine/report.ts'
+import { ENGINE_CHOICES, type EngineChoice, type EngineReport } from '../src/engine/report.ts'
 import { startChild } from '../src/process/child.ts'
 import {
   OPTIMIZER_DEFAULTS,
@@ -32,17 +29,16 @@ import { totalBytes, trainingMemory } from '../src/runs/planning/memory.ts'
 import type { FromTrainer, ToTrainer } from '../src/trainer/protocol.ts'
 import type { Architecture } from '../src/zoo/architecture.ts'
 import { parseFeatures } from '../src/zoo/features.ts'
-import { cachedDatasetFile, setup } from '../test/support/dataset-cache.ts'
-import { listOf } from './cases.ts'
-import { trainable } from './networks.ts'
+import { defineBench, listOf, UsageError } from './lib/bench.ts'
+import { TRAINER } from './lib/compiled.ts'
+import { prepareDataset } from './lib/dataset.ts'
+import { trainable } from './lib/networks.ts'
 
 const MOST_OFF = 0.25
 const STEPS = 3
 const TEST_IMAGES = 256
 const MIB = 2 ** 20
 
-const ENGINES = (listOf('BENCH_ENGINES') ?? ['native', 'wasm']) as EngineChoice[]
-const BATCHES = listOf('BENCH_BATCHES')?.map(Number)
 const OPTIMIZERS: Optimizer[] = [
   { kind: 'sgd', ...OPTIMIZER_DEFAULTS.sgd },
   { kind: 'adam', ...OPTIMIZER_DEFAULTS.adam },
@@ -95,22 +91,57 @@ const CASES: Partial<Record<EngineChoice, { networks: string[]; batches: number[
   },
 }
 
-await setup()
-const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
-console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}\n`)
-try {
-  for (const engine of ENGINES) await comparePlans(engine)
-} finally {
-  await rm(folder, { recursive: true })
+export const bench = defineBench({
+  measures: 'memory that planArchitecture plans, beside the peak of real trainers',
+  takes: '40 minutes',
+  needs: 'CIFAR-10 (139 MB, once)',
+  options: {
+    engines: 'native,wasm: whose trainers (both)',
+    networks: `vgg_mini,...: of the zoo, or ${Object.keys(CUSTOM).join(',')}`,
+    batches: '16,64,128: batch sizes',
+  },
+  async run({ engines = 'native,wasm', networks, batches }) {
+    const chosen = listOf(engines)!
+    const unknown = chosen.find((engine) => !(ENGINE_CHOICES as readonly string[]).includes(engine))
+    if (unknown !== undefined) {
+      throw new UsageError(`--engines: ${unknown} is none of ${ENGINE_CHOICES.join(', ')}.`)
+    }
+    const sizes = listOf(batches)?.map(Number)
+    if (sizes?.some((size) => !(Number.isInteger(size) && size > 0))) {
+      throw new UsageError(`--batches: ${batches} is not like 16,64.`)
+    }
+    const datasetFile = await prepareDataset()
+    const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
+    try {
+      for (const engine of chosen as EngineChoice[]) {
+        await comparePlans(engine, listOf(networks), sizes, { folder, datasetFile })
+      }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+})
+
+interface Where {
+  /** Of what the trainers save. */
+  folder: string
+  datasetFile: string
 }
 
-async function comparePlans(engine: EngineChoice): Promise<void> {
+async function comparePlans(
+  engine: EngineChoice,
+  networks: readonly string[] | undefined,
+  batches: readonly number[] | undefined,
+  where: Where,
+): Promise<void> {
   console.log(`${engine.padEnd(16)}batch  optimizer  planned MiB  measured  ratio`)
   const cases = CASES[engine] ?? CASES.wasm!
-  for (const name of listOf('BENCH_NETWORKS') ?? cases.networks) {
+  for (const name of networks ?? cases.networks) {
     const architecture = CUSTOM[name] ?? trainable(name)
-    for (const batchSize of BATCHES ?? cases.batches) {
-      for (const optimizer of OPTIMIZERS) await comparePlan(engine, architecture, batchSize, optimizer)
+    for (const batchSize of batches ?? cases.batches) {
+      for (const optimizer of OPTIMIZERS) {
+        await comparePlan(engine, architecture, batchSize, optimizer, where)
+      }
     }
   }
 }
@@ -120,9 +151,10 @@ async function comparePlan(
   architecture: Architecture,
   batchSize: number,
   optimizer: Optimizer,
+  where: Where,
 ): Promise<void> {
   const label = `${architecture.name.padEnd(16)}${String(batchSize).padStart(5)}  ${optimizer.kind.padEnd(9)}`
-  const outcome = await measure(choice, architecture, batchSize, optimizer)
+  const outcome = await measure(choice, architecture, batchSize, optimizer, where)
   if (typeof outcome === 'string') return console.log(`${label}  ${outcome}`)
   const { engine, peak } = outcome
   const datasetBytes = contentBytes(CIFAR10)
@@ -140,6 +172,7 @@ async function measure(
   architecture: Architecture,
   batchSize: number,
   optimizer: Optimizer,
+  { folder, datasetFile }: Where,
 ): Promise<{ engine: EngineReport['kind']; peak: number } | string> {
   const asked = {
     optimizer,
@@ -156,7 +189,7 @@ async function measure(
   let peak = 0
   let failure: string | undefined
   const trainer = startChild<ToTrainer, FromTrainer>({
-    entry: new URL('../dist/trainer/trainer-process.js', import.meta.url),
+    entry: TRAINER,
     onMessage(message) {
       if (message.type === 'started') kind = message.engine.kind
       if (message.type === 'failed') failure = message.failure.message
@@ -175,8 +208,8 @@ async function measure(
       seed: 1,
       pinned: [],
       metadata: {},
-      datasetFile: cachedDatasetFile(),
-      datasetDigest: readHeader(cachedDatasetFile()).digest,
+      datasetFile,
+      datasetDigest: readHeader(datasetFile).digest,
       artifactsFolder: folder,
       owner: 'bench',
       changes: [],

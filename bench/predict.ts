@@ -1,21 +1,19 @@
 /**
- * Latency and throughput of predictions on every engine of this machine, and Debian's PyTorch beside them.
- *   npm run bench:predict
- *   BENCH_ENGINES=native,pytorch npm run bench:predict
  * First the forward pass alone, of a picture that is in memory, in a process of its own: like beside like. Then the
  * whole way, from `predict()` in this process to its answer: IPC, decoding, forward pass, PNG.
  */
 import { setMaxListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { selectEngine } from '../src/engine/select.ts'
 import type { Predictor, PredictRequest } from '../src/predictor/predictor.ts'
 import type { ModelRef } from '../src/predictor/protocol.ts'
-import { Absentees, type Contender, chosenContenders } from './cases.ts'
-import { type EngineName, measureEngine, THREADS } from './engine.ts'
-import { trainable } from './networks.ts'
+import { defineBench } from './lib/bench.ts'
+import { Absentees, type Contender, chosenContenders, ENGINES_OPTION } from './lib/cases.ts'
+import { type EngineName, measureEngine, THREADS } from './lib/engine.ts'
+import { trainable } from './lib/networks.ts'
 import {
   cell,
   type Latency,
@@ -23,9 +21,9 @@ import {
   SAMPLE,
   startPredictor,
   storeRandomModel,
-} from './predictions.ts'
-import { measureTorch } from './pytorch.ts'
-import { median } from './statistics.ts'
+} from './lib/predictions.ts'
+import { measureTorch } from './lib/pytorch.ts'
+import { median } from './lib/statistics.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']
 /** PyTorch's time over that of native's forward pass. */
@@ -37,30 +35,43 @@ const MEASURE_MS = 2000
 /** The machine's speed drifts: native and PyTorch take turns. */
 const ROUNDS = 3
 
-const contenders = chosenContenders()
-const absent = new Absentees()
-const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
-try {
-  console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}`)
-  console.log(
-    "ms per prediction: p50 / p95; x: PyTorch's forward pass of one picture takes so many times the p50",
-  )
-  const torch = new Map<string, number>()
-  for (const network of NETWORKS) torch.set(network, await measureForward(network))
-  // The engine of this process only writes the weights.
-  await selectEngine('cpu')
-  const models: ModelRef[] = []
-  for (const network of NETWORKS) models.push(await storeRandomModel(trainable(network), folder))
-  const photo = await photograph(500, 375)
-  for (const contender of contenders) {
-    if (contender !== 'pytorch' && !absent.has(contender)) await measureWhole(contender, models, torch, photo)
-  }
-} finally {
-  await rm(folder, { recursive: true })
-}
+export const bench = defineBench({
+  measures: 'milliseconds of a prediction on each engine, beside PyTorch',
+  takes: '2 minutes',
+  needs: 'PyTorch with OpenBLAS for ratios',
+  options: { engines: ENGINES_OPTION },
+  async run({ engines }) {
+    const contenders = chosenContenders(engines)
+    const absent = new Absentees()
+    const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
+    try {
+      console.log(
+        "ms per prediction: p50 / p95; x: PyTorch's forward pass of one picture takes so many times the p50",
+      )
+      const torch = new Map<string, number>()
+      for (const network of NETWORKS) torch.set(network, await measureForward(network, contenders, absent))
+      // The engine of this process only writes the weights.
+      await selectEngine('cpu')
+      const models: ModelRef[] = []
+      for (const network of NETWORKS) models.push(await storeRandomModel(trainable(network), folder))
+      const photo = await photograph(500, 375)
+      for (const engine of contenders) {
+        if (engine === 'pytorch' || absent.has(engine)) continue
+        const reason = await measureWhole(engine, folder, models, torch, photo)
+        if (reason !== null) absent.report(engine, reason)
+      }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+})
 
 /** The forward pass of one picture on every engine. @returns PyTorch's median in ms, or NaN */
-async function measureForward(network: string): Promise<number> {
+async function measureForward(
+  network: string,
+  contenders: readonly Contender[],
+  absent: Absentees,
+): Promise<number> {
   console.log(`\n${network}: the forward pass alone`)
   const architecture = trainable(network)
   const rounds = new Map<Contender, Latency[]>()
@@ -75,7 +86,7 @@ async function measureForward(network: string): Promise<number> {
     if (typeof result === 'string') return absent.report(contender, result)
     if ('version' in result) {
       batches = result.batchPerSecond
-      version = `${result.version}, BLAS ${result.blas}`
+      version = result.version
     }
     rounds.set(contender, [...(rounds.get(contender) ?? []), result])
   }
@@ -102,17 +113,19 @@ async function measureForward(network: string): Promise<number> {
   return torch
 }
 
+/** @returns null, or why nothing was measured */
 async function measureWhole(
   engine: EngineName,
+  folder: string,
   models: ModelRef[],
   torch: ReadonlyMap<string, number>,
   bytes: Uint8Array,
-): Promise<void> {
+): Promise<string | null> {
   const predictor = startPredictor(engine, folder)
   try {
     const started = performance.now()
     const report = await predictor.engine().catch((error: Error) => error)
-    if (report instanceof Error) return absent.report(engine, report.message)
+    if (report instanceof Error) return report.message
     console.log(
       `\n${report.kind} (${report.device}), the whole way; ready in ${Math.round(performance.now() - started)} ms`,
     )
@@ -131,6 +144,7 @@ async function measureWhole(
         `first ${Math.round(load)} ms`,
       ])
     }
+    return null
   } finally {
     await predictor.close()
   }

@@ -1,18 +1,24 @@
 /**
- * Training throughput of every engine this machine has, and its ratio to PyTorch's in the same run:
- *   npm run bench:train
- *   BENCH_ENGINES=native,pytorch BENCH_CASES=lecture_vgg16/128,vgg_mini/128 npm run bench:train
  * A step is forward, backward and SGD with momentum on a batch that is in memory already. Ends with 1 when the engines
  * do not agree on the losses.
  */
-import { cpus } from 'node:os'
 import { analyze } from '../src/zoo/analysis.ts'
-import { Absentees, type Case, type Contender, chosenCases, chosenContenders, isTooSlow } from './cases.ts'
-import { type Measurements, measureEngine, THREADS } from './engine.ts'
-import { trainable } from './networks.ts'
-import { measureTorch } from './pytorch.ts'
-import { median } from './statistics.ts'
-import { compareLosses } from './train-losses.ts'
+import { defineBench } from './lib/bench.ts'
+import {
+  Absentees,
+  CASES_OPTION,
+  type Case,
+  type Contender,
+  chosenCases,
+  chosenContenders,
+  ENGINES_OPTION,
+  isTooSlow,
+} from './lib/cases.ts'
+import { type Measurements, measureEngine, THREADS } from './lib/engine.ts'
+import { trainable } from './lib/networks.ts'
+import { measureTorch } from './lib/pytorch.ts'
+import { median } from './lib/statistics.ts'
+import { compareLosses } from './lib/train-losses.ts'
 
 /** The machine's speed drifts: native and PyTorch take turns, and ratios are those of neighbours. */
 const ROUNDS = 2
@@ -24,25 +30,33 @@ type Trained = Pick<Measurements['train']['result'], 'times' | 'imagesPerSecond'
   peak: number | null
 }
 
-const contenders = chosenContenders()
-const absent = new Absentees()
-console.log(`${cpus().length} x ${cpus()[0].model.trim()}, Node ${process.version}`)
-console.log(
-  `Images/s by the median step. GFLOP/s: 6 per multiply-add of the forward pass as a direct convolution, so three\n` +
-    `passes of 2, though nobody computes the gradient of the first layer's input. Peak: what multiply-adds in\n` +
-    `registers reach on ${THREADS} threads in the same process; Winograd's fewer products let an engine exceed it.`,
-)
-const compared = new Set<string>()
-for (const it of chosenCases()) {
-  console.log(`\n${it.network}, batch ${it.batch}`)
-  await measureCase(it)
-  if (compared.has(it.network)) continue
-  compared.add(it.network)
-  const present = contenders.filter((contender) => !absent.has(contender))
-  if (!(await compareLosses(it.network, present))) process.exitCode = 1
-}
+export const bench = defineBench({
+  measures: 'images/s of each engine in training, beside PyTorch; their losses agree',
+  takes: '6 minutes',
+  needs: 'PyTorch with OpenBLAS for ratios',
+  options: { engines: ENGINES_OPTION, cases: CASES_OPTION },
+  async run({ engines, cases }) {
+    const chosen = chosenCases(cases)
+    const contenders = chosenContenders(engines)
+    const absent = new Absentees()
+    console.log(
+      `Images/s by the median step. GFLOP/s: 6 per multiply-add of the forward pass as a direct convolution, so three\n` +
+        `passes of 2, though nobody computes the gradient of the first layer's input. Peak: what multiply-adds in\n` +
+        `registers reach on ${THREADS} threads in the same process; Winograd's fewer products let an engine exceed it.`,
+    )
+    const compared = new Set<string>()
+    for (const it of chosen) {
+      console.log(`\n${it.network}, batch ${it.batch}`)
+      await measureCase(it, contenders, absent)
+      if (compared.has(it.network)) continue
+      compared.add(it.network)
+      const present = contenders.filter((contender) => !absent.has(contender))
+      if (!(await compareLosses(it.network, present))) process.exitCode = 1
+    }
+  },
+})
 
-async function measureCase(it: Case): Promise<void> {
+async function measureCase(it: Case, contenders: readonly Contender[], absent: Absentees): Promise<void> {
   const rounds: Map<Contender, Trained | string>[] = []
   const present = contenders.filter((contender) => !absent.has(contender))
   const pair = present.filter((contender) => contender === 'native' || contender === 'pytorch')
@@ -95,7 +109,7 @@ async function measure(contender: Contender, { network, batch }: Case): Promise<
     return {
       ...result,
       title: `PyTorch ${result.version}`,
-      note: `${THREADS} threads, BLAS: ${result.blas}`,
+      note: `${THREADS} threads`,
       peak: null,
     }
   }

@@ -1,9 +1,6 @@
 /**
- * What VGG-16 with its 138 million parameters costs a real server: its import (an upload of 553 MB), predictions of a
- * 224 x 224 picture, and both downloads. Beside them, in the same run, a copy of the file that is hashed on the way: what
- * has to be done to a file of this size at the least.
- *   npm run bench:weights
- * Ends with 1 when server, converter and predictor together ever hold more than 4 GiB.
+ * Beside a copy of the file that is hashed on the way: what has to be done to a file of this size at the least. Ends with
+ * 1 when server, converter and predictor together ever hold more than 4 GiB.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -15,7 +12,7 @@ import {
   readFileSync,
 } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import sharp from 'sharp'
@@ -23,8 +20,9 @@ import { Random } from '../src/random.ts'
 import { findArchitecture } from '../src/zoo/catalog.ts'
 import { canonicalTensors } from '../src/zoo/formats/canonical.ts'
 import { writeSafetensors } from '../src/zoo/safetensors-file.ts'
-import { startServer, stopServers, type TestServer } from '../test/support/server.ts'
-import { median } from './statistics.ts'
+import { defineBench } from './lib/bench.ts'
+import { type BenchServer, withServer } from './lib/server.ts'
+import { median } from './lib/statistics.ts'
 
 const NETWORK = 'vgg16'
 const MOST_BYTES = 4 * 2 ** 30
@@ -33,36 +31,43 @@ const PREDICTIONS = 10
 /** How often the processes' memory is looked at; a peak is kept by the kernel, so only a short life can be missed. */
 const LOOK_MS = 20
 
-const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
-try {
-  console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}`)
-  const source = join(folder, 'vgg16.safetensors')
-  const { bytes } = await writeRandomFile(source)
-  const copy = await timed(() => copyHashed(source, join(folder, 'copy')))
-  report('copy and sha256', copy, bytes, copy)
-  const server = await startServer({ dataset: false, env: { ENGINE: process.env.ENGINE ?? 'auto' } })
-  const memory = watchMemory(server.pid)
-  try {
-    await measure(server, source, bytes, copy)
-  } finally {
-    memory.stop()
-  }
-  let together = 0
-  for (const [name, peak] of memory.peaks) {
-    console.log(`${name.padEnd(22)} ${(peak / 2 ** 20).toFixed(0).padStart(6)} MiB at its peak`)
-    together += peak
-  }
+export const bench = defineBench({
+  measures: "seconds and memory of VGG-16's import (553 MB), predictions, downloads",
+  takes: '1 minute',
+  needs: '5 GiB of memory, 4 GB of disk',
+  async run() {
+    const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
+    try {
+      const source = join(folder, 'vgg16.safetensors')
+      const { bytes } = await writeRandomFile(source)
+      const copy = await timed(() => copyHashed(source, join(folder, 'copy')))
+      report('copy and sha256', copy, bytes, copy)
+      await withServer({ dataset: false }, async (server) => {
+        const memory = watchMemory(server.pid)
+        try {
+          await measure(server, source, bytes, copy)
+        } finally {
+          memory.stop()
+        }
+        judge(memory.peaks)
+      })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+})
+
+function judge(peaks: ReadonlyMap<string, number>): void {
+  const line = (what: string, peak: number) =>
+    `${what.padEnd(22)} ${(peak / 2 ** 20).toFixed(0).padStart(6)} MiB`
+  for (const [name, peak] of peaks) console.log(`${line(name, peak)} at its peak`)
+  const together = [...peaks.values()].reduce((sum, peak) => sum + peak, 0)
   const fits = together <= MOST_BYTES
-  console.log(
-    `${'all at their peaks'.padEnd(22)} ${(together / 2 ** 20).toFixed(0).padStart(6)} MiB (at most 4096): ${fits ? 'ok' : 'FAILED'}`,
-  )
+  console.log(`${line('all at their peaks', together)} (at most 4096): ${fits ? 'ok' : 'FAILED'}`)
   if (!fits) process.exitCode = 1
-} finally {
-  await stopServers()
-  await rm(folder, { recursive: true })
 }
 
-async function measure(server: TestServer, source: string, bytes: number, copy: number): Promise<void> {
+async function measure(server: BenchServer, source: string, bytes: number, copy: number): Promise<void> {
   let version:
     | { id: string; downloads: { safetensors: { url: string }; layersModel: { url: string } } }
     | undefined
@@ -131,7 +136,7 @@ async function copyHashed(source: string, target: string): Promise<void> {
   hash.digest()
 }
 
-async function importFile(server: TestServer, path: string) {
+async function importFile(server: BenchServer, path: string) {
   const query = `mutation ($input: ImportModelInput!) { importModel(input: $input) {
     ... on ModelVersion { id downloads { safetensors { url } layersModel { url } } }
     ... on Error { message } } }`

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { measureEngine } from '../../bench/engine.ts'
+import { measureEngine } from '../../bench/lib/engine.ts'
 
 it('The process that benchmarks measure trains the same steps again from the weights it wrote', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Measurements, measureEngine } from '../../bench/engine.ts'
+import { type Measurements, measureEngine } from '../../bench/lib/engine.ts'
 
 const MOST_BYTES = 4096
 

@@ -1,12 +1,15 @@
 /** Runs engine-process.ts: a process for each measurement of an engine, as a backend lives as long as its process. */
 import { spawn } from 'node:child_process'
-import { allowedThreads } from '../src/engine/native/threads.ts'
-import type { EngineChoice } from '../src/engine/report.ts'
+import { allowedThreads } from '../../src/engine/native/threads.ts'
+import type { EngineChoice } from '../../src/engine/report.ts'
 
 export type EngineName = Exclude<EngineChoice, 'auto'>
 
 /** Of the native engine, and so of PyTorch beside it. */
 export const THREADS = Number(process.env.NATIVE_THREADS) || allowedThreads()
+
+/** As the server starts its trainers. */
+export const TRAINER_NICE = 10
 
 interface Job {
   engine: EngineName
@@ -96,6 +99,12 @@ export async function measureEngine<Mode extends keyof Measurements>(
   // Node's own last words are its version.
   const reason = complaints.find((text) => /Error\b/.test(text)) ?? complaints.at(-1)
   return `its process ended (${ended}): ${reason}`
+}
+
+/** For a bench that is nothing without it. */
+export function measured<Result>(result: Result | string): Result {
+  if (typeof result === 'string') throw new Error(result)
+  return result
 }
 
 export const STARTED = '--- started'

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import ts from 'typescript'
 
-const ROOT = resolve(import.meta.dirname, '..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const OUTPUT = join(ROOT, 'node_modules/.cache/vggzoo/measured')
 
 /**
@@ -13,7 +13,7 @@ export function compileEngineProcess(): string {
   return compile(join(import.meta.dirname, 'engine-process.ts'), new Set())
 }
 
-/** Compiles a file and, before it, the ones of bench/ and test/ that it imports. @returns where it is now */
+/** Compiles a file and, before it, the ones of bench/ that it imports. @returns where it is now */
 function compile(file: string, done: Set<string>): string {
   const compiled = join(OUTPUT, relative(ROOT, file).replace(/\.ts$/, '.mjs'))
   if (done.has(file)) return compiled

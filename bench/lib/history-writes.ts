@@ -1,6 +1,6 @@
-import type { LossPoint, Prisma, PrismaClient } from '../src/db/generated/client.ts'
-import { insertLossPoints } from '../src/db/loss-points.ts'
-import { writePoints } from '../src/runs/journal/write-points.ts'
+import type { LossPoint, Prisma, PrismaClient } from '../../src/db/generated/client.ts'
+import { insertLossPoints } from '../../src/db/loss-points.ts'
+import { writePoints } from '../../src/runs/journal/write-points.ts'
 import { median } from './statistics.ts'
 
 const APPENDS = 100

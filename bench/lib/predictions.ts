@@ -1,14 +1,14 @@
 /** What the benchmarks of predictions share: weights in a store, requests, and their latencies. */
-
-import { openArtifactStore } from '../src/adapters/local/artifact-store.ts'
-import type { EngineChoice } from '../src/engine/report.ts'
-import { COVER } from '../src/models/preprocessing.ts'
-import { createPredictor, type Predictor, type PredictRequest } from '../src/predictor/predictor.ts'
-import type { ModelRef, PredictImage } from '../src/predictor/protocol.ts'
-import type { Architecture } from '../src/zoo/architecture.ts'
-import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import { putArtifact, saveWeights } from '../test/support/weights.ts'
+import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
+import type { EngineChoice } from '../../src/engine/report.ts'
+import { COVER } from '../../src/models/preprocessing.ts'
+import { createPredictor, type Predictor, type PredictRequest } from '../../src/predictor/predictor.ts'
+import type { ModelRef, PredictImage } from '../../src/predictor/protocol.ts'
+import type { Architecture } from '../../src/zoo/architecture.ts'
+import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
+import { PREDICTOR } from './compiled.ts'
 import { quantile } from './statistics.ts'
+import { saveWeights } from './weights.ts'
 
 /** A picture that needs no decoding. */
 export const SAMPLE: PredictImage = { pixels: new Uint8Array(32 * 32 * 3).fill(120) }
@@ -23,14 +23,16 @@ export interface Latency {
 export async function storeRandomModel(architecture: Architecture, folder: string): Promise<ModelRef> {
   const model = buildModel(architecture)
   initializeWeights(model, 1)
-  const digest = await putArtifact(openArtifactStore(folder), (path) =>
-    saveWeights(model, architecture, path, {}),
-  )
+  const store = openArtifactStore(folder)
+  const { staged, path } = await store.stage()
+  const written = await saveWeights(model, architecture, path)
   model.dispose()
+  await store.adopt({ staged, ...written })
+  await store.settle(written.digest)
   const [height, width] = architecture.inputShape
   const labels = Array.from({ length: architecture.classes }, (_, index) => `class ${index}`)
   return {
-    digest,
+    digest: written.digest,
     architecture,
     preprocessing: {
       size: [height, width],
@@ -48,7 +50,7 @@ export function startPredictor(engine: EngineChoice, folder: string): Predictor 
     engine,
     artifactsFolder: folder,
     log: { info() {}, warn: console.warn, error() {} },
-    entry: new URL('../dist/predictor/predictor-process.js', import.meta.url),
+    entry: PREDICTOR,
   })
 }
 

@@ -4,21 +4,21 @@ import { setPriority } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import * as tf from '@tensorflow/tfjs'
-import type { ImageBatch } from '../src/data/batches.ts'
-import { loadAddon } from '../src/engine/native/addon.ts'
-import { selectEngine } from '../src/engine/select.ts'
-import { Random } from '../src/random.ts'
-import { createTrainingSession, type TrainingSession } from '../src/trainer/session.ts'
-import type { Architecture } from '../src/zoo/architecture.ts'
-import { canonicalTensors } from '../src/zoo/formats/canonical.ts'
-import { forwardOf } from '../src/zoo/forward.ts'
-import { buildModel, initializeWeights } from '../src/zoo/model.ts'
-import type { TensorToWrite } from '../src/zoo/safetensors.ts'
-import { openSafetensors, writeSafetensors } from '../src/zoo/safetensors-file.ts'
-import { saveWeights } from '../test/support/weights.ts'
+import type { ImageBatch } from '../../src/data/batches.ts'
+import { loadAddon } from '../../src/engine/native/addon.ts'
+import { selectEngine } from '../../src/engine/select.ts'
+import { Random } from '../../src/random.ts'
+import { createTrainingSession, type TrainingSession } from '../../src/trainer/session.ts'
+import type { Architecture } from '../../src/zoo/architecture.ts'
+import { canonicalTensors } from '../../src/zoo/formats/canonical.ts'
+import { forwardOf } from '../../src/zoo/forward.ts'
+import { buildModel, initializeWeights } from '../../src/zoo/model.ts'
+import type { TensorToWrite } from '../../src/zoo/safetensors.ts'
+import { openSafetensors, writeSafetensors } from '../../src/zoo/safetensors-file.ts'
 import { type Measurements, type SoakSample, STARTED, THREADS } from './engine.ts'
 import { trainable, withoutDropout } from './networks.ts'
 import { median, quantile } from './statistics.ts'
+import { saveWeights } from './weights.ts'
 
 /** Until what runs at every step is compiled: code is no leftover of a step. */
 const WARM_STEPS = 400
@@ -92,7 +92,7 @@ async function losses({
   const batch = randomBatch(size)
   if (!existsSync(file)) {
     const weights = `${file}.weights`
-    await saveWeights(session.model, architecture, weights, {})
+    await saveWeights(session.model, architecture, weights)
     const { header, read, close } = await openSafetensors(weights)
     const batchTensors = new Map<string, Float32Array | BigInt64Array>([
       ['batch.x', batch.x],

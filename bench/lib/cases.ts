@@ -1,6 +1,8 @@
-import { ENGINE_CHOICES } from '../src/engine/report.ts'
+import { ENGINE_CHOICES } from '../../src/engine/report.ts'
+import { listOf, UsageError } from './bench.ts'
 import type { EngineName } from './engine.ts'
 import { trainable } from './networks.ts'
+import { checkBaseline } from './pytorch.ts'
 
 export type Contender = EngineName | 'pytorch'
 
@@ -31,23 +33,36 @@ const CONTENDERS: readonly Contender[] = [
   ...ENGINE_CHOICES.filter((engine) => engine !== 'auto' && engine !== 'native'),
 ]
 
-/** Those of BENCH_ENGINES=native,pytorch, or all. */
-export function chosenContenders(): Contender[] {
-  const wanted = listOf('BENCH_ENGINES')
+export const ENGINES_OPTION = `${CONTENDERS.join(',')}: who is measured (all)`
+export const CASES_OPTION = `network/batch,...: what is trained (${CASES.map(({ network, batch }) => `${network}/${batch}`).join(',')})`
+
+/** Those of `native,pytorch`, or all. Prints what PyTorch it is that they are compared with; one that is no baseline is left out. */
+export function chosenContenders(text: string | undefined): Contender[] {
+  const wanted = listOf(text)
   const unknown = wanted?.find((name) => !CONTENDERS.some((contender) => contender === name))
-  if (unknown !== undefined) throw new Error(`BENCH_ENGINES: ${unknown} is none of ${CONTENDERS.join(', ')}.`)
-  return CONTENDERS.filter((contender) => wanted?.includes(contender) ?? true)
+  if (unknown !== undefined) {
+    throw new UsageError(`--engines: ${unknown} is none of ${CONTENDERS.join(', ')}.`)
+  }
+  const chosen = CONTENDERS.filter((contender) => wanted?.includes(contender) ?? true)
+  if (!chosen.includes('pytorch')) return chosen
+  const baseline = checkBaseline()
+  if ('line' in baseline) {
+    console.log(baseline.line)
+    return chosen
+  }
+  console.log(baseline.refusal)
+  return chosen.filter((contender) => contender !== 'pytorch')
 }
 
-/** Those of BENCH_CASES=lecture_vgg16/128,vgg16_cifar/64, of any network, or the usual ones. */
-export function chosenCases(): readonly Case[] {
-  const wanted = listOf('BENCH_CASES')
+/** Those of `lecture_vgg16/128,vgg16_cifar/64`, of any network, or the usual ones. */
+export function chosenCases(text: string | undefined): readonly Case[] {
+  const wanted = listOf(text)
   if (wanted === undefined) return CASES
-  return wanted.map((text) => {
-    const [network, batchText] = text.split('/')
+  return wanted.map((item) => {
+    const [network, batchText] = item.split('/')
     const batch = Number(batchText)
     if (!(Number.isInteger(batch) && batch > 0)) {
-      throw new Error(`BENCH_CASES: ${text} is not like lecture_vgg16/128.`)
+      throw new UsageError(`--cases: ${item} is not like lecture_vgg16/128.`)
     }
     trainable(network)
     return CASES.find((it) => it.network === network && it.batch === batch) ?? { network, batch }
@@ -67,11 +82,4 @@ export class Absentees {
     if (/is not (available|installed)/.test(reason)) this.known.add(contender)
     console.log(`  ${contender.padEnd(24)} ${reason}`)
   }
-}
-
-export function listOf(variable: string): string[] | undefined {
-  return process.env[variable]
-    ?.split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
 }

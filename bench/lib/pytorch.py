@@ -1,11 +1,14 @@
 """The same network in PyTorch, as the number to compare with.
 
-Reads a JSON spec as its argument: mode ("forward", "train" or "losses"), threads, seconds, input [h, w, c], layers
-(those of src/zoo/analysis.ts), for training batch, and for losses steps and file: a safetensors file with the initial
-weights, batch.x [n, h, w, c] and batch.y. Prints one line of JSON. Exits with 3 where PyTorch is missing.
+Reads a JSON spec as its argument: mode ("check", "forward", "train" or "losses") and threads; for all but check input
+[h, w, c] and layers (those of src/zoo/analysis.ts), seconds, for training batch, and for losses steps and file: a
+safetensors file with the initial weights, batch.x [n, h, w, c] and batch.y. Prints one line of JSON. Exits with 3 where
+PyTorch is missing.
 """
+import ctypes
 import json
 import math
+import re
 import resource
 import sys
 import time
@@ -18,7 +21,7 @@ from torch import nn
 
 spec = json.loads(sys.argv[1])
 torch.set_num_threads(spec["threads"])
-height, width, channels_in = spec["input"]
+height, width, channels_in = spec.get("input", (0, 0, 0))
 
 
 def build():
@@ -125,15 +128,78 @@ def losses():
     return {"losses": [value if math.isfinite(value) else None for value in values]}
 
 
-def blas():
-    """What computes the dense layers: Debian's reference BLAS is an order of magnitude slower than OpenBLAS."""
+def check():
+    """What multiplies its matrices, and how fast, beside a convolution of oneDNN on the same threads.
+
+    A library's name is not enough: OpenBLAS can be loaded for LAPACK alone, or take the processor for a much older one.
+    """
+    size, images, channels, side = 768, 8, 128, 28
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    x, convolution = torch.randn(images, channels, side, side), nn.Conv2d(channels, channels, 3, padding=1)
+    work = {
+        "product": (lambda: a @ b, 2 * size**3),
+        "convolution": (lambda: convolution(x), 2 * images * side**2 * channels**2 * 9),
+    }
+    # In turns, and the best of each: what else is at work on the machine disturbs both alike.
+    best, end, count = dict.fromkeys(work, math.inf), time.perf_counter() + 2, 0
+    with torch.no_grad():
+        while count < 5 or time.perf_counter() < end:
+            for name, (call, _) in work.items():
+                start = time.perf_counter()
+                call()
+                best[name] = min(best[name], time.perf_counter() - start)
+            count += 1
+    gigaflops = {name: operations / best[name] / 1e9 for name, (_, operations) in work.items()}
+    library = sgemm_library()
+    return {
+        "threads": torch.get_num_threads(),
+        "oneDnn": torch.backends.mkldnn.is_available(),
+        "library": library,
+        "core": openblas_core(library),
+        "builtFor": configured("BLAS_INFO"),
+        **gigaflops,
+    }
+
+
+def sgemm_library():
+    """The file that holds the sgemm which PyTorch calls; None where it cannot be told."""
+    maps = memory_maps()
+    torch_library = next((path for _, _, path in maps if "libtorch_cpu" in path), None)
+    # As the dynamic linker looks for it: what the whole process has, then what libtorch_cpu brings along.
+    for name in (None, torch_library):
+        try:
+            address = ctypes.cast(ctypes.CDLL(name).sgemm_, ctypes.c_void_p).value
+        except (OSError, AttributeError):
+            continue
+        return next((path for start, end, path in maps if start <= address < end), None)
+    return None
+
+
+def memory_maps():
+    """Start, end and path of each file's mapping; none where the system has no /proc."""
     try:
-        with open("/proc/self/maps") as maps:
-            libraries = {line.split()[-1] for line in maps if "blas" in line.split()[-1]}
+        with open("/proc/self/maps") as lines:
+            parts = [line.split(maxsplit=5) for line in lines]
     except OSError:
-        libraries = set()
-    return ", ".join(sorted("/".join(path.split("/")[-2:]) for path in libraries)) or "unknown"
+        return []
+    files = [part for part in parts if len(part) == 6]
+    return [(*(int(at, 16) for at in part[0].split("-")), part[5].strip()) for part in files]
 
 
-modes = {"forward": forward, "train": train, "losses": losses}
-print(json.dumps({"version": torch.__version__, "blas": blas(), **modes[spec["mode"]]()}))
+def openblas_core(library):
+    """The processor that OpenBLAS has kernels for and takes this one for; None of another library."""
+    try:
+        name = ctypes.CDLL(library).openblas_get_corename
+    except (OSError, AttributeError, TypeError):
+        return None
+    name.restype = ctypes.c_char_p
+    return name().decode()
+
+
+def configured(key):
+    found = re.search(rf"{key}=(\w+)", torch.__config__.show())
+    return found and found.group(1)
+
+
+modes = {"check": check, "forward": forward, "train": train, "losses": losses}
+print(json.dumps({"version": torch.__version__, **modes[spec["mode"]]()}))

@@ -1,11 +1,11 @@
 import { pino } from 'pino'
-import { openArtifactStore } from '../src/adapters/local/artifact-store.ts'
-import type { LossPoint, PrismaClient } from '../src/db/generated/client.ts'
-import { createWeightsKeeper } from '../src/models/weights-keeper.ts'
-import { writePoints } from '../src/runs/journal/write-points.ts'
-import { createRunService, type RunService } from '../src/runs/lifecycle/service.ts'
-import { findArchitecture } from '../src/zoo/catalog.ts'
-import { seededRandom } from '../test/support/random.ts'
+import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
+import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
+import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
+import { Random } from '../../src/random.ts'
+import { writePoints } from '../../src/runs/journal/write-points.ts'
+import { createRunService, type RunService } from '../../src/runs/lifecycle/service.ts'
+import { findArchitecture } from '../../src/zoo/catalog.ts'
 
 /** Points that are written at once: a statement takes them as one text. */
 const BATCH = 20_000
@@ -40,7 +40,8 @@ export async function createRun(
       },
     },
   })
-  const random = seededRandom(1)
+  const { next } = new Random(1)
+  const random = () => next() / 2 ** 32
   let seq = 0
   let points = 0
   for (const [i, { from, to }] of attempts.entries()) {
