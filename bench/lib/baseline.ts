@@ -23,7 +23,7 @@ const OPTIMISED = /openblas|mkl|blis|accelerate/i
 const OPTIMISED_BUILDS = ['open', 'mkl', 'flame', 'accelerate']
 
 /**
- * Of oneDNN's rate. Seen on two cores of a Zen 5 with much else to do: OpenBLAS 1.2 to 1.8, with the kernels of a
+ * Of oneDNN's rate. Seen on two cores of a Zen 5 with much else to do: OpenBLAS 1.0 to 1.8, with the kernels of a
  * Pentium 4 0.7; the reference BLAS, on one thread and without blocks, 0.08 to 0.11.
  */
 const LEAST_OF_CONVOLUTION = 0.5

@@ -46,7 +46,7 @@ const MOST_GARBAGE_BYTES = 128 * MIB
 
 /**
  * The peak of a run's resident memory, by what the engine keeps. Within 25 % of what runs show on `native` and `wasm`
- * (`npm run bench:plan`); on a graphics card the same numbers are an estimate, and most of it lies on the card.
+ * (`npm run bench -- plan`); on a graphics card the same numbers are an estimate, and most of it lies on the card.
  */
 export function trainingMemory(architecture: Architecture, options: TrainingMemoryOptions): TrainingMemory {
   const { batchSize, optimizer, engine, datasetBytes } = options
