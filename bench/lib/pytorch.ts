@@ -63,8 +63,9 @@ function run<Result>(spec: object): Result | string {
   const env = baselineEnvironment(process.env, THREADS)
   // The first python3 of the PATH may be one without Debian's packages.
   for (const python of ['python3', '/usr/bin/python3']) {
-    const { status, stdout, stderr } = spawnSync(python, [script, job], { encoding: 'utf8', env })
+    const { status, signal, stdout, stderr } = spawnSync(python, [script, job], { encoding: 'utf8', env })
     if (status === 0) return JSON.parse(stdout)
+    if (signal !== null) return `PyTorch was ended by ${signal}`
     if (status !== 3 && status !== null) return `PyTorch failed: ${stderr.trim().split('\n').at(-1)}`
   }
   return 'PyTorch is not installed (apt install python3-torch libopenblas0-pthread)'
