@@ -14,7 +14,7 @@ const FLOORS = [
   ['engine', 'db'],
 ]
 /** Rooms that serve every floor and know none. */
-const SERVANTS = ['adapters', 'storage', 'process', 'concurrency']
+const SERVANTS = ['ports', 'adapters', 'storage', 'process', 'concurrency']
 
 const inRooms = (rooms) => `^src/(${rooms.join('|')})`
 const ofPackages = (names) => `node_modules/(${names})`
@@ -40,6 +40,20 @@ export default {
       severity: 'error',
       from: { path: inRooms(SERVANTS) },
       to: { path: inRooms(FLOORS.flat()) },
+    },
+    {
+      name: 'ports know nobody',
+      severity: 'error',
+      from: { path: '^src/ports' },
+      to: { path: '^src', pathNot: '^src/ports' },
+    },
+    {
+      name: 'only who puts parts together knows adapters',
+      comment:
+        'The server is put together in app.ts, a child process in its entry; all else is given a port.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(app\\.ts|adapters/|.*-process\\.ts$)' },
+      to: { path: '^src/adapters' },
     },
     {
       name: 'nothing below schema/ knows GraphQL',

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openArtifactStore } from './adapters/local/artifact-store.ts'
+import { createBus } from './adapters/local/bus.ts'
 import type { Config } from './config.ts'
 import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
 import { openDatabase } from './db/client.ts'
@@ -116,6 +117,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     const keeper = createWeightsKeeper(database.prisma, artifacts)
     const models = onClose(
       createModelService({
+        openBus: createBus,
         prisma: database.prisma,
         artifacts,
         keeper,
@@ -127,6 +129,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     )
     const runs = onClose(
       createRunService({
+        openBus: createBus,
         prisma: database.prisma,
         keeper,
         logger,

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
+import { createBus } from '../../src/adapters/local/bus.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
@@ -91,6 +92,7 @@ export async function createRun(
 export function openRuns(prisma: PrismaClient, folder: string): RunService {
   return createRunService({
     prisma,
+    openBus: createBus,
     artifacts: openArtifactStore(folder),
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),

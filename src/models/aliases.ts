@@ -1,9 +1,9 @@
-import { createBus } from '../adapters/local/bus.ts'
 import { flatMap, followChanges } from '../concurrency/iterate.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { readLabel } from '../label.ts'
+import type { OpenBus } from '../ports/bus.ts'
 
 export interface SetAliasInput {
   versionId: string
@@ -41,8 +41,8 @@ export function isAlias(name: string): boolean {
   return NAME.test(name)
 }
 
-export function createModelAliases(prisma: PrismaClient): ModelAliases {
-  const moves = createBus<string>()
+export function createModelAliases(prisma: PrismaClient, openBus: OpenBus): ModelAliases {
+  const moves = openBus<string>('alias moves')
 
   const move = (versionId: string, name: string, wanted: boolean | undefined) =>
     prisma.$transaction(async (tx) => {

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import type { ArtifactStore } from '../adapters/local/artifact-store.ts'
+import { readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { isLayersModel } from '../zoo/formats/standard-layers.ts'
 import type { Converter } from './converter.ts'
@@ -49,63 +48,18 @@ export function layersModelPath({ id }: Pick<ModelVersion, 'id'>): string {
 
 export function createDownloads(options: DownloadsOptions): Downloads {
   const { prisma, artifacts } = options
-  /** Files that were read through in this server's life, with the time of their last change. */
-  const verified = new Map<string, number>()
-  const exporting = new Map<string, Promise<string>>()
-
-  async function verify(digest: string): Promise<void> {
-    const changed = (await stat(artifacts.path(digest)).catch(() => null))?.mtimeMs
-    if (changed !== undefined && verified.get(digest) === changed) return
-    await artifacts.verify(digest)
-    if (changed !== undefined) verified.set(digest, changed)
-  }
-
   /** The folder of a version's LayersModel, made when it is first asked for and kept beside its weights. */
-  function layersModel(version: ModelVersion): Promise<string> {
+  async function layersModel(version: ModelVersion): Promise<string> {
+    const source = await artifacts.materialise(version.digest)
     const architecture = options.architectureOf(version)
     const metadata = { architecture: version.architecture, preprocessing: version.preprocessing }
     const key = createHash('sha256')
       .update(JSON.stringify([architecture, metadata]))
       .digest('hex')
       .slice(0, 16)
-    const folder = join(artifacts.derived(version.digest), key)
-    if (existsSync(folder)) return Promise.resolve(folder)
-    const atWork = exporting.get(folder)
-    if (atWork !== undefined) return atWork
-    const work = makeLayersModel(version, architecture, metadata, folder).finally(() =>
-      exporting.delete(folder),
+    return artifacts.derive(version.digest, key, (folder) =>
+      options.exportLayersModel({ source, architecture, folder, metadata }),
     )
-    exporting.set(folder, work)
-    return work
-  }
-
-  async function makeLayersModel(
-    { digest }: ModelVersion,
-    architecture: Architecture,
-    metadata: Record<string, unknown>,
-    folder: string,
-  ): Promise<string> {
-    // Where what a killed server leaves is swept.
-    const { path: draft } = await artifacts.stage()
-    await mkdir(draft)
-    try {
-      await options.exportLayersModel({
-        source: artifacts.path(digest),
-        architecture,
-        folder: draft,
-        metadata,
-      })
-      await mkdir(dirname(folder), { recursive: true })
-      await rename(draft, folder)
-      // Its version may have been deleted meanwhile, and its files with it.
-      if ((await prisma.modelVersion.count({ where: { digest } })) === 0) {
-        await rm(dirname(folder), { recursive: true, force: true })
-      }
-    } catch (error) {
-      await rm(draft, { recursive: true, force: true })
-      throw error
-    }
-    return folder
   }
 
   async function find(pathname: string): Promise<Download | null> {
@@ -116,9 +70,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const title = `${version.model.name.replaceAll(NO_FILE_NAME, '_')}-v${version.version}`
     const { digest } = version
     if (name === SAFETENSORS && part === undefined) {
-      await verify(digest)
       return {
-        file: artifacts.path(digest),
+        file: await artifacts.materialise(digest),
         etag: digest,
         contentType: 'application/octet-stream',
         fileName: `${title}.safetensors`,
@@ -126,7 +79,6 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     }
     if (name !== LAYERS_MODEL || part === undefined) return null
     if (!isLayersModel(options.architectureOf(version))) return null
-    await verify(digest)
     const folder = await layersModel(version)
     const parts = await readdir(folder).catch(() => [] as string[])
     if (!parts.includes(part)) return null

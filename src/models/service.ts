@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
-import type { ArtifactStore } from '../adapters/local/artifact-store.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
+import type { OpenBus } from '../ports/bus.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createModelAliases, isAlias, type ModelAliases } from './aliases.ts'
 import { createConverter } from './converter.ts'
@@ -63,6 +64,7 @@ export interface ModelService {
 
 export interface ModelServiceOptions {
   prisma: PrismaClient
+  openBus: OpenBus
   artifacts: ArtifactStore
   keeper: WeightsKeeper
   /** By the name of the data set. */
@@ -158,7 +160,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
   }
 
   return {
-    aliases: createModelAliases(prisma),
+    aliases: createModelAliases(prisma, options.openBus),
     downloads: createDownloads({
       prisma,
       artifacts,
@@ -209,8 +211,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
     async filters({ id, digest }) {
       try {
-        await artifacts.verify(digest)
-        return await drawFilters(artifacts.path(digest))
+        return await drawFilters(await artifacts.materialise(digest))
       } catch (error) {
         // The files go when the row is gone.
         if ((await prisma.modelVersion.count({ where: { id } })) > 0) throw error

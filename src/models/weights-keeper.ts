@@ -1,6 +1,6 @@
-import type { ArtifactStore, StagedArtifact } from '../adapters/local/artifact-store.ts'
 import { createTurns } from '../concurrency/one-at-a-time.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
+import type { ArtifactStore, StagedArtifact } from '../ports/artifact-store.ts'
 
 /** Keeps files of weights as long as a row names them: several rows may name one file. */
 export interface WeightsKeeper {

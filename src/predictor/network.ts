@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs'
-import type { ArtifactStore } from '../adapters/local/artifact-store.ts'
 import { numbersOf } from '../engine/numbers.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { forwardOf } from '../zoo/forward.ts'
@@ -44,16 +44,16 @@ export async function loadNetwork(
   { digest, architecture, preprocessing }: ModelRef,
   artifacts: ArtifactStore,
 ): Promise<Network> {
-  await artifacts.verify(digest)
+  const path = await artifacts.materialise(digest)
   const model = buildModel(architecture)
   let broken: string | null
   try {
-    const file = await openSafetensors(artifacts.path(digest))
+    const file = await openSafetensors(path)
     broken = await loadWeights(model, architecture, file).finally(() => file.close())
   } catch (error) {
     model.dispose()
     if (!(error instanceof WeightsMismatchError || error instanceof SafetensorsError)) throw error
-    throw new UnusableModelError(`${artifacts.path(digest)}: ${error.message}`)
+    throw new UnusableModelError(`${path}: ${error.message}`)
   }
   const values = valuesOfBytes(preprocessing)
   const forward = forwardOf(model, { training: false })

@@ -1,9 +1,10 @@
 /** The process that decodes pictures and computes predictions: started by the server, one for all models. */
 import sharp from 'sharp'
-import { type ArtifactStore, openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { openArtifactStore } from '../adapters/local/artifact-store.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'

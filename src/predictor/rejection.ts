@@ -1,4 +1,4 @@
-import { DamagedArtifactError } from '../adapters/local/artifact-store.ts'
+import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import {
   NonFiniteAnswerError,
   PredictionFailedError,

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
-import { DamagedArtifactError } from '../adapters/local/artifact-store.ts'
 import { StorageFullError } from '../errors.ts'
 import type { Download } from '../models/downloads.ts'
+import { DamagedArtifactError } from '../ports/artifact-store.ts'
 
 /** The paths of files of models begin with this. */
 export const DOWNLOADS_PATH = '/models/'

@@ -36,7 +36,7 @@ export interface TrainingJob {
   datasetFile: string
   /** Dataset.digest of what the file is to hold. */
   datasetDigest: string
-  /** Where checkpoints are staged and found (src/adapters/local/artifact-store.ts). */
+  /** Where checkpoints are staged and found (src/ports/artifact-store.ts). */
   artifactsFolder: string
   /** The owner of what it stages there. */
   owner: string

@@ -1,4 +1,4 @@
-import { type ArtifactStore, DamagedArtifactError } from '../adapters/local/artifact-store.ts'
+import { type ArtifactStore, DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { openSafetensors, type SafetensorsFile } from '../zoo/safetensors-file.ts'
 import { loadWeights, readCounters } from '../zoo/weights.ts'
@@ -7,7 +7,7 @@ import { createTrainingSession, type TrainingSession } from './session.ts'
 import { restore } from './snapshot.ts'
 import { STATE_KEY, type TrainerState } from './state.ts'
 
-type Files = Pick<ArtifactStore, 'path' | 'verify'>
+type Files = Pick<ArtifactStore, 'materialise'>
 
 /**
  * The session of a job, and where its training goes on; null for a beginning. Of checkpoints whose files are damaged it
@@ -73,8 +73,7 @@ async function reading<Result>(
   digest: string,
   read: (file: SafetensorsFile) => Promise<Result>,
 ): Promise<Result> {
-  await store.verify(digest)
-  const file = await openSafetensors(store.path(digest))
+  const file = await openSafetensors(await store.materialise(digest))
   try {
     return await read(file)
   } finally {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { openArtifactStore } from '../adapters/local/artifact-store.ts'
 import { StorageFullError } from '../errors.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
 import { diskFailure } from '../storage/room.ts'
 import type { CheckpointToWrite, WrittenCheckpoint } from './checkpoint-writer.ts'
@@ -25,7 +25,7 @@ export interface Saver {
   written(): Promise<void>
 }
 
-type SaverJob = Pick<TrainingJob, 'architecture' | 'artifactsFolder' | 'owner' | 'checkpoints' | 'metadata'>
+type SaverJob = Pick<TrainingJob, 'architecture' | 'owner' | 'checkpoints' | 'metadata'>
 
 /**
  * @param from   the place of the checkpoint that the run went on from; null for a beginning
@@ -34,10 +34,10 @@ type SaverJob = Pick<TrainingJob, 'architecture' | 'artifactsFolder' | 'owner' |
 export function createSaver(
   job: SaverJob,
   session: TrainingSession,
+  store: Pick<ArtifactStore, 'stage'>,
   from: Pick<TrainerState, 'step' | 'epoch'> | null,
   saved: (checkpoint: SavedCheckpoint) => void,
 ): Saver {
-  const store = openArtifactStore(job.artifactsFolder)
   const { everySteps, everySeconds } = job.checkpoints
   let worker: Worker | undefined
   let last = { step: from?.step ?? 0, epoch: from?.epoch ?? 0 }

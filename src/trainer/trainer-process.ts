@@ -1,10 +1,11 @@
 /** The process of one training run: started by the server, ends with the run. */
 import { setPriority } from 'node:os'
-import { DamagedArtifactError, openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { openArtifactStore } from '../adapters/local/artifact-store.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import { loadDataset } from '../data/load.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
+import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { memoryBytes } from '../process/memory.ts'
 import { connectToParent } from '../process/parent.ts'
@@ -41,7 +42,8 @@ async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnd
   say(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
   say(datasetLine(dataset, job.hyperparameters))
-  const { session, from } = await openSession(job, openArtifactStore(job.artifactsFolder), say)
+  const store = openArtifactStore(job.artifactsFolder)
+  const { session, from } = await openSession(job, store, say)
   const fromStep = from?.step ?? 0
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
   const totalSteps = () => countSteps(latest(), dataset.train.count).total
@@ -57,7 +59,7 @@ async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnd
     job.hyperparameters.normalization,
   )
   const reporter = createReporter(send)
-  const saver = createSaver(job, session, from, (checkpoint) => send({ type: 'saved', checkpoint }))
+  const saver = createSaver(job, session, store, from, (checkpoint) => send({ type: 'saved', checkpoint }))
   const save = async (state: TrainerState) => {
     const started = performance.now()
     await saver.save(state)

@@ -1,6 +1,7 @@
 import { graphql, parse, subscribe } from 'graphql'
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
+import { createBus } from '../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
 import { createModelService } from '../../src/models/service.ts'
@@ -39,10 +40,19 @@ export async function openInProcess(
   const keeper = createWeightsKeeper(prisma, artifacts)
   const architectures = await openArchitectureRegistry({ prisma, maxParameters: MAX_PARAMETERS })
   const facts = () => CIFAR10
-  const models = createModelService({ prisma, artifacts, keeper, architectures, facts, log: logger })
+  const models = createModelService({
+    prisma,
+    openBus: createBus,
+    artifacts,
+    keeper,
+    architectures,
+    facts,
+    log: logger,
+  })
   const datasets = new Map()
   const runs = createRunService({
     prisma,
+    openBus: createBus,
     keeper,
     logger,
     engine: 'cpu',

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
-import type { ArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { COVER, type Preprocessing } from '../../src/models/preprocessing.ts'
+import type { ArtifactStore } from '../../src/ports/artifact-store.ts'
 import type { ModelRef } from '../../src/predictor/protocol.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../src/zoo/fit.ts'

@@ -1,66 +1,25 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { type BigIntStats, createReadStream, existsSync } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type ArtifactStore, DamagedArtifactError, type StagedArtifact } from '../../ports/artifact-store.ts'
 import { type Room, watchRoom } from '../../storage/room.ts'
-
-export interface Artifact {
-  /** sha256 of the content, in hexadecimal. */
-  digest: string
-  bytes: number
-}
-
-/** A finished file that waits for its name: safe on disk, and nobody's until it is adopted. */
-export interface StagedArtifact extends Artifact {
-  /** Its name in the store's folder. */
-  staged: string
-}
-
-export class DamagedArtifactError extends Error {
-  override readonly name = 'DamagedArtifactError'
-}
-
-/** Files under a folder, each named by the sha256 of its content: written once, never changed. */
-export interface ArtifactStore {
-  /** @throws StorageFullError where the disk has no room for another file */
-  check(): void
-  /**
-   * A path in the folder to write a new file to, where the disk has room (else StorageFullError); what is not adopted is removed by the next `tidy`.
-   * @param owner  of letters, digits and dashes: what it leaves can be removed alone
-   */
-  stage(owner?: string): Promise<{ staged: string; path: string }>
-  /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
-  adopt(artifact: StagedArtifact): Promise<void>
-  /** Takes the name away again: the file is staged, and pending until it is settled. One that is not there is no error. */
-  release(artifact: StagedArtifact): Promise<void>
-  /** Makes a file pending that perhaps nobody will need: a remover that dies in between leaves the mark. */
-  mark(digest: string): Promise<void>
-  /** Takes the mark away. */
-  settle(digest: string): Promise<void>
-  /** The digests of files that were adopted or marked, and not settled. */
-  pending(): Promise<string[]>
-  /** Reads it through; a missing or altered file is a DamagedArtifactError that names it. */
-  verify(digest: string): Promise<void>
-  path(digest: string): string
-  /** A folder for what is made from this file and can be made again; it goes with the file. */
-  derived(digest: string): string
-  /** Removes the file and what was made from it; one that is not there is no error. */
-  remove(digest: string): Promise<void>
-  /**
-   * Removes what killed writers, or that of one owner, left unfinished. While none of them writes.
-   * @param finished  staged files that are to stay
-   */
-  tidy(owner?: string, finished?: ReadonlySet<string>): Promise<void>
-}
 
 const SUFFIX = '.safetensors'
 const PENDING = '.pending'
 
-/** @param room  of the disk that the folder is on */
+/**
+ * Artifacts as files in a folder.
+ * @param room  of the disk that the folder is on
+ */
 export function openArtifactStore(folder: string, room: Room = watchRoom(folder)): ArtifactStore {
   const path = (digest: string) => join(folder, `${digest}${SUFFIX}`)
   const markOf = (digest: string) => join(folder, `${digest}${PENDING}`)
   const derived = (digest: string) => join(folder, `${digest}.derived`)
+  /** Identities of files that were read through, by their digests. */
+  const verified = new Map<string, string>()
+  /** What is being made, by its folder. */
+  const deriving = new Map<string, Promise<string>>()
   // Without a folder nothing was ever put.
   const names = () => readdir(folder).catch(() => [] as string[])
 
@@ -105,10 +64,40 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       `The weights file ${path(digest)} is damaged: its sha256 is not its name. Delete it and train or import again.`,
     )
 
+  async function verify(digest: string): Promise<void> {
+    const hash = createHash('sha256')
+    try {
+      for await (const chunk of createReadStream(path(digest), { highWaterMark: 2 ** 20 })) hash.update(chunk)
+    } catch (error) {
+      throw unreadable(digest, error as NodeJS.ErrnoException)
+    }
+    if (hash.digest('hex') !== digest) throw altered(digest)
+  }
+
+  async function derive(
+    digest: string,
+    target: string,
+    make: (folder: string) => Promise<void>,
+  ): Promise<string> {
+    if (existsSync(target)) return target
+    // Where what a killed server leaves is swept.
+    const { path: draft } = await stage()
+    try {
+      await writing(mkdir(draft))
+      await make(draft)
+      await writing(mkdir(derived(digest), { recursive: true }))
+      await writing(rename(draft, target))
+    } catch (error) {
+      await rm(draft, { recursive: true, force: true })
+      throw error
+    }
+    // The artifact may have been removed meanwhile, before there was a folder to remove with it.
+    if (!existsSync(path(digest))) await rm(derived(digest), { recursive: true, force: true })
+    return target
+  }
+
   return {
     check: room.check,
-    path,
-    derived,
     stage,
     adopt,
     async release({ staged, digest }) {
@@ -122,17 +111,27 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       const marks = (await names()).filter((name) => name.endsWith(PENDING))
       return marks.map((name) => name.slice(0, -PENDING.length))
     },
-    async verify(digest) {
-      const hash = createHash('sha256')
-      try {
-        for await (const chunk of createReadStream(path(digest), { highWaterMark: 2 ** 20 }))
-          hash.update(chunk)
-      } catch (error) {
+    async materialise(digest) {
+      const file = path(digest)
+      const identity = await identityOf(file).catch((error: unknown) => {
         throw unreadable(digest, error as NodeJS.ErrnoException)
+      })
+      if (verified.get(digest) !== identity) {
+        await verify(digest)
+        verified.set(digest, identity)
       }
-      if (hash.digest('hex') !== digest) throw altered(digest)
+      return file
+    },
+    derive(digest, key, make) {
+      const target = join(derived(digest), key)
+      const atWork = deriving.get(target)
+      if (atWork !== undefined) return atWork
+      const work = derive(digest, target, make).finally(() => deriving.delete(target))
+      deriving.set(target, work)
+      return work
     },
     async remove(digest) {
+      verified.delete(digest)
       await rm(path(digest), { force: true })
       await rm(derived(digest), { recursive: true, force: true })
     },
@@ -155,4 +154,10 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Changes when the file is written to or replaced. Not the time of its inode: every further hard link changes that. */
+async function identityOf(file: string): Promise<string> {
+  const { dev, ino, size, mtimeNs }: BigIntStats = await stat(file, { bigint: true })
+  return [dev, ino, size, mtimeNs].join(' ')
 }

@@ -1,14 +1,6 @@
-/** Hands what was committed to whoever listens now; a listener must not throw and must not block. */
-export interface Bus<Message> {
-  publish(topic: string, message: Message): void
-  /** @returns the function that ends the subscription */
-  subscribe(topic: string, listener: (message: Message) => void): () => void
-  /** Resolves as soon as nobody listens to the topic. */
-  quiet(topic: string): Promise<void>
-  /** Listeners over all topics: what a disconnect must bring back to what it was. */
-  readonly listenerCount: number
-}
+import type { Bus } from '../../ports/bus.ts'
 
+/** A bus within this process: who publishes calls the listeners. */
 export function createBus<Message>(): Bus<Message> {
   const topics = new Map<string, Set<(message: Message) => void>>()
   const waiting = new Map<string, (() => void)[]>()

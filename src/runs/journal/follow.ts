@@ -1,4 +1,4 @@
-import type { Bus } from '../../adapters/local/bus.ts'
+import type { Bus } from '../../ports/bus.ts'
 import type { Lagged, RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'
 import { createInbox, type Inbox } from './inbox.ts'

@@ -1,6 +1,6 @@
-import type { Bus } from '../../adapters/local/bus.ts'
 import type { LossPoint, Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { DbNull, PrismaClientKnownRequestError } from '../../db/generated/internal/prismaNamespace.ts'
+import type { Bus } from '../../ports/bus.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from '../model/events.ts'
 import type { RunFailure } from '../model/failure.ts'
 import { canBecome, type RunStatus } from '../model/status.ts'

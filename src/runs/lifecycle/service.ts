@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { createBus } from '../../adapters/local/bus.ts'
 import { flatMap, followChanges } from '../../concurrency/iterate.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { Checkpoint, Prisma, PrismaClient, RunAttempt, TrainingRun } from '../../db/generated/client.ts'
 import { PrismaClientKnownRequestError } from '../../db/generated/internal/prismaNamespace.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { WeightsKeeper } from '../../models/weights-keeper.ts'
+import type { OpenBus } from '../../ports/bus.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { type BucketChange, followBuckets } from '../history/follow-buckets.ts'
@@ -87,6 +87,7 @@ export interface RunServiceOptions
   extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'interruptions' | 'output'>,
     RestartPolicy {
   prisma: PrismaClient
+  openBus: OpenBus
   keeper: WeightsKeeper
   logger: Logger
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
@@ -103,11 +104,11 @@ export interface RunServiceOptions
 
 export function createRunService(options: RunServiceOptions): RunService {
   const { prisma } = options
-  const events = createBus<RunEvent>()
-  const changes = createBus<string>()
-  const deletions = createBus<TrainingRun>()
+  const events = options.openBus<RunEvent>('run events')
+  const changes = options.openBus<string>('changed runs')
+  const deletions = options.openBus<TrainingRun>('deleted runs')
   const log = createRunLog(prisma, events, changes)
-  const output = createOutputLog(prisma, events, log)
+  const output = createOutputLog(prisma, events, options.openBus('run output'), log)
   const history = createRunHistory(prisma)
   const checkpoints = createCheckpoints(prisma, log, options.keeper)
   const interruptions = createInterruptions(prisma, log, checkpoints, options)

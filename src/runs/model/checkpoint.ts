@@ -1,4 +1,4 @@
-import type { StagedArtifact } from '../../adapters/local/artifact-store.ts'
+import type { StagedArtifact } from '../../ports/artifact-store.ts'
 
 /** When a run saves checkpoints, and how many are kept. One that a model version was made of is kept beyond that. */
 export interface CheckpointPolicy {

@@ -1,5 +1,5 @@
-import type { Bus } from '../../adapters/local/bus.ts'
 import { followChanges } from '../../concurrency/iterate.ts'
+import type { Bus } from '../../ports/bus.ts'
 import type { RunLog } from '../journal/journal.ts'
 import type { RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'

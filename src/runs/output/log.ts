@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
-import { type Bus, createBus } from '../../adapters/local/bus.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { insertRunLogLines } from '../../db/run-log-lines.ts'
 import { ValidationError } from '../../errors.ts'
+import type { Bus } from '../../ports/bus.ts'
 import type { RunLog } from '../journal/journal.ts'
 import { noRun } from '../lifecycle/find-run.ts'
 import type { RunEvent } from '../model/events.ts'
@@ -38,10 +38,10 @@ export interface OutputLog {
 export function createOutputLog(
   prisma: PrismaClient,
   events: Bus<RunEvent>,
+  /** Tells that there are more lines of a run. */
+  written: Bus<void>,
   { position }: Pick<RunLog, 'position'>,
 ): OutputLog {
-  const written = createBus<void>()
-
   const read = (runId: string, after: number, limit: number, newestFirst = false): Promise<OutputLine[]> =>
     prisma.runLogLine.findMany({
       where: { runId, number: { gt: after } },

@@ -3,10 +3,11 @@ import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { openArtifactStore, type StagedArtifact } from '../../../src/adapters/local/artifact-store.ts'
+import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { pruneCheckpoints } from '../../../src/models/prune-checkpoints.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
+import type { StagedArtifact } from '../../../src/ports/artifact-store.ts'
 import type { RunLog } from '../../../src/runs/journal/journal.ts'
 import { createCheckpoints } from '../../../src/runs/lifecycle/checkpoints.ts'
 import type { RunStatus } from '../../../src/runs/model/status.ts'
@@ -114,7 +115,7 @@ async function resumable(runId: string): Promise<number[]> {
     where: { runId, stateDigest: { not: null } },
     orderBy: { step: 'desc' },
   })
-  for (const { stateDigest } of found) await artifacts.verify(stateDigest!)
+  for (const { stateDigest } of found) await artifacts.materialise(stateDigest!)
   return found.map(({ step }) => step)
 }
 

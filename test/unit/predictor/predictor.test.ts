@@ -5,12 +5,9 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import {
-  type ArtifactStore,
-  DamagedArtifactError,
-  openArtifactStore,
-} from '../../../src/adapters/local/artifact-store.ts'
+import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
+import { type ArtifactStore, DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import {
   NonFiniteAnswerError,
   UnsupportedImageError,
@@ -179,7 +176,7 @@ describe('what cannot be predicted is told apart', () => {
   test('weights that were altered on disk, by the name of their file', async () => {
     const damaged = await storeRandomModel(store, 'vgg_mini', 9)
     damaged.dispose()
-    const path = store.path(damaged.digest)
+    const path = await store.materialise(damaged.digest)
     const content = await readFile(path)
     content[content.length >> 1]! ^= 1
     await writeFile(path, content)
@@ -194,7 +191,7 @@ describe('what cannot be predicted is told apart', () => {
       .predict({ model: { ...model, digest }, image })
       .catch((cause: unknown) => cause)
     expect(error).toBeInstanceOf(DamagedArtifactError)
-    expect((error as Error).message).toContain(store.path(digest))
+    expect((error as Error).message).toContain(`${digest}.safetensors`)
   })
 
   test('weights of another network, by what does not fit', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { DamagedArtifactError } from '../../../src/adapters/local/artifact-store.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
+import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import { NonFiniteAnswerError } from '../../../src/predictor/errors.ts'
 import { failFor } from '../../../src/predictor/version-ref.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'

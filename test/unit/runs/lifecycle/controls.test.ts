@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
+import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
@@ -65,6 +66,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
   }
   const service = createRunService({
     prisma: db.prisma,
+    openBus: createBus,
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
     engine: 'cpu',

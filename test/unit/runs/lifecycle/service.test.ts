@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
+import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../../src/errors.ts'
@@ -27,6 +28,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
   const artifacts = openArtifactStore(db.folder)
   const service = createRunService({
     prisma,
+    openBus: createBus,
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',
@@ -234,6 +236,7 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
   test('are registered by the run as the one that it came to', async () => {
     const { register, close } = createModelService({
       prisma: db.prisma,
+      openBus: createBus,
       artifacts,
       keeper: createWeightsKeeper(db.prisma, artifacts),
       facts: () => CIFAR10,

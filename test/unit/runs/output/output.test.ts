@@ -15,7 +15,7 @@ const silent = pino({ level: 'silent' })
 async function createRun() {
   const events = createBus<RunEvent>()
   const log = createRunLog(db.prisma, events, createBus<string>())
-  const output = createOutputLog(db.prisma, events, log)
+  const output = createOutputLog(db.prisma, events, createBus(), log)
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,
   })

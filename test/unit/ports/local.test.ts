@@ -1,0 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
+import { createBus } from '../../../src/adapters/local/bus.ts'
+import { describeArtifactStore } from './artifact-store-contract.ts'
+import { describeBus } from './bus-contract.ts'
+
+describe('in this process and on this disk,', () => {
+  let folder: string
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'vggzoo-ports-'))
+  })
+
+  afterAll(() => rm(folder, { recursive: true }))
+
+  describeBus(createBus)
+  describeArtifactStore(async () => openArtifactStore(await mkdtemp(join(folder, 'store-'))))
+})
