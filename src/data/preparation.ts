@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { StorageFullError } from '../errors.ts'
-import { lastWords, startChild } from '../process/child.ts'
+import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
 import { type DatasetHeader, fileIdentity, readHeader, withDatasetFile } from './dataset-file.ts'
@@ -172,33 +172,15 @@ export function createPreparation(options: {
     }
   }
 
-  async function runFetcher(job: FetchJob, onProgress: (progress: number) => void): Promise<void> {
-    closing.signal.throwIfAborted()
-    let outcome: Extract<FromFetcher, { type: 'done' | 'failed' }> | undefined
-    const child = startChild<ToFetcher, FromFetcher>({
-      entry,
-      onMessage(message) {
-        if (message.type === 'progress') onProgress(message.progress)
-        else outcome = message
-      },
-      onOutput: (line) => log?.info({ dataset: facts.name }, line),
-    })
-    const end = () => child.kill('SIGKILL')
-    closing.signal.addEventListener('abort', end, { once: true })
-    child.send(job)
-    const exit = await child.exited
-    closing.signal.removeEventListener('abort', end)
-    closing.signal.throwIfAborted()
-    if (outcome?.type === 'failed') {
-      const { reason, code } = outcome
-      throw Object.assign(new Error(reason), { code })
-    }
-    if (outcome === undefined) {
-      const said = lastWords(exit)
-      throw new Error(
-        `the process that fetched it ended (${exit.signal ?? exit.code})${said ? `: ${said}` : ''}`,
-      )
-    }
+  async function runFetcher(task: FetchJob, onProgress: (progress: number) => void): Promise<void> {
+    const answer = await runJob<ToFetcher, FromFetcher, 'progress'>(
+      { entry, task, what: 'fetched it', onOutput: (line) => log?.info({ dataset: facts.name }, line) },
+      { progress: ({ progress }) => onProgress(progress) },
+      closing.signal,
+    )
+    if (answer.type === 'done') return
+    const { reason, code } = answer
+    throw Object.assign(new Error(reason), { code })
   }
 
   return {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
-import { type Child, lastWords, startChild } from '../process/child.ts'
+import { createTurns } from '../concurrency/one-at-a-time.ts'
+import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
 import { LayersModelError } from '../zoo/formats/standard-layers.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
@@ -27,38 +28,24 @@ export function createConverter(options: {
   entry?: URL
 }): Converter {
   const entry = options.entry ?? new URL('./convert-process.js', import.meta.url)
-  let last: Promise<unknown> = Promise.resolve()
-  let child: Child<ConvertJob> | undefined
-  let closed = false
+  const inTurn = createTurns()
+  const closing = new AbortController()
 
-  function run(job: ConvertJob): Promise<FromConverter> {
-    const result = last.then(() => convert(job))
-    last = result.catch(() => {})
-    return result
-  }
+  const run = (task: ConvertJob) => inTurn(() => convert(task))
 
-  async function convert(job: ConvertJob): Promise<FromConverter> {
-    if (closed) throw stopping()
-    let answer: FromConverter | undefined
-    const started = startChild<ConvertJob, FromConverter>({
-      entry,
-      onMessage(message) {
-        answer = message
+  async function convert(task: ConvertJob): Promise<Exclude<FromConverter, { type: 'refused' }>> {
+    const answer = await runJob<ConvertJob, FromConverter>(
+      {
+        entry,
+        task,
+        what: 'converts weights',
+        onOutput: (line, converter) => options.log.info({ converter }, line),
       },
-      onOutput: (line) => options.log.info({ converter: started.pid }, line),
-    })
-    child = started
-    started.send(job)
-    const exit = await started.exited
-    child = undefined
-    if (answer?.type === 'refused') throw fromRefusal(answer.refusal, job)
-    if (answer !== undefined) return answer
-    if (closed) throw stopping()
-    const said = lastWords(exit)
-    const how = exit.outOfMemory ? 'ran out of memory' : `ended (${exit.signal ?? exit.code})`
-    throw new Error(
-      `The process that converts weights ${how}.${said === null ? '' : ` Its last words: ${said}`}`,
+      {},
+      closing.signal,
     )
+    if (answer.type === 'refused') throw fromRefusal(answer.refusal, task)
+    return answer
   }
 
   async function write(job: ConvertJob): Promise<{ digest: string; bytes: number }> {
@@ -73,15 +60,10 @@ export function createConverter(options: {
       await run({ type: 'exportLayersModel', ...job })
     },
     async close() {
-      closed = true
-      child?.kill('SIGKILL')
-      await last
+      closing.abort(new Error('The server is stopping.'))
+      await inTurn(async () => {})
     },
   }
-}
-
-function stopping(): Error {
-  return new Error('The server is stopping.')
 }
 
 function fromRefusal(refusal: Refusal, job: ConvertJob): unknown {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
-import { type Child, type ChildExit, lastWords, startChild } from '../process/child.ts'
+import { type Child, type ChildExit, endOf, lastWords, startChild } from '../process/child.ts'
 import { PredictorUnavailableError } from './errors.ts'
 import type { FromPredictor, ToPredictor } from './protocol.ts'
 
@@ -122,7 +122,7 @@ export function createHost(options: HostOptions): Host {
     clearTimeout(watch)
     child = undefined
     if (state === 'closed' || state === 'givenUp') return
-    const words = killedFor ?? wordsOf(exit)
+    const words = killedFor ?? endOf(exit)
     log.warn({ startsInARow }, `the predictor process ${words}`)
     const served = state === 'ready'
     if (startsInARow >= MAX_STARTS) {
@@ -191,11 +191,6 @@ export function createHost(options: HostOptions): Host {
 
 export function closedError(): PredictorUnavailableError {
   return new PredictorUnavailableError('The server is shutting down.')
-}
-
-function wordsOf({ code, signal, outOfMemory }: ChildExit): string {
-  if (outOfMemory) return 'ran out of memory'
-  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
 }
 
 interface Deferred<T> {

@@ -29,6 +29,12 @@ export function lastWords({ stderr }: Pick<ChildExit, 'stderr'>): string | null 
   return said.findLast((line) => /error/i.test(line)) ?? said.at(-1) ?? null
 }
 
+/** How a process ended, as the end of a sentence that begins with the process. */
+export function endOf({ code, signal, outOfMemory }: ChildExit): string {
+  if (outOfMemory) return 'ran out of memory'
+  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`
+}
+
 /** Where a child printed a line. */
 export type OutputStream = 'STDOUT' | 'STDERR'
 

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
+import { createTurns } from '../concurrency/one-at-a-time.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import { OverloadedError } from '../errors.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import { PredictorUnavailableError } from '../predictor/errors.ts'
 import { closedError } from '../predictor/predictor-host.ts'
 import { fromRejection } from '../predictor/rejection.ts'
-import { type Child, lastWords, startChild } from '../process/child.ts'
+import { runJob } from '../process/job.ts'
 import type { EvaluationJob, FromEvaluator } from './protocol.ts'
 
 /** Evaluates weights, one at a time, each in a process of its own: minutes of work that no prediction waits for. */
@@ -39,40 +40,24 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
   const { engine, artifactsFolder, log, maxWaiting = 8, silenceMs = 900_000 } = options
   const entry = options.entry ?? new URL('./scoring-process.js', import.meta.url)
   const open = new Map<string, Promise<EvaluationResult>>()
-  let last: Promise<unknown> = Promise.resolve()
-  let child: Child<EvaluationJob> | undefined
+  const inTurn = createTurns()
+  const closing = new AbortController()
   let tookMs = FIRST_GUESS_MS
-  let closed = false
 
-  async function run(job: EvaluationJob): Promise<EvaluationResult> {
-    if (closed) throw closedError()
+  async function run(task: EvaluationJob): Promise<EvaluationResult> {
     const began = performance.now()
-    let answer: FromEvaluator | undefined
-    let silent = false
-    let watch: NodeJS.Timeout | undefined
-    const started = startChild<EvaluationJob, FromEvaluator>({
-      entry,
-      onMessage(message) {
-        if (message.type === 'seen') watchSilence()
-        else answer = message
+    const answer = await runJob<EvaluationJob, FromEvaluator, 'seen'>(
+      {
+        entry,
+        task,
+        what: 'evaluates a model',
+        onOutput: (line, evaluator) => log.info({ evaluator }, line),
+        silenceMs,
       },
-      onOutput: (line) => log.info({ evaluator: started.pid }, line),
-    })
-    const watchSilence = () => {
-      clearTimeout(watch)
-      watch = setTimeout(() => {
-        silent = true
-        started.kill('SIGKILL')
-      }, silenceMs).unref()
-    }
-    child = started
-    watchSilence()
-    started.send(job)
-    const exit = await started.exited
-    clearTimeout(watch)
-    child = undefined
-    if (closed) throw closedError()
-    switch (answer?.type) {
+      { seen() {} },
+      closing.signal,
+    )
+    switch (answer.type) {
       case 'evaluated':
         tookMs = performance.now() - began
         log.info({ ms: Math.round(tookMs), engine: answer.engine, images: answer.result.count }, 'evaluated')
@@ -84,15 +69,6 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
       case 'rejected':
         throw fromRejection(answer.rejection)
     }
-    const said = lastWords(exit)
-    const how = silent
-      ? `said nothing for ${silenceMs / 1000} s`
-      : exit.outOfMemory
-        ? 'ran out of memory'
-        : `ended (${exit.signal ?? exit.code})`
-    throw new Error(
-      `The process that evaluates a model ${how}.${said === null ? '' : ` Its last words: ${said}`}`,
-    )
   }
 
   return {
@@ -106,15 +82,13 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
         const message = `${open.size} evaluations are at work or waiting already. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`
         throw new OverloadedError(message, retryAfterMs, open.size)
       }
-      const result = last.then(() => run(job)).finally(() => open.delete(key))
-      last = result.catch(() => {})
+      const result = inTurn(() => run(job)).finally(() => open.delete(key))
       open.set(key, result)
       return result
     },
     async close() {
-      closed = true
-      child?.kill('SIGKILL')
-      await last
+      closing.abort(closedError())
+      await inTurn(async () => {})
     },
   }
 }

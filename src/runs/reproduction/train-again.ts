@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import { DamagedDatasetError } from '../../data/errors.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ConflictError } from '../../errors.ts'
-import { startChild } from '../../process/child.ts'
-import type { FromTrainer, ToTrainer, TrainingJob } from '../../trainer/protocol.ts'
+import { JobError, runJob } from '../../process/job.ts'
+import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from '../../trainer/protocol.ts'
 import { failureOfExit } from '../model/failure.ts'
 import type { MeasuredPoint } from '../model/measurements.ts'
 
@@ -22,36 +22,41 @@ export async function trainAgain(
   logger: Pick<Logger, 'info' | 'debug'>,
   signal: AbortSignal,
 ): Promise<TrainedAgain> {
-  signal.throwIfAborted()
   let engine: EngineReport | undefined
-  let ending: FromTrainer | undefined
   const points: MeasuredPoint[] = []
-  const child = startChild<ToTrainer, FromTrainer>({
-    entry: new URL('../../trainer/trainer-process.js', import.meta.url),
-    onMessage(message) {
-      if (message.type === 'started') engine = message.engine
-      else if (message.type === 'points') points.push(...message.points)
-      else if (message.type === 'stopped' || message.type === 'failed') ending = message
+  const ignore = () => {}
+  const run = runJob<ToTrainer, FromTrainer, Exclude<FromTrainer, TrainerEnding>['type']>(
+    {
+      entry: new URL('../../trainer/trainer-process.js', import.meta.url),
+      task: { type: 'train', job },
+      what: 'trains a run again',
+      onStart: (trainer) => logger.info({ trainer, steps: job.until }, 'verification started'),
+      onOutput: (line, trainer) => logger.debug({ trainer }, line),
     },
-    onOutput: (line) => logger.debug({ trainer: child.pid }, line),
-  })
-  // It has nothing to save.
-  const kill = () => child.kill('SIGKILL')
-  signal.addEventListener('abort', kill, { once: true })
-  try {
-    logger.info({ trainer: child.pid, steps: job.until }, 'verification started')
-    child.send({ type: 'train', job })
-    const exit = await child.exited
-    logger.info({ trainer: child.pid, points: points.length }, 'verification ended')
-    signal.throwIfAborted()
-    const failure = ending === undefined ? failureOfExit(exit) : ending.type === 'failed' && ending.failure
-    // One whose loss becomes NaN ends there; the run may have done so, too.
-    if (failure && failure.code === 'DATASET_UNAVAILABLE') throw new DamagedDatasetError(failure.message)
-    if (failure && failure.code !== 'LOSS_NOT_FINITE') {
-      throw new ConflictError(`The run could not be trained again. ${failure.message}`)
-    }
-    return { engine: engine!, points }
-  } finally {
-    signal.removeEventListener('abort', kill)
+    {
+      started(message) {
+        engine = message.engine
+      },
+      points: (message) => void points.push(...message.points),
+      progress: ignore,
+      epoch: ignore,
+      saved: ignore,
+      updated: ignore,
+      refused: ignore,
+    },
+    signal,
+  )
+  const ending = await run
+    .catch((error: unknown) => {
+      if (error instanceof JobError) return { type: 'failed', failure: failureOfExit(error.exit) } as const
+      throw error
+    })
+    .finally(() => logger.info({ points: points.length }, 'verification ended'))
+  // One whose loss becomes NaN ends there; the run may have done so, too.
+  if (ending.type === 'failed' && ending.failure.code !== 'LOSS_NOT_FINITE') {
+    const { code, message } = ending.failure
+    if (code === 'DATASET_UNAVAILABLE') throw new DamagedDatasetError(message)
+    throw new ConflictError(`The run could not be trained again. ${message}`)
   }
+  return { engine: engine!, points }
 }

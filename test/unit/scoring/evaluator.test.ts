@@ -73,7 +73,7 @@ describe('evaluations', () => {
   })
 
   test.each([
-    ['dies', /ended \(SIGKILL\)/],
+    ['dies', /was killed by SIGKILL/],
     ['throws', /the matrix is upside down/],
   ])('go on after one whose process %s, which says so', async (how, message) => {
     const { evaluate } = create()
