@@ -7,20 +7,26 @@ import type { Architecture } from '../zoo/architecture.ts'
 import { isLayersModel } from '../zoo/formats/standard-layers.ts'
 import type { Converter } from './converter.ts'
 
-/** A file that can be fetched over HTTP. */
+/** A file of a model version. */
+export type DownloadName =
+  | { versionId: string; format: 'safetensors' }
+  /** `part`: model.json, or one of the files that it names. */
+  | { versionId: string; format: 'layersModel'; part: string }
+
+/** A file to hand out. */
 export interface Download {
+  /** Where it lies; it goes when its version is deleted. */
   file: string
-  /** Changes when the content does; it never does under the same path. */
-  etag: string
-  contentType: string
+  /** Changes when the content does, in letters, digits, dots and dashes. */
+  content: string
   /** The name to save it under. */
   fileName: string
 }
 
-/** The files of model versions, under paths of the server. */
+/** The files of model versions. */
 export interface Downloads {
-  /** What a path leads to; null when it is no file of a version. Makes what is made on demand. */
-  find(pathname: string): Promise<Download | null>
+  /** Null when there is no such file. Makes what is made on demand. Throws DamagedArtifactError, StorageFullError. */
+  find(name: DownloadName): Promise<Download | null>
 }
 
 export interface DownloadsOptions {
@@ -32,19 +38,8 @@ export interface DownloadsOptions {
   exportLayersModel: Converter['exportLayersModel']
 }
 
-const PATH = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
 /** What file systems refuse or hide: separators, what Windows reserves, a dot at the beginning. */
 const NO_FILE_NAME = /[/\\:*?"<>|]+|^\./g
-const SAFETENSORS = 'model.safetensors'
-const LAYERS_MODEL = 'layers-model'
-
-export function safetensorsPath({ id }: Pick<ModelVersion, 'id'>): string {
-  return `/models/${id}/${SAFETENSORS}`
-}
-
-export function layersModelPath({ id }: Pick<ModelVersion, 'id'>): string {
-  return `/models/${id}/${LAYERS_MODEL}/model.json`
-}
 
 export function createDownloads(options: DownloadsOptions): Downloads {
   const { prisma, artifacts } = options
@@ -62,43 +57,34 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     )
   }
 
-  async function find(pathname: string): Promise<Download | null> {
-    const [, id, name, part] = PATH.exec(pathname) ?? []
-    if (id === undefined) return null
-    const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
+  async function find(name: DownloadName): Promise<Download | null> {
+    const version = await prisma.modelVersion.findUnique({
+      where: { id: name.versionId },
+      include: { model: true },
+    })
     if (version === null) return null
-    const title = `${version.model.name.replaceAll(NO_FILE_NAME, '_')}-v${version.version}`
     const { digest } = version
-    if (name === SAFETENSORS && part === undefined) {
-      return {
-        file: await artifacts.materialise(digest),
-        etag: digest,
-        contentType: 'application/octet-stream',
-        fileName: `${title}.safetensors`,
-      }
+    if (name.format === 'safetensors') {
+      const title = `${version.model.name.replaceAll(NO_FILE_NAME, '_')}-v${version.version}`
+      const file = await artifacts.materialise(digest)
+      return { file, content: digest, fileName: `${title}.safetensors` }
     }
-    if (name !== LAYERS_MODEL || part === undefined) return null
     if (!isLayersModel(options.architectureOf(version))) return null
     const folder = await layersModel(version)
+    const { part } = name
     const parts = await readdir(folder).catch(() => [] as string[])
     if (!parts.includes(part)) return null
-    return {
-      file: join(folder, part),
-      etag: `${digest}-${basename(folder)}-${part}`,
-      contentType: part.endsWith('.json') ? 'application/json' : 'application/octet-stream',
-      // The parts of a LayersModel find one another by these names.
-      fileName: part,
-    }
+    // The parts of a LayersModel find one another by these names.
+    return { file: join(folder, part), content: `${digest}-${basename(folder)}-${part}`, fileName: part }
   }
 
   return {
-    async find(pathname) {
+    async find(name) {
       try {
-        return await find(pathname)
+        return await find(name)
       } catch (error) {
         // Rows are deleted before files: without one there is nothing to complain of.
-        const [, id] = PATH.exec(pathname)!
-        if ((await prisma.modelVersion.count({ where: { id } })) === 0) return null
+        if ((await prisma.modelVersion.count({ where: { id: name.versionId } })) === 0) return null
         throw error
       }
     },

@@ -3,11 +3,9 @@ import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
 import { StorageFullError } from '../errors.ts'
-import type { Download } from '../models/downloads.ts'
+import type { Download, Downloads } from '../models/downloads.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
-
-/** The paths of files of models begin with this. */
-export const DOWNLOADS_PATH = '/models/'
+import { downloadAt } from './addresses.ts'
 
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
 const CACHE_CONTROL = 'private, max-age=31536000, immutable'
@@ -15,15 +13,14 @@ const CACHE_CONTROL = 'private, max-age=31536000, immutable'
 const NOT_FOUND = 'There is no such file of a model version.'
 
 export interface DownloadOptions {
-  /** What a path leads to, or null. Throws DamagedArtifactError. */
-  find(pathname: string): Promise<Download | null>
+  contextOf(request: IncomingMessage): { models: { downloads: Downloads } }
   /** Origins beside the server's own whose pages may fetch. */
   allowedOrigins: readonly string[]
   logger: Pick<Logger, 'error'>
 }
 
 /** Answers GET and HEAD with files of models: with ETags, conditions and ranges. */
-export function createDownloadHandler({ find, allowedOrigins, logger }: DownloadOptions) {
+export function createDownloadHandler({ contextOf, allowedOrigins, logger }: DownloadOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     allowOrigin(request, response, allowedOrigins)
     if (request.method === 'OPTIONS') return preflight(response)
@@ -33,7 +30,8 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
     }
     let download: Download | null
     try {
-      download = await find(new URL(request.url!, 'http://localhost').pathname)
+      const name = downloadAt(new URL(request.url!, 'http://localhost').pathname)
+      download = name && (await contextOf(request).models.downloads.find(name))
     } catch (error) {
       logger.error({ err: error, path: request.url }, 'a download failed')
       if (error instanceof StorageFullError) return answer(response, 507, error.message)
@@ -46,16 +44,17 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
       )
     }
     if (download === null) return answer(response, 404, NOT_FOUND)
-    const { file, etag, contentType, fileName } = download
-    response.setHeader('etag', `"${etag}"`)
-    response.setHeader('content-type', contentType)
+    const { file, content, fileName } = download
+    const etag = `"${content}"`
+    response.setHeader('etag', etag)
+    response.setHeader('content-type', contentTypeOf(fileName))
     response.setHeader('content-disposition', attachment(fileName))
     response.setHeader('cache-control', CACHE_CONTROL)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('accept-ranges', 'bytes')
     send(request, `/${encodeURIComponent(basename(file))}`, {
       root: dirname(file),
-      acceptRanges: rangeCounts(request, `"${etag}"`),
+      acceptRanges: rangeCounts(request, etag),
       cacheControl: false,
       lastModified: false,
       dotfiles: 'allow',
@@ -71,6 +70,10 @@ export function createDownloadHandler({ find, allowedOrigins, logger }: Download
       })
       .pipe(response)
   }
+}
+
+function contentTypeOf(fileName: string): string {
+  return fileName.endsWith('.json') ? 'application/json' : 'application/octet-stream'
 }
 
 /** The name in any script (RFC 8187), and a plain one for whom cannot read that (RFC 6266). */

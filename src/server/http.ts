@@ -1,15 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { StorageFullError } from '../errors.ts'
-import { DOWNLOADS_PATH } from './downloads.ts'
-import { GRAPHQL_PATH, type GraphQLHandler } from './graphql/graphql.ts'
-import { isMultipart } from './graphql/uploads-plugin.ts'
 import { attachWebSocket } from './graphql/websocket.ts'
 import type { OriginPolicy } from './origin.ts'
+import { type Handler, type Handlers, routesOf, text } from './routes.ts'
 import { HttpRequest } from './upgrade.ts'
-
-export const HEALTH_PATH = '/health'
 
 /** For requests at work when the server stops; server-sent streams would never end. */
 const LAST_ANSWERS_MS = 1000
@@ -28,14 +23,8 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-export interface HttpOptions {
-  handler: GraphQLHandler
-  /** For requests with files. */
-  uploadHandler: GraphQLHandler
-  downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
+export interface HttpOptions extends Handlers {
   policy: OriginPolicy
-  /** Rejects when the server can't do its work. */
-  health(): Promise<object>
 }
 
 /**
@@ -44,15 +33,15 @@ export interface HttpOptions {
  * @throws an Error with one line when the port is taken or the host is not this machine's
  */
 export async function listen(host: string, port: number): Promise<HttpServer> {
-  let start: (options: HttpOptions) => void = () => {}
-  const started = new Promise<HttpOptions>((resolve) => {
+  let start: (answer: Handler) => void = () => {}
+  const started = new Promise<Handler>((resolve) => {
     start = resolve
   })
   const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
   const server = createServer(settings, async (request, response) => {
     request.url = originForm(request.url!)
-    const options = await started
-    if (!response.destroyed) answer(options, request, response)
+    const answer = await started
+    if (!response.destroyed) answer(request, response)
   })
   await bound(server, host, port)
   let websocket: { close(): Promise<void> } | undefined
@@ -72,7 +61,7 @@ export async function listen(host: string, port: number): Promise<HttpServer> {
     address: address.address,
     serve(options) {
       websocket = attachWebSocket(server, options.handler, options.policy)
-      start(options)
+      start(answerOf(options))
     },
     close: () => (closing ??= close()),
   }
@@ -84,41 +73,12 @@ function originForm(target: string): string {
   return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`
 }
 
-function answer(options: HttpOptions, request: IncomingMessage, response: ServerResponse): void {
-  const { handler, uploadHandler, downloads, policy } = options
-  const path = request.url?.split('?')[0]
-  if (!policy.hostAllowed(request)) {
+function answerOf({ policy, ...handlers }: HttpOptions): Handler {
+  const handlerAt = routesOf(handlers)
+  return (request, response) => {
+    if (policy.hostAllowed(request)) return handlerAt(request.url!.split('?')[0]!)(request, response)
     text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
-  } else if (path === GRAPHQL_PATH) {
-    const hasFiles = isMultipart(request.method, request.headers['content-type'])
-    void (hasFiles ? uploadHandler : handler)(request, response)
-  } else if (path?.startsWith(DOWNLOADS_PATH)) {
-    void downloads(request, response)
-  } else if (path === HEALTH_PATH) {
-    void answerHealth(options, response)
-  } else if (path === '/') {
-    response.writeHead(302, { location: GRAPHQL_PATH }).end()
-  } else {
-    text(response, 404, `There is nothing here. The API and its playground are at ${GRAPHQL_PATH}.`)
   }
-}
-
-async function answerHealth(
-  { health }: HttpOptions,
-  response: ServerResponse<IncomingMessage>,
-): Promise<void> {
-  try {
-    const body = JSON.stringify(await health())
-    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-  } catch (error) {
-    if (!(error instanceof StorageFullError)) return text(response, 503, 'The database does not answer.')
-    const body = JSON.stringify({ status: 'storage full', message: error.message })
-    response.writeHead(503, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(body)
-  }
-}
-
-function text(response: ServerResponse<IncomingMessage>, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`)
 }
 
 function bound(server: Server, host: string, port: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http'
-import { GRAPHQL_PATH } from './graphql/graphql.ts'
+import { GRAPHQL_PATH } from './addresses.ts'
 
 /**
  * A request of the server. Node hands the socket of every request that offers another protocol to whoever listens for

@@ -25,11 +25,7 @@ beforeEach(async () => {
   }
   const logger = pino({ level: 'error' }, { write })
   const handler = createGraphQLHandler({
-    context: {
-      get runs() {
-        return runs
-      },
-    } as unknown as Context,
+    contextOf: () => ({ runs }) as unknown as Context,
     allowedOrigins: [],
     logger,
   })

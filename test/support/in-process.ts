@@ -11,6 +11,7 @@ import type { Predictor } from '../../src/predictor/predictor.ts'
 import { createRunService } from '../../src/runs/lifecycle/service.ts'
 import type { Context, Services } from '../../src/schema/builder/context.ts'
 import { schema } from '../../src/schema/index.ts'
+import { ADDRESSES } from '../../src/server/addresses.ts'
 import { toClientError } from '../../src/server/graphql/client-error.ts'
 import { openArchitectureRegistry } from '../../src/zoo/registry.ts'
 import type { GraphQLResult } from './server.ts'
@@ -71,7 +72,12 @@ export async function openInProcess(
   const predictions = createPredictionService({ prisma, models, predictor, logger, architectures, datasets })
   const parts = { architectures, models, runs, predictions }
   const execute = async (source: string, variableValues?: Record<string, unknown>) => {
-    const contextValue = { ...parts, datasets, database: { prisma } } as unknown as Context
+    const contextValue = {
+      ...parts,
+      addresses: ADDRESSES,
+      datasets,
+      database: { prisma },
+    } as unknown as Context
     const { data, errors } = await graphql({ schema, source, variableValues, contextValue })
     const seen = errors?.map((error) => toClientError(error).toJSON())
     return JSON.parse(JSON.stringify({ data, errors: seen })) as GraphQLResult
@@ -80,7 +86,12 @@ export async function openInProcess(
     ...parts,
     execute,
     async subscribe(source) {
-      const contextValue = { ...parts, datasets, database: { prisma } } as unknown as Context
+      const contextValue = {
+        ...parts,
+        addresses: ADDRESSES,
+        datasets,
+        database: { prisma },
+      } as unknown as Context
       const stream = await subscribe({ schema, document: parse(source), contextValue })
       if ('errors' in stream) throw new Error(stream.errors?.[0]?.message)
       return stream as AsyncIterableIterator<GraphQLResult>

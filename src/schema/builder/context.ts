@@ -22,8 +22,15 @@ export interface Services {
   system: SystemService
 }
 
+/** Where the server hands out what the domain names: paths that begin with /. */
+export interface Addresses {
+  safetensors(version: { id: string }): string
+  layersModel(version: { id: string }): string
+}
+
 /** What every resolver gets. */
 export interface Context extends Services {
+  addresses: Addresses
   /** Over HTTP: yoga aborts its signal when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /**

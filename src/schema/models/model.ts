@@ -1,5 +1,4 @@
 import type { ModelVersion } from '../../db/generated/client.ts'
-import { layersModelPath, safetensorsPath } from '../../models/downloads.ts'
 import type { StoredEvaluation } from '../../models/evaluation-result.ts'
 import type { Preprocessing } from '../../models/preprocessing.ts'
 import { architectureOf } from '../../models/versions.ts'
@@ -53,15 +52,17 @@ const DownloadsRef = builder.objectRef<ModelVersion>('Downloads').implement({
       type: DownloadRef,
       description:
         "A safetensors file with torchvision's names: torchvision's own VGG loads it with strict=True.",
-      resolve: (version) => ({ url: safetensorsPath(version) }),
+      resolve: (version, _args, { addresses }) => ({ url: addresses.safetensors(version) }),
     }),
     layersModel: t.field({
       type: DownloadRef,
       nullable: true,
       description:
         'The model.json of a TF.js LayersModel, beside its weights: tf.loadLayersModel opens it. It takes a normalised picture and answers probabilities, and getUserDefinedMetadata() has the preprocessing. Null for a network with local response normalisation, for which TF.js has no layer.',
-      resolve: (version, _args, { architectures }) =>
-        isLayersModel(architectureOf(version, architectures)) ? { url: layersModelPath(version) } : null,
+      resolve: (version, _args, { addresses, architectures }) =>
+        isLayersModel(architectureOf(version, architectures))
+          ? { url: addresses.layersModel(version) }
+          : null,
     }),
   }),
 })

@@ -1,24 +1,25 @@
+import type { IncomingMessage } from 'node:http'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
+import { GRAPHQL_PATH } from '../addresses.ts'
 import type { UploadStore } from '../upload-store.ts'
 import { acceptPlugin } from './accept-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
+import type { ServerContext } from './server-context.ts'
 import { textPlugin } from './text-plugin.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
 
-export const GRAPHQL_PATH = '/graphql'
-
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 
 export interface GraphQLOptions {
-  context: Context
+  contextOf(request: IncomingMessage): Context
   allowedOrigins: string[]
   logger: Logger
 }
@@ -29,15 +30,18 @@ export function createGraphQLHandler(options: GraphQLOptions) {
 }
 
 /** The same for requests with files, which are as large as the store of uploads allows. */
-export function createUploadHandler(options: GraphQLOptions & { uploads: UploadStore }) {
-  return createHandler(options, uploadsPlugin(options.uploads))
+export function createUploadHandler(options: GraphQLOptions, uploads: UploadStore) {
+  return createHandler(options, uploadsPlugin(uploads))
 }
 
 /** @param requestParser  reads the body, up to a size of its own */
-function createHandler({ context, allowedOrigins, logger }: GraphQLOptions, requestParser: Plugin) {
-  return createYoga<object, Context>({
+function createHandler(
+  { contextOf, allowedOrigins, logger }: GraphQLOptions,
+  requestParser: Plugin<object, ServerContext>,
+) {
+  return createYoga<ServerContext, Context>({
     schema,
-    context,
+    context: ({ req }) => contextOf(req),
     graphqlEndpoint: GRAPHQL_PATH,
     landingPage: false,
     logging: {

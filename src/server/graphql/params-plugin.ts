@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { apiError } from '../../schema/builder/input-error.ts'
 import { readText } from '../body.ts'
 import { requestError } from './client-error.ts'
+import type { ServerContext } from './server-context.ts'
 
 /** From the content type of a POST to what its body says. Requests with files are for the plugin of uploads. */
 const PARSERS: Readonly<Record<string, (text: string) => GraphQLParams>> = {
@@ -18,10 +18,10 @@ const PARSERS: Readonly<Record<string, (text: string) => GraphQLParams>> = {
  *
  * @param maxBytes  of a body's content
  */
-export function paramsPlugin(maxBytes: number): Plugin {
+export function paramsPlugin(maxBytes: number): Plugin<object, ServerContext> {
   return {
     onRequestParse({ request, serverContext, setRequestParser }) {
-      const { req } = serverContext as unknown as { req: IncomingMessage }
+      const { req } = serverContext
       if (request.method === 'GET') {
         setRequestParser(() => fromSearchParams(/\?(.*)/s.exec(req.url ?? '')?.[1] ?? ''))
       }

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import type { Upload, UploadStore } from '../upload-store.ts'
+import type { ServerContext } from './server-context.ts'
 
 /**
  * Yoga's own parser of multipart requests holds all files in memory; here they go through the store, on disk, until the
  * operation is executed: whether its client is still there or not, no resolver finds its files gone.
  */
-export function uploadsPlugin(uploads: UploadStore): Plugin {
+export function uploadsPlugin(uploads: UploadStore): Plugin<object, ServerContext> {
   const received = new WeakMap<Request, Upload>()
   return {
     instrumentation: {
@@ -20,7 +20,7 @@ export function uploadsPlugin(uploads: UploadStore): Plugin {
     },
     onRequestParse({ request, serverContext, setRequestParser }) {
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
-      const { req } = serverContext as unknown as { req: IncomingMessage }
+      const { req } = serverContext
       setRequestParser(async () => {
         const upload = await uploads.receive(req)
         received.set(request, upload)

@@ -217,5 +217,5 @@ test('the filters of a version without its file are MODEL_UNUSABLE, and NOT_FOUN
   }
   expect(await filters(async () => {})).toBe('MODEL_UNUSABLE')
   expect(await filters(() => remove(version.id))).toBe('NOT_FOUND')
-  expect(await api.models.downloads.find(`/models/${version.id}/model.safetensors`)).toBeNull()
+  expect(await api.models.downloads.find({ versionId: version.id, format: 'safetensors' })).toBeNull()
 })

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Download } from '../../../src/models/downloads.ts'
+import type { Downloads } from '../../../src/models/downloads.ts'
 import { createDownloadHandler } from '../../../src/server/downloads.ts'
 import { createRecordingLog, type RecordingLog } from '../../support/recording-log.ts'
 
@@ -15,16 +15,16 @@ let folder: string
 let file: string
 let server: Server
 let log: RecordingLog
-let find: (pathname: string) => Promise<Download | null>
+let find: Downloads['find']
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vggzoo-downloads-'))
   file = join(folder, 'weights')
   writeFileSync(file, CONTENT)
-  find = async () => ({ file, etag: 'e', contentType: 'application/octet-stream', fileName: 'weights' })
+  find = async () => ({ file, content: 'e', fileName: 'weights' })
   log = createRecordingLog()
   const handler = createDownloadHandler({
-    find: (pathname) => find(pathname),
+    contextOf: () => ({ models: { downloads: { find: (name) => find(name) } } }),
     allowedOrigins: [],
     logger: log,
   })
@@ -40,7 +40,13 @@ afterEach(async () => {
 
 async function open(headers: Record<string, string> = {}, method = 'GET'): Promise<IncomingMessage> {
   const { port } = server.address() as AddressInfo
-  const asked = request({ host: '127.0.0.1', port, path: '/models/x', method, headers }).end()
+  const asked = request({
+    host: '127.0.0.1',
+    port,
+    path: '/models/x/model.safetensors',
+    method,
+    headers,
+  }).end()
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   return response
 }
@@ -64,7 +70,7 @@ test.each([
     `attachment; filename="it_s_a_b_.bin"; filename*=UTF-8''it%27s%20%28a%29%20%22b%22%2A%3B.bin`,
   ],
 ])('the name %s is sent in its own script, with a plain one beside it', async (fileName, header) => {
-  find = async () => ({ file, etag: 'e', contentType: 'application/octet-stream', fileName })
+  find = async () => ({ file, content: 'e', fileName })
   expect((await get()).headers['content-disposition']).toBe(header)
 })
 
@@ -124,15 +130,18 @@ describe('a client that goes away leaves no file open', () => {
   test('before its file is found', async () => {
     const closed = nextFileClosed()
     const { port } = server.address() as AddressInfo
-    const asked = request({ host: '127.0.0.1', port, path: '/models/x' }).on('error', () => {})
+    const asked = request({ host: '127.0.0.1', port, path: '/models/x/model.safetensors' }).on(
+      'error',
+      () => {},
+    )
     const gone = new Promise((resolve) => {
       server.once('request', (_request, response) => response.once('close', resolve))
     })
     const findNow = find
-    find = async (pathname) => {
+    find = async (name) => {
       asked.destroy()
       await gone
-      return findNow(pathname)
+      return findNow(name)
     }
     asked.end()
     await closed

@@ -17,7 +17,7 @@ beforeAll(async () => {
     logged += line
   }
   const handler = createGraphQLHandler({
-    context: {} as Context,
+    contextOf: () => ({}) as Context,
     allowedOrigins: [],
     logger: pino({ level: 'warn' }, { write }),
   })

@@ -37,12 +37,14 @@ beforeEach(async () => {
       throw new NotFoundError(await work(weights.safetensors))
     },
   }
-  const handler = createUploadHandler({
-    context: { models } as unknown as Context,
-    allowedOrigins: [],
-    logger: pino({ level: 'error' }, { write }),
-    uploads: createUploadStore(folder, 1000),
-  })
+  const handler = createUploadHandler(
+    {
+      contextOf: () => ({ models }) as unknown as Context,
+      allowedOrigins: [],
+      logger: pino({ level: 'error' }, { write }),
+    },
+    createUploadStore(folder, 1000),
+  )
   server = createServer(handler)
   await once(server.listen(0, '127.0.0.1'), 'listening')
 })

@@ -1,0 +1,26 @@
+import type { DownloadName } from '../models/downloads.ts'
+import type { Addresses } from '../schema/builder/context.ts'
+
+/** GraphQL, and the playground for browsers. */
+export const GRAPHQL_PATH = '/graphql'
+export const HEALTH_PATH = '/health'
+/** The paths of files of models begin with this. */
+export const DOWNLOADS_PATH = '/models/'
+
+const SAFETENSORS = 'model.safetensors'
+const LAYERS_MODEL = 'layers-model'
+const DOWNLOAD = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
+
+export const ADDRESSES: Addresses = {
+  safetensors: ({ id }) => `${DOWNLOADS_PATH}${id}/${SAFETENSORS}`,
+  layersModel: ({ id }) => `${DOWNLOADS_PATH}${id}/${LAYERS_MODEL}/model.json`,
+}
+
+/** What a path names, whether that is there or not; null where it names nothing. */
+export function downloadAt(pathname: string): DownloadName | null {
+  const [, versionId, name, part] = DOWNLOAD.exec(pathname) ?? []
+  if (versionId === undefined) return null
+  if (name === SAFETENSORS && part === undefined) return { versionId, format: 'safetensors' }
+  if (name === LAYERS_MODEL && part !== undefined) return { versionId, format: 'layersModel', part }
+  return null
+}

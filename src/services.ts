@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
+import type { Database } from './db/client.ts'
+import { createModelService } from './models/service.ts'
+import { createWeightsKeeper } from './models/weights-keeper.ts'
+import type { Parts } from './parts.ts'
+import type { ArtifactStore } from './ports/artifact-store.ts'
+import type { OpenBus } from './ports/bus.ts'
+import { createPredictionService } from './predictor/predictions.ts'
+import type { Predictor } from './predictor/predictor.ts'
+import { createRunService } from './runs/lifecycle/service.ts'
+import { createPlanner } from './runs/planning/planner.ts'
+import { createQueuePlaces } from './runs/planning/queue-place.ts'
+import type { Services } from './schema/builder/context.ts'
+import { createEvaluationService } from './scoring/evaluations.ts'
+import { createModelEvaluator } from './scoring/evaluator.ts'
+import { createSystemService } from './system/service.ts'
+import { fitArchitecture } from './zoo/fit.ts'
+import { openArchitectureRegistry } from './zoo/registry.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+/** What the domain stands on. */
+export interface Ground {
+  config: Config
+  logger: Logger
+  database: Database
+  artifacts: ArtifactStore
+  /** Where child processes open the same store. */
+  artifactsFolder: string
+  openBus: OpenBus
+  predictor: Predictor
+}
+
+/** Makes the domain, as the API sees it, and puts what a killed server left in order. */
+export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
+  const { config, logger, database, artifacts, artifactsFolder, openBus, predictor } = ground
+  const { engine, maxParameters, maxConcurrentRuns: concurrency } = config
+  const { prisma, checkRoom } = database
+  const architectures = await openArchitectureRegistry({ prisma, maxParameters })
+  const cifar10 = parts.add(
+    createCifar10Store({
+      folder: join(config.dataDir, 'datasets'),
+      cifar10Dir: config.cifar10Dir ?? undefined,
+      log: logger,
+    }),
+  )
+  const datasets = new Map<string, DatasetStore>([[cifar10.facts.name, cifar10]])
+  const datasetFacts = (name: string) => datasets.get(name)?.facts
+  /** As it trains on the data set. */
+  const findArchitecture = (name: string) => {
+    const architecture = architectures.find(name)
+    return (
+      architecture && fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
+    )
+  }
+  const keeper = createWeightsKeeper(prisma, artifacts)
+  const models = parts.add(
+    createModelService({
+      prisma,
+      openBus,
+      artifacts,
+      keeper,
+      architectures,
+      facts: datasetFacts,
+      log: logger,
+    }),
+  )
+  const runs = createRunService({
+    prisma,
+    openBus,
+    keeper,
+    logger,
+    engine,
+    artifacts,
+    artifactsFolder,
+    concurrency,
+    autoResume: config.autoResume,
+    maxRestarts: config.maxRestarts,
+    datasets: [...datasets.keys()],
+    datasetFacts,
+    architectures,
+    maxParameters,
+    findArchitecture,
+    async prepareDataset(name, signal) {
+      const store = datasets.get(name)
+      if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
+      return { ...(await store.prepare(signal)), facts: store.facts, distrust: store.distrust }
+    },
+  })
+  // Who watches a run or waits for an evaluation hears how it ends. Trainers have the time until their supervisors'
+  // patience ends.
+  parts.add({ drain: runs.close, close: runs.close })
+  await runs.recover()
+  await keeper.sweep()
+  const evaluator = createModelEvaluator({ engine, artifactsFolder, log: logger })
+  parts.add({ drain: evaluator.close, close: evaluator.close })
+  const system = createSystemService({
+    version,
+    database: database.kind,
+    engine: predictor.engine,
+    queue: async () => ({ ...(await runs.counts()), concurrency }),
+    openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
+  })
+  return {
+    architectures,
+    datasets,
+    models,
+    runs,
+    system,
+    planner: createPlanner({
+      prisma,
+      architectures,
+      dataset: cifar10.facts,
+      maxParameters,
+      engine: system.engine,
+      memoryBytes: system.memoryBytes,
+    }),
+    queuePlaces: createQueuePlaces({
+      prisma,
+      concurrency,
+      findArchitecture,
+      datasetFacts,
+      engine: system.engine,
+    }),
+    predictions: createPredictionService({ prisma, models, predictor, logger, architectures, datasets }),
+    evaluations: createEvaluationService({
+      prisma,
+      checkRoom,
+      models,
+      evaluator,
+      architectures,
+      datasets,
+      logger,
+    }),
+  }
+}
