@@ -6,8 +6,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
-import { StorageFullError } from '../errors.ts'
-import { storageFull } from '../schema/builder/input-error.ts'
+import { codedError } from '../schema/builder/errors.ts'
 import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
@@ -53,7 +52,7 @@ export function createUploadStore(
       request.resume()
       await parts.release()
       const failure = room.failed(error)
-      throw failure instanceof StorageFullError ? storageFull(failure.message) : failure
+      throw codedError(failure) ?? failure
     }
   }
 

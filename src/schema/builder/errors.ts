@@ -1,6 +1,52 @@
-import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { GraphQLError } from 'graphql'
+import { DatasetUnavailableError } from '../../data/errors.ts'
+import {
+  ConflictError,
+  NotFoundError,
+  OverloadedError,
+  StorageFullError,
+  ValidationError,
+} from '../../errors.ts'
 import { IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
 import { builder } from './builder.ts'
+import { apiError, type ErrorCode } from './input-error.ts'
+
+type ErrorClass = new (...args: never[]) => Error
+
+/**
+ * Every class of failure that the API expects, with its code in `extensions` where a field has no result union. All else
+ * is masked. What a result union has of them is said below.
+ */
+const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
+  [ValidationError, 'BAD_USER_INPUT'],
+  [UnsupportedImageError, 'BAD_USER_INPUT'],
+  [ConflictError, 'BAD_USER_INPUT'],
+  [NotFoundError, 'NOT_FOUND'],
+  [OverloadedError, 'OVERLOADED'],
+  [UnusableModelError, 'MODEL_UNUSABLE'],
+  [DatasetUnavailableError, 'DATASET_UNAVAILABLE'],
+  [StorageFullError, 'STORAGE_FULL'],
+]
+
+/** An expected failure as an error with its code; null for any other. */
+export function codedError(error: unknown): GraphQLError | null {
+  const code = CODES.find(([expected]) => error instanceof expected)?.[1]
+  return code === undefined ? null : apiError(code, (error as Error).message)
+}
+
+/** For `catch` in a field without a result union, and in a subscription, which can have none. */
+export function throwCoded(error: unknown): never {
+  throw codedError(error) ?? error
+}
+
+/**
+ * The option `errors` of a field whose expected failures are members of its result.
+ * @param name   of the union, without "Result"
+ * @param types  classes that have a member below
+ */
+export function resultOf<Type extends ErrorClass>(name: string, types: readonly Type[], description: string) {
+  return { types: [...types], directResult: true as const, union: { name: `${name}Result`, description } }
+}
 
 const ErrorInterface = builder.interfaceRef<Error>('Error').implement({
   description: 'An expected failure, as a member of a result union.',

@@ -22,18 +22,17 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return ERROR_CODES.includes(code as ErrorCode)
 }
 
+/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5. */
+const STATUS: Partial<Record<ErrorCode, number>> = { STORAGE_FULL: 507 }
+
 export function apiError(code: ErrorCode, message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code } })
+  const status = STATUS[code]
+  return new GraphQLError(message, { extensions: { code, ...(status && { http: { status } }) } })
 }
 
 /** An argument that is well-typed and still wrong, where the field has no result union to say so in. */
 export function badInput(message: string): GraphQLError {
   return apiError('BAD_USER_INPUT', message)
-}
-
-/** Nothing was written, for want of room; over HTTP that is 507 (RFC 4918, 11.5). */
-export function storageFull(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'STORAGE_FULL', http: { status: 507 } } })
 }
 
 /** @throws a GraphQLError that names the argument */

@@ -1,9 +1,9 @@
 import { DATASET_STATES, type DatasetStore } from '../../data/dataset.ts'
 import { SPLITS, type Split } from '../../data/dataset-facts.ts'
-import { DatasetUnavailableError } from '../../data/errors.ts'
 import { NotFoundError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
-import { apiError, checkRange } from '../builder/input-error.ts'
+import { resultOf, throwCoded } from '../builder/errors.ts'
+import { checkRange } from '../builder/input-error.ts'
 
 const MAX_SAMPLES = 100
 const MAX_SCALE = 16
@@ -23,11 +23,6 @@ export const SplitEnum = builder.enumType('Split', {
   >,
 })
 
-/** These fields have no result union: what can be expected to fail is an error with a code. */
-function unavailable(error: unknown): never {
-  throw error instanceof DatasetUnavailableError ? apiError('DATASET_UNAVAILABLE', error.message) : error
-}
-
 export interface SampleShape {
   store: DatasetStore
   split: Split
@@ -42,7 +37,7 @@ export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
     label: t.string({
       description: 'Its true class.',
       resolve: async ({ store, split, index }) => {
-        const { labels } = await store.readImages(split, [index]).catch(unavailable)
+        const { labels } = await store.readImages(split, [index]).catch(throwCoded)
         return store.facts.classes[labels[0]]
       },
     }),
@@ -52,7 +47,7 @@ export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
       args: { scale: t.arg.int({ defaultValue: 4, required: true, description: `1 to ${MAX_SCALE}.` }) },
       resolve: async ({ store, split, index }, { scale }) => {
         checkRange('scale', scale, 1, MAX_SCALE)
-        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(unavailable) }
+        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(throwCoded) }
       },
     }),
   }),
@@ -118,7 +113,7 @@ builder.node(DatasetRef, {
       },
       resolve: async (store, { split, count, seed }) => {
         checkRange('count', count, 1, MAX_SAMPLES)
-        await store.prepare().catch(unavailable)
+        await store.prepare().catch(throwCoded)
         return store.samples(split, count, seed ?? 0).map((index) => ({ store, split, index }))
       },
     }),
@@ -136,11 +131,7 @@ builder.queryField('datasets', (t) =>
 builder.mutationField('prepareDataset', (t) =>
   t.field({
     type: DatasetRef,
-    errors: {
-      types: [NotFoundError],
-      directResult: true,
-      union: { name: 'PrepareDatasetResult', description: 'The data set, READY or FETCHING.' },
-    },
+    errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
     description:
       'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
     args: { name: t.arg.string({ required: true, description: 'Such as cifar10.' }) },

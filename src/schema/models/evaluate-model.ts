@@ -1,19 +1,17 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { UnusableModelError } from '../../predictor/errors.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { ModelVersionRef } from './model.ts'
 
 builder.mutationField('evaluateModel', (t) =>
   t.field({
     type: ModelVersionRef,
-    errors: {
-      types: [ValidationError, NotFoundError, ConflictError, UnusableModelError, OverloadedError],
-      directResult: true,
-      union: {
-        name: 'EvaluateModelResult',
-        description: 'The version with its new evaluation, or why there is none.',
-      },
-    },
+    errors: resultOf(
+      'EvaluateModel',
+      [ValidationError, NotFoundError, ConflictError, UnusableModelError, OverloadedError],
+      'The version with its new evaluation, or why there is none.',
+    ),
     description:
       'Shows a model version, trained or imported, the test images of a data set as `predict` would, and keeps what comes of it as its `evaluation`. One is at work at a time, in a process of its own. It answers when it is done, after seconds or, for large networks, many minutes; whoever does not wait finds it at the version later.',
     complexity: 500,

@@ -2,6 +2,7 @@ import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { ImportInput } from '../../models/import.ts'
 import { CHANNEL_ORDERS } from '../../models/import-preprocessing.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { ModelVersionRef, VERSION_KEY } from './model.ts'
 import { ResizeRule } from './preprocessing.ts'
 
@@ -69,11 +70,11 @@ const ImportModelInput = builder.inputType('ImportModelInput', {
 builder.mutationField('importModel', (t) =>
   t.field({
     type: ModelVersionRef,
-    errors: {
-      types: [ValidationError, NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'ImportModelResult', description: 'The new version, or everything that is wrong.' },
-    },
+    errors: resultOf(
+      'ImportModel',
+      [ValidationError, NotFoundError, ConflictError],
+      'The new version, or everything that is wrong.',
+    ),
     description:
       'Makes weights from elsewhere the next version of a model. Send the files as a multipart request; each tensor that is missing, surplus or of a wrong shape is an issue of its own.',
     args: { input: t.arg({ type: ImportModelInput, required: true, description: 'Weights and name.' }) },

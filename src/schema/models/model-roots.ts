@@ -2,6 +2,7 @@ import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { RegisterInput } from '../../models/service.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { resultOf } from '../builder/errors.ts'
 import { CheckpointRef } from '../runs/checkpoint.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
 import { ModelAliasRef, ModelRef, ModelVersionRef, VERSION_KEY } from './model.ts'
@@ -76,22 +77,22 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   registerModel: t.field({
     type: ModelVersionRef,
-    errors: {
-      types: [ValidationError, NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'RegisterModelResult', description: 'The new version, or why there is none.' },
-    },
+    errors: resultOf(
+      'RegisterModel',
+      [ValidationError, NotFoundError, ConflictError],
+      'The new version, or why there is none.',
+    ),
     description: 'Keeps trained weights under a name, as its next version.',
     args: { input: t.arg({ type: RegisterModelInput, required: true, description: 'Weights and name.' }) },
     resolve: (_root, { input }, { models }) => models.register(toRegisterInput(input)),
   }),
   setModelAlias: t.field({
     type: ModelAliasRef,
-    errors: {
-      types: [ValidationError, NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'SetModelAliasResult', description: 'The alias as it is now, or why it is not.' },
-    },
+    errors: resultOf(
+      'SetModelAlias',
+      [ValidationError, NotFoundError, ConflictError],
+      'The alias as it is now, or why it is not.',
+    ),
     description:
       'Lets an alias name a version: at once for everybody, so that every prediction comes from the old or the new one.',
     args: { input: t.arg({ type: SetModelAliasInput, required: true, description: 'Alias and version.' }) },
@@ -100,28 +101,22 @@ builder.mutationFields((t) => ({
   }),
   deleteModelAlias: t.field({
     type: ModelAliasRef,
-    errors: {
-      types: [NotFoundError, ConflictError],
-      directResult: true,
-      union: {
-        name: 'DeleteModelAliasResult',
-        description: 'The alias as it was, or why it is still there.',
-      },
-    },
+    errors: resultOf(
+      'DeleteModelAlias',
+      [NotFoundError, ConflictError],
+      'The alias as it was, or why it is still there.',
+    ),
     description: 'Deletes an alias that is not protected; the version stays.',
     args: { input: t.arg({ type: ModelAliasInput, required: true, description: 'The alias.' }) },
     resolve: (_root, { input }, { models }) => models.aliases.remove(input.model, input.name),
   }),
   deleteModelVersion: t.field({
     type: ModelVersionRef,
-    errors: {
-      types: [NotFoundError, ConflictError],
-      directResult: true,
-      union: {
-        name: 'DeleteModelVersionResult',
-        description: 'The version as it was, or why it is still there.',
-      },
-    },
+    errors: resultOf(
+      'DeleteModelVersion',
+      [NotFoundError, ConflictError],
+      'The version as it was, or why it is still there.',
+    ),
     description:
       'Deletes a version that no alias names, with its predictions, and its files unless its run keeps them as a checkpoint.',
     args: { id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'Its id.' }) },

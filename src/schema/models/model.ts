@@ -3,10 +3,11 @@ import type { StoredEvaluation } from '../../models/evaluation-result.ts'
 import type { Preprocessing } from '../../models/preprocessing.ts'
 import { architectureOf } from '../../models/versions.ts'
 import { DamagedArtifactError } from '../../ports/artifact-store.ts'
+import { UnusableModelError } from '../../predictor/errors.ts'
 import { isLayersModel } from '../../zoo/formats/standard-layers.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
-import { apiError } from '../builder/input-error.ts'
+import { throwCoded } from '../builder/errors.ts'
 import { DatasetRef } from '../data/dataset.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
 import { EvaluationRef } from './evaluation.ts'
@@ -145,7 +146,10 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
         mediaType: 'image/png',
         bytes: await models.filters(version).catch((error: unknown) => {
           if (!(error instanceof DamagedArtifactError)) throw error
-          throw apiError('MODEL_UNUSABLE', `The file ${version.digest}.safetensors is missing or altered.`)
+          // Its own message has a path of the server's.
+          return throwCoded(
+            new UnusableModelError(`The file ${version.digest}.safetensors is missing or altered.`),
+          )
         }),
       }),
     }),

@@ -7,7 +7,8 @@ import type { ClassProbability } from '../../predictor/protocol.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
-import { apiError, badInput, checkRange } from '../builder/input-error.ts'
+import { throwCoded } from '../builder/errors.ts'
+import { badInput, checkRange } from '../builder/input-error.ts'
 import { SplitEnum } from '../data/dataset.ts'
 import { ModelVersionRef } from '../models/model.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
@@ -75,9 +76,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
       },
       resolve: async (prediction, { layer, first }, { predictions }) => {
         checkRange('activations: first', first, 1, MAX_MAPS)
-        const bytes = await predictions
-          .activations(prediction, { layer, first })
-          .catch((error: unknown) => rethrow(error))
+        const bytes = await predictions.activations(prediction, { layer, first }).catch(throwCoded)
         return { mediaType: 'image/png', bytes }
       },
     }),
@@ -201,14 +200,6 @@ builder.queryField('predictions', (t) =>
 /** One that is not stored has no place among those that are. */
 function made(prediction: MadePrediction) {
   return PredictionRef.addBrand({ seq: 0, ...prediction })
-}
-
-/** The field has no result union: its expected failures are errors with a code. */
-function rethrow(error: unknown): never {
-  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
-  if (error instanceof UnusableModelError) throw apiError('MODEL_UNUSABLE', error.message)
-  if (error instanceof OverloadedError) throw apiError('OVERLOADED', error.message)
-  throw error
 }
 
 async function readImage(upload: UploadedFile): Promise<Uint8Array> {

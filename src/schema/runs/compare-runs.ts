@@ -14,6 +14,7 @@ import {
 import { alignCurves, CURVE_AXES, type CurveRow, loadCurve } from '../../runs/history/curves.ts'
 import type { RunEpoch } from '../../runs/history/history.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EpochSummaryRef } from './loss-point.ts'
@@ -171,11 +172,11 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
 builder.queryField('compareTrainingRuns', (t) =>
   t.field({
     type: RunComparisonRef,
-    errors: {
-      types: [ValidationError, NotFoundError],
-      directResult: true,
-      union: { name: 'CompareTrainingRunsResult', description: 'The runs side by side, or why not.' },
-    },
+    errors: resultOf(
+      'CompareTrainingRuns',
+      [ValidationError, NotFoundError],
+      'The runs side by side, or why not.',
+    ),
     description:
       'Lays training runs side by side: the settings in which they differ, their curves on one axis, and what they came to. They may still be at work.',
     args: {

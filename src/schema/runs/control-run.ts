@@ -1,5 +1,6 @@
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { ScheduleInput, toSchedule } from './start-training-run-input.ts'
 import { TrainingRunRef } from './training-run.ts'
 
@@ -25,17 +26,12 @@ const KEY = 'Does it once, however often it is sent: send it again when in doubt
 builder.mutationFields((t) => {
   const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' })
   const idempotencyKey = t.arg.string({ description: KEY })
-  const errorsOf = (name: string, description: string) => ({
+  const errorsOf = (name: string, description: string) => {
     // Those that may put the run into the queue need room there.
-    types: [
-      NotFoundError,
-      ConflictError,
-      ValidationError,
-      ...(name === 'Resume' || name === 'Update' ? [OverloadedError] : []),
-    ],
-    directResult: true as const,
-    union: { name: `${name}TrainingRunResult`, description },
-  })
+    const queueing = name === 'Resume' || name === 'Update' ? [OverloadedError] : []
+    const types = [NotFoundError, ConflictError, ValidationError, ...queueing]
+    return resultOf(`${name}TrainingRun`, types, description)
+  }
   const plain = (control: 'PAUSE' | 'RESUME' | 'CANCEL', name: string, result: string, description: string) =>
     t.field({
       type: TrainingRunRef,

@@ -1,9 +1,9 @@
 import { MAX_LINES, type OutputLine } from '../../runs/output/line.ts'
 import type { OutputPage } from '../../runs/output/log.ts'
 import { builder } from '../builder/builder.ts'
+import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
 import { TrainingRunRef } from './training-run.ts'
-import { rethrow } from './training-run-roots.ts'
 
 const DEFAULT_LINES = 100
 const MAX_PAGE_LINES = 1000
@@ -97,7 +97,7 @@ builder.subscriptionField('runLogLines', (t) =>
           'Only what came after this line: pass the cursor of the last one you got to reconnect without a gap.',
       }),
     },
-    subscribe: (_root, { id, after }, { runs }) => runs.output.follow(id.id, after ?? 0).catch(rethrow),
+    subscribe: (_root, { id, after }, { runs }) => runs.output.follow(id.id, after ?? 0).catch(throwCoded),
     resolve: (line) => line,
   }),
 )

@@ -6,7 +6,7 @@ import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
 import type { Context } from '../builder/context.ts'
-import { apiError, badInput } from '../builder/input-error.ts'
+import { resultOf, throwCoded } from '../builder/errors.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
@@ -56,11 +56,11 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   startTrainingRun: t.field({
     type: TrainingRunRef,
-    errors: {
-      types: [ValidationError, ConflictError, OverloadedError],
-      directResult: true,
-      union: { name: 'StartTrainingRunResult', description: 'The queued run, or why there is none.' },
-    },
+    errors: resultOf(
+      'StartTrainingRun',
+      [ValidationError, ConflictError, OverloadedError],
+      'The queued run, or why there is none.',
+    ),
     description:
       'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
     args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
@@ -68,11 +68,11 @@ builder.mutationFields((t) => ({
   }),
   deleteTrainingRun: t.field({
     type: TrainingRunRef,
-    errors: {
-      types: [NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'DeleteTrainingRunResult', description: 'The run as it was, or why it is still there.' },
-    },
+    errors: resultOf(
+      'DeleteTrainingRun',
+      [NotFoundError, ConflictError],
+      'The run as it was, or why it is still there.',
+    ),
     description:
       'Deletes a run that has ended, with its log, its checkpoints and their files. Model versions made of it stay.',
     args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
@@ -111,7 +111,7 @@ builder.subscriptionFields((t) => ({
           'Only what came after this event: pass the cursor of the last one you got to reconnect without a gap.',
       }),
     },
-    subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(rethrow),
+    subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(throwCoded),
     resolve: (event) => event,
   }),
   trainingLoss: t.field({
@@ -130,7 +130,7 @@ builder.subscriptionFields((t) => ({
       }),
     },
     subscribe: (_root, { id, afterStep, afterAttempt }, { runs }) =>
-      runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(rethrow),
+      runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(throwCoded),
     resolve: (point) => point,
   }),
   trainingLossBuckets: t.field({
@@ -146,7 +146,7 @@ builder.subscriptionFields((t) => ({
     },
     subscribe: async (_root, { id, maxPoints }, { runs }) => {
       checkMaxPoints('trainingLossBuckets', maxPoints ?? DEFAULT_POINTS)
-      return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(rethrow)
+      return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(throwCoded)
     },
     resolve: (change) => change,
   }),
@@ -180,11 +180,4 @@ function filter(
       ? {}
       : { architecture: { in: architectures.find(architecture) ? [architecture] : [] } }),
   }
-}
-
-/** A subscription has no result union: its expected failures are errors with a code. */
-export function rethrow(error: unknown): never {
-  if (error instanceof NotFoundError) throw apiError('NOT_FOUND', error.message)
-  if (error instanceof ValidationError) throw badInput(error.message)
-  throw error
 }

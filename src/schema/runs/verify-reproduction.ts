@@ -8,6 +8,7 @@ import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '
 import type { LossDifference } from '../../runs/reproduction/first-difference.ts'
 import { MAX_VERIFIED_STEPS, type Reproduction } from '../../runs/reproduction/verifier.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { EnginePropertyEnum, EngineRef } from '../system/engine.ts'
 import { RunAttemptRef, TrainingRunRef } from './training-run.ts'
 
@@ -87,14 +88,11 @@ const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implemen
 builder.mutationField('verifyReproduction', (t) =>
   t.field({
     type: ReproductionRef,
-    errors: {
-      types: [NotFoundError, ValidationError, ConflictError, OverloadedError],
-      directResult: true,
-      union: {
-        name: 'VerifyReproductionResult',
-        description: 'What came of it, or why the run cannot be trained again.',
-      },
-    },
+    errors: resultOf(
+      'VerifyReproduction',
+      [NotFoundError, ValidationError, ConflictError, OverloadedError],
+      'What came of it, or why the run cannot be trained again.',
+    ),
     description:
       "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its log stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run. Closing the HTTP request ends it.",
     complexity: 500,

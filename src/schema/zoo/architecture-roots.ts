@@ -1,16 +1,17 @@
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
+import { resultOf } from '../builder/errors.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { ArchitectureInput, toArchitectureInput } from './architecture-input.ts'
 
 builder.mutationFields((t) => ({
   createArchitecture: t.field({
     type: ArchitectureRef,
-    errors: {
-      types: [ValidationError, ConflictError],
-      directResult: true,
-      union: { name: 'CreateArchitectureResult', description: 'The new network, or why there is none.' },
-    },
+    errors: resultOf(
+      'CreateArchitecture',
+      [ValidationError, ConflictError],
+      'The new network, or why there is none.',
+    ),
     description: 'Adds a network to the zoo. It trains and predicts like those that are built in.',
     args: {
       input: t.arg({ type: ArchitectureInput, required: true, description: 'The network.' }),
@@ -19,11 +20,11 @@ builder.mutationFields((t) => ({
   }),
   deleteArchitecture: t.field({
     type: ArchitectureRef,
-    errors: {
-      types: [NotFoundError, ConflictError],
-      directResult: true,
-      union: { name: 'DeleteArchitectureResult', description: 'What was deleted, or why it was not.' },
-    },
+    errors: resultOf(
+      'DeleteArchitecture',
+      [NotFoundError, ConflictError],
+      'What was deleted, or why it was not.',
+    ),
     description: 'Takes a created network out of the zoo, if no training run and no model version uses it.',
     args: { name: t.arg.string({ required: true, description: 'Its name.' }) },
     resolve: (_root, { name }, { architectures }) => architectures.delete(name),

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { maskError } from 'graphql-yoga'
-import { NotFoundError, StorageFullError } from '../../errors.ts'
-import { apiError, isErrorCode, storageFull } from '../../schema/builder/input-error.ts'
+import { codedError } from '../../schema/builder/errors.ts'
+import { apiError, isErrorCode } from '../../schema/builder/input-error.ts'
 
 const MASK = 'Unexpected error. The server log says more.'
 
@@ -10,15 +10,12 @@ const MASK = 'Unexpected error. The server log says more.'
  * that come without one (graphql's of variables, Pothos' of ids, yoga's of requests) are about what the client sent.
  */
 export function toClientError(error: unknown): GraphQLError {
-  if (error instanceof StorageFullError) return storageFull(error.message)
-  if (error instanceof GraphQLError && error.originalError instanceof StorageFullError) {
-    Object.assign(error.extensions, storageFull(error.message).extensions)
-    return error
-  }
-  // Of a field without a result union.
-  if (error instanceof GraphQLError && error.originalError instanceof NotFoundError) {
-    error.extensions.code = 'NOT_FOUND'
-    return error
+  const located = error instanceof GraphQLError ? error : null
+  const expected = codedError(located === null ? error : located.originalError)
+  if (expected !== null) {
+    if (located === null) return expected
+    Object.assign(located.extensions, expected.extensions)
+    return located
   }
   // Never by NODE_ENV: what is masked in production is masked here.
   const seen = maskError(error, MASK, false)
