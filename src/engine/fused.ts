@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import type * as tf from '@tensorflow/tfjs'
 
 /** What follows a layer's sums in the same pass over memory: ReLU, then the largest of each 2x2 block. */
 export interface After {
@@ -88,7 +88,7 @@ export function registerFusedLayers(backendName: string, layers: FusedLayers): v
   byBackend.set(backendName, layers)
 }
 
-/** Those of the present engine, if it has any. */
-export function fusedLayers(): FusedLayers | undefined {
-  return byBackend.get(tf.getBackend())
+/** Those of TensorFlow.js' present engine, if it has any. */
+export function fusedLayers({ getBackend }: Pick<typeof tf, 'getBackend'>): FusedLayers | undefined {
+  return byBackend.get(getBackend())
 }

@@ -4,7 +4,7 @@ import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
-import { forwardOf } from '../zoo/forward.ts'
+import { forwardOf, resultsOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
@@ -68,12 +68,8 @@ export async function loadNetwork(
       }
     },
     async activations(picture, { layer, first }) {
-      const last = model.layers.findIndex(({ name }) => name === layer)
-      // Layer 0 is the input.
-      if (last < 1) throw new UnusableModelError(`The network has no layer "${layer}".`)
       const output = tf.tidy(() => {
-        let value: tf.Tensor = inputTensor([picture], values, preprocessing.size)
-        for (const each of model.layers.slice(1, last + 1)) value = each.apply(value) as tf.Tensor
+        const value = resultOf(model, layer, inputTensor([picture], values, preprocessing.size))
         const [height, width, channels] = value.rank === 4 ? value.shape.slice(1) : [1, 1, value.shape[1]!]
         const maps = value.reshape([height!, width!, channels!])
         return maps.slice([0, 0, 0], [height!, width!, Math.min(first, channels!)]) as tf.Tensor3D
@@ -87,6 +83,11 @@ export async function loadNetwork(
       model.dispose()
     },
   }
+}
+
+function resultOf(model: tf.LayersModel, layer: string, x: tf.Tensor): tf.Tensor {
+  for (const { name, result } of resultsOf(model, x)) if (name === layer) return result
+  throw new UnusableModelError(`The network has no layer "${layer}".`)
 }
 
 /** The normalised value of every byte in each channel, [3 * 256]: (byte / 255 - mean) / std. */

@@ -3,7 +3,7 @@ import type { ImageBatch } from '../data/batches.ts'
 import { numbersOf } from '../engine/numbers.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import { createTally, isAnswer } from '../scoring/tally.ts'
-import { forwardOf } from '../zoo/forward.ts'
+import { forwardOf, resultsOf } from '../zoo/forward.ts'
 import { finiteness } from './finite.ts'
 
 /** Counts what a model gets right, batch by batch, without training it. */
@@ -61,15 +61,15 @@ async function firstBroken(
   image: Float32Array,
   inputShape: readonly [number, number, number],
 ): Promise<string | null> {
-  // Layer 0 is the input.
-  const layers = model.layers.slice(1)
+  const names: string[] = []
   const flags = tf.tidy(() => {
-    let value: tf.Tensor = tf.tensor4d(image, [1, ...inputShape])
-    return finiteness(layers.map((layer) => (value = layer.apply(value) as tf.Tensor)))
+    const results = [...resultsOf(model, tf.tensor4d(image, [1, ...inputShape]))]
+    names.push(...results.map(({ name }) => name))
+    return finiteness(results.map(({ result }) => result))
   })
   try {
     const finite = await numbersOf(flags)
-    return layers.find((_, i) => Number.isNaN(finite[i]))?.name ?? null
+    return names.find((_, i) => Number.isNaN(finite[i])) ?? null
   } finally {
     flags.dispose()
   }

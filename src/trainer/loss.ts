@@ -10,7 +10,7 @@ export function crossEntropy(
   labels: Int32Array,
   labelSmoothing: number,
 ): { loss: tf.Scalar; correct: tf.Scalar } {
-  const fused = fusedLayers()
+  const fused = fusedLayers(tf)
   if (fused !== undefined) return fused.crossEntropy(logits, labels, labelSmoothing)
   const truth = tf.tensor1d(labels, 'int32')
   const target = tf.oneHot(truth, logits.shape[1]).toFloat()

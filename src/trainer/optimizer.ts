@@ -21,7 +21,7 @@ export interface Stepper {
  * so the update rules are written out here.
  */
 export function createStepper(optimizer: Optimizer, variables: readonly tf.Variable[]): Stepper {
-  for (const variable of variables) fusedLayers()?.settle(variable)
+  for (const variable of variables) fusedLayers(tf)?.settle(variable)
   return optimizer.kind === 'sgd' ? sgd(optimizer, variables) : adam(optimizer, variables)
 }
 
@@ -32,7 +32,7 @@ export function createStepper(optimizer: Optimizer, variables: readonly tf.Varia
 function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly tf.Variable[]): Stepper {
   const { momentum, nesterov, weightDecay } = options
   const velocities = momentum === 0 ? [] : variables.map((it) => zeros(it, 'velocity'))
-  const fused = fusedLayers()
+  const fused = fusedLayers(tf)
   return {
     slots: momentum === 0 ? {} : { velocity: velocities },
     updates: 0,
@@ -74,7 +74,7 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
   const { beta1, beta2, epsilon, weightDecay } = options
   const means = variables.map((it) => zeros(it, 'mean'))
   const squares = variables.map((it) => zeros(it, 'square'))
-  const fused = fusedLayers()
+  const fused = fusedLayers(tf)
   return {
     slots: { mean: means, square: squares },
     updates: 0,
@@ -111,7 +111,7 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
 
 function zeros(like: tf.Variable, role: string): tf.Variable {
   return tf.tidy(() => {
-    const value = fusedLayers()?.zerosLike(like) ?? tf.zerosLike(like)
+    const value = fusedLayers(tf)?.zerosLike(like) ?? tf.zerosLike(like)
     return tf.variable(value, false, `${like.name}/${role}`)
   })
 }

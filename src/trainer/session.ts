@@ -60,7 +60,7 @@ export function createTrainingSession(
   const { inputShape } = architecture
   const skipsBroken = onNonFinite === 'CONTINUE'
   // An engine that sees it in passing tells after the update; who leaves that out has to know before.
-  const asks = skipsBroken || fusedLayers() === undefined
+  const asks = skipsBroken || fusedLayers(tf) === undefined
 
   /** The last layer's gradients are computed first. */
   const firstBroken = (isBroken: (index: number) => boolean) => {

@@ -1,44 +1,15 @@
-import { type Architecture, ArchitectureError, type Feature } from './architecture.ts'
-import { formatFeature, MAX_WIDTH, placeOf } from './features.ts'
+import { type Architecture, ArchitectureError } from './architecture.ts'
+import { formatFeature, placeOf } from './features.ts'
+import { graphOf } from './graph.ts'
+import { type Layer, type LayerNode, MAX_WIDTH, type Signal, UnfitLayer } from './layers/kind.ts'
+import { type Feature, type KindName, kindOf, notationOf } from './layers/kinds.ts'
 
-export const LAYER_KINDS = [
-  'CONV',
-  'LRN',
-  'BATCH_NORM',
-  'RELU',
-  'MAX_POOL',
-  'ADAPTIVE_AVG_POOL',
-  'FLATTEN',
-  'DENSE',
-  'DROPOUT',
-  'SOFTMAX',
-] as const
-export type LayerKind = (typeof LAYER_KINDS)[number]
-
-export interface LayerInfo {
-  index: number
-  /** torchvision's module name where it has one: features.0, avgpool, classifier.3; else flatten, softmax. */
-  name: string
-  kind: LayerKind
-  /** [height, width]; null for what has no window. */
-  kernelSize: [number, number] | null
-  strides: [number, number] | null
-  /** Filters of a convolution, outputs of a dense layer; null for the rest. */
-  units: number | null
-  /** [height, width, channels] or [units], without the batch. */
-  outputShape: number[]
-  /** What training changes: weights and biases, and of a batch norm its scale and shift (2 per channel). */
-  parameterCount: number
-  /** Per image, forward; convolutions and dense layers only, as papers count. */
-  multiplyAdds: number
-  /**
-   * Edge in pixels of the square of the input that one output cell depends on. It may be larger than the
-   * image, whose padding it then covers. Null from the first layer on whose cells see no common square.
-   */
-  receptiveField: number | null
+export interface LayerInfo extends Layer {
+  kind: KindName
 }
 
 export interface Analysis {
+  /** In the order of computing. */
   layers: LayerInfo[]
   parameterCount: number
   multiplyAdds: number
@@ -54,138 +25,62 @@ export interface Analysis {
  */
 export function analyze(architecture: Architecture): Analysis {
   checkNumbers(architecture)
+  const [height, width, channels] = architecture.inputShape
+  // A pixel sees itself, and the next one is one pixel away.
+  const picture: Signal = { shape: [height, width, channels], field: 1, apart: 1 }
   const layers: LayerInfo[] = []
-  const add = (layer: Partial<LayerInfo> & Pick<LayerInfo, 'name' | 'kind' | 'outputShape'>) => {
-    layers.push({
-      kernelSize: null,
-      strides: null,
-      units: null,
-      parameterCount: 0,
-      multiplyAdds: 0,
-      receptiveField: null,
-      ...layer,
-      index: layers.length,
-    })
+  const signals: Signal[] = []
+  for (const node of graphOf(architecture)) {
+    const inputs = node.inputs.map((place) => signals[place] ?? picture)
+    const { layer, output } = measured(node, inputs, layers, architecture)
+    layers.push(layer)
+    signals.push(output)
   }
-  const shape = addFeatures(architecture, add)
-  addHead(architecture, shape, add)
 
   const total = (count: (layer: LayerInfo) => number) => layers.reduce((sum, layer) => sum + count(layer), 0)
   return {
     layers,
     parameterCount: total((layer) => layer.parameterCount),
     multiplyAdds: total((layer) => layer.multiplyAdds),
-    weightLayers: layers.filter((layer) => layer.kind === 'CONV' || layer.kind === 'DENSE').length,
+    weightLayers: layers.filter(({ kind }) => kindOf(kind).isWeightLayer).length,
   }
 }
 
-type Add = (layer: Partial<LayerInfo> & Pick<LayerInfo, 'name' | 'kind' | 'outputShape'>) => void
-type Grid = { height: number; width: number; channels: number; field: number }
-
-function addFeatures(architecture: Architecture, add: Add): Grid {
-  let [height, width, channels] = architecture.inputShape
-  // Receptive field: a k x k window adds k - 1 steps, each as many input pixels as two neighbouring cells
-  // are apart. So two 3x3 see 5 pixels, three see 7, and a pool doubles what comes after it.
-  let field = 1
-  let apart = 1
-  let index = 0
-  const next = () => `features.${index++}`
-
-  architecture.features.forEach((feature, entry) => {
-    if (feature.kind === 'pool') {
-      if (height < 2 || width < 2) throw tooManyPools(architecture, feature, entry, height, width)
-      height = Math.floor(height / 2)
-      width = Math.floor(width / 2)
-      field += apart
-      apart *= 2
-      add({
-        name: next(),
-        kind: 'MAX_POOL',
-        kernelSize: [2, 2],
-        strides: [2, 2],
-        outputShape: [height, width, channels],
-        receptiveField: field,
-      })
-      return
-    }
-    const weights = feature.kernel * feature.kernel * channels * feature.width
-    channels = feature.width
-    field += (feature.kernel - 1) * apart
-    const outputShape = [height, width, channels]
-    add({
-      name: next(),
-      kind: 'CONV',
-      kernelSize: [feature.kernel, feature.kernel],
-      strides: [1, 1],
-      units: channels,
-      outputShape,
-      parameterCount: weights + channels,
-      multiplyAdds: weights * height * width,
-      receptiveField: field,
-    })
-    const each = { outputShape, receptiveField: field }
-    if (architecture.batchNorm) {
-      add({ ...each, name: next(), kind: 'BATCH_NORM', parameterCount: 2 * channels })
-    }
-    add({ ...each, name: next(), kind: 'RELU' })
-    // After the ReLU, as in the network that the paper takes it from (Krizhevsky et al. 2012, section 3.3).
-    if (feature.lrn) add({ ...each, name: next(), kind: 'LRN' })
-  })
-  return { height, width, channels, field }
-}
-
-function addHead({ head, classes }: Architecture, grid: Grid, add: Add): void {
-  let { height, width } = grid
-  if (head.kind === 'pooled') {
-    // The bins of an adaptive pool may differ in size; only where it changes nothing is the field still one square.
-    const same = height === head.size && width === head.size
-    height = width = head.size
-    add({
-      name: 'avgpool',
-      kind: 'ADAPTIVE_AVG_POOL',
-      outputShape: [height, width, grid.channels],
-      receptiveField: same ? grid.field : null,
-    })
+function measured(
+  node: LayerNode,
+  inputs: readonly Signal[],
+  earlier: readonly LayerInfo[],
+  { inputShape, features }: Architecture,
+): { layer: LayerInfo; output: Signal } {
+  const { kind, name, entry } = node
+  const before = earlier.reduce((count, layer) => count + Number(layer.kind === kind), 0)
+  const result = kindOf(kind).measure(node, inputs, { inputShape, before })
+  if (result instanceof UnfitLayer) {
+    const place = entry === null ? `Layer ${name}` : inList(entry, features[entry]!)
+    throw new ArchitectureError(`${place}: ${result.reason}`, entry)
   }
-  let inputs = height * width * grid.channels
-  add({ name: 'flatten', kind: 'FLATTEN', outputShape: [inputs] })
-
-  let index = 0
-  const dense = (units: number) => {
-    add({
-      name: `classifier.${index++}`,
-      kind: 'DENSE',
-      units,
-      outputShape: [units],
-      parameterCount: inputs * units + units,
-      multiplyAdds: inputs * units,
-    })
-    inputs = units
-  }
-  for (const units of head.hidden) {
-    dense(units)
-    add({ name: `classifier.${index++}`, kind: 'RELU', outputShape: [units] })
-    if (head.dropout > 0) add({ name: `classifier.${index++}`, kind: 'DROPOUT', outputShape: [units] })
-  }
-  dense(classes)
-  add({ name: 'softmax', kind: 'SOFTMAX', outputShape: [classes] })
-}
-
-function tooManyPools(
-  { features, inputShape }: Architecture,
-  feature: Feature,
-  entry: number,
-  height: number,
-  width: number,
-): ArchitectureError {
-  const before = features.slice(0, entry).filter(({ kind }) => kind === 'pool').length
-  return new ArchitectureError(
-    `Feature list, ${placeOf(entry, formatFeature(feature))}: too many pools for an input of ` +
-      `${inputShape[0]}x${inputShape[1]}. After ${before} of them ${height}x${width} is left, ` +
-      `and a 2x2 pool needs 2x2. Take a pool out or give a larger input.`,
+  const { output, parameterCount = 0, multiplyAdds = 0 } = result
+  const layer: LayerInfo = {
+    index: earlier.length,
+    name,
+    kind: kind as KindName,
+    kernelSize: node.kernelSize,
+    strides: node.strides,
+    units: node.units,
+    rate: node.rate,
+    size: node.size,
+    inputs: node.inputs,
     entry,
-  )
+    inputShape: [...inputs[0]!.shape],
+    outputShape: [...output.shape],
+    parameterCount,
+    multiplyAdds,
+    receptiveField: output.field,
+  }
+  return { layer, output }
 }
+
+const inList = (entry: number, feature: Feature) => `Feature list, ${placeOf(entry, formatFeature(feature))}`
 
 function checkNumbers({ features, inputShape, classes, head }: Architecture): void {
   const check = (what: string, value: number, most = MAX_WIDTH) => {
@@ -197,12 +92,8 @@ function checkNumbers({ features, inputShape, classes, head }: Architecture): vo
     throw new ArchitectureError('The feature list has no convolution; it needs at least one, such as 64.')
   }
   features.forEach((feature, entry) => {
-    if (feature.kind === 'pool') return
-    if (Number.isInteger(feature.width) && feature.width >= 1 && feature.width <= MAX_WIDTH) return
-    throw new ArchitectureError(
-      `Feature list, ${placeOf(entry, formatFeature(feature))}: the width must be a whole number from 1 to ${MAX_WIDTH}.`,
-      entry,
-    )
+    const wrong = notationOf(feature).check(feature, entry)
+    if (wrong !== null) throw new ArchitectureError(`${inList(entry, feature)}: ${wrong}`, entry)
   })
   check('The input height', inputShape[0])
   check('The input width', inputShape[1])

@@ -1,7 +1,8 @@
 import { ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import { type Architecture, ArchitectureError, type Head } from './architecture.ts'
-import { MAX_WIDTH, placeOf, quote, readFeatures } from './features.ts'
+import { placeOf, quote, readFeatures } from './features.ts'
+import { MAX_WIDTH } from './layers/kind.ts'
 import { analyzeWithin } from './limits.ts'
 
 /** A network as a person describes it. */

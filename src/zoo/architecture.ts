@@ -1,5 +1,4 @@
-/** A convolutional layer or a max-pool (2x2, stride 2) of a VGG feature list. */
-export type Feature = { kind: 'conv'; width: number; kernel: 1 | 3; lrn: boolean } | { kind: 'pool' }
+import type { Feature } from './layers/kinds.ts'
 
 /** What follows the features. */
 export type Head =

@@ -14,19 +14,17 @@ export function analyzeWithin(architecture: Architecture, maxParameters: number)
   const largest = analysis.layers.reduce((most, layer) =>
     layer.parameterCount > most.parameterCount ? layer : most,
   )
-  const convolutions = analysis.layers.filter(({ kind }) => kind === 'CONV')
-  const entries = [...architecture.features.entries()].filter(([, { kind }]) => kind === 'conv')
-  const [entry, feature] = entries[convolutions.indexOf(largest)] ?? []
+  const { entry } = largest
   const place =
-    entry === undefined || feature === undefined
+    entry === null
       ? `the dense layer ${largest.name} (${largest.units} outputs)`
-      : placeOf(entry, formatFeature(feature))
+      : placeOf(entry, formatFeature(architecture.features[entry]!))
   const [total, part, most] = [analysis.parameterCount, largest.parameterCount, maxParameters].map((value) =>
     value.toLocaleString('en'),
   )
   throw new ArchitectureError(
     `The network would have ${total} parameters; at most ${most} are allowed (MAX_PARAMETERS). ` +
       `Most of them, ${part}, are in ${place}: make it or what comes before it narrower, or pool more.`,
-    entry ?? null,
+    entry,
   )
 }

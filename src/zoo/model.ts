@@ -1,16 +1,12 @@
 import * as tf from '@tensorflow/tfjs'
 import { Random } from '../random.ts'
-import { analyze, type LayerInfo } from './analysis.ts'
+import { analyze } from './analysis.ts'
 import type { Architecture } from './architecture.ts'
-import { adaptiveAveragePool } from './layers/adaptive-average-pool.ts'
-import { ChannelNormalization } from './layers/batch-normalization.ts'
-import { type DropoutState, SteppedDropout } from './layers/dropout.ts'
-import { LocalResponseNormalization } from './layers/local-response-normalization.ts'
+import { type BuildOptions, type BuiltLayer, type Layer, PICTURE } from './layers/kind.ts'
+import { kindOf } from './layers/kinds.ts'
 
-export interface BuildOptions {
-  /** Where dropout reads its seed and step from. Needed to train a network with dropout, not to predict. */
-  dropout?: DropoutState
-}
+/** What the layers of models were built of. */
+const infos = new WeakMap<tf.layers.Layer, Layer>()
 
 /**
  * The TensorFlow.js model of a network: [n, height, width, channels] -> logits [n, classes], no soft-max. Its
@@ -18,60 +14,22 @@ export interface BuildOptions {
  * `initializeWeights` or `loadWeights` sets them. The caller disposes the model.
  */
 export function buildModel(architecture: Architecture, options: BuildOptions = {}): tf.LayersModel {
-  const { layers } = analyze(architecture)
   const input = tf.input({ shape: [...architecture.inputShape], name: 'input' })
-  let output = input
-  for (const info of layers) {
-    // The loss and the predictor apply the soft-max: on logits the loss is exact also when a class is hopeless.
-    if (info.kind === 'SOFTMAX') continue
-    output = buildLayer(info, architecture, output.shape, options).apply(output) as tf.SymbolicTensor
+  const outputs: tf.SymbolicTensor[] = []
+  for (const info of analyze(architecture).layers) {
+    const { build } = kindOf(info.kind)
+    if (build === null) continue
+    const layer = build(tf, info, options)
+    infos.set(layer, info)
+    const inputs = info.inputs.map((place) => (place === PICTURE ? input : outputs[place]!))
+    outputs.push(layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as tf.SymbolicTensor)
   }
-  return tf.model({ inputs: input, outputs: output, name: architecture.name })
+  return tf.model({ inputs: input, outputs: outputs.at(-1)!, name: architecture.name })
 }
 
-/** Zeros made on the engine: TensorFlow.js' own makes them in JavaScript first, 411 MB of them for VGG-16's widest layer. */
-function zeros() {
-  const initializer = tf.initializers.zeros()
-  initializer.apply = (shape, dtype) => tf.fill(shape as number[], 0, dtype)
-  return initializer
-}
-
-function buildLayer(
-  info: LayerInfo,
-  { head }: Architecture,
-  inputShape: tf.Shape,
-  options: BuildOptions,
-): tf.layers.Layer {
-  const { name } = info
-  switch (info.kind) {
-    case 'CONV':
-      return tf.layers.conv2d({
-        name,
-        filters: info.units!,
-        kernelSize: info.kernelSize!,
-        padding: 'same',
-        kernelInitializer: zeros(),
-      })
-    case 'BATCH_NORM':
-      return new ChannelNormalization({ name })
-    case 'RELU':
-      // A layer of its own: in training TensorFlow.js does not fuse it, and then its bias is an extra pass too.
-      return tf.layers.reLU({ name })
-    case 'LRN':
-      return new LocalResponseNormalization({ name })
-    case 'MAX_POOL':
-      return tf.layers.maxPooling2d({ name, poolSize: info.kernelSize!, strides: info.strides! })
-    case 'ADAPTIVE_AVG_POOL':
-      return adaptiveAveragePool([inputShape[1]!, inputShape[2]!], info.outputShape[0]!, name)
-    case 'FLATTEN':
-      return tf.layers.flatten({ name })
-    case 'DENSE':
-      return tf.layers.dense({ name, units: info.units!, kernelInitializer: zeros() })
-    case 'DROPOUT':
-      return new SteppedDropout({ name, rate: head.dropout }, info.index, options.dropout)
-    case 'SOFTMAX':
-      throw new Error('The soft-max is not part of the model.')
-  }
+/** The layers of a model from `buildModel`, in the order of computing, without its input. */
+export function layersOf(model: tf.LayersModel): BuiltLayer[] {
+  return model.layers.slice(1).map((layer) => ({ layer, info: infos.get(layer)! }))
 }
 
 /**
@@ -80,28 +38,25 @@ function buildLayer(
  * layer's weights do not depend on the layers before it.
  */
 export function initializeWeights(model: tf.LayersModel, seed: number): void {
-  model.layers.forEach((layer, index) => {
-    for (const variable of layer.weights) {
-      const value = initialValue(variable, new Random(seed, index))
+  layersOf(model).forEach(({ layer, info }) => {
+    for (const { name, initial } of kindOf(info.kind).variables?.(info, null) ?? []) {
+      const variable = variableOf(layer, name)
+      const shape = variable.shape as number[]
+      // Layer 0 is the input.
+      const random = new Random(seed, info.index + 1)
+      const value =
+        typeof initial === 'number'
+          ? tf.fill(shape, initial)
+          : tf.tensor(initial(random, tf.util.sizeFromShape(shape)), shape)
       variable.write(value)
       value.dispose()
     }
   })
 }
 
-function initialValue(variable: tf.LayerVariable, random: Random): tf.Tensor {
-  const shape = variable.shape as number[]
-  const size = shape.reduce((product, length) => product * length, 1)
-  switch (variable.originalName.split('/').at(-1)) {
-    case 'kernel': {
-      const [height, width, , filters] = shape
-      const deviation = shape.length === 4 ? Math.sqrt(2 / (height! * width! * filters!)) : 0.01
-      return tf.tensor(random.normal(size, deviation), shape)
-    }
-    case 'gamma':
-    case 'moving_variance':
-      return tf.ones(shape)
-    default:
-      return tf.zeros(shape)
-  }
+/** @param name  kernel, bias, moving_mean, ... */
+export function variableOf(layer: tf.layers.Layer, name: string): tf.LayerVariable {
+  const found = layer.weights.find(({ originalName }) => originalName === `${layer.name}/${name}`)
+  if (found === undefined) throw new Error(`Layer ${layer.name} has no ${name}.`)
+  return found
 }

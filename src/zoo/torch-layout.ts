@@ -1,17 +1,7 @@
 import { analyze } from './analysis.ts'
 import type { Architecture } from './architecture.ts'
-
-/**
- * How the numbers of a tensor are ordered, here and in PyTorch:
- * - conv: [h, w, in, out] here, [out, in, h, w] there;
- * - dense: [in, out] here, [out, in] there; `grid` is the [h, w, c] that was flattened into `in`, in this order
- *   here and as [c, h, w] there (null after another dense layer, whose order is the same);
- * - vector: the same.
- */
-export type TorchOrder =
-  | { kind: 'conv' }
-  | { kind: 'dense'; grid: [number, number, number] | null }
-  | { kind: 'vector' }
+import type { Layer, TorchOrder } from './layers/kind.ts'
+import { kindOf } from './layers/kinds.ts'
 
 /** One tensor of a network in torchvision's naming, and where it lives in the TensorFlow.js model. */
 export interface TorchTensor {
@@ -21,7 +11,7 @@ export interface TorchTensor {
   order: TorchOrder
   /** The layer of `analyze` and the name of its variable. */
   layer: string
-  variable: 'kernel' | 'bias' | 'gamma' | 'beta' | 'moving_mean' | 'moving_variance'
+  variable: string
 }
 
 /**
@@ -30,39 +20,24 @@ export interface TorchTensor {
  * architecture alone, so a file can be judged by its header before a model is built.
  */
 export function torchTensors(architecture: Architecture): TorchTensor[] {
-  const tensors: TorchTensor[] = []
-  let shape: number[] = [...architecture.inputShape]
-  let grid: [number, number, number] | null = null
-  for (const { kind, name: layer, kernelSize, units, outputShape } of analyze(architecture).layers) {
-    const vector = (name: string, variable: TorchTensor['variable'], length: number) =>
-      tensors.push({ name: `${layer}.${name}`, shape: [length], order: { kind: 'vector' }, layer, variable })
-    if (kind === 'CONV') {
-      const torchShape = [units!, shape[2]!, ...kernelSize!]
-      tensors.push({
-        name: `${layer}.weight`,
-        shape: torchShape,
-        order: { kind: 'conv' },
-        layer,
-        variable: 'kernel',
-      })
-      vector('bias', 'bias', units!)
-    } else if (kind === 'BATCH_NORM') {
-      const channels = outputShape[2]!
-      vector('weight', 'gamma', channels)
-      vector('bias', 'beta', channels)
-      vector('running_mean', 'moving_mean', channels)
-      vector('running_var', 'moving_variance', channels)
-    } else if (kind === 'FLATTEN') {
-      grid = shape as [number, number, number]
-    } else if (kind === 'DENSE') {
-      const order: TorchOrder = { kind: 'dense', grid }
-      tensors.push({ name: `${layer}.weight`, shape: [units!, shape[0]!], order, layer, variable: 'kernel' })
-      vector('bias', 'bias', units!)
-      grid = null
-    }
-    shape = outputShape
-  }
-  return tensors
+  const { layers } = analyze(architecture)
+  return layers.flatMap((layer) => {
+    const variables = kindOf(layer.kind).variables?.(layer, flattenedBefore(layer, layers)) ?? []
+    return variables.map(({ name, torch, shape, order }) => ({
+      name: `${layer.name}.${torch}`,
+      shape,
+      order,
+      layer: layer.name,
+      variable: name,
+    }))
+  })
+}
+
+/** [h, w, c] that the layer before made one row of; null where it did not. */
+function flattenedBefore({ inputs: [place] }: Layer, layers: readonly Layer[]) {
+  const before = layers[place!]
+  if (before === undefined || before.inputShape.length !== 3 || before.outputShape.length !== 1) return null
+  return before.inputShape as [number, number, number]
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
+import { variableOf } from './model.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'
 import { counterName, countIn, fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
 import { checkTensors, outlineOf } from './weights-mismatch.ts'
@@ -9,7 +10,10 @@ export function weightVariables(
   model: tf.LayersModel,
   architecture: Architecture,
 ): { tensor: TorchTensor; variable: tf.LayerVariable }[] {
-  return torchTensors(architecture).map((tensor) => ({ tensor, variable: variableOf(model, tensor) }))
+  return torchTensors(architecture).map((tensor) => ({
+    tensor,
+    variable: variableOf(model.getLayer(tensor.layer), tensor.variable),
+  }))
 }
 
 /**
@@ -29,7 +33,7 @@ export async function loadWeights(
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
   for (const tensor of torchTensors(architecture)) {
     const { data } = await read(byName.get(tensor.name)!)
-    const variable = variableOf(model, tensor)
+    const variable = variableOf(model.getLayer(tensor.layer), tensor.variable)
     const value = tf.tensor(fromTorch(tensor, data as Float32Array), variable.shape as number[])
     variable.write(value)
     value.dispose()
@@ -55,12 +59,4 @@ export async function readCounters(
     if (names.has(entry.name)) counters.set(entry.name, countIn((await read(entry)).data))
   }
   return counters
-}
-
-function variableOf(model: tf.LayersModel, { layer, variable }: TorchTensor): tf.LayerVariable {
-  const found = model
-    .getLayer(layer)
-    .weights.find(({ originalName }) => originalName === `${layer}/${variable}`)
-  if (found === undefined) throw new Error(`Model ${model.name}: layer ${layer} has no ${variable}.`)
-  return found
 }

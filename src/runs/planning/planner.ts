@@ -1,6 +1,7 @@
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import { contentBytes } from '../../data/dataset-file.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
+import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
@@ -54,8 +55,6 @@ export interface PlannerOptions {
 
 /** The predictor process with its engine and a small network: 150 MB to 250 MB. */
 const PREDICTOR_BYTES = 256 * 2 ** 20
-/** What 32-bit addresses reach. */
-const WASM_BYTES = 2 ** 32
 
 export function createPlanner(options: PlannerOptions): Planner {
   const { dataset } = options
@@ -89,7 +88,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       const memory = trainingMemory(fitted, {
         batchSize,
         optimizer: resolved.hyperparameters.optimizer,
-        engine: engine?.kind ?? 'CPU',
+        engine: engine?.kind ?? null,
         datasetBytes: contentBytes(dataset),
       })
       const trainingMemoryBytes = totalBytes(memory)
@@ -100,7 +99,7 @@ export function createPlanner(options: PlannerOptions): Planner {
         engine: engine?.kind ?? null,
         memory,
         trainingMemoryBytes,
-        fits: trainingMemoryBytes <= free && (engine?.kind !== 'WASM' || tensors <= WASM_BYTES),
+        fits: trainingMemoryBytes <= free && tensors <= memoryModelOf(engine?.kind ?? null).most,
         secondsPerEpoch: engine === null ? null : await secondsPerEpoch(fitted, batchSize, engine),
       }
     },

@@ -1,6 +1,7 @@
-import { type Analysis, analyze, LAYER_KINDS, type LayerInfo } from '../../zoo/analysis.ts'
+import { type Analysis, analyze, type LayerInfo } from '../../zoo/analysis.ts'
 import { ARCHITECTURE_ORIGINS, type Architecture } from '../../zoo/architecture.ts'
 import { formatFeatures } from '../../zoo/features.ts'
+import { type KindName, LAYER_KINDS } from '../../zoo/layers/kinds.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOf } from '../builder/connection.ts'
 
@@ -10,7 +11,15 @@ const Origin = builder.enumType('ArchitectureOrigin', {
   values: ARCHITECTURE_ORIGINS,
 })
 
-const LayerKind = builder.enumType('LayerKind', { description: 'What a layer does.', values: LAYER_KINDS })
+const LayerKind = builder.enumType('LayerKind', {
+  description: 'What a layer does.',
+  // What no list can ask for yet is in no network that is shown.
+  values: Object.fromEntries(
+    LAYER_KINDS.filter(({ notation }) => notation === null || !notation.internal).map(
+      ({ name, title, description }) => [name, { description: `${title}. ${description}` }],
+    ),
+  ) as Record<KindName, { description: string }>,
+})
 
 /** Analyses are pure, and one query asks for several fields of one: each is made once. */
 const analyses = new WeakMap<Architecture, Analysis>()

@@ -1,21 +1,19 @@
 import { mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Architecture } from '../architecture.ts'
+import type { StandardLayer } from '../layers/standard-layer.ts'
 import { bytesOf } from '../safetensors.ts'
 import { openSafetensors } from '../safetensors-file.ts'
 import { fromTorch, type TorchTensor, torchTensors } from '../torch-layout.ts'
 import { checkTensors, outlineOf } from '../weights-mismatch.ts'
 import { hereShape } from './naming.ts'
-import { type StandardLayer, standardLayers } from './standard-layers.ts'
+import { standardLayers } from './standard-layers.ts'
 
 /**
  * One file, however large: `tf.loadLayersModel` asks for all files before it reads the first, and a browser that has
  * six connections to the server then waits for ever for the seventh.
  */
 const WEIGHTS_FILE = 'weights.bin'
-
-/** PyTorch's (layers/batch-normalization.ts). */
-export const BATCH_NORM_EPSILON = 1e-5
 
 interface Weight {
   name: string
@@ -82,9 +80,9 @@ export async function exportLayersModel(
 function weightsOf(layers: readonly StandardLayer[], architecture: Architecture): Weight[] {
   const tensors = torchTensors(architecture)
   return layers.flatMap((layer): Weight[] => {
-    if (layer.kind === 'DENSE' && layer.fixed !== undefined) {
-      const { inputs, kernel } = layer.fixed
-      return [{ name: `${layer.name}/kernel`, shape: [inputs, layer.units], source: { kernel } }]
+    if (layer.fixed !== undefined) {
+      const { inputs, units, kernel } = layer.fixed
+      return [{ name: `${layer.name}/kernel`, shape: [inputs, units], source: { kernel } }]
     }
     const own = tensors.filter((tensor) => tensor.layer === layer.name)
     return own.map((tensor) => ({
@@ -109,63 +107,6 @@ function topology(layers: readonly StandardLayer[], { name, inputShape }: Archit
   }
 }
 
-/** TensorFlow.js gives a layer its first weights before it loads the others: random ones take minutes for VGG-16. */
-const ZEROS = { class_name: 'Zeros', config: {} }
-
-function kerasLayer(layer: StandardLayer): object {
-  const { name } = layer
-  const is = (className: string, config: object = {}) => ({
-    class_name: className,
-    config: { name, trainable: true, ...config },
-  })
-  switch (layer.kind) {
-    case 'CONV':
-      return is('Conv2D', {
-        filters: layer.filters,
-        kernel_size: layer.kernelSize,
-        strides: [1, 1],
-        padding: 'same',
-        data_format: 'channels_last',
-        dilation_rate: [1, 1],
-        activation: 'linear',
-        use_bias: true,
-        kernel_initializer: ZEROS,
-      })
-    case 'BATCH_NORM':
-      return is('BatchNormalization', {
-        axis: -1,
-        momentum: 0.9,
-        epsilon: BATCH_NORM_EPSILON,
-        center: true,
-        scale: true,
-      })
-    case 'RELU':
-      return is('ReLU', { max_value: null })
-    case 'MAX_POOL':
-    case 'AVG_POOL':
-      return is(layer.kind === 'MAX_POOL' ? 'MaxPooling2D' : 'AveragePooling2D', {
-        pool_size: layer.poolSize,
-        strides: layer.poolSize,
-        padding: 'valid',
-        data_format: 'channels_last',
-      })
-    case 'UPSAMPLE':
-      return is('UpSampling2D', { size: layer.size, data_format: 'channels_last', interpolation: 'nearest' })
-    case 'PERMUTE':
-      return is('Permute', { dims: layer.dims })
-    case 'DENSE':
-      return is('Dense', {
-        units: layer.units,
-        activation: 'linear',
-        use_bias: layer.fixed === undefined,
-        kernel_initializer: ZEROS,
-        trainable: layer.fixed === undefined,
-      })
-    case 'FLATTEN':
-      return is('Flatten', { data_format: 'channels_last' })
-    case 'DROPOUT':
-      return is('Dropout', { rate: layer.rate, noise_shape: null, seed: null })
-    case 'SOFTMAX':
-      return is('Softmax', { axis: -1 })
-  }
+function kerasLayer({ name, className, config }: StandardLayer): object {
+  return { class_name: className, config: { name, trainable: true, ...config } }
 }

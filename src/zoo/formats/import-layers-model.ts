@@ -71,10 +71,10 @@ async function findWeights(
   const expected: ExpectedTensor[] = []
   const places = new Map<string, { tensor: TorchTensor; shift: number }>()
   for (const { own, layer, without, varianceShift } of matched) {
-    if (own.kind === 'DENSE' && own.fixed !== undefined) {
-      const { inputs, kernel } = own.fixed
+    if (own.fixed !== undefined) {
+      const { inputs, units, kernel } = own.fixed
       const name = nameIn(layer, 'kernel')
-      expected.push({ name, shape: [inputs, own.units], type: 'float' })
+      expected.push({ name, shape: [inputs, units], type: 'float' })
       const weight = files.weights.get(name)
       if (weight !== undefined && weight.bytes <= 4 * kernel.length) {
         const values = await files.read(weight)

@@ -224,7 +224,7 @@ function poolsAfter({ features }: Architecture): number[] {
   const pools: number[] = []
   for (const { kind } of features) {
     if (kind === 'conv') pools.push(0)
-    else if (pools.length > 0) pools[pools.length - 1]! += 1
+    else if (kind === 'pool' && pools.length > 0) pools[pools.length - 1]! += 1
   }
   return pools
 }

@@ -1,6 +1,7 @@
-import { BATCH_NORM_EPSILON } from './export-layers-model.ts'
+import { EPSILON } from '../layers/batch-normalization.ts'
+import type { StandardLayer } from '../layers/standard-layer.ts'
 import { type KerasLayer, quote } from './keras-topology.ts'
-import { LayersModelError, type StandardLayer } from './standard-layers.ts'
+import { LayersModelError } from './standard-layers.ts'
 
 /** What a layer of a model computes, in the terms of the zoo. */
 export interface FoundLayer {
@@ -122,7 +123,7 @@ function readLayer(layer: KerasLayer, state: State): FoundLayer[] {
       }
       return [
         is('BATCH_NORM', '', {
-          varianceShift: epsilon === BATCH_NORM_EPSILON ? 0 : epsilon - BATCH_NORM_EPSILON,
+          varianceShift: epsilon === EPSILON ? 0 : epsilon - EPSILON,
           without: [
             ...(config.scale === false ? (['gamma'] as const) : []),
             ...(config.center === false ? (['beta'] as const) : []),

@@ -1,7 +1,9 @@
 import type { Architecture } from '../architecture.ts'
+import { LAYER_KINDS } from '../layers/kinds.ts'
+import type { StandardLayer } from '../layers/standard-layer.ts'
 import { type FoundLayer, readLayers } from './keras-layers.ts'
 import { type KerasLayer, quote } from './keras-topology.ts'
-import { LayersModelError, type StandardLayer, standardLayers } from './standard-layers.ts'
+import { LayersModelError, standardLayers } from './standard-layers.ts'
 
 /** A layer of the network that has weights, and what it is in the model. */
 export interface MatchedLayer extends Pick<FoundLayer, 'without' | 'varianceShift'> {
@@ -9,6 +11,10 @@ export interface MatchedLayer extends Pick<FoundLayer, 'without' | 'varianceShif
   /** Of the model. */
   layer: KerasLayer
 }
+
+const HAS_WEIGHTS = new Set<string>(
+  LAYER_KINDS.filter(({ variables }) => variables !== null).map(({ name }) => name),
+)
 
 /**
  * Matches the layers of a model with those of a network, one by one in their order, whatever they are called. So it is
@@ -18,7 +24,7 @@ export interface MatchedLayer extends Pick<FoundLayer, 'without' | 'varianceShif
  */
 export function matchLayers(layers: readonly KerasLayer[], architecture: Architecture): MatchedLayer[] {
   checkInputShape(layers, architecture)
-  const expected = standardLayers(architecture).filter(computes)
+  const expected = standardLayers(architecture).filter(({ isIdle }) => isIdle !== true)
   const found = readLayers(layers, architecture.inputShape)
   // Without it the model answers logits, and the weights are the same.
   if (found.at(-1)?.kind === 'SOFTMAX') found.pop()
@@ -26,22 +32,20 @@ export function matchLayers(layers: readonly KerasLayer[], architecture: Archite
   const matched: MatchedLayer[] = []
   expected.forEach((own, index) => {
     const other = found[index]
-    const wanted = inWords(own.kind, settingsOf(own))
+    const wanted = inWords(own.kind, own.settings)
     if (other === undefined) {
       throw new LayersModelError(
         `The model ends before ${own.name} (${wanted}) of ${architecture.name}: it is another network.`,
       )
     }
     const { kind, layer, without, varianceShift } = other
-    const isFixed = own.kind === 'DENSE' && own.fixed !== undefined
-    if (kind !== own.kind || other.settings !== settingsOf(own) || (isFixed && without.length === 0)) {
+    const isFixed = own.fixed !== undefined
+    if (kind !== own.kind || other.settings !== own.settings || (isFixed && without.length === 0)) {
       throw new LayersModelError(
         `Layer ${quote(layer.name)} (${layer.className}) of the model is ${inWords(kind, other.settings)}, where ${architecture.name} has ${wanted}${isFixed ? ' without bias' : ''} (${own.name}).`,
       )
     }
-    if (own.kind === 'CONV' || own.kind === 'BATCH_NORM' || own.kind === 'DENSE') {
-      matched.push({ own, layer, without, varianceShift })
-    }
+    if (HAS_WEIGHTS.has(own.kind)) matched.push({ own, layer, without, varianceShift })
   })
   const surplus = found[expected.length]
   if (surplus !== undefined) {
@@ -72,26 +76,3 @@ function checkInputShape([first]: readonly KerasLayer[], { inputShape }: Archite
 }
 
 const inWords = (kind: string, settings: string) => `${kind} ${settings}`.trim()
-
-function computes({ kind }: StandardLayer): boolean {
-  return kind !== 'DROPOUT'
-}
-
-/** In words that are the same exactly when the settings are. */
-function settingsOf(layer: StandardLayer): string {
-  switch (layer.kind) {
-    case 'CONV':
-      return `${layer.kernelSize.join('x')} of ${layer.filters}`
-    case 'MAX_POOL':
-    case 'AVG_POOL':
-      return layer.poolSize.join('x')
-    case 'UPSAMPLE':
-      return layer.size.join('x')
-    case 'PERMUTE':
-      return layer.dims.join(',')
-    case 'DENSE':
-      return `of ${layer.units}`
-    default:
-      return ''
-  }
-}

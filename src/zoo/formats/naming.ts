@@ -1,4 +1,6 @@
+import { analyze } from '../analysis.ts'
 import type { Architecture } from '../architecture.ts'
+import { kindOf } from '../layers/kinds.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
 
 /** How a program names and lays out the tensors of a VGG in a file. */
@@ -108,37 +110,34 @@ function timm(architecture: Architecture): Naming {
 
 /** Keras' applications: block1_conv1/kernel [h, w, in, out], fc1/kernel [in, out] over [h, w, c], predictions. */
 function keras(architecture: Architecture): Naming {
-  const tensors = torchTensors(architecture)
-  const layers = new Map<string, string>()
-  let block = 1
-  let convolution = 0
-  let module = 0
-  for (const feature of architecture.features) {
-    if (feature.kind === 'pool') {
-      block++
-      convolution = 0
-      module++
-      continue
-    }
-    layers.set(`features.${module}`, `block${block}_conv${++convolution}`)
-    // Keras' VGGs have no batch norm; where the zoo's has one, its name in the error says what was looked for.
-    if (architecture.batchNorm) layers.set(`features.${module + 1}`, `block${block}_bn${convolution}`)
-    module += 2 + Number(architecture.batchNorm) + Number(feature.lrn)
-  }
-  const dense = [...new Set(tensors.map(({ layer }) => layer))].filter((it) => it.startsWith('classifier.'))
-  dense.forEach((layer, index) => {
-    layers.set(layer, index === dense.length - 1 ? 'predictions' : `fc${index + 1}`)
-  })
+  const names = kerasNames(architecture)
   return {
     kind: 'keras',
     normalize: kerasName,
-    tensors: tensors.map((tensor) => ({
-      name: `${layers.get(tensor.layer)!}/${tensor.variable}`,
+    tensors: torchTensors(architecture).map((tensor) => ({
+      name: `${names.get(tensor.layer)!}/${tensor.variable}`,
       shape: hereShape(tensor),
       tensor,
       toTorch: (data) => toTorch(tensor, data),
     })),
   }
+}
+
+/** Keras' names of the layers with weights, by torchvision's. */
+function kerasNames(architecture: Architecture): Map<string, string> {
+  const { layers } = analyze(architecture)
+  const last = layers.findLast(({ kind }) => kindOf(kind).isWeightLayer)
+  const place = { block: 1, convolution: 0, dense: 0 }
+  const names = new Map<string, string>()
+  for (const layer of layers) {
+    const { keras } = kindOf(layer.kind)
+    if (keras.counts !== undefined) place[keras.counts]++
+    if (keras.counts === 'block') place.convolution = 0
+    // Keras' VGGs have no batch norm; where the zoo's has one, its name in the error says what was looked for.
+    const name = keras.name?.({ ...place, isLast: layer === last })
+    if (name !== undefined) names.set(layer.name, name)
+  }
+  return names
 }
 
 /** block1_conv1/kernel, of block1_conv1.kernel, block1_conv1/kernel:0, block1_conv1/block1_conv1/kernel:0. */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { analyze, type LayerKind } from '../../../src/zoo/analysis.ts'
+import { analyze } from '../../../src/zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../../../src/zoo/architecture.ts'
 import { architectures, findArchitecture } from '../../../src/zoo/catalog.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
+import type { KindName } from '../../../src/zoo/layers/kinds.ts'
 
 const mini = findArchitecture('vgg_mini')!
 
@@ -69,7 +70,7 @@ describe('the weight layers', () => {
 })
 
 describe('the receptive field', () => {
-  const fields = (features: string, kind: LayerKind) =>
+  const fields = (features: string, kind: KindName) =>
     analyze({ ...mini, features: parseFeatures(features) })
       .layers.filter((layer) => layer.kind === kind && layer.name.startsWith('features.'))
       .map((layer) => layer.receptiveField)
@@ -100,7 +101,7 @@ describe('the receptive field', () => {
 
 describe('the layers', () => {
   it('carry the module names of torchvision', () => {
-    const names = (name: string, kinds: LayerKind[]) =>
+    const names = (name: string, kinds: KindName[]) =>
       analyze(findArchitecture(name)!)
         .layers.filter(({ kind }) => kinds.includes(kind))
         .map((layer) => layer.name)

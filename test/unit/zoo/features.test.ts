@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ArchitectureError } from '../../../src/zoo/architecture.ts'
 import { architectures } from '../../../src/zoo/catalog.ts'
-import { formatFeatures, MAX_WIDTH, parseFeatures } from '../../../src/zoo/features.ts'
+import { formatFeatures, parseFeatures } from '../../../src/zoo/features.ts'
+import { MAX_WIDTH } from '../../../src/zoo/layers/kind.ts'
 
 describe('the list notation', () => {
   it('has convolutions, 1x1 convolutions, local response normalisation and max-pools', () => {

@@ -1,11 +1,15 @@
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Random } from '../../../src/random.ts'
-import { adaptiveAveragePool } from '../../../src/zoo/layers/adaptive-average-pool.ts'
-import { ChannelNormalization } from '../../../src/zoo/layers/batch-normalization.ts'
-import { SteppedDropout } from '../../../src/zoo/layers/dropout.ts'
-import { LocalResponseNormalization } from '../../../src/zoo/layers/local-response-normalization.ts'
+import { adaptiveAveragePoolLayer } from '../../../src/zoo/layers/adaptive-average-pool.ts'
+import { channelNormalization } from '../../../src/zoo/layers/batch-normalization.ts'
+import { steppedDropout } from '../../../src/zoo/layers/dropout.ts'
+import { localResponseNormalizationLayer } from '../../../src/zoo/layers/local-response-normalization.ts'
 import { useBackend } from './backend.ts'
+
+const ChannelNormalization = channelNormalization(tf)
+const SteppedDropout = steppedDropout(tf)
+const LocalResponseNormalization = localResponseNormalizationLayer(tf)
 
 type Shape4 = [number, number, number, number]
 
@@ -74,7 +78,7 @@ describe.each(['cpu', 'wasm'] as const)('on the %s backend', (backend) => {
       [21, 9],
     ])('follows the bins of PyTorch for %ix%i', (height, width) => {
       const x = normal([2, height, width, 3])
-      const y = adaptiveAveragePool([height, width], 7, 'avgpool').apply(x) as tf.Tensor4D
+      const y = adaptiveAveragePoolLayer(tf, [height, width], 7, 'avgpool').apply(x) as tf.Tensor4D
       expect(y.shape).toEqual([2, 7, 7, 3])
       expect(distance(y.dataSync(), naivePool(x, 7))).toBeLessThan(1e-6)
     })
@@ -87,7 +91,7 @@ describe.each(['cpu', 'wasm'] as const)('on the %s backend', (backend) => {
       [14, 14],
       [5, 10],
     ])('has the gradient that finite differences give for %ix%i', (height, width) => {
-      const layer = adaptiveAveragePool([height, width], 7, 'avgpool')
+      const layer = adaptiveAveragePoolLayer(tf, [height, width], 7, 'avgpool')
       expectGradient((input) => layer.apply(input) as tf.Tensor, normal([2, height, width, 2]), 0.5)
     })
   })

@@ -31,6 +31,7 @@ export function torchForward(
   let x: Picture = { c: channels, h: height, w: width, data: Float64Array.from(picture) }
   let module = 0
   for (const feature of architecture.features) {
+    if (feature.kind === 'add') throw new Error('It describes chains.')
     if (feature.kind === 'pool') {
       x = maxPool(x)
       module++

@@ -72,7 +72,7 @@ test.each(Object.keys(FUSED_CASES))(
 )
 
 test('a step of an optimizer that fails changes no count', () => {
-  const layers = fusedLayers()!
+  const layers = fusedLayers(tf)!
   const [weights, first, second] = [1, 2, 3].map((seed) => tf.variable(tf.tensor(values([9], seed).data)))
   for (const variable of [weights, first, second]) layers.settle(variable)
   const gradient = tf.tensor(values([9], 4).data)

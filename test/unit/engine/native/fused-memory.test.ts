@@ -15,7 +15,7 @@ let backend: NativeBackend
 let layers: FusedLayers
 beforeAll(async () => {
   backend = await startNative()
-  layers = fusedLayers()!
+  layers = fusedLayers(tf)!
 })
 
 const held = () => {

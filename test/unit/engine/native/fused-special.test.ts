@@ -11,7 +11,7 @@ let layers: FusedLayers
 describe.each(addon.instructionSets())('on %s', (instructionSet) => {
   beforeEach(async () => {
     await startNative(2, instructionSet)
-    layers = fusedLayers()!
+    layers = fusedLayers(tf)!
   })
 
   test.each([

@@ -38,6 +38,7 @@ export const NETWORKS: Architecture[] = [
   network('average pool of whole windows', '8,M,16', true, [8, 8, 3], pooled(2)),
   network('average pool of one cell', '8,M,M,16,M', true, [8, 8, 3], pooled(7)),
   network('average pool that changes nothing', '8,M', false, [8, 8, 3], pooled(4, 0)),
+  network('residual connections and batch norm', '8,8,8,+2,M,12,12x1,+1', true, [8, 8, 3], flat([16], 0.5)),
   network('average pool of windows that overlap', '8,M,8', false, [10, 10, 3], pooled(7)),
 ]
 

@@ -48,7 +48,7 @@ export async function outcomesOf(
   dy: Values | undefined,
 ): Promise<Outcome[]> {
   const compute = (inputs: Tensors) =>
-    backend === BACKEND ? it.fused(fusedLayers()!, inputs) : it.stock(inputs)
+    backend === BACKEND ? it.fused(fusedLayers(tf)!, inputs) : it.stock(inputs)
   if (dy === undefined) return on(backend, it.inputs, compute)
   let results: Outcome[] = []
   const gradients = await on(backend, { ...it.inputs, dy }, ({ dy: weights, ...inputs }) => {
