@@ -27,7 +27,7 @@ export interface StepResult {
 export interface TrainingSession {
   readonly model: tf.LayersModel
   readonly stepper: Stepper
-  /** What the counter of each batch norm (`counterName`) was before the first update of the run; 0 where it has none. */
+  /** What the counter of each batch norm (`TorchTensor`) was before the first update of the run; 0 where it has none. */
   batchesTracked: ReadonlyMap<string, bigint>
   /** Where the time goes; a step adds its own phases. */
   readonly phases: PhaseClock

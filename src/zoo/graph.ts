@@ -1,5 +1,5 @@
 import type { Architecture } from './architecture.ts'
-import { type FeatureGraph, type LayerNode, type LayerSettings, PICTURE } from './layers/kind.ts'
+import type { FeatureGraph, LayerNode, LayerSettings } from './layers/kind.ts'
 import { notationOf } from './layers/kinds.ts'
 
 /**
@@ -21,6 +21,7 @@ export function graphOf({ features, batchNorm, head, classes }: Architecture): L
     }: Partial<LayerSettings> = {},
     others: readonly number[] = [],
   ) => {
+    // The first takes the picture, whose place is -1.
     const inputs = [nodes.length - 1, ...others]
     // Field by field: analyses are made by the thousand, and a spread costs ten times as much.
     nodes.push({ kind, name, inputs, entry, kernelSize, strides, units, rate, size })
@@ -32,7 +33,7 @@ export function graphOf({ features, batchNorm, head, classes }: Architecture): L
     const graph: FeatureGraph = {
       batchNorm,
       add: (kind, settings, others) => add(kind, `features.${nodes.length}`, entry, settings, others),
-      resultBefore: (entries) => results.at(-entries) ?? PICTURE,
+      resultBefore: (entries) => results.at(-entries)!,
     }
     notationOf(feature).grow(feature, graph)
     results.push(nodes.length - 1)

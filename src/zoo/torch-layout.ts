@@ -12,23 +12,32 @@ export interface TorchTensor {
   /** The layer of `analyze` and the name of its variable. */
   layer: string
   variable: string
+  /** Where a network may be built without it: the value that leaves the results as they are; else null. */
+  neutral: number | null
+  /**
+   * The name of the step counter (I64, shape []) that PyTorch keeps beside it, null where it has none. With PyTorch's
+   * default momentum nothing reads it.
+   */
+  counter: string | null
 }
 
 /**
  * The tensors of a network as torchvision's VGG names, shapes and orders them, in the order of its `state_dict()`.
- * The batch norms' counters are left out: they are no weights (see `counterName`). Plain data from the
+ * The batch norms' counters are left out: they are no weights (see `counter`). Plain data from the
  * architecture alone, so a file can be judged by its header before a model is built.
  */
 export function torchTensors(architecture: Architecture): TorchTensor[] {
   const { layers } = analyze(architecture)
   return layers.flatMap((layer) => {
     const variables = kindOf(layer.kind).variables?.(layer, flattenedBefore(layer, layers)) ?? []
-    return variables.map(({ name, torch, shape, order }) => ({
+    return variables.map(({ name, torch, shape, order, neutral = null, neutralBeforeNorm, counter }) => ({
       name: `${layer.name}.${torch}`,
       shape,
       order,
       layer: layer.name,
       variable: name,
+      neutral: neutralBeforeNorm && !architecture.batchNorm ? null : neutral,
+      counter: counter === undefined ? null : `${layer.name}.${counter}`,
     }))
   })
 }
@@ -40,15 +49,7 @@ function flattenedBefore({ inputs: [place] }: Layer, layers: readonly Layer[]) {
   return before.inputShape as [number, number, number]
 }
 
-/**
- * The name of the step counter (I64, shape []) that PyTorch keeps beside a batch norm's weights, null for every
- * other layer's tensor. With PyTorch's default momentum nothing reads it.
- */
-export function counterName({ layer, variable }: TorchTensor): string | null {
-  return variable === 'moving_variance' ? `${layer}.num_batches_tracked` : null
-}
-
-/** What such a counter of a file says, in whatever type and shape; 0 for what is no count. */
+/** What a batch norm's counter in a file says, in whatever type and shape; 0 for what is no count. */
 export function countIn(data: ArrayLike<number | bigint>): bigint {
   const value = Number(data.length === 1 ? data[0] : 0)
   return Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : 0n

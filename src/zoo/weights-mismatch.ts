@@ -1,6 +1,6 @@
 import type { Architecture } from './architecture.ts'
 import { isFloat, type SafetensorsEntry } from './safetensors-header.ts'
-import { counterName, torchTensors } from './torch-layout.ts'
+import { torchTensors } from './torch-layout.ts'
 
 /** What is known of a tensor before its data is read. */
 export interface TensorOutline {
@@ -59,7 +59,7 @@ export interface ExpectedTensor extends TensorOutline {
  */
 export function checkTensors(architecture: Architecture, tensors: readonly TensorOutline[]): void {
   const expected = torchTensors(architecture).flatMap((tensor): ExpectedTensor[] => {
-    const counter = counterName(tensor)
+    const { counter } = tensor
     const weights = { name: tensor.name, shape: tensor.shape, type: 'float' }
     return counter === null ? [weights] : [weights, { name: counter, shape: [], type: 'I64', optional: true }]
   })

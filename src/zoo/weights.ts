@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import type { Architecture } from './architecture.ts'
 import { variableOf } from './model.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'
-import { counterName, countIn, fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
+import { countIn, fromTorch, type TorchTensor, torchTensors } from './torch-layout.ts'
 import { checkTensors, outlineOf } from './weights-mismatch.ts'
 
 /** A model's variables beside the tensors that they are in a file, in the file's order. */
@@ -53,7 +53,7 @@ export async function readCounters(
   architecture: Architecture,
   { header: { entries }, read }: Pick<SafetensorsFile, 'header' | 'read'>,
 ): Promise<Map<string, bigint>> {
-  const names = new Set(torchTensors(architecture).map(counterName))
+  const names = new Set(torchTensors(architecture).map(({ counter }) => counter))
   const counters = new Map<string, bigint>()
   for (const entry of entries) {
     if (names.has(entry.name)) counters.set(entry.name, countIn((await read(entry)).data))

@@ -1,6 +1,6 @@
 import type { Architecture } from '../architecture.ts'
 import { elementsOf, type TensorToWrite } from '../safetensors.ts'
-import { counterName, torchTensors } from '../torch-layout.ts'
+import { torchTensors } from '../torch-layout.ts'
 
 /**
  * The tensors of the zoo's own files: F32 in torchvision's names and order, and each batch norm's num_batches_tracked,
@@ -8,7 +8,7 @@ import { counterName, torchTensors } from '../torch-layout.ts'
  */
 export function canonicalTensors(architecture: Architecture): TensorToWrite[] {
   return torchTensors(architecture).flatMap((tensor): TensorToWrite[] => {
-    const counter = counterName(tensor)
+    const { counter } = tensor
     const weights: TensorToWrite = { name: tensor.name, dtype: 'F32', shape: tensor.shape }
     return counter === null ? [weights] : [weights, { name: counter, dtype: 'I64', shape: [] }]
   })
@@ -20,6 +20,6 @@ export function neutralValues(architecture: Architecture): (name: string) => Flo
   return (name) => {
     const tensor = byName.get(name)
     if (tensor === undefined) return null
-    return new Float32Array(elementsOf(tensor.shape)).fill(tensor.variable === 'gamma' ? 1 : 0)
+    return new Float32Array(elementsOf(tensor.shape)).fill(tensor.neutral ?? 0)
   }
 }

@@ -1,6 +1,5 @@
 import type { Architecture } from '../architecture.ts'
 import type { SafetensorsEntry } from '../safetensors-header.ts'
-import type { TorchTensor } from '../torch-layout.ts'
 import {
   type ExpectedTensor,
   mismatchOf,
@@ -61,25 +60,11 @@ export function outlineOfFile(
     architecture,
   )
   const byName = new Map(read.map((tensor) => [naming.normalize(tensor.name), tensor]))
-  const isWhole = naming.tensors.every(
-    ({ name, tensor }) => byName.has(name) || isNeutral(tensor, architecture),
-  )
+  const isWhole = naming.tensors.every(({ name, tensor }) => byName.has(name) || tensor.neutral !== null)
   const last = naming.tensors.findLast(({ tensor }) => tensor.variable === 'kernel')!
   const shape = byName.get(last.name)?.shape
   const outputs = shape?.length === 2 ? shape[naming.kind === 'keras' ? 1 : 0]! : outputsInOrder(read)
   return { kind: isWhole ? naming.kind : 'ordered', outputs }
-}
-
-/**
- * Whether a network may be built without a tensor: the bias of a convolution in front of a batch norm, and the scale and
- * the shift of one.
- */
-export function isNeutral({ layer, variable }: TorchTensor, { batchNorm }: Architecture): boolean {
-  return (
-    variable === 'gamma' ||
-    variable === 'beta' ||
-    (variable === 'bias' && batchNorm && layer.startsWith('features.'))
-  )
 }
 
 /** What a file is not, by a naming. */
@@ -96,11 +81,11 @@ function check(
   // A network is built without them everywhere. Where one is missing among others, the file has lost it.
   const kept = new Set(
     wanted
-      .filter(({ name, tensor }) => names.has(name) && isNeutral(tensor, architecture))
+      .filter(({ name, tensor }) => names.has(name) && tensor.neutral !== null)
       .map(({ tensor }) => tensor.variable),
   )
   const expected = wanted.map(({ name, shape, tensor }): ExpectedTensor => {
-    const optional = isNeutral(tensor, architecture) && !kept.has(tensor.variable)
+    const optional = tensor.neutral !== null && !kept.has(tensor.variable)
     return { name, shape, type: 'float', optional }
   })
   const places = new Set(expected.map(({ name }) => name))

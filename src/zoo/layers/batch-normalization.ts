@@ -31,10 +31,10 @@ export const batchNormalization: LayerKind<'BATCH_NORM'> = {
       initial,
     })
     return [
-      vector('gamma', 'weight', 1),
-      vector('beta', 'bias', 0),
+      { ...vector('gamma', 'weight', 1), neutral: 1 },
+      { ...vector('beta', 'bias', 0), neutral: 0 },
       vector('moving_mean', 'running_mean', 0),
-      vector('moving_variance', 'running_var', 1),
+      { ...vector('moving_variance', 'running_var', 1), counter: 'num_batches_tracked' },
     ]
   },
   build: (tf, { name }) => new (channelNormalization(tf))({ name }),

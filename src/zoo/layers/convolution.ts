@@ -67,7 +67,15 @@ export const convolution: LayerKind<'CONV', ConvolutionFeature> = {
       initial: (random, size) =>
         random.normal(size, Math.sqrt(2 / (kernelSize![0] * kernelSize![1] * units!))),
     },
-    { name: 'bias', torch: 'bias', shape: [units!], order: { kind: 'vector' }, initial: 0 },
+    {
+      name: 'bias',
+      torch: 'bias',
+      shape: [units!],
+      order: { kind: 'vector' },
+      initial: 0,
+      neutral: 0,
+      neutralBeforeNorm: true,
+    },
   ],
   build: (tf, { name, units, kernelSize }) =>
     tf.layers.conv2d({

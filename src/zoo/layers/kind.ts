@@ -99,6 +99,12 @@ export interface LayerVariable {
   order: TorchOrder
   /** Values before training: all the same, or [size] of them drawn. */
   initial: number | ((random: Random, size: number) => Float32Array)
+  /** Where a network may be built without it: the value that leaves the results as they are. */
+  neutral?: number
+  /** Whether that is so in front of a batch norm alone, which takes away whatever it adds. */
+  neutralBeforeNorm?: true
+  /** What PyTorch keeps beside it: the last part of the name of a step counter (I64, shape []). */
+  counter?: string
 }
 
 /** One entry of the list of features, written and read. */

@@ -8,7 +8,7 @@ import { parseFeatures } from '../../../src/zoo/features.ts'
 import { canonicalTensors } from '../../../src/zoo/formats/canonical.ts'
 import { buildModel, initializeWeights } from '../../../src/zoo/model.ts'
 import type { NamedTensor } from '../../../src/zoo/safetensors.ts'
-import { counterName, torchTensors } from '../../../src/zoo/torch-layout.ts'
+import { torchTensors } from '../../../src/zoo/torch-layout.ts'
 import { WeightsMismatchError } from '../../../src/zoo/weights-mismatch.ts'
 import { exportWeights, importWeights } from '../../support/weights.ts'
 import { useBackend } from './backend.ts'
@@ -89,7 +89,7 @@ describe('weights in torchvision layout', () => {
       ['classifier.6.weight', [1000, 4096]],
       ['classifier.6.bias', [1000]],
     ])
-    expect(tensors.map(counterName).filter((name) => name !== null)).toHaveLength(13)
+    expect(tensors.map(({ counter }) => counter).filter((name) => name !== null)).toHaveLength(13)
   })
 
   it.each(architectures.map((architecture) => [architecture.name, architecture] as const))(
