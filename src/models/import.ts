@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
@@ -79,7 +79,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
         origin: 'IMPORTED',
         source: sourceOf(weights),
         architecture: base,
-        preprocessing: preprocessing as unknown as Prisma.InputJsonObject,
+        preprocessing: { ...preprocessing },
         ...written,
       } as const
       return await keeper.keep([{ staged, ...written }], () =>

@@ -2,8 +2,8 @@ import type { Normalization } from '../data/normalization.ts'
 
 export const RESIZE_RULES = ['COVER', 'STRETCH'] as const
 
-/** How a picture of any size becomes one of the network's. */
-export interface Resize {
+/** How a picture of any size becomes one of the network's. A type, as Prisma takes no interface for JSON. */
+export type Resize = {
   /**
    * COVER keeps its proportions: it is scaled until it covers the input, and cropped at its centre.
    * STRETCH scales each side by itself, as Keras' image loaders do.

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
@@ -7,6 +8,7 @@ import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import type { StoredResult } from './evaluation-result.ts'
 import { COVER, type Preprocessing } from './preprocessing.ts'
+import { normalization, toVersion } from './version.ts'
 
 /** What a predictor has to know of pictures for weights that a run makes. */
 export function trainedPreprocessing(facts: DatasetFacts, { mean, std }: Normalization): Preprocessing {
@@ -16,15 +18,16 @@ export function trainedPreprocessing(facts: DatasetFacts, { mean, std }: Normali
 
 /** The network of a version, of its input's size and with its classes. */
 export function architectureOf(
-  { architecture: name, preprocessing }: Pick<ModelVersion, 'architecture' | 'preprocessing'>,
+  version: ModelVersion,
   architectures: Pick<ArchitectureRegistry, 'find'>,
 ): Architecture {
+  const { architecture: name, preprocessing } = toVersion(version)
   const architecture = architectures.find(name)
   // A network that a version uses is not deleted: the version is gone, too.
   if (architecture === undefined) {
     throw new NotFoundError(`The architecture ${name} and this version of it were deleted meanwhile.`)
   }
-  const { size, labels } = preprocessing as unknown as Preprocessing
+  const { size, labels } = preprocessing
   return fitArchitecture(architecture, [...size, 3], labels.length)
 }
 
@@ -44,6 +47,9 @@ export async function createVersion(
   })
 }
 
+/** What a version has of the settings of a run. */
+const settings = z.object({ normalization })
+
 /** A run, and what it came to if it is over. */
 type EvaluatedRun = Omit<TrainingRun, 'evaluation'> & { evaluation: unknown }
 
@@ -58,7 +64,7 @@ export function createTrainedVersion(
   checkpoint: Checkpoint,
   facts: DatasetFacts,
 ): Promise<ModelVersion> {
-  const { normalization } = run.hyperparameters as unknown as { normalization: Normalization }
+  const { normalization } = settings.parse(run.hyperparameters)
   return createVersion(tx, name, {
     architecture: run.architecture,
     dataset: run.dataset,
@@ -67,7 +73,7 @@ export function createTrainedVersion(
     accuracy: checkpoint.testAccuracy,
     bytes: checkpoint.bytes,
     digest: checkpoint.digest,
-    preprocessing: trainedPreprocessing(facts, normalization) as unknown as Prisma.InputJsonObject,
+    preprocessing: { ...trainedPreprocessing(facts, normalization) },
     ...evaluationOf(run, checkpoint),
   })
 }

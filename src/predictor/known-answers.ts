@@ -1,7 +1,7 @@
 import type { ModelVersion } from '../db/generated/client.ts'
-import type { StoredEvaluation } from '../models/evaluation-result.ts'
+import { toVersion } from '../models/version.ts'
 
-type Answering = Pick<ModelVersion, 'id' | 'accuracy' | 'evaluation'>
+type Answering = Pick<ModelVersion, 'id' | 'accuracy' | 'preprocessing' | 'evaluation'>
 
 /**
  * Which versions have no answer to give, but NaN and infinite numbers. Found out by asking them, and kept in memory alone:
@@ -20,10 +20,10 @@ export function createKnownAnswers(): KnownAnswers {
   const missing = new Set<string>()
   const given = new Set<string>()
 
-  function isSound({ id, accuracy, evaluation }: Answering): boolean {
+  function isSound(version: Answering): boolean {
+    const { id, accuracy, evaluation } = toVersion(version)
     // It has seen more pictures than anybody, and after the version was made.
-    const evaluated = evaluation as unknown as StoredEvaluation | null
-    if (evaluated !== null) return evaluated.accuracy !== null
+    if (evaluation !== null) return evaluation.accuracy !== null
     return accuracy !== null || given.has(id)
   }
 

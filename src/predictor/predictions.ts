@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
+import { z } from 'zod'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
@@ -13,7 +14,7 @@ import { NonFiniteAnswerError } from './errors.ts'
 import { createKnownAnswers } from './known-answers.ts'
 import { decodeBase64 } from './pictures/base64.ts'
 import type { Predictor } from './predictor.ts'
-import type { LayerRequest, PredictImage } from './protocol.ts'
+import type { ClassProbability, LayerRequest, PredictImage } from './protocol.ts'
 import { failFor, refOf, VersionDeletedError } from './version-ref.ts'
 
 export interface PredictInput {
@@ -27,6 +28,13 @@ export interface PredictInput {
 
 /** A prediction with the version that made it, as it was then: it may be deleted since. */
 export type MadePrediction = Omit<Prediction, 'seq'> & { modelVersion: ModelVersion }
+
+const storedProbabilities = z.array(z.object({ label: z.string(), probability: z.number() }))
+
+/** Every class, most likely first: what the column of JSON of a prediction's row holds. */
+export function probabilitiesOf({ probabilities }: Pick<Prediction, 'probabilities'>): ClassProbability[] {
+  return storedProbabilities.parse(probabilities)
+}
 
 /** Classifies pictures with trained versions, and keeps the answers that are asked to be kept. */
 export interface PredictionService {
@@ -115,7 +123,7 @@ export function createPredictionService({
       modelVersionId: version.id,
       label: probabilities[0].label,
       confidence: probabilities[0].probability,
-      probabilities: probabilities as unknown as Prisma.JsonValue,
+      probabilities,
       input: new Uint8Array(input),
       latencyMs: performance.now() - started,
       createdAt: new Date(),

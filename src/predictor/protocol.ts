@@ -26,7 +26,8 @@ export interface LayerRequest {
   first: number
 }
 
-export interface ClassProbability {
+/** A type, as Prisma takes no interface for JSON. */
+export type ClassProbability = {
   label: string
   probability: number
 }

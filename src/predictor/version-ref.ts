@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError } from '../errors.ts'
-import type { Preprocessing } from '../models/preprocessing.ts'
+import { toVersion } from '../models/version.ts'
 import { architectureOf } from '../models/versions.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -13,7 +13,7 @@ export function refOf(version: ModelVersion, architectures: Pick<ArchitectureReg
   return {
     digest: version.digest,
     architecture: architectureOf(version, architectures),
-    preprocessing: version.preprocessing as unknown as Preprocessing,
+    preprocessing: toVersion(version).preprocessing,
   }
 }
 

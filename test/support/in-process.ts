@@ -4,6 +4,7 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
+import { COVER } from '../../src/models/preprocessing.ts'
 import { createModelService } from '../../src/models/service.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { createPredictionService } from '../../src/predictor/predictions.ts'
@@ -109,7 +110,13 @@ export const VERSION_ROW = {
   architecture: 'vgg_mini',
   bytes: 1,
   digest: '0'.repeat(64),
-  preprocessing: { size: [32, 32], mean: [0, 0, 0], std: [1, 1, 1], labels: [...CIFAR10.classes] },
+  preprocessing: {
+    size: [32, 32],
+    resize: COVER,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+    labels: [...CIFAR10.classes],
+  },
 } satisfies Partial<Prisma.ModelVersionUncheckedCreateInput>
 
 /** What a row of Prediction needs at least, beside its version. */

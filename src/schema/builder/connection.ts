@@ -20,6 +20,7 @@ export function connectionOf(ref: OutputRef<unknown>, name: string) {
       fields: (t) => ({
         totalCount: t.int({
           description: 'How many there are on all pages; counted only when selected.',
+          // Pothos does not know what the resolvers of pages (below) add to them.
           resolve: (page) => (page as unknown as { totalCount(): number | Promise<number> }).totalCount(),
         }),
       }),

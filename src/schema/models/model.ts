@@ -1,6 +1,5 @@
 import type { ModelVersion } from '../../db/generated/client.ts'
-import type { StoredEvaluation } from '../../models/evaluation-result.ts'
-import type { Preprocessing } from '../../models/preprocessing.ts'
+import { toVersion } from '../../models/version.ts'
 import { architectureOf } from '../../models/versions.ts'
 import { DamagedArtifactError } from '../../ports/artifact-store.ts'
 import { UnusableModelError } from '../../predictor/errors.ts'
@@ -112,16 +111,15 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
       nullable: true,
       description:
         'On the test images when it was saved; of an imported one that of its evaluation, null until there is one.',
-      resolve: ({ accuracy, evaluation }) =>
-        accuracy ?? (evaluation as unknown as StoredEvaluation | null)?.accuracy,
+      resolve: (version) => version.accuracy ?? toVersion(version).evaluation?.accuracy,
     }),
     evaluation: t.field({
       type: EvaluationRef,
       nullable: true,
       description:
         'Its newest evaluation: that of its run when it has the weights that the run ended with, or what evaluateModel made. Null until there is one.',
-      resolve: ({ evaluation: stored }, _args, { datasets }) => {
-        const evaluation = stored as unknown as StoredEvaluation | null
+      resolve: (version, _args, { datasets }) => {
+        const { evaluation } = toVersion(version)
         return evaluation && { result: evaluation, store: datasets.get(evaluation.dataset)! }
       },
     }),
@@ -156,7 +154,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     preprocessing: t.field({
       type: PreprocessingRef,
       description: 'How a picture becomes its input.',
-      resolve: ({ preprocessing }) => preprocessing as unknown as Preprocessing,
+      resolve: (version) => toVersion(version).preprocessing,
     }),
     downloads: t.field({
       type: DownloadsRef,

@@ -2,7 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
 import { checkImageBytes } from '../../predictor/pictures/format.ts'
-import type { PredictInput as DomainInput, MadePrediction } from '../../predictor/predictions.ts'
+import {
+  type PredictInput as DomainInput,
+  type MadePrediction,
+  probabilitiesOf,
+} from '../../predictor/predictions.ts'
 import type { ClassProbability } from '../../predictor/protocol.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { builder } from '../builder/builder.ts'
@@ -50,9 +54,9 @@ const PredictionRef = builder.prismaNode('Prediction', {
       description: 'Every class, most likely first.',
       complexity: { field: 1, multiplier: 1 },
       args: { top: t.arg.int({ description: 'Only the first N, at least 1.' }) },
-      resolve: ({ probabilities }, { top }) => {
+      resolve: (prediction, { top }) => {
         if (top != null && top < 1) throw badInput(`top must be at least 1, not ${top}.`)
-        return (probabilities as unknown as ClassProbability[]).slice(0, top ?? undefined)
+        return probabilitiesOf(prediction).slice(0, top ?? undefined)
       },
     }),
     input: t.field({

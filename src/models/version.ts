@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import type { ModelVersion } from '../db/generated/client.ts'
+import type { StoredEvaluation } from './evaluation-result.ts'
+import { type Preprocessing, RESIZE_RULES } from './preprocessing.ts'
+
+/** What the JSON columns of a version's row hold. */
+interface Stored {
+  preprocessing: Preprocessing
+  /** Null before the first evaluation. */
+  evaluation: StoredEvaluation | null
+}
+
+const channels = z.tuple([z.number(), z.number(), z.number()])
+const figure = z.number().nullable()
+
+/** As a run's hyperparameters have it, too. */
+export const normalization = z.object({ mean: channels, std: channels })
+
+const preprocessing: z.ZodType<Preprocessing> = normalization.extend({
+  size: z.tuple([z.number(), z.number()]),
+  resize: z.object({ rule: z.enum(RESIZE_RULES), shorterSide: z.number().nullable() }),
+  labels: z.array(z.string()),
+})
+
+const evaluation: z.ZodType<StoredEvaluation> = z.object({
+  dataset: z.string(),
+  loss: figure,
+  accuracy: figure,
+  top5Accuracy: figure,
+  confusionMatrix: z.array(z.array(z.number())),
+  count: z.number(),
+  mistakes: z.array(
+    z.object({
+      index: z.number(),
+      label: z.number(),
+      predicted: z.number(),
+      confidence: z.number(),
+      trueConfidence: z.number(),
+    }),
+  ),
+})
+
+/** Gives the columns of JSON of a row their shape: the one place that does. Throws a ZodError where they have another. */
+export function toVersion<Row extends Pick<ModelVersion, keyof Stored>>(
+  row: Row,
+): Omit<Row, keyof Stored> & Stored {
+  return {
+    ...row,
+    preprocessing: preprocessing.parse(row.preprocessing),
+    evaluation: evaluation.nullable().parse(row.evaluation),
+  }
+}
