@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
-import type { Preprocessing } from '../../models/preprocessing.ts'
+import { toVersion } from '../../models/version.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { fitArchitecture } from '../../zoo/fit.ts'
 import { torchTensors } from '../../zoo/torch-layout.ts'
@@ -45,7 +45,7 @@ export async function findInitialWeights(prisma: PrismaClient, ref: WeightsRef):
   })
   if (found === null) throw missing('There is no model version with this id.')
   const { digest, architecture, dataset, runId, checkpoint } = found
-  const { size, labels } = found.preprocessing as unknown as Preprocessing
+  const { size, labels } = toVersion(found).preprocessing
   return {
     digest,
     architecture,

@@ -5,6 +5,7 @@ import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../../src/errors.ts'
+import { COVER } from '../../../../src/models/preprocessing.ts'
 import { pruneCheckpoints } from '../../../../src/models/prune-checkpoints.ts'
 import { createModelService } from '../../../../src/models/service.ts'
 import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
@@ -153,6 +154,9 @@ describe('a run that begins with other weights', () => {
         digest: 'a digest',
         preprocessing: {
           size: [size, size],
+          resize: COVER,
+          mean: [0, 0, 0],
+          std: [1, 1, 1],
           labels: Array.from({ length: classes }, (_, i) => `class ${i}`),
         },
       },
