@@ -4,7 +4,7 @@ import type { MeasuredEpoch } from '../runs/model/measurements.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 
-/** A line of the run's log, for people. */
+/** A line of the run's output, for people. */
 export function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }

@@ -30,7 +30,7 @@ export interface RunHistory {
   /** By epoch, and those of one epoch by attempt. */
   epochs(runId: string, view: HistoryView): Promise<RunEpoch[]>
   /**
-   * Where a reader of the log goes on who has seen the points of an attempt up to a step, and all of earlier ones.
+   * Where a reader of the journal goes on who has seen the points of an attempt up to a step, and all of earlier ones.
    * @param attempt  undefined for the first one that got so far: the reader may not have seen more
    */
   placeBehind(runId: string, step: number, attempt: number | undefined): Promise<Place>

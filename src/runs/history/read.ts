@@ -49,7 +49,7 @@ export function readPoints(
   )
 }
 
-/** The event with the first point behind one, in the order of the log; null when there is none. */
+/** The event with the first point behind one, in the order of the journal; null when there is none. */
 export async function readNextSeq(
   reader: Reader,
   runId: string,

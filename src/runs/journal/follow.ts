@@ -2,26 +2,26 @@ import type { Bus } from '../../ports/bus.ts'
 import type { Lagged, RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'
 import { createInbox, type Inbox } from './inbox.ts'
-import type { RunLog } from './journal.ts'
+import type { Journal } from './journal.ts'
 
 /** Messages that may wait for one slow subscriber. They are shared by all subscribers: a place costs a pointer. */
 const CAPACITY = 256
-/** Events, and about how many points, read from the log at once when a subscriber catches up. A slow one keeps them. */
+/** Events, and about how many points, read from the journal at once when a subscriber catches up. A slow one keeps them. */
 const PAGE_EVENTS = 64
 const PAGE_POINTS = 1024
 
 export interface StreamSources {
-  log: Pick<RunLog, 'read' | 'position'>
+  journal: Pick<Journal, 'read' | 'position'>
   bus: Bus<RunEvent>
 }
 
 /**
  * Everything that happened to a run after `after`, then what happens, each event once and in order; ends with the
- * log of a run that has ended: one that was taken up again after its end has more behind it.
+ * journal of a run that has ended: one that was taken up again after its end has more behind it.
  *
- * The live listener is attached before the log is read, so an event committed in between is seen twice
+ * The live listener is attached before the journal is read, so an event committed in between is seen twice
  * and dropped once, never missed. Whatever goes wrong with the live side (an overflow, an event published
- * out of order), the answer is the same: go back to the log.
+ * out of order), the answer is the same: go back to the journal.
  *
  * The stream is pulled: nothing is read ahead of the subscriber, whose slowness therefore costs at most
  * the inbox and one page.
@@ -67,7 +67,7 @@ export function followRun(
 }
 
 async function* read(
-  { log }: StreamSources,
+  { journal }: StreamSources,
   runId: string,
   after: number,
   inbox: Inbox<RunEvent>,
@@ -75,20 +75,20 @@ async function* read(
   let cursor = after
   // An event may carry one point or 256 (of about 0.5 kB each): the last page tells how large the next may be.
   let limit = 8
-  // Whether the last status that was told, or was there before the rest, is an end; the log knows whether it is still.
+  // Whether the last status that was told, or was there before the rest, is an end; the journal knows whether it is still.
   let isOver = false
   const told = (event: RunEvent) => {
     cursor = event.seq
     if (event.kind === 'STATUS_CHANGED') isOver = isFinal(event.status)
   }
   for (;;) {
-    // Read before the log: a run that is final here has all its events in the log already.
-    const position = await log.position(runId)
+    // Read before the journal: a run that is final here has all its events in the journal already.
+    const position = await journal.position(runId)
     if (position === null || (isFinal(position.status) && cursor >= position.seq)) return undefined
     isOver = isFinal(position.status)
     let more = true
     while (more) {
-      const page = await log.read(runId, cursor, limit)
+      const page = await journal.read(runId, cursor, limit)
       more = page.length === limit
       limit = nextLimit(page)
       for (const event of page) {
@@ -102,7 +102,7 @@ async function* read(
       const delivery = await inbox.take()
       if (delivery.kind === 'closed') return undefined
       if (delivery.kind === 'overflow') {
-        const to = (await log.position(runId))?.seq ?? cursor
+        const to = (await journal.position(runId))?.seq ?? cursor
         if (to > cursor) yield { kind: 'LAGGED', runId, seq: cursor, from: cursor + 1, to, at: new Date() }
         break
       }

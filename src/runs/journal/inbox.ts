@@ -7,7 +7,7 @@ export type Delivery<Message> =
 /**
  * One subscriber's bounded buffer between the bus, which never waits, and a reader that may be slow.
  * When a message does not fit, everything in the buffer is dropped and the reader is told once:
- * it continues from the log, so keeping a part would only send that part twice.
+ * it continues from the journal, so keeping a part would only send that part twice.
  */
 export interface Inbox<Message> {
   push(message: Message): void

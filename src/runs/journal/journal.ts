@@ -10,8 +10,8 @@ type Transaction = Prisma.TransactionClient
 /** Changes of the run's row that belong to the same moment as its events. */
 export type RunPatch = Omit<Prisma.TrainingRunUpdateInput, 'status' | 'lastSeq'>
 
-/** The one ordered log of each run: committed first, then published. */
-export interface RunLog {
+/** The one ordered journal of each run: committed first, then published. */
+export interface Journal {
   append(runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<RunEvent[]>
   /** The same, if the run is in this status; answers false when it is elsewhere. */
   appendIn(status: RunStatus, runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<boolean>
@@ -36,7 +36,7 @@ export interface RunLog {
   ): Promise<boolean>
   /** Changes the run's row alone: how far it is, between events. */
   progress(runId: string, patch: RunPatch): Promise<void>
-  /** Publishes the newest event once more: who has not heard of those before it looks into the log. */
+  /** Publishes the newest event once more: who has not heard of those before it looks into the journal. */
   announce(runId: string): Promise<void>
   /** Up to `limit` events after `after`, in order. */
   read(runId: string, after: number, limit: number): Promise<RunEvent[]>
@@ -44,7 +44,7 @@ export interface RunLog {
   position(runId: string): Promise<{ status: RunStatus; seq: number } | null>
 }
 
-export function createRunLog(prisma: PrismaClient, events: Bus<RunEvent>, changes: Bus<string>): RunLog {
+export function createJournal(prisma: PrismaClient, events: Bus<RunEvent>, changes: Bus<string>): Journal {
   const publish = (runId: string, written: RunEvent[]) => {
     for (const event of written) events.publish(runId, event)
     changes.publish('runs', runId)

@@ -1,13 +1,13 @@
 import type { Checkpoint, PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { pruneCheckpoints } from '../../models/prune-checkpoints.ts'
 import type { WeightsKeeper } from '../../models/weights-keeper.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { SavedCheckpoint } from '../model/checkpoint.ts'
 
 /** A checkpoint that a trainer can go on from. */
 export type ResumePoint = Checkpoint & { stateDigest: string }
 
-/** What runs save on their way, in the log and on disk. */
+/** What runs save on their way, in the journal and on disk. */
 export interface Checkpoints {
   /** Records what the trainer of a run has staged, and removes what the run's policy does not keep. */
   save(run: TrainingRun, checkpoint: SavedCheckpoint): Promise<void>
@@ -27,7 +27,11 @@ export interface Checkpoints {
   at(runId: string, step: number): Promise<Checkpoint>
 }
 
-export function createCheckpoints(prisma: PrismaClient, log: RunLog, keeper: WeightsKeeper): Checkpoints {
+export function createCheckpoints(
+  prisma: PrismaClient,
+  journal: Journal,
+  keeper: WeightsKeeper,
+): Checkpoints {
   const resumable = async (runId: string) =>
     (await prisma.checkpoint.findMany({
       where: { runId, stateDigest: { not: null } },
@@ -39,7 +43,7 @@ export function createCheckpoints(prisma: PrismaClient, log: RunLog, keeper: Wei
       const { digest, bytes } = weights
       const { attempt } = run
       await keeper.keep([weights, state], () =>
-        log.append(run.id, [{ kind: 'CHECKPOINT_SAVED', step, digest, bytes }], {
+        journal.append(run.id, [{ kind: 'CHECKPOINT_SAVED', step, digest, bytes }], {
           checkpoints: { create: { attempt, step, digest, bytes, stateDigest: state.digest, ...figures } },
           bestStep,
         }),

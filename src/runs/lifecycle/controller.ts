@@ -5,7 +5,7 @@ import { ConflictError, ValidationError } from '../../errors.ts'
 import { isKey, KEY } from '../../label.ts'
 import { makingRoom } from '../../storage/room.ts'
 import { tooFewEpochs } from '../../trainer/requests.ts'
-import type { RunLog, RunPatch } from '../journal/journal.ts'
+import type { Journal, RunPatch } from '../journal/journal.ts'
 import { type Change, latestHyperparameters, whyNotChange, withChange } from '../model/changes.ts'
 import { type ControlInput, type ControlRequest, whyNot } from '../model/controls.ts'
 import { hyperparametersOf } from '../model/hyperparameters.ts'
@@ -18,7 +18,7 @@ import { remembered } from './remembered.ts'
 
 export interface ControllerOptions {
   prisma: PrismaClient
-  log: RunLog
+  journal: Journal
   queue: RunQueue
   checkpoints: Checkpoints
 }
@@ -32,7 +32,7 @@ export interface ControllerOptions {
  */
 export type Controller = (id: string, request: ControlRequest) => Promise<TrainingRun>
 
-export function createController({ prisma, log, queue, checkpoints }: ControllerOptions): Controller {
+export function createController({ prisma, journal, queue, checkpoints }: ControllerOptions): Controller {
   /** Requests under way that have a key: a second one with the same waits for what the first comes to. */
   const underWay = new Map<string, Promise<unknown>>()
   const inTurn = createTurns()
@@ -91,7 +91,7 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
         // Somebody else's change came first; perhaps it was the same. Of updates none is another one's.
         const after = await find(id)
         if (input.control !== 'UPDATE' && to !== status && after.status === to) {
-          await log.progress(id, remembered([request]))
+          await journal.progress(id, remembered([request]))
           return after
         }
         continue
@@ -133,9 +133,9 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       const body = { ...applied, change: { ...change, ...rates } }
       // One whose supervisor could not record its end is still called at work.
       if (to === run.status || ACTIVE.includes(run.status)) {
-        return log.appendIn(run.status, run.id, [body], patch)
+        return journal.appendIn(run.status, run.id, [body], patch)
       }
-      return log.transition(run.id, to, {
+      return journal.transition(run.id, to, {
         from: [run.status],
         before: [body],
         step: place.step,
@@ -151,7 +151,7 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
       RESUME: { ...place, finishedAt: null, restarts: 0 },
     }[control]
     const write = () =>
-      log.transition(run.id, to, {
+      journal.transition(run.id, to, {
         from: [run.status],
         before: [{ kind: 'CONTROL_APPLIED', control, step }],
         step,
@@ -195,10 +195,15 @@ export function createController({ prisma, log, queue, checkpoints }: Controller
         ),
       )
     }
-    return log.appendIn('QUEUED', run.id, [{ kind: 'CONTROL_APPLIED', control: 'MOVE', step: run.step }], {
-      ...moved,
-      ...remembered([request]),
-    })
+    return journal.appendIn(
+      'QUEUED',
+      run.id,
+      [{ kind: 'CONTROL_APPLIED', control: 'MOVE', step: run.step }],
+      {
+        ...moved,
+        ...remembered([request]),
+      },
+    )
   }
 
   return once

@@ -1,5 +1,5 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { RunFailure } from '../model/failure.ts'
 import type { Checkpoints } from './checkpoints.ts'
 
@@ -23,7 +23,7 @@ export interface Interruptions {
 
 export function createInterruptions(
   prisma: PrismaClient,
-  log: RunLog,
+  journal: Journal,
   checkpoints: Checkpoints,
   { autoResume, maxRestarts }: RestartPolicy,
 ): Interruptions {
@@ -36,7 +36,7 @@ export function createInterruptions(
       const before = run.restartStep === step ? run.restarts : 0
       const restarts = isFault ? before + 1 : before
       if (autoResume && restarts <= maxRestarts) {
-        await log.transition(runId, 'QUEUED', {
+        await journal.transition(runId, 'QUEUED', {
           failure: reason,
           step,
           patch: {
@@ -52,7 +52,7 @@ export function createInterruptions(
       const message = autoResume
         ? `${reason.message} It was interrupted ${restarts} times in a row after step ${step}, and MAX_RESTARTS is ${maxRestarts}; resumeTrainingRun tries it again.`
         : `${reason.message} AUTO_RESUME is off; resumeTrainingRun goes on after step ${step}.`
-      await log.transition(runId, 'FAILED', {
+      await journal.transition(runId, 'FAILED', {
         failure: { ...reason, message },
         patch: { finishedAt: new Date(), secondsRemaining: null },
       })

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
 import type { Prisma, PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { OverloadedError } from '../../errors.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import { SERVER_STOPPED } from '../model/failure.ts'
 import { ACTIVE } from '../model/status.ts'
 import type { Interruptions } from './interruption.ts'
@@ -14,7 +14,7 @@ const RETRY_AFTER_MS = 60_000
 
 export interface QueueOptions {
   prisma: PrismaClient
-  log: RunLog
+  journal: Journal
   logger: Logger
   interruptions: Interruptions
   /** How many runs may be at work at once. */
@@ -50,7 +50,7 @@ export interface RunQueue {
 }
 
 export function createRunQueue(options: QueueOptions): RunQueue {
-  const { prisma, log, logger, concurrency, supervise, interruptions } = options
+  const { prisma, journal, logger, concurrency, supervise, interruptions } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   let closed = false
@@ -73,7 +73,9 @@ export function createRunQueue(options: QueueOptions): RunQueue {
       if (waiting === null) return
       // False when it was cancelled meanwhile: look for the next.
       isSure = false
-      const started = await log.transition(waiting.id, 'PREPARING', { patch: { attempt: { increment: 1 } } })
+      const started = await journal.transition(waiting.id, 'PREPARING', {
+        patch: { attempt: { increment: 1 } },
+      })
       const run = started && (await prisma.trainingRun.findUniqueOrThrow({ where: { id: waiting.id } }))
       isSure = true
       if (run) begin(run)

@@ -1,6 +1,6 @@
 import type { TrainingRun } from '../../db/generated/client.ts'
 import type { FromTrainer, TrainerProgress } from '../../trainer/protocol.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { RunEventBody } from '../model/events.ts'
 import type { MeasuredEpoch } from '../model/measurements.ts'
 import type { PinnedResult } from '../model/pinned.ts'
@@ -13,12 +13,12 @@ export type TrainerNews = Extract<
 >
 
 /**
- * Writes what the trainer of a run tells into the run's log and row, in the order of the calls.
+ * Writes what the trainer of a run tells into the run's journal and row, in the order of the calls.
  * @returns resolves when it is committed
  */
 export function recordTraining(
   run: TrainingRun,
-  log: RunLog,
+  journal: Journal,
   checkpoints: Checkpoints,
 ): (news: TrainerNews, datasetDigest: string) => Promise<void> {
   const { id, attempt } = run
@@ -30,7 +30,7 @@ export function recordTraining(
         const startedAt = new Date()
         // Before it trains: where it would go on next time is where it is now.
         await checkpoints.wentOnFrom(id, fromStep)
-        await log.transition(id, 'RUNNING', {
+        await journal.transition(id, 'RUNNING', {
           step: fromStep,
           patch: {
             engine,
@@ -45,14 +45,14 @@ export function recordTraining(
       }
       case 'points': {
         const points = news.points.map((point) => ({ ...point, at: new Date(point.at), attempt }))
-        await log.append(id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, news.progress))
+        await journal.append(id, [{ kind: 'LOSS_POINTS', points }], rowOf(run, news.progress))
         return
       }
       case 'progress':
-        return log.progress(id, rowOf(run, news.progress))
+        return journal.progress(id, rowOf(run, news.progress))
       case 'epoch': {
         const { summary, pinned, progress } = news
-        await log.append(id, [epochEnded(run, news)], {
+        await journal.append(id, [epochEnded(run, news)], {
           ...rowOf(run, progress),
           epochSummaries: {
             create: { attempt, step: progress.step, ...summary, ...pinnedColumn(pinned) },

@@ -14,12 +14,12 @@ import { type BucketChange, followBuckets } from '../history/follow-buckets.ts'
 import { createRunHistory, type RunHistory } from '../history/history.ts'
 import { readPinned } from '../history/pinned.ts'
 import { followRun } from '../journal/follow.ts'
-import { createRunLog } from '../journal/journal.ts'
+import { createJournal } from '../journal/journal.ts'
 import { type ControlAsked, checkControl } from '../model/controls.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
 import type { PinnedEpoch } from '../model/pinned.ts'
 import { FINAL } from '../model/status.ts'
-import { createOutputLog, type OutputLog } from '../output/log.ts'
+import { createRunOutput, type RunOutput } from '../output/output.ts'
 import { createVerifier, type Verifier } from '../reproduction/verifier.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { createController } from './controller.ts'
@@ -47,13 +47,13 @@ export interface RunService {
   start(input: StartRunInput): Promise<TrainingRun>
   /** See Controller. Throws ValidationError for values out of bounds, too. */
   control(id: string, input: ControlAsked, idempotencyKey?: string): Promise<TrainingRun>
-  /** Deletes a run that has ended, with its log and its checkpoints; model versions made of it stay. Answers what it was. Throws NotFoundError, ConflictError. */
+  /** Deletes a run that has ended, with its journal, its output and its checkpoints; model versions made of it stay. Answers what it was. Throws NotFoundError, ConflictError. */
   delete(id: string): Promise<TrainingRun>
-  /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the log. */
+  /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the journal. */
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
   /** What the trainers print. */
-  readonly output: OutputLog
-  /** The run's loss points behind a place (RunHistory.placeBehind), as the log has them. Throws NotFoundError. */
+  readonly output: RunOutput
+  /** The run's loss points behind a place (RunHistory.placeBehind), as the journal has them. Throws NotFoundError. */
   followLoss(id: string, step: number, attempt?: number): Promise<AsyncIterableIterator<RunPoint>>
   /** The effective loss history, thinned to so many points, and how it changes. Throws NotFoundError. */
   followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
@@ -84,7 +84,7 @@ export interface RunService {
 }
 
 export interface RunServiceOptions
-  extends Omit<SupervisorOptions, 'log' | 'checkpoints' | 'interruptions' | 'output'>,
+  extends Omit<SupervisorOptions, 'journal' | 'checkpoints' | 'interruptions' | 'output'>,
     RestartPolicy {
   prisma: PrismaClient
   openBus: OpenBus
@@ -107,21 +107,21 @@ export function createRunService(options: RunServiceOptions): RunService {
   const events = options.openBus<RunEvent>('run events')
   const changes = options.openBus<string>('changed runs')
   const deletions = options.openBus<TrainingRun>('deleted runs')
-  const log = createRunLog(prisma, events, changes)
-  const output = createOutputLog(prisma, events, options.openBus('run output'), log)
+  const journal = createJournal(prisma, events, changes)
+  const output = createRunOutput(prisma, events, options.openBus('run output'), journal)
   const history = createRunHistory(prisma)
-  const checkpoints = createCheckpoints(prisma, log, options.keeper)
-  const interruptions = createInterruptions(prisma, log, checkpoints, options)
+  const checkpoints = createCheckpoints(prisma, journal, options.keeper)
+  const interruptions = createInterruptions(prisma, journal, checkpoints, options)
   const queue = createRunQueue({
     prisma,
-    log,
+    journal,
     logger: options.logger,
     interruptions,
     concurrency: options.concurrency,
-    supervise: (run) => superviseRun(run, { ...options, log, checkpoints, interruptions, output }),
+    supervise: (run) => superviseRun(run, { ...options, journal, checkpoints, interruptions, output }),
   })
   const verifier = createVerifier({ ...options, history, checkpoints })
-  const control = createController({ prisma, log, queue, checkpoints })
+  const control = createController({ prisma, journal, queue, checkpoints })
 
   const find = (id: string) => findRun(prisma, id)
 
@@ -224,20 +224,20 @@ export function createRunService(options: RunServiceOptions): RunService {
         const message = `The cursor is ahead of the run's log, which ends at ${lastSeq}; it belongs to another run.`
         throw new ValidationError([{ path: ['after'], message }])
       }
-      return followRun({ log, bus: events }, id, after)
+      return followRun({ journal, bus: events }, id, after)
     },
     async followLoss(id, step, attempt) {
-      // Before the points are looked at: one that is written meanwhile comes behind this place in the log.
+      // Before the points are looked at: one that is written meanwhile comes behind this place in the journal.
       const { lastSeq } = await find(id)
       const { seq, isNew } = await history.placeBehind(id, step, attempt)
-      return flatMap(followRun({ log, bus: events }, id, seq === null ? lastSeq : seq - 1), (event) =>
+      return flatMap(followRun({ journal, bus: events }, id, seq === null ? lastSeq : seq - 1), (event) =>
         event.kind === 'LOSS_POINTS' ? event.points.filter(isNew) : [],
       )
     },
     output,
     async followBuckets(id, maxPoints) {
       const { lastSeq: seq } = await find(id)
-      return followBuckets(prisma, { log, bus: events }, id, { seq, maxPoints })
+      return followBuckets(prisma, { journal, bus: events }, id, { seq, maxPoints })
     },
     followChanges() {
       const changed = followChanges<TrainingRun | null>((listener) => {

@@ -9,7 +9,7 @@ import { type Child, type ChildExit, startChild } from '../../process/child.ts'
 import { makingRoom } from '../../storage/room.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding } from '../../trainer/protocol.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import type { RunLog, RunPatch } from '../journal/journal.ts'
+import type { Journal, RunPatch } from '../journal/journal.ts'
 import { type Change, latestHyperparameters, withChange } from '../model/changes.ts'
 import type { ControlInput, ControlRequest } from '../model/controls.ts'
 import type { RunEventBody } from '../model/events.ts'
@@ -17,7 +17,7 @@ import { failureOfExit, type RunFailure, SERVER_STOPPED } from '../model/failure
 import { hyperparametersOf } from '../model/hyperparameters.ts'
 import { rateChangeAt } from '../model/learning-rate.ts'
 import { pinnedOf } from '../model/pinned.ts'
-import type { OutputLog } from '../output/log.ts'
+import type { RunOutput } from '../output/output.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Interruptions } from './interruption.ts'
 import { createPersistence, type Persistence } from './persist.ts'
@@ -39,14 +39,14 @@ const RECORD_GRACE_MS = 5000
 const MAX_UNHANDLED = 64
 
 export interface SupervisorOptions {
-  log: RunLog
+  journal: Journal
   logger: Logger
   engine: EngineChoice
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
   artifactsFolder: string
   checkpoints: Checkpoints
   interruptions: Interruptions
-  output: OutputLog
+  output: RunOutput
   findArchitecture(name: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
   prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
@@ -66,7 +66,7 @@ export type ControlOutcome = { kind: 'applied' } | { kind: 'refused'; reason: st
 
 /** One run at work: from PREPARING until nobody works for it any more. */
 export interface SupervisedRun {
-  /** Answers when the trainer has done it and the log has it. */
+  /** Answers when the trainer has done it and the journal has it. */
   control(request: ControlRequest): Promise<ControlOutcome>
   /** The server stops: saves a checkpoint if there is time, and leaves the run to the next start. */
   suspend(): void
@@ -85,23 +85,23 @@ interface PendingUpdate {
 
 /** Takes a run that is PREPARING through its trainer process. */
 export function superviseRun(run: TrainingRun, options: SupervisorOptions): SupervisedRun {
-  const { log, checkpoints } = options
+  const { journal, checkpoints } = options
   const logger = options.logger.child({ run: run.number })
   const abort = new AbortController()
   const hyperparameters = hyperparametersOf(run)
-  const record = recordTraining(run, log, checkpoints)
+  const record = recordTraining(run, journal, checkpoints)
   const owner = `run-${run.id}-${run.attempt}`
   let changes = run.changes as unknown as Change[]
   let trainer: Child<ToTrainer> | undefined
   let isTraining = false
   let stopping: Stop | null = null
   let lastStep = run.step
-  /** Requests to stop, and those of them that were met: each of these is in the log. */
+  /** Requests to stop, and those of them that were met: each of these is in the journal. */
   const stops: ControlRequest[] = []
   let met: readonly ControlRequest[] = []
   /** What the server cannot wait for when it stops. */
   const gaveUp = new AbortController()
-  const persistence = createPersistence(logger, () => log.announce(run.id), gaveUp.signal)
+  const persistence = createPersistence(logger, () => journal.announce(run.id), gaveUp.signal)
   /** What is left to record of a run that is cancelled may take of what is kept free: its end makes room. */
   const persist: Persistence['persist'] = (write, every) =>
     persistence.persist(() => (stopping === 'CANCEL' ? makingRoom(write) : write()), every)
@@ -120,7 +120,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
       trainer?.kill('SIGKILL')
       const message = 'The server could not record the run; its log says why. resumeTrainingRun tries again.'
       const failure = { code: 'INTERNAL_ERROR', message } as const
-      await persist(() => log.transition(run.id, 'FAILED', { failure, patch: finished() }), true).catch(
+      await persist(() => journal.transition(run.id, 'FAILED', { failure, patch: finished() }), true).catch(
         (again: unknown) =>
           logger.error({ err: again }, 'the run keeps an untrue status until the next start'),
       )
@@ -256,7 +256,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     }
 
     let ending: TrainerEnding | undefined
-    // Messages are handled one after the other: the log keeps the trainer's order.
+    // Messages are handled one after the other: the journal keeps the trainer's order.
     let handled: Promise<void> = Promise.resolve()
     let broken: unknown
     let unhandled = 0
@@ -271,7 +271,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
         }
         if (unhandled === MAX_UNHANDLED) child.send({ type: 'hold' })
         handled = handled
-          // What follows one that is not in the log must not be there either: a checkpoint would hide the gap.
+          // What follows one that is not in the journal must not be there either: a checkpoint would hide the gap.
           .then(() => (broken === undefined ? persist(() => handle(message)) : undefined))
           .then(() => {
             if (broken === undefined && message.type === 'updated') settle(message.id, { kind: 'applied' })
@@ -358,7 +358,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
           await persist(async () => {
             await checkpoints.settle(run.id)
             const checkpoint = await checkpoints.at(run.id, told.step)
-            await log.transition(run.id, 'COMPLETED', {
+            await journal.transition(run.id, 'COMPLETED', {
               patch: { evaluation: { ...told.evaluation }, ...finished() },
               // In the same transaction: whoever hears COMPLETED can predict with the result.
               within: async (tx) => {
@@ -384,7 +384,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     const rates = rateChangeAt(hyperparameters, changed, change.step, steps / epochs)
     const request = updates.get(id)?.request
     const applied = { kind: 'CONTROL_APPLIED', control: 'UPDATE', step: change.step } as const
-    await log.append(run.id, [{ ...applied, change: { ...change, ...rates } }], {
+    await journal.append(run.id, [{ ...applied, change: { ...change, ...rates } }], {
       ...patch,
       ...remembered(request === undefined ? [] : [request]),
     })
@@ -413,7 +413,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
 
   async function fail(failure: RunFailure): Promise<void> {
     logger.warn({ failure }, 'run failed')
-    await persist(() => log.transition(run.id, 'FAILED', { failure, patch: finished() }))
+    await persist(() => journal.transition(run.id, 'FAILED', { failure, patch: finished() }))
   }
 
   async function endStopped(how: Stop, step: number, epoch?: number): Promise<void> {
@@ -424,7 +424,7 @@ export function superviseRun(run: TrainingRun, options: SupervisorOptions): Supe
     const control: RunEventBody = { kind: 'CONTROL_APPLIED', control: how, step }
     met = stops.filter(({ input }) => input.control === how)
     await persist(() =>
-      log.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
+      journal.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {
         before: [control],
         step,
         patch: {

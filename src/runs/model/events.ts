@@ -6,13 +6,13 @@ import type { MeasuredEpoch, MeasuredPoint } from './measurements.ts'
 import type { PinnedResult } from './pinned.ts'
 import type { Control, RunStatus } from './status.ts'
 
-/** A loss point in the log: what the trainer measured, and which attempt of the run did. */
+/** A loss point in the journal: what the trainer measured, and which attempt of the run did. */
 export interface RunPoint extends Omit<MeasuredPoint, 'at'> {
   at: Date
   attempt: number
 }
 
-/** What an event says, apart from where it stands in the log. */
+/** What an event says, apart from where it stands in the journal. */
 export type RunEventBody =
   | { kind: 'LOSS_POINTS'; points: RunPoint[] }
   | { kind: 'EPOCH_ENDED'; summary: MeasuredEpoch; pinned?: { dataset: string; pictures: PinnedResult[] } }
@@ -21,10 +21,10 @@ export type RunEventBody =
   | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change & RateChange }
   | { kind: 'CHECKPOINT_SAVED'; step: number; digest: string; bytes: number }
 
-/** One entry of a run's log; `seq` counts 1, 2, 3, ... within the run and is its cursor. */
+/** One entry of a run's journal; `seq` counts 1, 2, 3, ... within the run and is its cursor. */
 export type RunEvent = { runId: string; seq: number; at: Date; attempt: number } & RunEventBody
 
-/** A stream's own notice, not in the log: events from..to did not fit its buffer and follow from the log. */
+/** A stream's own notice, not in the journal: events from..to did not fit its buffer and follow from the journal. */
 export interface Lagged {
   kind: 'LAGGED'
   runId: string

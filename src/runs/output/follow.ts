@@ -1,6 +1,6 @@
 import { followChanges } from '../../concurrency/iterate.ts'
 import type { Bus } from '../../ports/bus.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'
 import type { OutputLine } from './line.ts'
@@ -11,7 +11,7 @@ const PAGE = 100
 export interface OutputSources {
   /** Up to `limit` lines after a number, in order. */
   read(runId: string, after: number, limit: number): Promise<OutputLine[]>
-  position: RunLog['position']
+  position: Journal['position']
   /** Says, by the run's id, that lines were written. */
   written: Bus<void>
   events: Bus<RunEvent>

@@ -45,7 +45,7 @@ export function createOutputWriter(
       characters -= (waiting.shift() as UnnumberedLine).text.length
       leftOut += 1
     }
-    // A trainer that prints without end must not fill the server's own log either.
+    // A trainer that prints without end must not fill the server's own journal either.
     if (leftOut === first) logger.info({ stream }, line.text)
     schedule()
   }
@@ -68,7 +68,7 @@ export function createOutputWriter(
         lost = 0
       })
       .catch((error: unknown) => {
-        // The run goes on without its log.
+        // The run goes on without its output.
         lost += lines.length
         logger.error({ err: error }, 'lines of the trainer could not be kept')
       })

@@ -13,7 +13,7 @@ export interface TrainedAgain {
 }
 
 /**
- * Has a trainer process do a job that nobody keeps anything of; its lines go to the server's log.
+ * Has a trainer process do a job that nobody keeps anything of; what it prints goes to the server's logger.
  * @param signal  ends it at once
  * @throws DamagedDatasetError; ConflictError when it cannot be done here; the signal's reason
  */

@@ -1,5 +1,5 @@
 import { MAX_LINES, type OutputLine } from '../../runs/output/line.ts'
-import type { OutputPage } from '../../runs/output/log.ts'
+import type { OutputPage } from '../../runs/output/output.ts'
 import { builder } from '../builder/builder.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'

@@ -8,7 +8,7 @@ import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { pruneCheckpoints } from '../../../src/models/prune-checkpoints.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { StagedArtifact } from '../../../src/ports/artifact-store.ts'
-import type { RunLog } from '../../../src/runs/journal/journal.ts'
+import type { Journal } from '../../../src/runs/journal/journal.ts'
 import { createCheckpoints } from '../../../src/runs/lifecycle/checkpoints.ts'
 import type { RunStatus } from '../../../src/runs/model/status.ts'
 import { useDatabase } from '../../support/database.ts'
@@ -138,7 +138,7 @@ describe('what a run can go on from', () => {
     const { id } = await createRun('RUNNING')
     for (const step of [10, 20]) await save(id, 1, step)
     const keeper = createWeightsKeeper(db.prisma, artifacts)
-    const checkpoints = createCheckpoints(db.prisma, {} as RunLog, keeper)
+    const checkpoints = createCheckpoints(db.prisma, {} as Journal, keeper)
     await checkpoints.wentOnFrom(id, 20)
     expect(await resumable(id)).toEqual([20, 10])
     await checkpoints.wentOnFrom(id, 10)

@@ -4,7 +4,7 @@ import { readMigrations } from '../../../../src/db/migrations.ts'
 import type { HistoryView } from '../../../../src/runs/history/attempts.ts'
 import { type BucketChange, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../../src/runs/history/history.ts'
-import { createRunLog } from '../../../../src/runs/journal/journal.ts'
+import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { RunEvent, RunPoint } from '../../../../src/runs/model/events.ts'
 import { RUN_ROW, useDatabase } from '../../../support/database.ts'
 import { seededRandom } from '../../../support/random.ts'
@@ -13,7 +13,7 @@ const db = useDatabase()
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const log = createRunLog(db.prisma, events, createBus<string>())
+  const journal = createJournal(db.prisma, events, createBus<string>())
   const { id } = await db.prisma.trainingRun.create({
     data: {
       status: 'RUNNING',
@@ -23,23 +23,23 @@ async function createRun() {
   let attempt = 0
   return {
     id,
-    log,
+    journal,
     events,
     history: createRunHistory(db.prisma),
     /** A trainer begins to train behind a step. */
     async begin(fromStep: number) {
       attempt += 1
-      await log.append(id, [{ kind: 'STATUS_CHANGED', status: 'RUNNING', failure: null }], {
+      await journal.append(id, [{ kind: 'STATUS_CHANGED', status: 'RUNNING', failure: null }], {
         attempt,
         attempts: { create: { attempt, fromStep, startedAt: new Date() } },
       })
     },
     append: (losses: [step: number, loss: number | null][]) =>
-      log.append(id, [{ kind: 'LOSS_POINTS', points: losses.map((it) => pointOf(...it, attempt)) }]),
-    end: () => log.transition(id, 'COMPLETED'),
+      journal.append(id, [{ kind: 'LOSS_POINTS', points: losses.map((it) => pointOf(...it, attempt)) }]),
+    end: () => journal.transition(id, 'COMPLETED'),
     async follow(maxPoints: number) {
       const { lastSeq: seq } = await db.prisma.trainingRun.findUniqueOrThrow({ where: { id } })
-      return followBuckets(db.prisma, { log, bus: events }, id, { seq, maxPoints })
+      return followBuckets(db.prisma, { journal, bus: events }, id, { seq, maxPoints })
     },
   }
 }
@@ -208,10 +208,10 @@ describe('a thinned history', () => {
     const points = (attempt: number, to: number) => [
       { kind: 'LOSS_POINTS' as const, points: steps(0, to).map((it) => pointOf(...it, attempt)) },
     ]
-    await run.log.append(run.id, points(1, 30))
+    await run.journal.append(run.id, points(1, 30))
     const read = (view: HistoryView) => run.history.losses(run.id, { view, afterStep: 0, maxPoints: 100 })
     expect(await read('EFFECTIVE')).toHaveLength(30)
-    await run.log.append(run.id, points(2, 20))
+    await run.journal.append(run.id, points(2, 20))
     expect(new Set((await read('EFFECTIVE')).map(({ attempt }) => attempt))).toEqual(new Set([2]))
     expect(await read('RAW')).toHaveLength(50)
   })
@@ -286,7 +286,7 @@ describe('a reader of single points who comes back', () => {
     await run.append(steps(0, 10))
     await run.begin(6)
     await run.append(steps(6, 12))
-    const points = (await run.log.read(run.id, 0, 100)).flatMap((event) =>
+    const points = (await run.journal.read(run.id, 0, 100)).flatMap((event) =>
       event.kind === 'LOSS_POINTS' ? event.points.map((point) => ({ ...point, seq: event.seq })) : [],
     )
     const since = async (step: number, attempt?: number) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { followRun } from '../../../../src/runs/journal/follow.ts'
-import { createRunLog } from '../../../../src/runs/journal/journal.ts'
+import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { Lagged, RunEvent, RunEventBody } from '../../../../src/runs/model/events.ts'
 import { RUN_ROW, useDatabase } from '../../../support/database.ts'
 import { seededRandom } from '../../../support/random.ts'
@@ -24,16 +24,16 @@ const points = (...steps: number[]): RunEventBody => ({
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const log = createRunLog(db.prisma, events, createBus<string>())
+  const journal = createJournal(db.prisma, events, createBus<string>())
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,
   })
-  await log.transition(id, 'PREPARING', { patch: { attempt: 1 } })
-  await log.transition(id, 'RUNNING')
-  const append = (step: number) => log.append(id, [points(step)])
-  const end = () => log.transition(id, 'COMPLETED')
-  const follow = (after = 0, capacity?: number) => followRun({ log, bus: events }, id, after, capacity)
-  return { id, log, events, append, end, follow }
+  await journal.transition(id, 'PREPARING', { patch: { attempt: 1 } })
+  await journal.transition(id, 'RUNNING')
+  const append = (step: number) => journal.append(id, [points(step)])
+  const end = () => journal.transition(id, 'COMPLETED')
+  const follow = (after = 0, capacity?: number) => followRun({ journal, bus: events }, id, after, capacity)
+  return { id, journal, events, append, end, follow }
 }
 
 async function collect(stream: AsyncIterable<RunEvent | Lagged>): Promise<(RunEvent | Lagged)[]> {
@@ -104,7 +104,7 @@ describe('a reader that is slower than the run', () => {
     const stream = run.follow(0, 4)
     expect((await stream.next()).value).toMatchObject({ seq: 1 })
     expect((await stream.next()).value).toMatchObject({ seq: 2 })
-    // Reads the log dry and goes live with the first of these.
+    // Reads the journal dry and goes live with the first of these.
     const third = stream.next()
     for (let step = 1; step <= 20; step++) await run.append(step)
     expect((await third).value).toMatchObject({ seq: 3 })
@@ -117,24 +117,24 @@ describe('a reader that is slower than the run', () => {
     expect(lagged[0]).toMatchObject({ from: (rest[at - 1]?.seq ?? 3) + 1, to: 23 })
   })
 
-  test('keeps no more than about a thousand points of the log, however many an event has', async () => {
+  test('keeps no more than about a thousand points of the journal, however many an event has', async () => {
     const run = await createRun()
     for (let i = 0; i < 24; i++) {
-      await run.log.append(run.id, [points(...Array.from({ length: 256 }, (_, j) => 256 * i + j + 1))])
+      await run.journal.append(run.id, [points(...Array.from({ length: 256 }, (_, j) => 256 * i + j + 1))])
     }
     await run.end()
     const pages: number[] = []
-    const log: typeof run.log = {
-      ...run.log,
+    const journal: typeof run.journal = {
+      ...run.journal,
       async read(...args) {
-        const page = await run.log.read(...args)
+        const page = await run.journal.read(...args)
         pages.push(
           page.reduce((sum, event) => sum + (event.kind === 'LOSS_POINTS' ? event.points.length : 0), 0),
         )
         return page
       },
     }
-    expect(await collect(followRun({ log, bus: run.events }, run.id, 0))).toHaveLength(27)
+    expect(await collect(followRun({ journal, bus: run.events }, run.id, 0))).toHaveLength(27)
     expect(pages.reduce((sum, count) => sum + count)).toBe(24 * 256)
     // The first page knows nothing yet.
     expect(Math.max(...pages)).toBeLessThanOrEqual(8 * 256)
@@ -174,8 +174,8 @@ describe('leaving a stream', () => {
 
   test('when the log cannot be read passes the error on and leaves no listener', async () => {
     const run = await createRun()
-    const broken = { ...run.log, read: () => Promise.reject(new Error('disk')) }
-    await expect(followRun({ log: broken, bus: run.events }, run.id, 0).next()).rejects.toThrow('disk')
+    const broken = { ...run.journal, read: () => Promise.reject(new Error('disk')) }
+    await expect(followRun({ journal: broken, bus: run.events }, run.id, 0).next()).rejects.toThrow('disk')
     expect(run.events.listenerCount).toBe(0)
   })
 })
@@ -184,24 +184,24 @@ describe('the log', () => {
   test('refuses a transition that its run cannot make, and only one of two at once wins', async () => {
     const run = await createRun()
     const outcomes = await Promise.all([
-      run.log.transition(run.id, 'FAILED'),
-      run.log.transition(run.id, 'COMPLETED'),
+      run.journal.transition(run.id, 'FAILED'),
+      run.journal.transition(run.id, 'COMPLETED'),
     ])
     expect(outcomes.filter(Boolean)).toHaveLength(1)
-    expect(await run.log.transition(run.id, 'RUNNING')).toBe(false)
-    expect(await run.log.transition('nothing', 'RUNNING')).toBe(false)
+    expect(await run.journal.transition(run.id, 'RUNNING')).toBe(false)
+    expect(await run.journal.transition('nothing', 'RUNNING')).toBe(false)
   })
 
   test('refuses a transition whose run has left the status that it was meant for', async () => {
     const run = await createRun()
-    expect(await run.log.transition(run.id, 'CANCELLED', { from: ['QUEUED', 'PREPARING'] })).toBe(false)
-    expect(await run.log.transition(run.id, 'CANCELLED', { from: ['RUNNING'] })).toBe(true)
+    expect(await run.journal.transition(run.id, 'CANCELLED', { from: ['QUEUED', 'PREPARING'] })).toBe(false)
+    expect(await run.journal.transition(run.id, 'CANCELLED', { from: ['RUNNING'] })).toBe(true)
   })
 
   test('numbers events of concurrent writers without a gap', async () => {
     const run = await createRun()
     await Promise.all(counted(20).map((step) => run.append(step)))
-    const events = await run.log.read(run.id, 0, 100)
+    const events = await run.journal.read(run.id, 0, 100)
     expect(events.map((event) => event.seq)).toEqual(counted(22))
   })
 })

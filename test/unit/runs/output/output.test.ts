@@ -2,10 +2,10 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { NotFoundError, ValidationError } from '../../../../src/errors.ts'
-import { createRunLog } from '../../../../src/runs/journal/journal.ts'
+import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { RunEvent } from '../../../../src/runs/model/events.ts'
 import { MAX_LINES, type OutputLine } from '../../../../src/runs/output/line.ts'
-import { createOutputLog } from '../../../../src/runs/output/log.ts'
+import { createRunOutput } from '../../../../src/runs/output/output.ts'
 import { RUN_ROW, useDatabase } from '../../../support/database.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -14,13 +14,13 @@ const silent = pino({ level: 'silent' })
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const log = createRunLog(db.prisma, events, createBus<string>())
-  const output = createOutputLog(db.prisma, events, createBus(), log)
+  const journal = createJournal(db.prisma, events, createBus<string>())
+  const output = createRunOutput(db.prisma, events, createBus(), journal)
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,
   })
-  await log.transition(id, 'PREPARING', { patch: { attempt: 1 } })
-  await log.transition(id, 'RUNNING')
+  await journal.transition(id, 'PREPARING', { patch: { attempt: 1 } })
+  await journal.transition(id, 'RUNNING')
   const open = (attempt = 1, logger = silent) => output.open({ id, attempt }, logger)
   /** Writes these lines to the end. */
   const print = async (lines: string[], attempt = 1) => {
@@ -29,7 +29,7 @@ async function createRun() {
     await writer.close()
   }
   const all = async () => (await output.page(id, { after: 0, first: MAX_LINES * 2 }))!
-  return { id, log, events, output, open, print, all, end: () => log.transition(id, 'COMPLETED') }
+  return { id, journal, events, output, open, print, all, end: () => journal.transition(id, 'COMPLETED') }
 }
 
 const texts = (lines: OutputLine[]) => lines.map(({ text }) => text)

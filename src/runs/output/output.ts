@@ -3,7 +3,7 @@ import type { PrismaClient } from '../../db/generated/client.ts'
 import { insertRunLogLines } from '../../db/run-log-lines.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
-import type { RunLog } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import { noRun } from '../lifecycle/find-run.ts'
 import type { RunEvent } from '../model/events.ts'
 import { followOutput } from './follow.ts'
@@ -20,7 +20,7 @@ export interface OutputPage {
 }
 
 /** What the trainers of runs print, kept and streamed. */
-export interface OutputLog {
+export interface RunOutput {
   /** Takes the output of a trainer that is being started. One at a time for a run. */
   open(run: { id: string; attempt: number }, logger: Logger): OutputWriter
   /**
@@ -35,13 +35,13 @@ export interface OutputLog {
   follow(runId: string, after: number): Promise<AsyncIterableIterator<OutputLine>>
 }
 
-export function createOutputLog(
+export function createRunOutput(
   prisma: PrismaClient,
   events: Bus<RunEvent>,
   /** Tells that there are more lines of a run. */
   written: Bus<void>,
-  { position }: Pick<RunLog, 'position'>,
-): OutputLog {
+  { position }: Pick<Journal, 'position'>,
+): RunOutput {
   const read = (runId: string, after: number, limit: number, newestFirst = false): Promise<OutputLine[]> =>
     prisma.runLogLine.findMany({
       where: { runId, number: { gt: after } },
