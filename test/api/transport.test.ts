@@ -163,7 +163,7 @@ test('errors over WebSocket carry a code of the list and nothing but it', async 
 
 test('a subscription that costs too much is refused when it is opened, before anything happened', async () => {
   let opened = 0
-  runs.followChanges = () => {
+  runs.followRuns = () => {
     opened += 1
     return (async function* () {})()
   }
@@ -414,7 +414,7 @@ describe('what the client would not accept the answer of', () => {
     'text/event-stream;charset=utf-16, application/json',
   ])('a subscription is not opened: %s', async (accept) => {
     let opened = 0
-    runs.followChanges = () => {
+    runs.followRuns = () => {
       opened += 1
       return neverEnding(() => {})
     }

@@ -161,7 +161,16 @@ test('a loss that is not what the run has is told with its step, and by how much
     })
     await prisma.runAttempt.updateMany({
       where: { runId: rowId(elsewhere) },
-      data: { engine: { kind: 'WEBGPU', device: 'a GPU', notTaken: [] } },
+      data: {
+        engine: {
+          kind: 'WEBGPU',
+          device: 'a GPU',
+          processor: 'a GPU',
+          instructionSet: 'WebGPU',
+          threads: null,
+          notTaken: [],
+        },
+      },
     })
     await prisma.trainingRun.update({ where: { id: rowId(other) }, data: { datasetDigest: 'another' } })
   })

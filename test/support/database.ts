@@ -5,13 +5,14 @@ import { afterAll, beforeAll } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import type { PrismaClient } from '../../src/db/generated/client.ts'
 import { placeMigratedDatabase } from './embedded-database.ts'
+import { standardHyperparameters } from './hyperparameters.ts'
 
 /** What a row of TrainingRun needs at least. */
 export const RUN_ROW = {
   name: 'a run',
   architecture: 'vgg_mini',
   dataset: 'cifar10',
-  hyperparameters: {},
+  hyperparameters: standardHyperparameters() as object,
   seed: 1,
   epochs: 1,
 }

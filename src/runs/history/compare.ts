@@ -1,7 +1,7 @@
 import type { TrainingRun } from '../../db/generated/client.ts'
-import type { EngineReport } from '../../engine/report.ts'
 import { NotFoundError, ValidationError } from '../../errors.ts'
 import type { RunService } from '../lifecycle/service.ts'
+import { columnOf } from '../model/run.ts'
 import type { RunEpoch } from './history.ts'
 
 export const MIN_COMPARED = 2
@@ -67,7 +67,7 @@ export function differences(runs: readonly Described[]): Difference[] {
       datasetDigest: run.datasetDigest,
       initialDigest: run.initialDigest,
       seed: run.seed,
-      engine: (run.engine as unknown as EngineReport | null)?.kind ?? null,
+      engine: columnOf(run, 'engine')?.kind ?? null,
     }
     return { own: new Map(Object.entries(own)), named: leaves(run.hyperparameters) }
   })

@@ -1,7 +1,7 @@
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { TrainingRun } from '../../db/generated/client.ts'
 import type { RunService } from '../lifecycle/service.ts'
-import type { Hyperparameters } from '../model/hyperparameters.ts'
+import { columnOf } from '../model/run.ts'
 import { MAX_LOSSES, MIN_POINTS } from './history.ts'
 
 /** What loss curves are laid side by side by: epochs trained, or training images seen. */
@@ -34,7 +34,7 @@ export async function loadCurve(
   facts: DatasetFacts,
   rows: number,
 ): Promise<CurvePoint[]> {
-  const { trainLimit } = run.hyperparameters as unknown as Hyperparameters
+  const { trainLimit } = columnOf(run, 'hyperparameters')
   const scale = axis === 'EPOCHS' ? 1 : Math.min(trainLimit ?? facts.count.train, facts.count.train)
   const maxPoints = Math.min(MAX_LOSSES, Math.max(MIN_POINTS, rows * POINTS_PER_ROW))
   const points = await service.losses(run.id, { afterStep: 0, maxPoints, view: 'EFFECTIVE' })

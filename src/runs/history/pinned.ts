@@ -1,5 +1,6 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { PinnedEpoch } from '../model/pinned.ts'
+import { toPinnedEpoch } from '../model/run.ts'
 
 /** What was said of the pinned pictures of a run, by epoch; of an epoch that was trained again by its attempt. */
 export async function readPinned(
@@ -11,9 +12,5 @@ export async function readPinned(
     orderBy: [{ epoch: 'asc' }, { attempt: 'asc' }],
     select: { epoch: true, attempt: true, pinned: true },
   })
-  return rows.flatMap(({ epoch, attempt, pinned }) =>
-    pinned === null
-      ? []
-      : [{ epoch, attempt, probabilities: pinned as unknown as PinnedEpoch['probabilities'] }],
-  )
+  return rows.map(toPinnedEpoch).filter((epoch) => epoch !== null)
 }

@@ -10,7 +10,10 @@ type Transaction = Prisma.TransactionClient
 /** Changes of the run's row that belong to the same moment as its events. */
 export type RunPatch = Omit<Prisma.TrainingRunUpdateInput, 'status' | 'lastSeq'>
 
-/** The one ordered journal of each run: committed first, then published. */
+/** The topic of whoever watches all runs. */
+export const ALL_RUNS = 'runs'
+
+/** The journal of each run, the ordered log of its events: committed first, then published. */
 export interface Journal {
   append(runId: string, bodies: RunEventBody[], patch?: RunPatch): Promise<RunEvent[]>
   /** The same, if the run is in this status; answers false when it is elsewhere. */
@@ -44,10 +47,14 @@ export interface Journal {
   position(runId: string): Promise<{ status: RunStatus; seq: number } | null>
 }
 
-export function createJournal(prisma: PrismaClient, events: Bus<RunEvent>, changes: Bus<string>): Journal {
+export function createJournal(
+  prisma: PrismaClient,
+  events: Bus<RunEvent>,
+  changedRuns: Bus<string>,
+): Journal {
   const publish = (runId: string, written: RunEvent[]) => {
     for (const event of written) events.publish(runId, event)
-    changes.publish('runs', runId)
+    changedRuns.publish(ALL_RUNS, runId)
   }
 
   /** Writes events behind the newest one; the row's lock keeps writers of one run in line. */
@@ -137,7 +144,7 @@ export function createJournal(prisma: PrismaClient, events: Bus<RunEvent>, chang
     },
     async progress(runId, patch) {
       await prisma.trainingRun.update({ where: { id: runId }, data: patch, select: { id: true } })
-      changes.publish('runs', runId)
+      changedRuns.publish(ALL_RUNS, runId)
     },
     async announce(runId) {
       const run = await prisma.trainingRun.findUnique({ where: { id: runId }, select: { lastSeq: true } })

@@ -10,7 +10,7 @@ export type ResumePoint = Checkpoint & { stateDigest: string }
 /** What runs save on their way, in the journal and on disk. */
 export interface Checkpoints {
   /** Records what the trainer of a run has staged, and removes what the run's policy does not keep. */
-  save(run: TrainingRun, checkpoint: SavedCheckpoint): Promise<void>
+  save(run: Pick<TrainingRun, 'id' | 'attempt'>, checkpoint: SavedCheckpoint): Promise<void>
   /** Where a run would go on; null when it would begin. */
   newest(runId: string): Promise<ResumePoint | null>
   /** The same, newest first: where the files of one are damaged it goes on from the next. */

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
+import { retry } from '../../concurrency/retry.ts'
 import type { Prisma, PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { OverloadedError } from '../../errors.ts'
 import type { Journal } from '../journal/journal.ts'
 import { SERVER_STOPPED } from '../model/failure.ts'
 import { ACTIVE } from '../model/status.ts'
 import type { Interruptions } from './interruption.ts'
-import { FIRST_RETRY_MS, LAST_RETRY_MS } from './persist.ts'
-import type { SupervisedRun } from './supervisor.ts'
+import type { SupervisedRun } from './supervision/supervisor.ts'
 
 const MAX_QUEUED = 100
 const RETRY_AFTER_MS = 60_000
@@ -53,16 +53,15 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   const { prisma, journal, logger, concurrency, supervise, interruptions } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
-  let closed = false
+  const closing = new AbortController()
   const inTurn = createTurns()
   const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
   /** Whether every run that is PREPARING is at work here. */
   let isSure = true
-  let retry: NodeJS.Timeout | undefined
-  let pause = FIRST_RETRY_MS
+  let isRetrying = false
 
   async function startWaiting(): Promise<void> {
-    while (!closed && active.size < concurrency) {
+    while (!closing.signal.aborted && active.size < concurrency) {
       if (!isSure) await adopt()
       if (active.size >= concurrency) return
       const waiting = await prisma.trainingRun.findFirst({
@@ -98,7 +97,7 @@ export function createRunQueue(options: QueueOptions): RunQueue {
       active.delete(run.id)
       wake()
     })
-    if (closed) supervised.suspend()
+    if (closing.signal.aborted) supervised.suspend()
   }
 
   function pump(): Promise<void> {
@@ -107,21 +106,17 @@ export function createRunQueue(options: QueueOptions): RunQueue {
   }
 
   function wake(): void {
-    pump().then(
-      () => {
-        pause = FIRST_RETRY_MS
-        retry = undefined
-      },
-      (error: unknown) => {
-        if (closed) return
-        if (retry === undefined) {
-          logger.error({ err: error }, 'the queue could not start a run; it tries again')
-        }
-        clearTimeout(retry)
-        retry = setTimeout(wake, pause).unref()
-        pause = Math.min(2 * pause, LAST_RETRY_MS)
-      },
-    )
+    pump().catch((error: unknown) => {
+      if (isRetrying || closing.signal.aborted) return
+      logger.error({ err: error }, 'the queue could not start a run; it tries again')
+      isRetrying = true
+      retry(pump, () => true, closing.signal)
+        // It was closed meanwhile.
+        .catch(() => {})
+        .finally(() => {
+          isRetrying = false
+        })
+    })
   }
 
   return {
@@ -147,8 +142,7 @@ export function createRunQueue(options: QueueOptions): RunQueue {
       return { running: active.size, queued: await countQueued() }
     },
     async close() {
-      closed = true
-      clearTimeout(retry)
+      closing.abort()
       await pumping.catch(() => {})
       const ended = [...active]
       for (const [, supervised] of ended) supervised.suspend()

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
-import type { TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
 import { isKey, KEY, LABEL, readLabel } from '../../label.ts'
 import { type Architecture, ArchitectureError } from '../../zoo/architecture.ts'
@@ -10,12 +9,12 @@ import { priorityIssues } from '../model/controls.ts'
 import {
   type Hyperparameters,
   type HyperparametersInput,
-  hyperparametersOf,
   type Issue,
   PRESETS,
   resolveHyperparameters,
 } from '../model/hyperparameters.ts'
-import { type PinnedPicture, pinnedIssues, pinnedOf } from '../model/pinned.ts'
+import { type PinnedPicture, pinnedIssues } from '../model/pinned.ts'
+import type { Run } from '../model/run.ts'
 import { type InitialWeights, type WeightsRef, whyNotInitial } from './initial-weights.ts'
 
 /** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
@@ -158,7 +157,7 @@ export function whyNotTrainable(architecture: Architecture, maxParameters: numbe
 }
 
 /** Whether a run is what was asked for: what an idempotency key compares. */
-export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
+export function isSameRun(run: Run, wanted: WantedRun): boolean {
   return (
     run.name === wanted.name &&
     run.architecture === wanted.architecture &&
@@ -169,7 +168,7 @@ export function isSameRun(run: TrainingRun, wanted: WantedRun): boolean {
     run.everySteps === wanted.checkpoints.everySteps &&
     run.everySeconds === wanted.checkpoints.everySeconds &&
     run.initialDigest === (wanted.initial?.digest ?? null) &&
-    isDeepStrictEqual(hyperparametersOf(run), wanted.hyperparameters) &&
-    isDeepStrictEqual(pinnedOf(run), wanted.pinned)
+    isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters) &&
+    isDeepStrictEqual(run.pinned, wanted.pinned)
   )
 }

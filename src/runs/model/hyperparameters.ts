@@ -133,17 +133,12 @@ const bounds = z.object({
     .nullable(),
   onNonFinite: z.enum(ON_NON_FINITE),
 })
-const hyperparameters: z.ZodType<Hyperparameters> = bounds
-const changeable = bounds
+export const hyperparameters: z.ZodType<Hyperparameters> = bounds
+/** What of them a change may make other. */
+export const changeable = bounds
   .pick({ epochs: true, learningRate: true, schedule: true })
   .partial()
   .extend({ continueFromLastRate: z.literal(true).optional() })
-
-/** Those of a run: what was not known yet when it was stored is as it was then. */
-export function hyperparametersOf(run: { hyperparameters: unknown }): Hyperparameters {
-  const before = { earlyStopping: null, onNonFinite: 'FAIL' } as const
-  return { ...before, ...(run.hyperparameters as Partial<Hyperparameters>) } as Hyperparameters
-}
 
 const HALF: [number, number, number] = [0.5, 0.5, 0.5]
 

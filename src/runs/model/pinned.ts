@@ -1,5 +1,4 @@
 import type { DatasetFacts, Split } from '../../data/dataset-facts.ts'
-import type { TrainingRun } from '../../db/generated/client.ts'
 import type { Issue } from './hyperparameters.ts'
 
 /** A picture whose class probabilities are watched while a run learns. */
@@ -48,8 +47,4 @@ export function pinnedIssues(pinned: readonly PinnedPicture[], facts: DatasetFac
       ? []
       : [{ path: ['pinned', String(i)], message: `The same picture as pinned[${first}].` }]
   })
-}
-
-export function pinnedOf({ pinned }: Pick<TrainingRun, 'pinned'>): PinnedPicture[] {
-  return pinned as unknown as PinnedPicture[]
 }

@@ -4,7 +4,7 @@ import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { QUEUE_ORDER } from '../lifecycle/queue.ts'
-import { hyperparametersOf } from '../model/hyperparameters.ts'
+import { columnOf } from '../model/run.ts'
 import { ACTIVE } from '../model/status.ts'
 import { type Pace, readPace } from './pace.ts'
 
@@ -94,7 +94,7 @@ export function createQueuePlaces(options: QueuePlacesOptions): QueuePlaces {
   function secondsOf(run: TrainingRun, pace: Pace | undefined): number | null {
     const architecture = options.findArchitecture(run.architecture)
     if (architecture === undefined || pace === undefined) return null
-    const perEpoch = pace.secondsPerEpoch(architecture, hyperparametersOf(run))
+    const perEpoch = pace.secondsPerEpoch(architecture, columnOf(run, 'hyperparameters'))
     if (perEpoch === null) return null
     // One that goes on from a checkpoint knows its steps.
     const left = run.steps === 0 ? 1 : Math.max(0, 1 - run.step / run.steps)

@@ -3,7 +3,8 @@ import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import { type Hyperparameters, hyperparametersOf } from '../model/hyperparameters.ts'
+import type { Hyperparameters } from '../model/hyperparameters.ts'
+import { columnOf } from '../model/run.ts'
 
 /** So many of the newest runs are looked at. */
 const MOST_RUNS = 200
@@ -60,7 +61,7 @@ export async function readShownRuns(
   return runs.flatMap((run) => {
     const network = networks.get(run.architecture)
     if (network === undefined || run.imagesPerSecond === null) return []
-    const hyperparameters = hyperparametersOf(run)
+    const hyperparameters = columnOf(run, 'hyperparameters')
     const { batchSize } = hyperparameters
     return { id: run.id, ...network, hyperparameters, batchSize, imagesPerSecond: run.imagesPerSecond }
   })

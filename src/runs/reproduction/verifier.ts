@@ -1,17 +1,15 @@
 import type { Logger } from 'pino'
 import { DamagedDatasetError } from '../../data/errors.ts'
-import type { PrismaClient, RunAttempt, TrainingRun } from '../../db/generated/client.ts'
+import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineChoice, EngineKind, EngineReport } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { TrainingJob } from '../../trainer/protocol.ts'
-import type { Architecture } from '../../zoo/architecture.ts'
 import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
 import type { Checkpoints } from '../lifecycle/checkpoints.ts'
 import { findRun, noRun } from '../lifecycle/find-run.ts'
-import type { PreparedDataset } from '../lifecycle/supervisor.ts'
-import type { Change } from '../model/changes.ts'
-import { hyperparametersOf } from '../model/hyperparameters.ts'
+import type { PreparedDataset, TrainingSources } from '../lifecycle/supervision/prepare.ts'
+import { type Run, type RunAttempt, toAttempt, toRun } from '../model/run.ts'
 import { type ComparedPoint, firstDifference, type LossDifference } from './first-difference.ts'
 import { type TrainedAgain, trainAgain } from './train-again.ts'
 
@@ -50,15 +48,12 @@ export interface Verifier {
   close(): Promise<void>
 }
 
-export interface VerifierOptions {
+export interface VerifierOptions extends TrainingSources {
   prisma: PrismaClient
   logger: Logger
   history: Pick<RunHistory, 'losses'>
   checkpoints: Pick<Checkpoints, 'newest'>
   artifactsFolder: string
-  /** The architecture as it trains on the data set. */
-  findArchitecture(name: string): Architecture | undefined
-  prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
 }
 
 const CHOICES: Readonly<Record<EngineKind, EngineChoice>> = {
@@ -79,11 +74,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
   async function verify(runId: string, steps: number, signal: AbortSignal): Promise<Reproduction> {
     // The points first: the changes that made them are in what is read of the run after that.
     const points = await history.losses(runId, { afterStep: 0, maxPoints: null, view: 'EFFECTIVE' })
-    const run = await findRun(prisma, runId)
+    const run = toRun(await findRun(prisma, runId))
     const stored = upTo(steps, points, run, await lastStep(run))
     const until = stored.at(-1)!.step
     const attempts = await makers(runId, until)
-    const { kind } = (attempts[0].engine ?? run.engine) as unknown as EngineReport
+    // Each has one: it began to train.
+    const { kind } = attempts[0].engine!
     const { engine, points: again } = await trained(run, kind, until, signal)
     if (engine.kind !== kind) {
       throw new ConflictError(
@@ -100,24 +96,24 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   async function makers(runId: string, until: number): Promise<RunAttempt[]> {
-    const attempts = await prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } })
-    const made = makersOf(attempts, until)
-    return attempts.filter(({ attempt }) => made.includes(attempt))
+    const rows = await prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } })
+    const made = makersOf(rows, until)
+    return rows.filter(({ attempt }) => made.includes(attempt)).map(toAttempt)
   }
 
   /**
    * A change that is made while nobody trains counts from the newest checkpoint on. Points behind it are of steps that
    * were trained before, without the change, and would have to be trained again to count.
    */
-  async function lastStep(run: TrainingRun): Promise<number> {
-    const isChanged = (run.changes as unknown as Change[]).length > 0
+  async function lastStep(run: Run): Promise<number> {
+    const isChanged = run.changes.length > 0
     if (!isChanged || run.status === 'RUNNING' || run.status === 'COMPLETED') return Number.POSITIVE_INFINITY
     return (await checkpoints.newest(run.id))?.step ?? 0
   }
 
   /** A data set that the trainer finds damaged is made again, and the run trained again, once. */
   async function trained(
-    run: TrainingRun,
+    run: Run,
     kind: EngineKind,
     until: number,
     signal: AbortSignal,
@@ -134,7 +130,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
   }
 
-  async function datasetOf(run: TrainingRun, signal: AbortSignal): Promise<PreparedDataset> {
+  async function datasetOf(run: Run, signal: AbortSignal): Promise<PreparedDataset> {
     const dataset = await options.prepareDataset(run.dataset, signal).catch((error: unknown) => {
       if (signal.aborted) throw signal.reason
       const why = error instanceof Error ? error.message : String(error)
@@ -148,7 +144,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return dataset
   }
 
-  function jobOf(run: TrainingRun, kind: EngineKind, until: number, dataset: PreparedDataset): TrainingJob {
+  function jobOf(run: Run, kind: EngineKind, until: number, dataset: PreparedDataset): TrainingJob {
     const architecture = options.findArchitecture(run.architecture)
     if (architecture === undefined) {
       throw new ConflictError(
@@ -157,8 +153,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
     return {
       architecture,
-      hyperparameters: hyperparametersOf(run),
-      changes: run.changes as unknown as Change[],
+      hyperparameters: run.hyperparameters,
+      changes: run.changes,
       seed: run.seed,
       pinned: [],
       engine: CHOICES[kind],
@@ -218,7 +214,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 function upTo<Point extends ComparedPoint>(
   steps: number,
   points: readonly Point[],
-  { number }: Pick<TrainingRun, 'number'>,
+  { number }: Pick<Run, 'number'>,
   end: number,
 ): Point[] {
   const last = points.findIndex(({ step }) => step >= steps)

@@ -1,5 +1,4 @@
 import { NotFoundError, ValidationError } from '../../errors.ts'
-import type { StoredResult } from '../../models/evaluation-result.ts'
 import {
   alignEpochs,
   compareRuns,
@@ -18,7 +17,7 @@ import { resultOf } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EpochSummaryRef } from './loss-point.ts'
-import { TrainingRunRef } from './training-run.ts'
+import { evaluationOf, TrainingRunRef } from './training-run.ts'
 
 const MAX_ROWS = 2000
 
@@ -105,10 +104,7 @@ const FiguresRef = builder.objectRef<RunFigures>('RunFigures').implement({
       type: EvaluationRef,
       nullable: true,
       description: 'The finished network on the test images; null until the run is COMPLETED.',
-      resolve: ({ run }, _args, { datasets }) =>
-        run.evaluation === null
-          ? null
-          : { result: run.evaluation as unknown as StoredResult, store: datasets.get(run.dataset)! },
+      resolve: ({ run }, _args, { datasets }) => evaluationOf(run, datasets),
     }),
   }),
 })

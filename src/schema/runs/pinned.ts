@@ -1,5 +1,5 @@
 import type { PinnedResult } from '../../runs/model/pinned.ts'
-import { pinnedOf } from '../../runs/model/pinned.ts'
+import { columnOf } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
 import { SampleRef, type SampleShape, SplitEnum } from '../data/dataset.ts'
 import { ClassProbabilityRef } from '../predictions/prediction.ts'
@@ -93,7 +93,7 @@ builder.objectField(TrainingRunRef, 'pinned', (t) =>
     resolve: (run, _args, { datasets, runs }) => {
       const store = datasets.get(run.dataset)!
       let reading: ReturnType<typeof runs.pinned> | undefined
-      return pinnedOf(run).map((picture, i) => ({
+      return columnOf(run, 'pinned').map((picture, i) => ({
         ...picture,
         store,
         history: async () => {

@@ -154,7 +154,7 @@ builder.subscriptionFields((t) => ({
     type: TrainingRunChange,
     description:
       'Every run as it is after each change: started, a step further, ended; and at last that it was deleted. A slow reader gets the newest state only.',
-    subscribe: (_root, _args, { runs }) => runs.followChanges(),
+    subscribe: (_root, _args, { runs }) => runs.followRuns(),
     resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
   }),
 }))

@@ -1,14 +1,14 @@
-import type { RunAttempt, TrainingRun } from '../../db/generated/client.ts'
+import type { DatasetStore } from '../../data/dataset.ts'
+import type { TrainingRun } from '../../db/generated/client.ts'
 import { RunStatus } from '../../db/generated/enums.ts'
-import type { EngineReport } from '../../engine/report.ts'
-import type { StoredResult } from '../../models/evaluation-result.ts'
+import type { EvaluationResult } from '../../models/evaluation-result.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
 import { type Change, latestHyperparameters } from '../../runs/model/changes.ts'
 import { FAILURE_CODES, type RunFailure } from '../../runs/model/failure.ts'
-import { hyperparametersOf } from '../../runs/model/hyperparameters.ts'
 import { rateChangeAt } from '../../runs/model/learning-rate.ts'
-import type { PhaseSeconds } from '../../runs/model/phases.ts'
+import { columnOf, type RunAttempt } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
+import type { Context } from '../builder/context.ts'
 import { DatasetRef } from '../data/dataset.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EngineRef } from '../system/engine.ts'
@@ -77,7 +77,7 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
       type: TrainingPhasesRef,
       nullable: true,
       description: 'What the time of its present attempt was spent on; null until the trainer has started.',
-      resolve: ({ phases }) => phases as unknown as PhaseSeconds | null,
+      resolve: (run) => columnOf(run, 'phases'),
     }),
   }),
 })
@@ -90,11 +90,10 @@ export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').impleme
       description: 'Steps of the checkpoint that it went on from: it trained those after it, again perhaps.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
-    engine: t.field({
+    engine: t.expose('engine', {
       type: EngineRef,
       nullable: true,
-      description: 'What it really trained on; null for attempts from before this was written down.',
-      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+      description: 'What it really trained on.',
     }),
   }),
 })
@@ -112,6 +111,15 @@ export const TrainingRunChange = builder
     }),
     resolveType: (value) => ('run' in value ? 'TrainingRunDeleted' : 'TrainingRun'),
   })
+
+/** What a run came to, for EvaluationRef; null before that. */
+export function evaluationOf(
+  run: Pick<TrainingRun, 'evaluation' | 'dataset'>,
+  datasets: Context['datasets'],
+): { result: EvaluationResult; store: DatasetStore } | null {
+  const result = columnOf(run, 'evaluation')
+  return result && { result, store: datasets.get(run.dataset)! }
+}
 
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {
   interfaces: [TrainingRunChange],
@@ -135,7 +143,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     hyperparameters: t.field({
       type: HyperparametersRef,
       description: 'Every value as it is now, defaults filled in.',
-      resolve: (run) => latestHyperparameters(hyperparametersOf(run), run.changes as unknown as Change[]),
+      resolve: (run) => latestHyperparameters(columnOf(run, 'hyperparameters'), columnOf(run, 'changes')),
     }),
     seed: t.exposeInt('seed', { description: 'The same seed on the same engine gives the same losses.' }),
     engine: t.field({
@@ -143,7 +151,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       nullable: true,
       description:
         'What its newest attempt really trained on; `attempts` has those of the others. Null until a trainer has started.',
-      resolve: ({ engine }) => engine as unknown as EngineReport | null,
+      resolve: (run) => columnOf(run, 'engine'),
     }),
     attempt: t.exposeInt('attempt', { description: 'Starts of a trainer for this run.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
@@ -188,16 +196,13 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       nullable: true,
       description:
         'What the run came to on the test images: its last epoch whose test was finite, or with early stopping the best; null until it is COMPLETED.',
-      resolve: (run, _args, { datasets }) =>
-        run.evaluation === null
-          ? null
-          : { result: run.evaluation as unknown as StoredResult, store: datasets.get(run.dataset)! },
+      resolve: (run, _args, { datasets }) => evaluationOf(run, datasets),
     }),
     failure: t.field({
       type: RunFailureRef,
       nullable: true,
       description: 'Why it FAILED.',
-      resolve: ({ failure }) => failure as unknown as RunFailure | null,
+      resolve: (run) => columnOf(run, 'failure'),
     }),
     cursor: t.field({
       type: 'Cursor',
@@ -224,9 +229,10 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       description:
         'What was changed on its way, by step: changes at the same step are one. What each did to the learning rate, too.',
       resolve: (run) => {
-        const changes = run.changes as unknown as Change[]
+        const hyperparameters = columnOf(run, 'hyperparameters')
+        const changes = columnOf(run, 'changes')
         const rates = ({ step }: Change) =>
-          rateChangeAt(hyperparametersOf(run), changes, step, run.steps / run.epochs)
+          rateChangeAt(hyperparameters, changes, step, run.steps / run.epochs)
         return changes.map((change) => ({ ...change, ...rates(change) }))
       },
     }),

@@ -1,9 +1,4 @@
-import {
-  ENGINE_PROPERTIES,
-  type EngineProperty,
-  type EngineReport,
-  engineDifferences,
-} from '../../engine/report.ts'
+import { ENGINE_PROPERTIES, type EngineProperty, engineDifferences } from '../../engine/report.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { LossDifference } from '../../runs/reproduction/first-difference.ts'
 import { MAX_VERIFIED_STEPS, type Reproduction } from '../../runs/reproduction/verifier.ts'
@@ -35,11 +30,7 @@ const LossDifferenceRef = builder.objectRef<LossDifference>('LossDifference').im
 })
 
 function differencesOf({ engine, attempts }: Reproduction): EngineProperty[] {
-  const differing = new Set(
-    attempts.flatMap((attempt) =>
-      engineDifferences(engine, attempt.engine as unknown as EngineReport | null),
-    ),
-  )
+  const differing = new Set(attempts.flatMap((attempt) => engineDifferences(engine, attempt.engine)))
   return ENGINE_PROPERTIES.filter((property) => differing.has(property))
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
-import type { TrainingRun } from '../../../../src/db/generated/client.ts'
+import type { Prisma, TrainingRun } from '../../../../src/db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../../../../src/errors.ts'
 import { alignEpochs, compareRuns, differences, figuresOf } from '../../../../src/runs/history/compare.ts'
 import { alignCurves, loadCurve } from '../../../../src/runs/history/curves.ts'
 import type { RunEpoch } from '../../../../src/runs/history/history.ts'
 import type { RunPoint } from '../../../../src/runs/model/events.ts'
+import { standardHyperparameters } from '../../../support/hyperparameters.ts'
 
 const SETTINGS = {
   architecture: 'vgg_mini',
@@ -13,7 +14,14 @@ const SETTINGS = {
   datasetDigest: 'abc',
   initialDigest: null,
   seed: 1,
-  engine: { kind: 'WASM', device: 'a processor', notTaken: [] },
+  engine: {
+    kind: 'WASM',
+    device: 'a processor',
+    processor: 'a processor',
+    instructionSet: 'WebAssembly SIMD',
+    threads: 1,
+    notTaken: [],
+  },
   hyperparameters: { learningRate: 0.1, trainLimit: null, optimizer: { kind: 'sgd', momentum: 0.9 } },
 }
 const run = (id: string) => ({ id, number: 1, imagesPerSecond: null }) as unknown as TrainingRun
@@ -151,10 +159,12 @@ describe('loss curves', () => {
         return points
       },
     }
-    const limited = { id: 'a', hyperparameters: { trainLimit: 200 } }
+    const limitedTo = (trainLimit: number | null) =>
+      standardHyperparameters({ trainLimit }) as object as Prisma.JsonObject
+    const limited = { id: 'a', hyperparameters: limitedTo(200) }
     expect((await loadCurve(service, limited, 'EPOCHS', CIFAR10, 200))[49]).toEqual({ x: 0.5, loss: 49 })
     expect((await loadCurve(service, limited, 'IMAGES', CIFAR10, 1))[49]).toEqual({ x: 100, loss: 49 })
-    const whole = { id: 'a', hyperparameters: { trainLimit: null } }
+    const whole = { id: 'a', hyperparameters: limitedTo(null) }
     expect((await loadCurve(service, whole, 'IMAGES', CIFAR10, 1))[49]!.x).toBe(25_000)
     expect(asked.slice(0, 2)).toEqual([
       { afterStep: 0, maxPoints: 1000, view: 'EFFECTIVE' },

@@ -5,6 +5,7 @@ import { openArtifactStore } from '../../../../src/adapters/local/artifact-store
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
+import type { EngineReport } from '../../../../src/engine/report.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
 import type { ChildExit, ChildOptions } from '../../../../src/process/child.ts'
@@ -14,11 +15,11 @@ import {
   type RunService,
   type RunServiceOptions,
 } from '../../../../src/runs/lifecycle/service.ts'
-import { resolveHyperparameters } from '../../../../src/runs/model/hyperparameters.ts'
 import { isMakingRoom } from '../../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer } from '../../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { useDatabase } from '../../../support/database.ts'
+import { standardHyperparameters } from '../../../support/hyperparameters.ts'
 import { seededRandom } from '../../../support/random.ts'
 
 /** A trainer that says and does what a test wants. */
@@ -100,9 +101,17 @@ async function until(service: RunService, id: string, status: string, after = 0)
   throw new Error(`it was never ${status}`)
 }
 
+const ENGINE: EngineReport = {
+  kind: 'CPU',
+  device: 'a processor, JavaScript, 1 thread',
+  processor: 'a processor',
+  instructionSet: 'JavaScript',
+  threads: 1,
+  notTaken: [],
+}
 const STARTED: FromTrainer = {
   type: 'started',
-  engine: { kind: 'CPU' } as never,
+  engine: ENGINE,
   fromStep: 0,
   steps: 100,
 }
@@ -131,14 +140,12 @@ const points = (...steps: number[]): FromTrainer => ({
 
 /** A run that nobody works for, with hyperparameters as they are stored. */
 async function createRow(status: 'PAUSED' | 'COMPLETED' | 'FAILED') {
-  const resolved = resolveHyperparameters({}, true)
-  if ('issues' in resolved) throw new Error('the defaults are wrong')
   const { id } = await db.prisma.trainingRun.create({
     data: {
       name: 'a run',
       architecture: 'vgg_mini',
       dataset: 'cifar10',
-      hyperparameters: resolved.hyperparameters as object,
+      hyperparameters: standardHyperparameters() as object,
       seed: 1,
       epochs: 10,
       step: 100,
@@ -327,7 +334,7 @@ describe('moving', () => {
 })
 
 describe('an update', () => {
-  test('of a COMPLETED run from before checkpoints could be gone on from is refused', async () => {
+  test('of a COMPLETED run that has no checkpoint to go on from is refused', async () => {
     const { service } = createService()
     const id = await createRow('COMPLETED')
     await db.prisma.checkpoint.updateMany({ data: { stateDigest: null } })

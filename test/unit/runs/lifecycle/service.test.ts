@@ -200,7 +200,6 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
       data: {
         ...RUN_ROW,
         status: 'COMPLETED',
-        hyperparameters: { normalization: { mean: [0, 0, 0], std: [1, 1, 1] } },
         ...more,
         checkpoints: {
           create: accuracies.map((testAccuracy, i) => ({

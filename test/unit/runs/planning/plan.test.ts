@@ -11,6 +11,7 @@ import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
 import { randomInput } from '../../../support/architectures.ts'
 import { useDatabase } from '../../../support/database.ts'
+import { standardHyperparameters } from '../../../support/hyperparameters.ts'
 import { seededRandom } from '../../../support/random.ts'
 
 const SGD: Optimizer = { kind: 'sgd', ...OPTIMIZER_DEFAULTS.sgd }
@@ -94,7 +95,7 @@ const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, eng
   db.prisma.trainingRun.create({
     data: {
       ...{ name: 'a run', architecture, dataset: 'cifar10', seed: 1, epochs: 1, imagesPerSecond },
-      hyperparameters: { batchSize },
+      hyperparameters: standardHyperparameters({ batchSize }) as object,
       engine: { ...engine },
     },
   })

@@ -5,6 +5,7 @@ import type { EngineReport } from '../../../../src/engine/report.ts'
 import { createQueuePlaces, placesIn } from '../../../../src/runs/planning/queue-place.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { useDatabase } from '../../../support/database.ts'
+import { standardHyperparameters } from '../../../support/hyperparameters.ts'
 
 const starts = (...args: Parameters<typeof placesIn>) =>
   placesIn(...args).map(({ secondsUntilStart }) => secondsUntilStart)
@@ -50,7 +51,7 @@ function insert(data: Partial<Prisma.TrainingRunCreateInput> & { limits?: object
   return db.prisma.trainingRun.create({
     data: {
       ...{ name: 'a run', architecture: 'vgg_mini', dataset: 'cifar10', seed: 1, epochs: 1 },
-      hyperparameters: { batchSize: 16, ...LIMITS, ...limits },
+      hyperparameters: standardHyperparameters({ batchSize: 16, ...LIMITS, ...limits }) as object,
       ...rest,
     },
   })

@@ -1,10 +1,6 @@
-import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { isDuplicate, isTransient } from '../../db/errors.ts'
-
-/** Pauses between tries of a write: each is twice the one before, up to the last. */
-export const FIRST_RETRY_MS = 200
-export const LAST_RETRY_MS = 5000
+import { retry } from '../../../concurrency/retry.ts'
+import { isDuplicate, isTransient } from '../../../db/errors.ts'
 
 /** Does writes again that failed for reasons of the disk or of the database's server, until they are done. */
 export interface Persistence {
@@ -30,28 +26,25 @@ export function createPersistence(
   let failure: unknown = null
 
   async function persist<Result>(write: () => Promise<Result>, every = false): Promise<Result | undefined> {
-    for (let pause = FIRST_RETRY_MS, tries = 1; ; tries++, pause = Math.min(2 * pause, LAST_RETRY_MS)) {
-      try {
-        const result = await write()
-        if (tries > 1) await done(tries)
-        return result
-      } catch (error) {
+    let failed = 0
+    const attempt = () =>
+      write().catch((error: unknown) => {
         // The answer to the first try was lost, not what it wrote.
-        if (tries > 1 && isDuplicate(error)) {
-          await done(tries)
-          return undefined
-        }
-        if (gaveUp.aborted || !(every || isTransient(error))) throw error
-        if (tries === 1)
-          logger.warn({ err: error }, 'what the run did cannot be recorded now; it is tried again')
-        failure = error
-        try {
-          await setTimeout(pause, undefined, { signal: gaveUp })
-        } catch {
-          throw error
-        }
+        if (failed > 0 && isDuplicate(error)) return undefined
+        throw error
+      })
+    const again = (error: unknown, tries: number) => {
+      if (!every && !isTransient(error)) return false
+      if (tries === 1) {
+        logger.warn({ err: error }, 'what the run did cannot be recorded now; it is tried again')
       }
+      failed = tries
+      failure = error
+      return true
     }
+    const result = await retry(attempt, again, gaveUp)
+    if (failed > 0) await done(failed + 1)
+    return result
   }
 
   async function done(tries: number): Promise<void> {

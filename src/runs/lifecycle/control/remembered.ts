@@ -1,5 +1,5 @@
-import type { RunPatch } from '../journal/journal.ts'
-import type { ControlRequest } from '../model/controls.ts'
+import type { RunPatch } from '../../journal/journal.ts'
+import type { ControlRequest } from '../../model/controls.ts'
 
 /** Writes down the keys of requests, so that each is done once. */
 export function remembered(requests: readonly ControlRequest[]): Pick<RunPatch, 'controls'> {

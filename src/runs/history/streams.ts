@@ -1,0 +1,76 @@
+import type { Bus } from '../../ports/bus.ts'
+import { flatMap, followChanges } from '../../concurrency/iterate.ts'
+import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
+import { ValidationError } from '../../errors.ts'
+import { followRun, type StreamSources } from '../journal/follow.ts'
+import { ALL_RUNS } from '../journal/journal.ts'
+import { findRun } from '../lifecycle/find-run.ts'
+import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
+import { type BucketChange, followBuckets } from './follow-buckets.ts'
+import type { RunHistory } from './history.ts'
+
+/** A run as it is now, or as it was when it was deleted. */
+export type RunNews = { kind: 'changed' | 'deleted'; run: TrainingRun }
+
+/** What of runs can be watched while it happens. */
+export interface RunStreams {
+  /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the journal. */
+  follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>
+  /** The run's loss points behind a place (RunHistory.placeBehind), as the journal has them. Throws NotFoundError. */
+  followLoss(id: string, step: number, attempt?: number): Promise<AsyncIterableIterator<RunPoint>>
+  /** The effective loss history, thinned to so many points, and how it changes. Throws NotFoundError. */
+  followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
+  /** Runs whose row changed, each as it is when the subscriber takes it, and those that were deleted. */
+  followRuns(): AsyncIterableIterator<RunNews>
+}
+
+export interface StreamOptions extends StreamSources {
+  prisma: PrismaClient
+  history: Pick<RunHistory, 'placeBehind'>
+  changedRuns: Bus<string>
+  deletedRuns: Bus<TrainingRun>
+}
+
+export function createRunStreams(options: StreamOptions): RunStreams {
+  const { prisma, history, changedRuns, deletedRuns } = options
+
+  return {
+    async follow(id, after) {
+      const { lastSeq } = await findRun(prisma, id)
+      if (after > lastSeq) {
+        const message = `The cursor is ahead of the run's log, which ends at ${lastSeq}; it belongs to another run.`
+        throw new ValidationError([{ path: ['after'], message }])
+      }
+      return followRun(options, id, after)
+    },
+    async followLoss(id, step, attempt) {
+      // Before the points are looked at: one that is written meanwhile comes behind this place in the journal.
+      const { lastSeq } = await findRun(prisma, id)
+      const { seq, isNew } = await history.placeBehind(id, step, attempt)
+      return flatMap(followRun(options, id, seq === null ? lastSeq : seq - 1), (event) =>
+        event.kind === 'LOSS_POINTS' ? event.points.filter(isNew) : [],
+      )
+    },
+    async followBuckets(id, maxPoints) {
+      const { lastSeq: seq } = await findRun(prisma, id)
+      return followBuckets(prisma, options, id, { seq, maxPoints })
+    },
+    followRuns() {
+      const news = followChanges<TrainingRun | null>((listener) => {
+        const detach = [
+          changedRuns.subscribe(ALL_RUNS, (id) => listener(id, null)),
+          deletedRuns.subscribe(ALL_RUNS, (run) => listener(run.id, run)),
+        ]
+        return () => {
+          for (const end of detach) end()
+        }
+      })
+      return flatMap(news, async ({ id, news: deleted }): Promise<RunNews[]> => {
+        if (deleted !== null) return [{ kind: 'deleted', run: deleted }]
+        // Of one that was deleted at this moment the next news will tell.
+        const run = await prisma.trainingRun.findUnique({ where: { id } })
+        return run === null ? [] : [{ kind: 'changed', run }]
+      })
+    },
+  }
+}

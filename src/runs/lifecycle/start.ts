@@ -1,0 +1,112 @@
+import { randomInt } from 'node:crypto'
+import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import { isDuplicate } from '../../db/errors.ts'
+import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
+import { ConflictError, OverloadedError } from '../../errors.ts'
+import type { WeightsKeeper } from '../../models/weights-keeper.ts'
+import type { Architecture } from '../../zoo/architecture.ts'
+import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import { toRun } from '../model/run.ts'
+import {
+  findInitialWeights,
+  type InitialWeights,
+  initialWeightsOf,
+  type WeightsRef,
+} from './initial-weights.ts'
+import type { RunQueue } from './queue.ts'
+import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
+
+const MAX_SEED = 2 ** 31 - 1
+
+export interface StartOptions {
+  prisma: PrismaClient
+  keeper: Pick<WeightsKeeper, 'using'>
+  queue: Pick<RunQueue, 'admit'>
+  /** What a run is started with stays in the zoo. */
+  architectures: Pick<ArchitectureRegistry, 'using'>
+  /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
+  findArchitecture(name: string): Architecture | undefined
+  /** The most parameters that a network may have to be trained. */
+  maxParameters: number
+  datasets: readonly string[]
+  /** What is known of one of them, also before it is there. */
+  datasetFacts(name: string): DatasetFacts | undefined
+}
+
+/**
+ * Puts the run that is asked for into the queue.
+ * @returns `isNew`: false for one that was started before under the same key
+ * @throws ValidationError; ConflictError when the key was used for another run; OverloadedError
+ */
+export type StartRun = (input: StartRunInput) => Promise<{ run: TrainingRun; isNew: boolean }>
+
+export function createStart(options: StartOptions): StartRun {
+  const { prisma, keeper, queue, architectures } = options
+
+  async function begin(
+    input: StartRunInput,
+    initial: InitialWeights | null,
+  ): Promise<{ run: TrainingRun; isNew: boolean }> {
+    const { idempotencyKey: key } = input
+    const wanted = resolveRun(input, options, initial)
+    const existing = await startedBefore(key, wanted)
+    if (existing !== null) return { run: existing, isNew: false }
+    try {
+      return { run: await queue.admit(() => create(wanted, key)), isNew: true }
+    } catch (error) {
+      // Two requests with one key at once: the other one was first, and may have got the last place in the queue.
+      const mayBeOther = isDuplicate(error) || error instanceof OverloadedError
+      const first = mayBeOther ? await startedBefore(key, wanted) : null
+      if (first === null) throw error
+      return { run: first, isNew: false }
+    }
+  }
+
+  async function startedBefore(key: string | undefined, wanted: WantedRun): Promise<TrainingRun | null> {
+    if (key === undefined) return null
+    const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey: key } })
+    if (run !== null && !isSameRun(toRun(run), wanted)) {
+      throw new ConflictError(`The idempotency key "${key}" was used for another run (#${run.number}).`)
+    }
+    return run
+  }
+
+  async function create(wanted: WantedRun, idempotencyKey: string | undefined): Promise<TrainingRun> {
+    const { initial, checkpoints, hyperparameters, pinned, seed, ...named } = wanted
+    return prisma.trainingRun.create({
+      data: {
+        ...named,
+        ...checkpoints,
+        hyperparameters: hyperparameters as object,
+        epochs: hyperparameters.epochs,
+        seed: seed ?? randomInt(MAX_SEED + 1),
+        initialDigest: initial?.digest,
+        parentId: initial?.parentId,
+        parentStep: initial?.parentStep,
+        pinned: pinned as object[],
+        idempotencyKey,
+      },
+    })
+  }
+
+  async function initialOf({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<InitialWeights> {
+    try {
+      return await findInitialWeights(prisma, ref)
+    } catch (error) {
+      if (idempotencyKey === undefined) throw error
+      // The run that was started with this key may have outlived the checkpoint.
+      const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+      const initial = run && initialWeightsOf(run)
+      if (initial === null) throw error
+      return initial
+    }
+  }
+
+  return (input) =>
+    architectures.using(input.architecture, async () => {
+      const { initialWeights } = input
+      if (initialWeights === undefined) return begin(input, null)
+      // Until the run names them, too, they must not go.
+      return keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
+    })
+}
