@@ -76,7 +76,7 @@ export async function createRun(
     }
   }
   // The last event ends it: who follows it is let go.
-  const payload = { status: 'COMPLETED', failure: null }
+  const payload = { status: 'COMPLETED', failure: null, step: 0 }
   await prisma.runEvent.create({
     data: { runId, seq: seq + 1, kind: 'STATUS_CHANGED', at, attempt: attempts.length, payload },
   })

@@ -1,35 +1,35 @@
-import { whyNotChange, withChange } from '../runs/model/changes.ts'
+import { tooFewEpochs, whyNotChange, withChange } from '../runs/model/changes.ts'
 import type { FromTrainer, StopKind, ToTrainer, TrainingJob } from './protocol.ts'
 import type { TrainerState } from './state.ts'
 
-type Order = Exclude<ToTrainer, { type: 'train' }>
+type Request = Exclude<ToTrainer, { type: 'train' }>
 type Answer =
   | Omit<Extract<FromTrainer, { type: 'updated' }>, 'steps'>
   | Extract<FromTrainer, { type: 'refused' }>
 
 /** What the server has asked a trainer for, which computes and listens only between two steps. */
-export interface Orders {
-  take(order: Order): void
+export interface Requests {
+  take(request: Request): void
   /** Resolves at once, or when training is no longer held up. */
   free(): Promise<void>
   /** Makes the changes that were asked for, in `job.changes`, and tells of each; answers how training is to stop. */
-  obey(
+  apply(
     place: Pick<TrainerState, 'step' | 'epoch'>,
     job: Pick<TrainingJob, 'changes'>,
     tell: (answer: Answer) => void,
   ): StopKind | null
 }
 
-export function createOrders(): Orders {
+export function createRequests(): Requests {
   let stop: StopKind | null = null
   let release: (() => void) | undefined
   let held: Promise<void> | undefined
-  const updates: Extract<Order, { type: 'update' }>[] = []
+  const updates: Extract<Request, { type: 'update' }>[] = []
   return {
-    take(order) {
-      switch (order.type) {
+    take(request) {
+      switch (request.type) {
         case 'update':
-          updates.push(order)
+          updates.push(request)
           return
         case 'hold':
           held ??= new Promise((resolve) => {
@@ -38,7 +38,7 @@ export function createOrders(): Orders {
           return
         case 'stop':
           // Whatever comes after a cancel, it is cancelled.
-          if (stop !== 'CANCEL') stop = order.how
+          if (stop !== 'CANCEL') stop = request.how
       }
       // What is to stop is not held up.
       release?.()
@@ -47,7 +47,7 @@ export function createOrders(): Orders {
     async free() {
       await held
     },
-    obey({ step, epoch }, job, tell) {
+    apply({ step, epoch }, job, tell) {
       for (const { id, values } of updates.splice(0)) {
         if (values.epochs !== undefined && values.epochs <= epoch) {
           tell({ type: 'refused', id, reason: tooFewEpochs(values.epochs, epoch) })
@@ -65,8 +65,4 @@ export function createOrders(): Orders {
       return stop
     },
   }
-}
-
-export function tooFewEpochs(epochs: number, done: number): string {
-  return `epochs: ${done} are done already; ${epochs} would be in the past.`
 }

@@ -7,7 +7,7 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
 import { diskFailure } from '../storage/room.ts'
 import type { CheckpointToWrite, WrittenCheckpoint } from './checkpoint-writer.ts'
-import { say } from './output-lines.ts'
+import { print } from './output-lines.ts'
 import type { TrainingJob } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
@@ -127,7 +127,7 @@ async function whenRoom<Result>(work: () => Promise<Result>): Promise<Result> {
       return await work()
     } catch (error) {
       if (!(error instanceof StorageFullError) && diskFailure(error) === null) throw error
-      if (!isTold) say(`No room for a checkpoint: ${(error as Error).message} It is saved when there is.`)
+      if (!isTold) print(`No room for a checkpoint: ${(error as Error).message} It is saved when there is.`)
       await setTimeout(RETRY_MS)
     }
   }

@@ -27,7 +27,7 @@ export interface TrainingHooks {
    * Asked between steps and between evaluation batches: does what was asked for meanwhile (an update is in
    * `job.changes` then) and answers whether training is to stop.
    */
-  obey(place: Pick<TrainerState, 'step' | 'epoch'>): StopKind | null
+  applyRequests(place: Pick<TrainerState, 'step' | 'epoch'>): StopKind | null
 }
 
 export type TrainingOutcome =
@@ -80,7 +80,7 @@ export async function train(
     let result: StepResult | undefined
     for (const batch of timed(session.phases, 'data', batches)) {
       await nextTurn()
-      const how = hooks.obey({ step, epoch })
+      const how = hooks.applyRequests({ step, epoch })
       if (how !== null) return { kind: 'stopped', how, state: state() }
       const { logEvery, onNonFinite } = current()
       const learningRate = learningRateOf(job.hyperparameters, job.changes, step, perEpoch)
@@ -118,7 +118,7 @@ export async function train(
       continue
     }
     const evaluationStarted = performance.now()
-    const evaluated = await evaluate(job, dataset.test, session, () => hooks.obey({ step, epoch }))
+    const evaluated = await evaluate(job, dataset.test, session, () => hooks.applyRequests({ step, epoch }))
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
     evaluation = evaluated.result()
     brokenLayer = evaluated.brokenLayer
@@ -216,7 +216,7 @@ async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
   split: LoadedSplit,
   session: TrainingSession,
-  obey: () => StopKind | null,
+  applyRequests: () => StopKind | null,
 ): Promise<Evaluator | StopKind> {
   const broken = await brokenWeight(session.model)
   const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes, broken)
@@ -231,7 +231,7 @@ async function evaluate(
   })
   for (const batch of batches) {
     await nextTurn()
-    const how = obey()
+    const how = applyRequests()
     if (how !== null) return how
     await evaluator.add(batch)
   }

@@ -11,11 +11,11 @@ import { memoryBytes } from '../process/memory.ts'
 import { connectToParent } from '../process/parent.ts'
 import { latestHyperparameters } from '../runs/model/changes.ts'
 import { failureOfNotFinite, isOutOfMemory, type RunFailure } from '../runs/model/failure.ts'
-import { datasetLine, engineLine, epochLine, networkLine, say } from './output-lines.ts'
+import { datasetLine, engineLine, epochLine, networkLine, print } from './output-lines.ts'
 import { createPinnedWatcher } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
 import { createReporter } from './reporter.ts'
-import { createOrders, type Orders } from './requests.ts'
+import { createRequests, type Requests } from './requests.ts'
 import { openSession } from './resume.ts'
 import { createSaver } from './saver.ts'
 import type { TrainerState } from './state.ts'
@@ -27,28 +27,28 @@ const NICE = 10
 dieWithParent()
 setPriority(NICE)
 
-const orders = createOrders()
+const requests = createRequests()
 const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
-  if (message.type !== 'train') orders.take(message)
+  if (message.type !== 'train') requests.take(message)
   else
-    run(message.job, orders)
+    run(message.job, requests)
       .catch((error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const)
       .then((ending) => parent.send(ending))
       .then(() => process.exit(0))
 })
 
-async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnding> {
+async function run(job: TrainingJob, { apply, free }: Requests): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
-  say(engineLine(engine))
+  print(engineLine(engine))
   const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
-  say(datasetLine(dataset, job.hyperparameters))
+  print(datasetLine(dataset, job.hyperparameters))
   const store = openArtifactStore(job.artifactsFolder)
-  const { session, from } = await openSession(job, store, say)
+  const { session, from } = await openSession(job, store, print)
   const fromStep = from?.step ?? 0
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
   const totalSteps = () => countSteps(latest(), dataset.train.count).total
-  say(networkLine(job.architecture, totalSteps(), latest().epochs))
-  if (from !== null) say(`Goes on after step ${fromStep}.`)
+  print(networkLine(job.architecture, totalSteps(), latest().epochs))
+  if (from !== null) print(`Goes on after step ${fromStep}.`)
   await parent.send({ type: 'started', engine, fromStep, steps: totalSteps() })
 
   const send = (message: FromTrainer) => void parent.send(message)
@@ -77,15 +77,15 @@ async function run(job: TrainingJob, { obey, free }: Orders): Promise<TrainerEnd
     async epoch(summary, progress, state) {
       await free()
       reporter.flush()
-      say(epochLine(summary, latest().epochs))
+      print(epochLine(summary, latest().epochs))
       send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
       await save(state)
       // Saving needs time and memory too.
       const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
       send({ type: 'progress', progress: after })
     },
-    obey: (place) =>
-      obey(place, job, (answer) => {
+    applyRequests: (place) =>
+      apply(place, job, (answer) => {
         // What was trained before the change is told before it.
         reporter.flush()
         send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)

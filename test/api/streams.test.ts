@@ -140,7 +140,7 @@ describe('subscribers that stop reading', () => {
           kind: 'STATUS_CHANGED',
           at,
           attempt: 1,
-          payload: { status: 'COMPLETED', failure: null },
+          payload: { status: 'COMPLETED', failure: null, step: 0 },
         },
       ],
     })

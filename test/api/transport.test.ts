@@ -52,6 +52,7 @@ function event(seq: number): RunEvent {
     kind: 'STATUS_CHANGED',
     status: 'RUNNING',
     failure: null,
+    step: 0,
   }
 }
 

@@ -82,3 +82,8 @@ export function whyNotChange(changes: readonly Change[], added: Change): string 
   if (withChange(changes, added).length <= MAX_CHANGES) return null
   return `It was changed at ${MAX_CHANGES} different steps already, and that is the most. Let a schedule change the rate, or fork the run: start one with initialWeights.`
 }
+
+/** Why a run is not changed to so many epochs when so many are done. */
+export function tooFewEpochs(epochs: number, done: number): string {
+  return `epochs: ${done} are done already; ${epochs} would be in the past.`
+}

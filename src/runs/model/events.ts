@@ -16,8 +16,8 @@ export interface RunPoint extends Omit<MeasuredPoint, 'at'> {
 export type RunEventBody =
   | { kind: 'LOSS_POINTS'; points: RunPoint[] }
   | { kind: 'EPOCH_ENDED'; summary: MeasuredEpoch; pinned?: { dataset: string; pictures: PinnedResult[] } }
-  /** `step`: steps done; where a RUNNING run goes on. Missing in logs of old. */
-  | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null; step?: number }
+  /** `step`: steps done; where a RUNNING run goes on. */
+  | { kind: 'STATUS_CHANGED'; status: RunStatus; failure: RunFailure | null; step: number }
   | { kind: 'CONTROL_APPLIED'; control: Control; step: number; change?: Change & RateChange }
   | { kind: 'CHECKPOINT_SAVED'; step: number; digest: string; bytes: number }
 

@@ -63,11 +63,9 @@ const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').i
       nullable: true,
       description: 'Why it FAILED, or why it was interrupted and is QUEUED again.',
     }),
-    step: t.int({
+    step: t.exposeInt('step', {
       description:
         'Steps done. A RUNNING run trains the steps after it: what an earlier attempt did there counts no more.',
-      // A version that did not write it down began every run at 0.
-      resolve: ({ step }) => step ?? 0,
     }),
     attempt: t.exposeInt('attempt', { description: 'Which start of the trainer.' }),
   }),

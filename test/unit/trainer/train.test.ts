@@ -10,7 +10,7 @@ import {
 } from '../../../src/runs/model/hyperparameters.ts'
 import type { MeasuredEpoch } from '../../../src/runs/model/measurements.ts'
 import type { TrainingJob } from '../../../src/trainer/protocol.ts'
-import { createOrders } from '../../../src/trainer/requests.ts'
+import { createRequests } from '../../../src/trainer/requests.ts'
 import { createTrainingSession, type TrainingSession } from '../../../src/trainer/session.ts'
 import type { TrainerState } from '../../../src/trainer/state.ts'
 import { type TrainingHooks, train } from '../../../src/trainer/train.ts'
@@ -71,7 +71,7 @@ async function run(
     async epoch(_summary, _progress, state) {
       states.push(state)
     },
-    obey: () => null,
+    applyRequests: () => null,
     ...hooks,
   })
   return { outcome, states }
@@ -125,7 +125,7 @@ describe('a network that is not finite', () => {
         const value = values[step / 2]
         if (value !== undefined) statistics.become(value)
       },
-      obey({ step, epoch }) {
+      applyRequests({ step, epoch }) {
         // The next epoch begins.
         if (step === 2 * epoch) statistics.recover()
         return null
@@ -186,7 +186,7 @@ describe('a network that is not finite', () => {
     const breakIt = () => kernel.write(tf.fill(kernel.shape as number[], Number.NaN))
     const paused = await run(hyperparameters, {
       session,
-      obey({ step }) {
+      applyRequests({ step }) {
         if (step === 2) breakIt()
         return step === 3 ? 'PAUSE' : null
       },
@@ -245,7 +245,7 @@ async function live(
     const from = saved?.state ?? null
     for (const step of losses.keys()) if (step > (from?.step ?? 0)) losses.delete(step)
     const job = { architecture: TINY, hyperparameters, changes, seed: 1 } as unknown as TrainingJob
-    const orders = createOrders()
+    const requests = createRequests()
     const outcome = await train(job, DATASET, session, from, {
       point({ step, epoch, loss, learningRate }) {
         losses.set(step, [step, epoch, loss, learningRate])
@@ -258,12 +258,12 @@ async function live(
         saved = copyOf(session, state)
         losses.set(summary.epoch - 0.5, [summary.trainLoss, summary.trainAccuracy, summary.testLoss])
       },
-      obey(place) {
+      applyRequests(place) {
         while (open.length > 0 && open[0].step <= place.step) {
           const { step: _, ...values } = open.shift()!
-          orders.take({ type: 'update', id: 1, values })
+          requests.take({ type: 'update', id: 1, values })
         }
-        orders.obey(place, job, () => {})
+        requests.apply(place, job, () => {})
         changes = job.changes
         if (disturbs('kill')) throw new Error('killed')
         return disturbs('pause') ? 'PAUSE' : null

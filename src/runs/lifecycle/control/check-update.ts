@@ -1,6 +1,5 @@
 import { ConflictError } from '../../../errors.ts'
-import { tooFewEpochs } from '../../../trainer/requests.ts'
-import type { ChangedValues } from '../../model/changes.ts'
+import { type ChangedValues, tooFewEpochs } from '../../model/changes.ts'
 import type { Run } from '../../model/run.ts'
 
 /**

@@ -29,10 +29,14 @@ async function createRun() {
     /** A trainer begins to train behind a step. */
     async begin(fromStep: number) {
       attempt += 1
-      await journal.append(id, [{ kind: 'STATUS_CHANGED', status: 'RUNNING', failure: null }], {
-        attempt,
-        attempts: { create: { attempt, fromStep, startedAt: new Date() } },
-      })
+      await journal.append(
+        id,
+        [{ kind: 'STATUS_CHANGED', status: 'RUNNING', failure: null, step: fromStep }],
+        {
+          attempt,
+          attempts: { create: { attempt, fromStep, startedAt: new Date() } },
+        },
+      )
     },
     append: (losses: [step: number, loss: number | null][]) =>
       journal.append(id, [{ kind: 'LOSS_POINTS', points: losses.map((it) => pointOf(...it, attempt)) }]),
