@@ -1,7 +1,7 @@
-import type { Bus } from '../../ports/bus.ts'
 import { flatMap, followChanges } from '../../concurrency/iterate.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
+import type { Bus } from '../../ports/bus.ts'
 import { followRun, type StreamSources } from '../journal/follow.ts'
 import { ALL_RUNS } from '../journal/journal.ts'
 import { findRun } from '../lifecycle/find-run.ts'

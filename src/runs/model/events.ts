@@ -42,7 +42,10 @@ export function payloadOf(body: RunEventBody): object | null {
   return payload
 }
 
-/** Rebuilds an event from its row and, for LOSS_POINTS, from its points. */
+/**
+ * Rebuilds an event from its row and, for LOSS_POINTS, from its points. What `payloadOf` wrote is not validated: streams
+ * read thousands of events a second.
+ */
 export function eventOf(row: RunEventRow, points: LossPoint[]): RunEvent {
   const place = { runId: row.runId, seq: row.seq, at: row.at, attempt: row.attempt }
   if (row.kind === 'LOSS_POINTS') return { ...place, kind: 'LOSS_POINTS', points }

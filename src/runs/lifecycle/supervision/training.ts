@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { EngineChoice } from '../../../engine/report.ts'
 import { trainedPreprocessing } from '../../../models/versions.ts'
+import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { ChildExit } from '../../../process/child.ts'
 import type { FromTrainer, TrainerEnding, TrainingJob } from '../../../trainer/protocol.ts'
 import type { Architecture } from '../../../zoo/architecture.ts'
