@@ -26,7 +26,8 @@ export interface AdamOptions {
 /**
  * Layers and steps of training as one operation each, for engines that have kernels for them. They are the same
  * functions as the operations of TensorFlow.js that they stand for, up to rounding, and have gradients. The gradients
- * take the memory of what they were given, so that a network must be a chain: each result is used once.
+ * take the memory of what they were given, so that a network must be a chain, each result used once: another one is
+ * computed by the operations of TensorFlow.js (zoo/forward.ts).
  */
 export interface FusedLayers {
   /**

@@ -9,6 +9,7 @@ import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/gener
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
 import { analyze } from '../zoo/analysis.ts'
+import { kindOf } from '../zoo/layers/kinds.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { NonFiniteAnswerError } from './errors.ts'
 import { createKnownAnswers } from './known-answers.ts'
@@ -180,7 +181,7 @@ export function createPredictionService({
     async activations({ modelVersionId, input }, inspect) {
       const version = await models.resolve({ versionId: modelVersionId })
       const model = refOf(version, architectures)
-      const layers = analyze(model.architecture).layers.filter(({ kind }) => kind !== 'SOFTMAX')
+      const layers = analyze(model.architecture).layers.filter(({ kind }) => kindOf(kind).build !== null)
       if (!layers.some(({ name }) => name === inspect.layer)) {
         const names = layers.map(({ name }) => name).join(', ')
         throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
