@@ -1,18 +1,35 @@
 import { createRequire } from 'node:module'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { LongestFirst } from './test/support/sequencer.ts'
+
+/** The tests of a folder of test/. */
+const project = (
+  name: string,
+  options: TestProjectInlineConfiguration['test'] = {},
+): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name, include: [`test/${name}/**/*.test.ts`], setupFiles: ['test/support/setup.ts'], ...options },
+})
+
+const needsCifar10 = { globalSetup: ['test/support/dataset-cache.ts'] }
 
 export default defineConfig({
   // One copy of graphql, as in Node: vite would take the package's ES modules, and its dependents the CommonJS ones.
   resolve: { alias: { graphql: createRequire(import.meta.url).resolve('graphql') } },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/load/**'],
-    globalSetup: ['test/support/dataset-cache.ts'],
-    setupFiles: ['test/support/setup.ts'],
     // Two cores: tests that train must not starve each other into time-outs.
     maxWorkers: 2,
     // Tests wait on events. This is for what never comes; a machine that has other work to do may take its time.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      // What each of them imports, TensorFlow.js above all, takes longer than most of their tests: it is loaded once.
+      project('unit', { isolate: false }),
+      project('api', needsCifar10),
+      project('kernels'),
+      project('system', needsCifar10),
+      project('load', { ...needsCifar10, maxWorkers: 1 }),
+    ],
   },
 })

@@ -36,7 +36,7 @@ const PLAIN: Build = { name: 'no sanitizer', folder: 'plain', flags: [], args: [
 
 /** Right and lying arguments for every function, geometries of every kind, Workers. */
 const ADDON_TESTS = ['arguments', 'geometries', 'workers'].map(
-  (name) => `test/unit/engine/native/${name}.test.ts`,
+  (name) => `test/kernels/native/${name}.test.ts`,
 )
 
 /** What takes longer hangs. On two cores that do nothing else the longest takes one minute. */

@@ -144,7 +144,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 /** The bare process, for tests of starts that fail; in a process group of its own. */
 export function spawnServer(env: NodeJS.ProcessEnv): ChildProcess {
   return spawn(process.execPath, [MAIN], {
-    env: { ...cleanEnvironment(), PORT: '0', ENGINE: 'wasm', ...env },
+    env: { ...cleanEnvironment(), PORT: '0', ...env },
     detached: true,
     // It ends when this channel does: with the process that started it.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

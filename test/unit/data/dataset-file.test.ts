@@ -155,7 +155,7 @@ describe('the preparation of a data set', () => {
       scratch: join(folder, 'scratch'),
       sources: [{ name: 'a folder', remedy: 'mend it', form: 'binary-batches', from: { folder: source } }],
       log,
-      entry: new URL('../../fixtures/scripted-fetcher.mjs', import.meta.url),
+      entry: new URL('../../support/scripted/scripted-fetcher.mjs', import.meta.url),
     })
     return { preparation, log }
   }

@@ -12,7 +12,7 @@ import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
 // The real process is in predictor.test.ts; this one is a script that dies, hangs and waits on demand.
-const entry = new URL('../../fixtures/scripted-predictor.mjs', import.meta.url)
+const entry = new URL('../../support/scripted/scripted-predictor.mjs', import.meta.url)
 const open: Predictor[] = []
 
 function create(how: string, options: Partial<PredictorOptions> = {}) {

@@ -12,7 +12,7 @@ import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
 // The real process is in test/api/evaluation.test.ts; this one is a script that dies and hangs on demand.
-const entry = new URL('../../fixtures/scripted-evaluator.mjs', import.meta.url)
+const entry = new URL('../../support/scripted/scripted-evaluator.mjs', import.meta.url)
 const open: ModelEvaluator[] = []
 
 function create(options: Partial<ModelEvaluatorOptions> = {}) {

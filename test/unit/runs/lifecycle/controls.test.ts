@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { pino } from 'pino'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
@@ -8,7 +8,8 @@ import { PrismaClientKnownRequestError } from '../../../../src/db/generated/inte
 import type { EngineReport } from '../../../../src/engine/report.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
-import type { ChildExit, ChildOptions } from '../../../../src/process/child.ts'
+import type { Child, ChildExit, ChildOptions } from '../../../../src/process/child.ts'
+import * as child from '../../../../src/process/child.ts'
 import { QUEUE_ORDER } from '../../../../src/runs/lifecycle/queue.ts'
 import {
   createRunService,
@@ -30,25 +31,32 @@ interface Trainer {
   dies(exit?: Partial<ChildExit>): void
 }
 
-const trainers = vi.hoisted(() => ({ started: (_trainer: Trainer) => {} }))
-vi.mock('../../../../src/process/child.ts', async (actual) => ({
-  ...(await actual<object>()),
-  startChild({ onMessage }: ChildOptions<FromTrainer>) {
-    const said = new EventEmitter()
-    let dies!: (exit: ChildExit) => void
-    const exited = new Promise<ChildExit>((resolve) => {
-      dies = resolve
-    })
-    const exit = { code: null, signal: 'SIGKILL' as const, outOfMemory: false, stderr: '' }
-    trainers.started({
-      hears: async (type) => (await once(said, type))[0],
-      says: onMessage,
-      dies: (how) => dies({ ...exit, ...how }),
-    })
-    const send = (message: ToTrainer) => said.emit(message.type, message)
-    return { pid: 1, send, kill: () => dies(exit), exited }
-  },
-}))
+const trainers = { started: (_trainer: Trainer) => {} }
+
+/** In place of a process. */
+function startScripted({ onMessage }: ChildOptions<FromTrainer>): Child<ToTrainer> {
+  const said = new EventEmitter()
+  let dies!: (exit: ChildExit) => void
+  const exited = new Promise<ChildExit>((resolve) => {
+    dies = resolve
+  })
+  const exit = { code: null, signal: 'SIGKILL' as const, outOfMemory: false, stderr: '' }
+  trainers.started({
+    hears: async (type) => (await once(said, type))[0],
+    says: onMessage,
+    dies: (how) => dies({ ...exit, ...how }),
+  })
+  return {
+    pid: 1,
+    send: (message) => void said.emit(message.type, message),
+    kill: () => dies(exit),
+    exited,
+  }
+}
+beforeAll(
+  () => void vi.spyOn(child, 'startChild').mockImplementation(startScripted as typeof child.startChild),
+)
+afterAll(() => void vi.restoreAllMocks())
 
 const db = useDatabase()
 beforeEach(async () => {

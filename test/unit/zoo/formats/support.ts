@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import { afterAll } from 'vitest'
 import type { Architecture, Head } from '../../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
 import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
 import { decodeSafetensors, encodeSafetensors, saveWeights } from '../../../support/weights.ts'
 
+/** Files of a process' tests share it; it goes with the process. */
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-formats-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 export function custom(features: string, head: Head, options: Partial<Architecture> = {}): Architecture {
   return {
