@@ -1,2 +1,0 @@
--- AlterTable
-ALTER TABLE "TrainingRun" ADD COLUMN     "bestStep" INTEGER;

@@ -1,3 +1,0 @@
--- AlterTable
-ALTER TABLE "TrainingRun" ADD COLUMN     "memoryBytes" BIGINT,
-ADD COLUMN     "phases" JSONB;
