@@ -4,7 +4,7 @@ import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer({ env: { ENGINE: 'auto' } })
+  server = await startServer()
 })
 afterAll(stopServers)
 

@@ -39,7 +39,7 @@ describe('the log of a run', () => {
   test('says in a few lines on what, with what and how well it trained', async () => {
     const { runLog } = await server.query(LOG, { id })
     expect(texts(runLog.lines)).toEqual([
-      expect.stringMatching(/^Engine: WASM on \S/),
+      expect.stringMatching(new RegExp(`^Engine: ${await server.engineKind()} on \\S`)),
       'Data set: 64 of 50,000 training and 32 of 10,000 test images of 32x32x3',
       expect.stringMatching(/^Network: vgg_mini with [\d,]+ parameters; 8 steps in 2 epochs$/),
       expect.stringMatching(

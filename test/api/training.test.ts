@@ -63,7 +63,7 @@ describe('a training run', () => {
       failure: null,
       attempt: 1,
       progress: { epoch: 1, epochs: 1, step: 4, steps: 4, secondsRemaining: null },
-      engine: { kind: 'WASM' },
+      engine: { kind: await server.engineKind() },
     })
     expect(run.losses.map((point: { loss: number }) => point.loss)).toEqual(points.map((point) => point.loss))
     expect(run.epochs).toHaveLength(1)

@@ -38,6 +38,8 @@ export interface TestServer {
   subscribe(query: string, variables?: Record<string, unknown>): AsyncIterableIterator<GraphQLResult>
   /** A connection of its own, for tests that cut it. */
   connect(options?: Partial<Parameters<typeof createClient>[0]>): Client
+  /** The kind of the engine that it trains and predicts with. */
+  engineKind(): Promise<string>
   /** Resolves with the first log line, past or future, that the test accepts. */
   logged(accept: (line: LogLine) => boolean): Promise<LogLine>
   /** Ends the process and waits; SIGTERM unless said otherwise. */
@@ -117,6 +119,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       const { data, errors } = await execute(query, variables)
       if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('; '))
       return data
+    },
+    async engineKind() {
+      return (await server.query('{ system { engine { kind } } }')).system.engine.kind
     },
     subscribe(query, variables) {
       const client = connect()

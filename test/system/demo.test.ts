@@ -22,7 +22,7 @@ afterAll(stopServers)
 /** The demo as a person starts it, its output in a pipe. */
 function runDemo(args: string[], env: NodeJS.ProcessEnv) {
   const demo = spawn(process.execPath, [DEMO, ...args], {
-    env: { ...process.env, ENGINE: 'wasm', ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => {

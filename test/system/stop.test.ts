@@ -123,7 +123,7 @@ test('a server that is told to stop while it starts takes apart what it has', as
       resolve()
     })
   })
-  const server = spawnServer({ DATA_DIR: folder, ENGINE: 'wasm' })
+  const server = spawnServer({ DATA_DIR: folder })
   let said = ''
   server.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text))
   server.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
@@ -154,7 +154,7 @@ test.runIf(isLinux)(
     const server = `${process.execPath} ${MAIN}`
     const command = `(trap : HUP; ${server}; echo $? > ${status}.new; mv ${status}.new ${status}); true`
     const terminal = spawn('script', ['-qfc', command, '/dev/null'], {
-      env: { ...process.env, DATA_DIR: folder, PORT: '0', ENGINE: 'wasm', LOG_LEVEL: 'info' },
+      env: { ...process.env, DATA_DIR: folder, PORT: '0', LOG_LEVEL: 'info' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     let shown = ''

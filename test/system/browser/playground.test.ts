@@ -75,7 +75,7 @@ describe.skipIf(!available)('the playground in a browser without network (apt-ge
     const response = page.waitForResponse((it) => it.request().postDataJSON()?.operationName === 'Zoo')
     await choose('Zoo')
     const { data } = await (await response).json()
-    expect(data.system.engine.kind).toBe('WASM')
+    expect(data.system.engine.kind).toBe(await server.engineKind())
     expect(data.architectures.edges).toHaveLength(17)
     await answer(/"name":\s"vgg11"/).waitFor()
     await shoot('query')

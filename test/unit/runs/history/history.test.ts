@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
-import { readMigrations } from '../../../../src/db/migrations.ts'
 import type { HistoryView } from '../../../../src/runs/history/attempts.ts'
 import { type BucketChange, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../../src/runs/history/history.ts'
@@ -219,28 +218,6 @@ describe('a thinned history', () => {
     expect(new Set((await read('EFFECTIVE')).map(({ attempt }) => attempt))).toEqual(new Set([2]))
     expect(await read('RAW')).toHaveLength(50)
   })
-})
-
-test('points from before there were buckets get by the migration those that they would have been written with', async () => {
-  const run = await createRun()
-  await run.begin(0)
-  const random = seededRandom(5)
-  for (const from of [0, 250, 500, 750]) {
-    await run.append(steps(from, from + 250, () => (random() < 0.1 ? null : Math.floor(random() * 9))))
-  }
-  await run.begin(900)
-  await run.append(steps(900, 903, () => null))
-  const read = () =>
-    db.prisma.lossBucket.findMany({
-      orderBy: [{ runId: 'asc' }, { level: 'asc' }, { attempt: 'asc' }, { bucket: 'asc' }],
-    })
-  const written = await read()
-  expect(written.length).toBeGreaterThan(20)
-  await db.prisma.lossBucket.deleteMany()
-  const { list } = readMigrations()
-  const script = list.map(({ sql }) => sql).find((it) => it.includes('INSERT INTO "LossBucket"'))!
-  await db.prisma.$executeRawUnsafe(script.slice(script.indexOf('INSERT INTO "LossBucket"')))
-  expect(await read()).toEqual(written)
 })
 
 describe('epochs', () => {
