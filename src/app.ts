@@ -14,6 +14,8 @@ import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
 import { watchRoom } from './storage/room.ts'
+import { createEngines } from './system/engines.ts'
+import { version } from './version.ts'
 
 export interface App {
   readonly url: string
@@ -36,9 +38,11 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     const room = watchRoom(dataDir)
     await claimData(config, logger, parts)
 
+    const engines = createEngines({ choice: engine, file: join(dataDir, 'engines.json'), version, logger })
+    parts.add({ drain: engines.close, close: engines.close })
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')
-    const predictor = parts.add(createPredictor({ engine, artifactsFolder, log: logger }))
+    const predictor = parts.add(createPredictor({ engine: engines.request, artifactsFolder, log: logger }))
     predictor.start()
 
     const folder = join(dataDir, 'database')
@@ -50,7 +54,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
 
     const artifacts = openArtifactStore(artifactsFolder, room)
     const services = await createServices(
-      { config, logger, database, artifacts, artifactsFolder, openBus: createBus, predictor },
+      { config, logger, database, artifacts, artifactsFolder, openBus: createBus, engines, predictor },
       parts,
     )
     const uploads = createUploadStore(join(dataDir, 'uploads'), config.maxModelBytes, room)
@@ -72,6 +76,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
         },
       }),
     )
+    engines.compare(predictor.engine())
     await services.runs.startQueue()
     return { url: server.url, close: parts.close }
   } catch (error) {

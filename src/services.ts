@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -17,13 +16,11 @@ import { createQueuePlaces } from './runs/planning/queue-place.ts'
 import type { Services } from './schema/builder/context.ts'
 import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
+import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
+import { version } from './version.ts'
 import { fitArchitecture } from './zoo/fit.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
 
 /** What the domain stands on. */
 export interface Ground {
@@ -34,13 +31,14 @@ export interface Ground {
   /** Where child processes open the same store. */
   artifactsFolder: string
   openBus: OpenBus
+  engines: Engines
   predictor: Predictor
 }
 
 /** Makes the domain, as the API sees it, and puts what a killed server left in order. */
 export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
-  const { config, logger, database, artifacts, artifactsFolder, openBus, predictor } = ground
-  const { engine, maxParameters, maxConcurrentRuns: concurrency } = config
+  const { config, logger, database, artifacts, artifactsFolder, openBus, engines, predictor } = ground
+  const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const cifar10 = parts.add(
@@ -76,7 +74,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     openBus,
     keeper,
     logger,
-    engine,
+    engine: engines.request,
     artifacts,
     artifactsFolder,
     concurrency,
@@ -90,6 +88,8 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     async prepareDataset(name, signal) {
       const store = datasets.get(name)
       if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
+      // A trainer takes the fastest engine, and would disturb those that are being timed.
+      await engines.settled(signal)
       return { ...(await store.prepare(signal)), facts: store.facts, distrust: store.distrust }
     },
   })
@@ -98,12 +98,13 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   parts.add({ drain: runs.close, close: runs.close })
   await runs.recover()
   await keeper.sweep()
-  const evaluator = createModelEvaluator({ engine, artifactsFolder, log: logger })
+  const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, log: logger })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const system = createSystemService({
     version,
     database: database.kind,
     engine: predictor.engine,
+    engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
   })

@@ -1,6 +1,4 @@
-import type { EngineChoice, EngineReport } from './report.ts'
-
-export type EngineName = Exclude<EngineChoice, 'auto'>
+import type { EngineName, EngineReport } from './report.ts'
 
 /** The engine's backend is current and ready. */
 export type EngineStarted = Pick<EngineReport, 'kind' | 'processor' | 'instructionSet' | 'threads'>
@@ -18,8 +16,8 @@ export interface EngineCandidate {
   name: EngineName
   /**
    * Makes the backend current and ready, or says why not; it does not throw for what a machine lacks.
-   * `demanded` is true when a person named this engine, false when `auto` asks: then only what is really
-   * faster than the next candidate may start.
+   * `demanded` is true when a person named this engine, false when `auto` asks: then only what can be
+   * faster than the next candidate may start, and a software driver cannot.
    */
   start(demanded: boolean): Promise<EngineStarted | EngineRefused>
 }

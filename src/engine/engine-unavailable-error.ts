@@ -1,4 +1,4 @@
-import type { EngineName } from './candidate.ts'
+import type { EngineName } from './report.ts'
 
 /** `ENGINE` names an engine that this machine cannot run. The message is one line: what, why, what to do. */
 export class EngineUnavailableError extends Error {

@@ -1,10 +1,24 @@
-/** What `ENGINE` may ask for: `auto` takes the best engine this machine really has. */
-export const ENGINE_CHOICES = ['auto', 'tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const
+/** The engines as `ENGINE` calls them, the one that is believed to be fastest first. `cpu` always starts. */
+export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const
+export type EngineName = (typeof ENGINE_NAMES)[number]
+
+/** What `ENGINE` may ask for: `auto` takes the fastest engine this machine really has. */
+export const ENGINE_CHOICES = ['auto', ...ENGINE_NAMES] as const
 export type EngineChoice = (typeof ENGINE_CHOICES)[number]
 
 /** The engine a process really runs on. TensorFlow without a usable GPU is TENSORFLOW_CPU. */
 export const ENGINE_KINDS = ['TENSORFLOW_GPU', 'TENSORFLOW_CPU', 'WEBGPU', 'NATIVE', 'WASM', 'CPU'] as const
 export type EngineKind = (typeof ENGINE_KINDS)[number]
+
+/** What `ENGINE` calls the engine of that kind. */
+export const NAME_OF_KIND: Readonly<Record<EngineKind, EngineName>> = {
+  TENSORFLOW_GPU: 'tensorflow',
+  TENSORFLOW_CPU: 'tensorflow',
+  WEBGPU: 'webgpu',
+  NATIVE: 'native',
+  WASM: 'wasm',
+  CPU: 'cpu',
+}
 
 /** What a trainer or predictor process says of its engine once it is chosen. Plain data: it crosses processes. */
 export interface EngineReport {
@@ -17,8 +31,8 @@ export interface EngineReport {
   instructionSet: string
   /** Null where the engine does not say. */
   threads: number | null
-  /** The engines that `auto` would have preferred, best first, each with the reason why it was not taken. */
-  notTaken: { engine: Exclude<EngineChoice, 'auto'>; reason: string }[]
+  /** The engines that are believed to be faster, fastest first, each with the reason why `auto` did not take it. */
+  notTaken: { engine: EngineName; reason: string }[]
 }
 
 /** What of an engine can be another one's. */

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import type { EngineCandidate, EngineRefused, EngineStarted } from './candidate.ts'
+import { hasGpuDevice } from './machine.ts'
 
 // Dawn comes as an optional dependency: a plain string, so that tsc does not need it.
 const DAWN: string = 'webgpu'
@@ -64,14 +64,6 @@ export const webgpuEngine: EngineCandidate = {
       threads: null,
     }
   },
-}
-
-/** A GPU by its device file on Linux, or a Vulkan driver that a person names. Elsewhere only Dawn itself can tell. */
-function hasGpuDevice(): boolean {
-  if (process.platform !== 'linux') return true
-  if (process.env.VK_ICD_FILENAMES || process.env.VK_DRIVER_FILES) return true
-  const isGpu = (name: string) => /^(nvidia\d+|dxg|renderD\d+)$/.test(name)
-  return readdirSync('/dev').some(isGpu) || (existsSync('/dev/dri') && readdirSync('/dev/dri').some(isGpu))
 }
 
 async function loadDawn(): Promise<Gpu> {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { EngineRequest } from '../engine/ranking.ts'
+import type { EngineReport } from '../engine/report.ts'
 import { OverloadedError } from '../errors.ts'
 import { PredictionFailedError, type PredictorUnavailableError } from './errors.ts'
 import { sniffImageFormat } from './pictures/format.ts'
@@ -25,7 +26,7 @@ export interface PredictOutcome {
 }
 
 export interface PredictorOptions {
-  engine: EngineChoice
+  engine: EngineRequest
   artifactsFolder: string
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   /** Requests that may be open at one time. */

@@ -1,4 +1,5 @@
-import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { EngineRequest } from '../engine/ranking.ts'
+import type { EngineReport } from '../engine/report.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { ImageRejection } from './errors.ts'
@@ -34,7 +35,7 @@ export type ClassProbability = {
 
 export type ToPredictor =
   /** The first message. */
-  | { type: 'configure'; engine: EngineChoice; artifactsFolder: string; modelBytes: number }
+  | { type: 'configure'; engine: EngineRequest; artifactsFolder: string; modelBytes: number }
   | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: LayerRequest }
   /** Nobody waits for the answer any more. It may come nevertheless. */
   | { type: 'cancel'; id: number }

@@ -1,10 +1,11 @@
-import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { EngineRequest } from '../engine/ranking.ts'
+import type { EngineReport } from '../engine/report.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import type { ModelRef, Rejection } from '../predictor/protocol.ts'
 
 /** An evaluation of weights: the job is all that the server says to the process that does it. */
 export interface EvaluationJob {
-  engine: EngineChoice
+  engine: EngineRequest
   artifactsFolder: string
   /** The prepared data set's file (src/data/load.ts); its classes are the labels of the model. */
   datasetFile: string

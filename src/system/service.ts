@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
+import type { EngineTrial } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 
 export interface SystemState {
@@ -16,11 +17,13 @@ export interface SystemService extends Omit<SystemState, 'queue'> {
   queue(): Promise<SystemState['queue']>
   /** Null when no engine can run; the log says why. */
   engine(): Promise<EngineReport | null>
+  /** What `auto` measured on this machine, fastest first; empty where there was nothing to compare. */
+  engineTrials(): readonly EngineTrial[]
   openSubscriptions(): number
 }
 
 export function createSystemService(
-  sources: Pick<SystemService, 'version' | 'database' | 'queue' | 'openSubscriptions'> & {
+  sources: Pick<SystemService, 'version' | 'database' | 'queue' | 'engineTrials' | 'openSubscriptions'> & {
     engine(): Promise<EngineReport>
   },
 ): SystemService {

@@ -1,4 +1,5 @@
-import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { EngineRequest } from '../engine/ranking.ts'
+import type { EngineReport } from '../engine/report.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import type { Change, ChangedValues } from '../runs/model/changes.ts'
 import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
@@ -31,7 +32,7 @@ export interface TrainingJob {
   seed: number
   /** Pictures to tell of after each epoch. */
   pinned: PinnedPicture[]
-  engine: EngineChoice
+  engine: EngineRequest
   /** The prepared data set's file (src/data/load.ts). */
   datasetFile: string
   /** Dataset.digest of what the file is to hold. */

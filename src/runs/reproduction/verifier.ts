@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { DamagedDatasetError } from '../../data/errors.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
-import type { EngineChoice, EngineKind, EngineReport } from '../../engine/report.ts'
+import { type EngineKind, type EngineReport, NAME_OF_KIND } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { TrainingJob } from '../../trainer/protocol.ts'
 import { makersOf } from '../history/attempts.ts'
@@ -54,15 +54,6 @@ export interface VerifierOptions extends TrainingSources {
   history: Pick<RunHistory, 'losses'>
   checkpoints: Pick<Checkpoints, 'newest'>
   artifactsFolder: string
-}
-
-const CHOICES: Readonly<Record<EngineKind, EngineChoice>> = {
-  TENSORFLOW_GPU: 'tensorflow',
-  TENSORFLOW_CPU: 'tensorflow',
-  WEBGPU: 'webgpu',
-  NATIVE: 'native',
-  WASM: 'wasm',
-  CPU: 'cpu',
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -157,7 +148,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       changes: run.changes,
       seed: run.seed,
       pinned: [],
-      engine: CHOICES[kind],
+      engine: NAME_OF_KIND[kind],
       datasetFile: dataset.file,
       datasetDigest: dataset.digest,
       artifactsFolder: options.artifactsFolder,

@@ -1,3 +1,4 @@
+import type { EngineTrial } from '../../engine/ranking.ts'
 import {
   ENGINE_KINDS,
   ENGINE_PROPERTIES,
@@ -47,6 +48,21 @@ export const EngineRef = builder.objectRef<EngineReport>('Engine').implement({
     notTaken: t.expose('notTaken', {
       type: [EngineNotTaken],
       description: 'Better engines that were not taken, best first.',
+    }),
+  }),
+})
+
+export const EngineTrialRef = builder.objectRef<EngineTrial>('EngineTrial').implement({
+  description: 'How an engine did when it was tried on this machine.',
+  fields: (t) => ({
+    engine: t.exposeString('engine', { description: 'Its name as the variable ENGINE takes it.' }),
+    imagesPerSecond: t.exposeFloat('imagesPerSecond', {
+      nullable: true,
+      description: 'Images of vgg_mini trained in a second; null for an engine that failed.',
+    }),
+    failure: t.exposeString('failure', {
+      nullable: true,
+      description: 'Why it failed; null for an engine that has a figure.',
     }),
   }),
 })

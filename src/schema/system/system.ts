@@ -1,6 +1,6 @@
 import type { SystemService, SystemState } from '../../system/service.ts'
 import { builder } from '../builder/builder.ts'
-import { EngineRef } from './engine.ts'
+import { EngineRef, EngineTrialRef } from './engine.ts'
 
 const Queue = builder.objectRef<SystemState['queue']>('Queue').implement({
   description: 'Training runs at work and waiting.',
@@ -21,6 +21,12 @@ const System = builder.objectRef<SystemService>('System').implement({
       description:
         'What this machine computes on, and why not on something better; null when no engine can run.',
       resolve: (it) => it.engine(),
+    }),
+    engineTrials: t.field({
+      type: [EngineTrialRef],
+      description:
+        'The engines that were timed against each other because more than one could be the fastest: the fastest first, failures last. Empty where there was nothing to compare.',
+      resolve: (it) => it.engineTrials(),
     }),
     cores: t.int({ description: 'Processor cores this server may use.', resolve: (it) => it.cores }),
     memoryBytes: t.float({ description: "The machine's memory.", resolve: (it) => it.memoryBytes }),

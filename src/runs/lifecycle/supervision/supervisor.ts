@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { TrainingRun } from '../../../db/generated/client.ts'
-import type { EngineChoice } from '../../../engine/report.ts'
+import type { EngineRequest } from '../../../engine/ranking.ts'
 import { StorageFullError } from '../../../errors.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import { makingRoom } from '../../../storage/room.ts'
@@ -21,7 +21,7 @@ import { type ControlOutcome, createUpdates } from './updates.ts'
 export interface SupervisorOptions extends TrainingSources {
   journal: Journal
   logger: Logger
-  engine: EngineChoice
+  engine: EngineRequest
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
   artifactsFolder: string
   checkpoints: Checkpoints

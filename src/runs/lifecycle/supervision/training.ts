@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { EngineChoice } from '../../../engine/report.ts'
+import type { EngineRequest } from '../../../engine/ranking.ts'
 import { trainedPreprocessing } from '../../../models/versions.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { ChildExit } from '../../../process/child.ts'
@@ -31,7 +31,7 @@ export interface ReadyRun {
 export interface TrainingOptions {
   journal: Journal
   logger: Logger
-  engine: EngineChoice
+  engine: EngineRequest
   artifacts: Pick<ArtifactStore, 'tidy'>
   artifactsFolder: string
   checkpoints: Checkpoints
