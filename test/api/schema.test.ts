@@ -12,7 +12,7 @@ import { schema } from '../../src/schema/index.ts'
 const types = Object.values(schema.getTypeMap()).filter((type) => !type.name.startsWith('__'))
 const BUILT_IN = ['Boolean', 'Float', 'ID', 'Int', 'String']
 
-test('every type, field and argument of the schema has a description', () => {
+test('every type, field, argument and enum value of the schema has a description', () => {
   const silent: string[] = []
   const check = (place: string, { description }: { description?: string | null }) => {
     if (!description) silent.push(place)
@@ -24,6 +24,17 @@ test('every type, field and argument of the schema has a description', () => {
       for (const field of Object.values(type.getFields())) {
         check(`${type.name}.${field.name}`, field)
         for (const arg of field.args) check(`${type.name}.${field.name}(${arg.name})`, arg)
+      }
+    }
+    if (isEnumType(type)) {
+      for (const value of type.getValues()) {
+        check(`${type.name}.${value.name}`, value)
+        // Its name in other letters says nothing.
+        const said = value.description
+          ?.toUpperCase()
+          .replace(/[^A-Z0-9]+/g, '_')
+          .replace(/^_|_$/g, '')
+        if (said === value.name) silent.push(`${type.name}.${value.name}`)
       }
     }
     if (isInputObjectType(type)) {

@@ -7,8 +7,9 @@ import {
   StorageFullError,
   ValidationError,
 } from '../../errors.ts'
-import { IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import { type IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
 import { builder } from './builder.ts'
+import { described } from './described.ts'
 import { apiError, type ErrorCode } from './input-error.ts'
 
 type ErrorClass = new (...args: never[]) => Error
@@ -102,7 +103,15 @@ builder.objectType(OverloadedError, {
 
 const ImageRejection = builder.enumType('ImageRejection', {
   description: 'Why a picture was refused.',
-  values: IMAGE_REJECTIONS,
+  values: described<(typeof IMAGE_REJECTIONS)[number]>({
+    EMPTY: 'The file has no bytes.',
+    NOT_AN_IMAGE: 'The bytes are of no picture format.',
+    UNSUPPORTED_FORMAT: 'It is a picture in a format, or a variant of one, that is not read here.',
+    TRUNCATED: 'The picture ends before its last pixel.',
+    DAMAGED: 'The picture has contents that cannot be decoded.',
+    TOO_MANY_BYTES: 'The file is larger than a picture may be.',
+    TOO_MANY_PIXELS: 'The picture has more pixels than may be decoded.',
+  }),
 })
 
 builder.objectType(UnsupportedImageError, {

@@ -1,7 +1,8 @@
-import { DATASET_STATES, type DatasetStore } from '../../data/dataset.ts'
-import { SPLITS, type Split } from '../../data/dataset-facts.ts'
+import type { DATASET_STATES, DatasetStore } from '../../data/dataset.ts'
+import type { Split } from '../../data/dataset-facts.ts'
 import { NotFoundError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 import { resultOf, throwCoded } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
 
@@ -11,16 +12,21 @@ const MAX_SCALE = 16
 const DatasetState = builder.enumType('DatasetState', {
   description:
     'MISSING until it is first needed or prepared; FAILED says why in `error` and can be tried again.',
-  values: DATASET_STATES,
+  values: described<(typeof DATASET_STATES)[number]>({
+    MISSING: 'Not on this machine; it is fetched when it is first needed, or prepared.',
+    FETCHING: 'Being downloaded and converted.',
+    READY: 'On this machine, and verified.',
+    FAILED: 'The last fetch failed; `error` says why, and it can be tried again.',
+  }),
 })
 
 /** The API says TRAIN where the data module says train. */
 export const SplitEnum = builder.enumType('Split', {
   description: 'The images a network learns from, and those it is tested on.',
-  values: Object.fromEntries(SPLITS.map((split) => [split.toUpperCase(), { value: split }])) as Record<
-    'TRAIN' | 'TEST',
-    { value: Split }
-  >,
+  values: {
+    TRAIN: { value: 'train', description: 'The images that a network learns from.' },
+    TEST: { value: 'test', description: 'The images that it is tested on, and never learns from.' },
+  } satisfies Record<Uppercase<Split>, { value: Split; description: string }>,
 })
 
 export interface SampleShape {

@@ -1,7 +1,8 @@
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { ImportInput } from '../../models/import.ts'
-import { CHANNEL_ORDERS } from '../../models/import-preprocessing.ts'
+import type { CHANNEL_ORDERS } from '../../models/import-preprocessing.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 import { resultOf } from '../builder/errors.ts'
 import { ModelVersionRef, VERSION_KEY } from './model.ts'
 import { ResizeRule } from './preprocessing.ts'
@@ -25,7 +26,10 @@ const WeightFilesInput = builder.inputType('WeightFilesInput', {
 
 const ChannelOrder = builder.enumType('ChannelOrder', {
   description: 'An order of the channels of a picture.',
-  values: CHANNEL_ORDERS,
+  values: described<(typeof CHANNEL_ORDERS)[number]>({
+    RGB: 'Red, green, blue, as PyTorch and most others have them.',
+    BGR: 'Blue, green, red, as Caffe and the ImageNet weights of Keras have them.',
+  }),
 })
 
 const PreprocessingInput = builder.inputType('PreprocessingInput', {

@@ -6,6 +6,7 @@ import { UnusableModelError } from '../../predictor/errors.ts'
 import { isLayersModel } from '../../zoo/formats/standard-layers.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { described } from '../builder/described.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { DatasetRef } from '../data/dataset.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
@@ -35,7 +36,10 @@ export const ModelRef = builder.prismaNode('Model', {
 
 const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
   description: 'TRAINED by a run of this server, or IMPORTED.',
-  values: ['TRAINED', 'IMPORTED'] as const,
+  values: described({
+    TRAINED: 'The weights come from a run of this server.',
+    IMPORTED: 'The weights come from a file that a person uploaded.',
+  }),
 })
 
 const DownloadRef = builder.objectRef<{ url: string }>('Download').implement({

@@ -1,10 +1,14 @@
-import { type Preprocessing, RESIZE_RULES } from '../../models/preprocessing.ts'
+import type { Preprocessing, RESIZE_RULES } from '../../models/preprocessing.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 
 export const ResizeRule = builder.enumType('ResizeRule', {
   description:
     'COVER scales a picture until it covers the size, and crops it at its centre; STRETCH scales each side by itself.',
-  values: RESIZE_RULES,
+  values: described<(typeof RESIZE_RULES)[number]>({
+    COVER: 'Keeps the proportions: scales until the picture covers the size, and crops it at its centre.',
+    STRETCH: 'Scales each side by itself, so that nothing is cropped and proportions change.',
+  }),
 })
 
 export const PreprocessingRef = builder.objectRef<Preprocessing>('Preprocessing').implement({

@@ -10,9 +10,10 @@ import {
   type RunComparison,
   type RunFigures,
 } from '../../runs/history/compare.ts'
-import { alignCurves, CURVE_AXES, type CurveRow, loadCurve } from '../../runs/history/curves.ts'
+import { alignCurves, type CURVE_AXES, type CurveRow, loadCurve } from '../../runs/history/curves.ts'
 import type { RunEpoch } from '../../runs/history/history.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 import { resultOf } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
@@ -55,7 +56,10 @@ const EpochRowRef = builder
 const CurveAxisEnum = builder.enumType('CurveAxis', {
   description:
     'What loss curves are laid side by side by: EPOCHS trained, or training IMAGES seen, which differ where trainLimit does.',
-  values: CURVE_AXES,
+  values: described<(typeof CURVE_AXES)[number]>({
+    EPOCHS: 'Passes over the training images of the run.',
+    IMAGES: 'Training images seen, whatever trainLimit makes of an epoch.',
+  }),
 })
 
 const LossRowRef = builder.objectRef<CurveRow>('LossRow').implement({

@@ -1,15 +1,16 @@
 import type { Change } from '../../runs/model/changes.ts'
-import {
-  type Augmentation,
+import type {
+  Augmentation,
   EARLY_STOPPING_METRICS,
-  type EarlyStopping,
-  type Hyperparameters,
+  EarlyStopping,
+  Hyperparameters,
   ON_NON_FINITE,
-  type Optimizer,
-  type Schedule,
+  Optimizer,
+  Schedule,
 } from '../../runs/model/hyperparameters.ts'
 import type { RateChange } from '../../runs/model/learning-rate.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 
 type Sgd = Extract<Optimizer, { kind: 'sgd' }>
 type Adam = Extract<Optimizer, { kind: 'adam' }>
@@ -96,12 +97,18 @@ const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implemen
 
 export const EarlyStoppingMetric = builder.enumType('EarlyStoppingMetric', {
   description: 'What an epoch is judged by.',
-  values: EARLY_STOPPING_METRICS,
+  values: described<(typeof EARLY_STOPPING_METRICS)[number]>({
+    TEST_LOSS: 'The mean loss on the test images: lower is better.',
+    TEST_ACCURACY: 'The share of test images classified correctly: higher is better.',
+  }),
 })
 export const OnNonFinite = builder.enumType('OnNonFinite', {
   description:
     'What becomes of a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps, until an epoch has no other.',
-  values: ON_NON_FINITE,
+  values: described<(typeof ON_NON_FINITE)[number]>({
+    FAIL: 'The run ends as FAILED at the first such step.',
+    CONTINUE: 'The run goes on without the updates of such steps; it fails when an epoch has no other.',
+  }),
 })
 const EarlyStoppingRef = builder.objectRef<EarlyStopping>('EarlyStopping').implement({
   description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',

@@ -1,6 +1,7 @@
 import type { Lagged, RunEvent } from '../../runs/model/events.ts'
-import { CONTROLS } from '../../runs/model/status.ts'
+import type { CONTROLS } from '../../runs/model/status.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 import { HyperparameterChangeRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
 import { PinnedPredictionRef } from './pinned.ts'
@@ -72,7 +73,13 @@ const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').i
 })
 const ControlEnum = builder.enumType('Control', {
   description: 'What a person did to a run.',
-  values: CONTROLS,
+  values: described<(typeof CONTROLS)[number]>({
+    PAUSE: 'Training was stopped, to be resumed later.',
+    RESUME: 'Training was to go on from the last checkpoint.',
+    CANCEL: 'The run was ended for good.',
+    UPDATE: 'Hyperparameters were changed while the run trained.',
+    MOVE: 'The run was given another place in the queue.',
+  }),
 })
 const ControlApplied = builder.objectRef<Of<'CONTROL_APPLIED'>>('ControlApplied').implement({
   description: 'What a person asked for was done: by the trainer where one is at work, else by the server.',

@@ -4,11 +4,12 @@ import { RunStatus } from '../../db/generated/enums.ts'
 import type { EvaluationResult } from '../../models/evaluation-result.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
 import { type Change, latestHyperparameters } from '../../runs/model/changes.ts'
-import { FAILURE_CODES, type RunFailure } from '../../runs/model/failure.ts'
+import type { FAILURE_CODES, RunFailure } from '../../runs/model/failure.ts'
 import { rateChangeAt } from '../../runs/model/learning-rate.ts'
 import { columnOf, type RunAttempt } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
 import type { Context } from '../builder/context.ts'
+import { described } from '../builder/described.ts'
 import { DatasetRef } from '../data/dataset.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EngineRef } from '../system/engine.ts'
@@ -20,13 +21,30 @@ import { TrainingPhasesRef } from './training-phases.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
   name: 'RunStatus',
-  description:
-    'Where a run is: it waits, fetches and loads, trains, rests, or has ended in one of three ways.',
+  description: 'Lifecycle state of a run.',
+  values: described<RunStatus>({
+    QUEUED: 'Waiting for its turn to train.',
+    PREPARING: 'Fetching the data set, or loading it and the network.',
+    RUNNING: 'Training.',
+    PAUSED: 'Resting, until a person resumes it.',
+    COMPLETED: 'Ended with a trained model.',
+    FAILED: 'Ended by what `failure` says.',
+    CANCELLED: 'Ended by a person.',
+  }),
 })
 
 const FailureCode = builder.enumType('RunFailureCode', {
   description: 'The kind of failure, for programs.',
-  values: FAILURE_CODES,
+  values: described<(typeof FAILURE_CODES)[number]>({
+    ENGINE_UNAVAILABLE: 'The engine that ENGINE names cannot run on this machine.',
+    DATASET_UNAVAILABLE: 'The data set could not be fetched, or its file is damaged.',
+    CHECKPOINT_DAMAGED: 'The checkpoint to go on from is missing or altered.',
+    LOSS_NOT_FINITE: 'The loss or the gradients became NaN or infinite; a lower learning rate often helps.',
+    OUT_OF_MEMORY: 'The trainer ran out of memory; a smaller batch size or network needs less.',
+    TRAINER_DIED: "The trainer's process ended or stopped answering.",
+    SERVER_STOPPED: 'The server stopped while the run was at work.',
+    INTERNAL_ERROR: 'A bug of vggzoo; the log has more.',
+  }),
 })
 
 export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').implement({

@@ -1,30 +1,32 @@
 import type { EngineTrial } from '../../engine/ranking.ts'
-import {
-  ENGINE_KINDS,
-  ENGINE_PROPERTIES,
-  type EngineProperty,
-  type EngineReport,
-} from '../../engine/report.ts'
+import type { ENGINE_KINDS, EngineProperty, EngineReport } from '../../engine/report.ts'
 import { builder } from '../builder/builder.ts'
+import { described } from '../builder/described.ts'
 
 export const EngineKind = builder.enumType('EngineKind', {
   description:
     'What computes: TensorFlow on CUDA or on the CPU, WebGPU, native C++, WebAssembly, plain JavaScript.',
-  values: ENGINE_KINDS,
+  values: described<(typeof ENGINE_KINDS)[number]>({
+    TENSORFLOW_GPU: 'TensorFlow with CUDA, on an NVIDIA GPU.',
+    TENSORFLOW_CPU: 'TensorFlow on the processor, where no GPU can be used.',
+    WEBGPU: "Any vendor's GPU, through WebGPU.",
+    NATIVE: 'Kernels in C++ for this processor, on all its cores.',
+    WASM: 'WebAssembly, on one core of any processor.',
+    CPU: 'Plain JavaScript: slow, and there on every machine.',
+  }),
 })
 
-const SCREAMING = {
-  kind: 'KIND',
-  processor: 'PROCESSOR',
-  instructionSet: 'INSTRUCTION_SET',
-  threads: 'THREADS',
-} as const
-
 export const EnginePropertyEnum = builder.enumType('EngineProperty', {
-  description: 'What of an engine can be another one, and make other numbers.',
-  values: Object.fromEntries(
-    ENGINE_PROPERTIES.map((property) => [SCREAMING[property], { value: property }]),
-  ) as Record<(typeof SCREAMING)[EngineProperty], { value: EngineProperty }>,
+  description: 'A property in which two engines can differ, and then compute other numbers.',
+  values: {
+    KIND: { value: 'kind', description: 'The engine itself, such as NATIVE or WASM.' },
+    PROCESSOR: { value: 'processor', description: 'The processor or GPU by its name.' },
+    INSTRUCTION_SET: {
+      value: 'instructionSet',
+      description: 'What does the arithmetic, such as AVX-512: another one rounds otherwise.',
+    },
+    THREADS: { value: 'threads', description: 'The number of threads, which decides the order of sums.' },
+  } satisfies Record<string, { value: EngineProperty; description: string }>,
 })
 
 const EngineNotTaken = builder.objectRef<EngineReport['notTaken'][number]>('EngineNotTaken').implement({

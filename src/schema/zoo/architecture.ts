@@ -1,14 +1,21 @@
 import { type Analysis, analyze, type LayerInfo } from '../../zoo/analysis.ts'
-import { ARCHITECTURE_ORIGINS, type Architecture } from '../../zoo/architecture.ts'
+import type { ARCHITECTURE_ORIGINS, Architecture } from '../../zoo/architecture.ts'
 import { formatFeatures } from '../../zoo/features.ts'
 import { type KindName, LAYER_KINDS } from '../../zoo/layers/kinds.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOf } from '../builder/connection.ts'
+import { described } from '../builder/described.ts'
 
 const Origin = builder.enumType('ArchitectureOrigin', {
   description:
     'Where a network comes from: the paper, torchvision, the lecture, its customary form for CIFAR, or a person.',
-  values: ARCHITECTURE_ORIGINS,
+  values: described<(typeof ARCHITECTURE_ORIGINS)[number]>({
+    PAPER: 'Simonyan and Zisserman, 2014: the networks A to E.',
+    TORCHVISION: 'The variants with batch norm, as torchvision has them.',
+    LECTURE: 'The lecture on VGG for CIFAR-10.',
+    CIFAR: 'A form of VGG that is customary for CIFAR-10.',
+    CUSTOM: 'Made by a person, with createArchitecture.',
+  }),
 })
 
 const LayerKind = builder.enumType('LayerKind', {

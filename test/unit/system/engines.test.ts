@@ -7,10 +7,7 @@ import { tryEngines } from '../../../src/system/engine-trials/try-engines.ts'
 import { createEngines, type Engines, type EnginesOptions } from '../../../src/system/engines.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
-const real = new URL('../../../dist/system/engine-trials/trial-process.js', import.meta.url)
 const scripted = new URL('../../support/scripted/scripted-trial.mjs', import.meta.url)
-/** As short as a trial can be. */
-const job = { batchSize: 8, warmUpSteps: 1, milliseconds: 0, leastSteps: 1 }
 const never = new AbortController().signal
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-engines-'))
@@ -54,19 +51,6 @@ function create(name: string, options: Partial<EnginesOptions> = {}) {
 }
 
 describe('a trial of engines', () => {
-  test('times a few steps of each in a process of its own, and knows one that is not there', async () => {
-    const options = { log: createRecordingLog(), signal: never, entry: real, job }
-    const trials = await tryEngines(['tensorflow', 'wasm', 'native'], options)
-    // Neither has every machine: libtensorflow is optional, and the native engine has to be built.
-    const present = trials.map(({ engine }) => engine)
-    expect(present).toContain('wasm')
-    expect(present).not.toContain('tensorflow')
-    for (const { imagesPerSecond, failure } of trials) {
-      expect(failure).toBeNull()
-      expect(imagesPerSecond).toBeGreaterThan(0)
-    }
-  })
-
   test('knows an engine that dies or fails with its reason, and goes on with the next', async () => {
     script({ tensorflow: 'dies', webgpu: 'fails', native: 'absent', wasm: 70 })
     const options = { log: createRecordingLog(), signal: never, entry: scripted }
