@@ -14,6 +14,8 @@ export interface Config {
   databaseUrl: string | null
   engine: EngineChoice
   cifar10Dir: string | null
+  /** Paths of modules that know further data sets. */
+  datasetSources: string[]
   logLevel: (typeof LOG_LEVELS)[number]
   /** Origins beside the server's own that browsers may call it from. */
   allowedOrigins: string[]
@@ -65,6 +67,14 @@ const environment = z.object({
     .string()
     .refine((folder) => existsSync(folder), 'must be a folder that exists')
     .optional(),
+  DATASET_SOURCES: z
+    .string()
+    .transform((list) => list.split(',').map((path) => path.trim()))
+    .refine(
+      (paths) => paths.every((path) => existsSync(path)),
+      'must be a comma-separated list of files that exist',
+    )
+    .default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ALLOWED_ORIGINS: z
     .string()
@@ -130,6 +140,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     databaseUrl: value.DATABASE_URL ?? null,
     engine: value.ENGINE,
     cifar10Dir: value.CIFAR10_DIR === undefined ? null : resolve(value.CIFAR10_DIR),
+    datasetSources: value.DATASET_SOURCES.map((path) => resolve(path)),
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
     maxParameters: value.MAX_PARAMETERS,

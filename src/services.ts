@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import { createCifar10Store, type DatasetStore } from './data/dataset.ts'
+import { openDatasetStores } from './data/stores.ts'
 import type { Database } from './db/client.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
@@ -19,7 +19,6 @@ import { createModelEvaluator } from './scoring/evaluator.ts'
 import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
 import { version } from './version.ts'
-import { fitArchitecture } from './zoo/fit.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
 /** What the domain stands on. */
@@ -41,22 +40,16 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
-  const cifar10 = parts.add(
-    createCifar10Store({
-      folder: join(config.dataDir, 'datasets'),
-      cifar10Dir: config.cifar10Dir ?? undefined,
-      log: logger,
-    }),
-  )
-  const datasets = new Map<string, DatasetStore>([[cifar10.facts.name, cifar10]])
+  const datasets = await openDatasetStores({
+    modules: config.datasetSources,
+    folder: join(config.dataDir, 'datasets'),
+    given: { cifar10: config.cifar10Dir },
+    log: logger,
+  })
+  for (const store of datasets.values()) parts.add(store)
   const datasetFacts = (name: string) => datasets.get(name)?.facts
   /** As it trains on the data set. */
-  const findArchitecture = (name: string) => {
-    const architecture = architectures.find(name)
-    return (
-      architecture && fitArchitecture(architecture, cifar10.facts.imageShape, cifar10.facts.classes.length)
-    )
-  }
+  const findArchitecture = (name: string, dataset: string) => architectures.find(name, datasetFacts(dataset))
   const keeper = createWeightsKeeper(prisma, artifacts)
   const models = parts.add(
     createModelService({
@@ -117,7 +110,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     planner: createPlanner({
       prisma,
       architectures,
-      dataset: cifar10.facts,
+      datasetFacts,
       maxParameters,
       engine: system.engine,
       memoryBytes: system.memoryBytes,

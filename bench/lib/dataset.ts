@@ -1,7 +1,8 @@
 import { copyFile, link, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createCifar10Store, datasetFile } from '../../src/data/dataset.ts'
+import { createDatasetStore, datasetFile } from '../../src/data/dataset.ts'
+import { cifar10 } from '../../src/data/sources/cifar10/source.ts'
 import { FETCHER } from './compiled.ts'
 
 /** Where tests keep it, too: it is fetched once. */
@@ -9,7 +10,12 @@ const CACHE = fileURLToPath(new URL('../../node_modules/.cache/vggzoo/datasets',
 
 /** The prepared CIFAR-10 file, fetched where nobody did so before; CIFAR10_DIR is honoured. For reading only. */
 export async function prepareDataset(): Promise<string> {
-  const store = createCifar10Store({ folder: CACHE, cifar10Dir: process.env.CIFAR10_DIR, entry: FETCHER })
+  const store = createDatasetStore({
+    source: cifar10,
+    folder: CACHE,
+    origins: cifar10.origins(process.env.CIFAR10_DIR),
+    entry: FETCHER,
+  })
   if (store.state().state !== 'READY') console.log('Fetching CIFAR-10 (139 MB, once)...')
   return (await store.prepare()).file
 }

@@ -5,6 +5,8 @@ export type Split = (typeof SPLITS)[number]
 export interface DatasetFacts {
   /** The name used in inputs. */
   readonly name: string
+  /** What people call it. */
+  readonly title: string
   /** Class labels, in the order of the network's outputs. */
   readonly classes: readonly string[]
   /** Images in each split. */

@@ -5,17 +5,17 @@ import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
 import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
-import type { ImageSource } from './image-source.ts'
 import { readImages } from './load.ts'
+import type { Normalization } from './normalization.ts'
 import { createPreparation, type DatasetStatus, type Log, type PreparedFile } from './preparation.ts'
-import { CIFAR10 } from './sources/cifar10/facts.ts'
-import { localFolder, NPM_PACKAGE, OFFICIAL_ARCHIVE } from './sources/cifar10/sources.ts'
+import type { DatasetOrigin, DatasetSource } from './source.ts'
 
 export { DATASET_STATES } from './preparation.ts'
 
 /** One data set on this machine. */
 export interface DatasetStore {
   readonly facts: DatasetFacts
+  readonly normalization: Normalization
   /** As it was when the file was last looked at. */
   state(): DatasetStatus
   /** As it is: looks at the file, and reads it through when it is another one or was written to. */
@@ -53,26 +53,26 @@ export function datasetFile(folder: string, name: string): string {
   return join(folder, `${name}.bin`)
 }
 
-export function createCifar10Store(options: {
+export function createDatasetStore(options: {
+  source: DatasetSource
+  /** See DatasetSources. */
+  modules?: readonly string[]
+  /** The server's folder of data sets. */
   folder: string
-  /** A folder with the official binary files; nothing is fetched then. */
-  cifar10Dir?: string
+  /** The source's own ones when left out. */
+  origins?: readonly DatasetOrigin[]
   log?: Log
-  /** Tried in this order; for tests. */
-  sources?: readonly ImageSource[]
   entry?: URL
 }): DatasetStore {
-  const facts = CIFAR10
+  const { facts } = options.source
   const file = datasetFile(options.folder, facts.name)
-  const { cifar10Dir, log, folder } = options
-  const sources =
-    options.sources ??
-    (cifar10Dir === undefined ? [NPM_PACKAGE, OFFICIAL_ARCHIVE] : [localFolder(cifar10Dir)])
+  const { source, log, folder } = options
   const preparation = createPreparation({
     facts,
+    modules: options.modules ?? [],
     file,
     scratch: join(folder, `${facts.name}.fetch`),
-    sources,
+    origins: options.origins ?? source.origins(),
     log,
     entry: options.entry,
   })
@@ -100,6 +100,7 @@ export function createCifar10Store(options: {
 
   return {
     facts,
+    normalization: source.normalization,
     state: preparation.status,
     async present() {
       await preparation.look()

@@ -8,9 +8,8 @@ import type { DatasetFacts } from './dataset-facts.ts'
 import { type DecodedImages, writeDatasetFile } from './dataset-file.ts'
 import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import { fetchTarball } from './fetch-tarball.ts'
-import type { ImageSource } from './image-source.ts'
-import { binaryBatches, findBinaryFolder } from './sources/cifar10/binary-batches.ts'
-import { pngSheets } from './sources/cifar10/png-sheets.ts'
+import { openDatasetSources } from './registry.ts'
+import type { DatasetOrigin } from './source.ts'
 
 /** How much of the progress is fetching; the rest is decoding. */
 const FETCHING = 0.8
@@ -33,14 +32,16 @@ async function fail(error: unknown): Promise<void> {
   process.exit(0)
 }
 
-async function make({ facts, source, file, scratch }: FetchJob): Promise<void> {
-  const folder = await folderOf(source, scratch)
-  const images = source.form === 'png-sheets' ? pngSheets(folder) : binaryBatches(folder)
-  await writeDatasetFile(file, scratch, facts, source.name, counted(facts, images))
+async function make({ dataset, modules, origin, file, scratch }: FetchJob): Promise<void> {
+  const source = (await openDatasetSources(modules)).find(dataset)
+  if (source === undefined) throw new Error(`there is no source of ${dataset}`)
+  const { facts } = source
+  const images = source.decode(origin, await folderOf(origin, scratch))
+  await writeDatasetFile(file, scratch, facts, origin.name, counted(facts, images))
 }
 
-async function folderOf({ from }: ImageSource, scratch: string): Promise<string> {
-  if ('folder' in from) return findBinaryFolder(from.folder)
+async function folderOf({ from }: DatasetOrigin, scratch: string): Promise<string> {
+  if ('folder' in from) return from.folder
   await fetchTarball(from, `${scratch}/fetched`, (fraction) => report(fraction * FETCHING))
   return `${scratch}/fetched`
 }

@@ -1,9 +1,11 @@
-import type { DatasetFacts } from './dataset-facts.ts'
-import type { ImageSource } from './image-source.ts'
+import type { DatasetOrigin } from './source.ts'
 
 export interface FetchJob {
-  facts: DatasetFacts
-  source: ImageSource
+  /** Name of the data set. */
+  dataset: string
+  /** See DatasetSources. */
+  modules: readonly string[]
+  origin: DatasetOrigin
   /** The file to make. */
   file: string
   /** A folder on the same disk for what is unfinished. */

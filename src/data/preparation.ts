@@ -9,7 +9,7 @@ import { type DatasetHeader, fileIdentity, readHeader, withDatasetFile } from '.
 import { emptyFolder } from './empty-folder.ts'
 import { DamagedDatasetError, DatasetUnavailableError, damagedDataset } from './errors.ts'
 import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
-import type { ImageSource } from './image-source.ts'
+import type { DatasetOrigin } from './source.ts'
 
 export const DATASET_STATES = ['MISSING', 'FETCHING', 'READY', 'FAILED'] as const
 
@@ -51,15 +51,18 @@ export interface Preparation {
 
 export function createPreparation(options: {
   facts: DatasetFacts
+  /** See DatasetSources: the fetch process finds the data set's source in it. */
+  modules: readonly string[]
   file: string
   /** A folder that belongs to the preparation; whatever an interrupted fetch left there is removed. */
   scratch: string
-  sources: readonly ImageSource[]
+  /** Tried in this order. */
+  origins: readonly DatasetOrigin[]
   log?: Log
   /** The compiled fetch-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Preparation {
-  const { facts, file, scratch, sources, log } = options
+  const { facts, file, scratch, origins, log } = options
   const entry = options.entry ?? new URL('./fetch-process.js', import.meta.url)
   let header: DatasetHeader | null = null
   /** What is wrong with the file that is there. */
@@ -127,9 +130,9 @@ export function createPreparation(options: {
     await look()
     if (header !== null) return { file, digest: header.digest }
     const failures: string[] = []
-    for (const source of sources) {
+    for (const origin of origins) {
       try {
-        return await fetchFrom(source)
+        return await fetchFrom(origin)
       } catch (error) {
         closing.signal.throwIfAborted()
         // No source can help; whoever needs the data set next tries again.
@@ -139,27 +142,30 @@ export function createPreparation(options: {
           throw full
         }
         const message = error instanceof Error ? error.message : String(error)
-        failures.push(`${source.name}: ${message}`)
-        log?.warn({ source: source.name, reason: message }, 'a source of the data set failed')
+        failures.push(`${origin.name}: ${message}`)
+        log?.warn({ source: origin.name, reason: message }, 'a source of the data set failed')
       }
     }
-    const remedies = [...new Set(sources.map((source) => source.remedy))]
+    const remedies = [...new Set(origins.map((origin) => origin.remedy))]
     failure = `${damage === null ? '' : `${damage} `}The data set ${facts.name} cannot be had (${failures.join('; ')}). To go on, ${remedies.join(', or ')}.`
     throw new DatasetUnavailableError(failure)
   }
 
-  async function fetchFrom(source: ImageSource): Promise<PreparedFile> {
-    const state = { source: source.name, progress: 0 }
+  async function fetchFrom(origin: DatasetOrigin): Promise<PreparedFile> {
+    const state = { source: origin.name, progress: 0 }
     fetching = state
     failure = null
     try {
-      log?.info({ dataset: facts.name, source: source.name }, 'fetching the data set')
+      log?.info({ dataset: facts.name, source: origin.name }, 'fetching the data set')
       await mkdir(dirname(file), { recursive: true })
       room.check()
       await emptyFolder(scratch)
-      await runFetcher({ facts, source, file, scratch }, (progress) => {
-        state.progress = progress
-      })
+      await runFetcher(
+        { dataset: facts.name, modules: options.modules, origin, file, scratch },
+        (progress) => {
+          state.progress = progress
+        },
+      )
       // Its checksums were computed from what is on the disk, a moment ago.
       seen = fileIdentity(file)
       header = readHeader(file)

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { DatasetStore } from '../data/dataset.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
+import { DEFAULT_DATASET } from '../data/registry.ts'
 import { isMissing } from '../db/errors.ts'
 import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
@@ -12,7 +13,7 @@ import type { ModelEvaluator } from './evaluator.ts'
 
 export interface EvaluateInput {
   versionId: string
-  /** What it learned from when left out, or cifar10. */
+  /** What it learned from when left out, or the default one. */
   dataset?: string
   /** Only the first so many test images. */
   limit?: number
@@ -27,8 +28,6 @@ export interface EvaluationService {
    */
   evaluate(input: EvaluateInput): Promise<ModelVersion>
 }
-
-const DEFAULT_DATASET = 'cifar10'
 
 export function createEvaluationService(options: {
   prisma: PrismaClient

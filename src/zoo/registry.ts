@@ -3,11 +3,13 @@ import { ConflictError, NotFoundError } from '../errors.ts'
 import type { Architecture, ArchitectureOrigin } from './architecture.ts'
 import { type ArchitectureInput, resolveArchitecture } from './architecture-input.ts'
 import { architectures as builtIn } from './catalog.ts'
+import { type FittedTo, fitToDataset } from './fit.ts'
 import { createHold } from './hold.ts'
 
 /** Every network there is: the built-in ones, and those that people added. */
 export interface ArchitectureRegistry {
-  find(name: string): Architecture | undefined
+  /** @param dataset  that it is to be trained on: it is fitted to its images and classes */
+  find(name: string, dataset?: FittedTo): Architecture | undefined
   /** The built-in ones first, then the others in the order of their making. */
   list(origin?: ArchitectureOrigin): Architecture[]
   /** Where a network stands in that order: a whole number that no other ever gets, also when this one is deleted. */
@@ -69,7 +71,10 @@ export async function openArchitectureRegistry({
   }
 
   return {
-    find: (name) => byName.get(name),
+    find(name, dataset) {
+      const architecture = byName.get(name)
+      return architecture && dataset ? fitToDataset(architecture, dataset) : architecture
+    },
     list: (origin) => [...byName.values()].filter((it) => origin === undefined || it.origin === origin),
     placeOf: (name) => places.get(name)!,
     check,

@@ -1,7 +1,10 @@
 import { copyFile, link, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createCifar10Store, datasetFile } from '../../src/data/dataset.ts'
+import { createDatasetStore, datasetFile } from '../../src/data/dataset.ts'
+import { writeDatasetFile } from '../../src/data/dataset-file.ts'
+import { openDatasetSources } from '../../src/data/registry.ts'
+import { cifar10 } from '../../src/data/sources/cifar10/source.ts'
 
 /** As it is shipped: compiled by `npm run build`, which `npm test` does first. */
 export const FETCH_PROCESS = new URL('../../dist/data/fetch-process.js', import.meta.url)
@@ -29,11 +32,25 @@ export async function placeDataset(dataDir: string): Promise<string> {
   return file
 }
 
+/** The module of the tiny data set, for a server's DATASET_SOURCES. */
+export const TINY_MODULE = fileURLToPath(new URL('./tiny-dataset.mjs', import.meta.url))
+
+/** The same with the tiny data set, which is made in milliseconds. */
+export async function placeTinyDataset(dataDir: string): Promise<void> {
+  const { facts, origins, decode } = (await openDatasetSources([TINY_MODULE])).find('tiny')!
+  const [origin] = origins()
+  const folder = `${dataDir}/datasets`
+  await mkdir(folder, { recursive: true })
+  const images = decode(origin, import.meta.dirname)
+  await writeDatasetFile(datasetFile(folder, facts.name), dataDir, facts, origin.name, images)
+}
+
 /** vitest's globalSetup: fetches CIFAR-10 when no earlier run did; CIFAR10_DIR is honoured. */
 export async function setup(): Promise<void> {
-  const store = createCifar10Store({
+  const store = createDatasetStore({
+    source: cifar10,
     folder: cachedDatasetFolder(),
-    cifar10Dir: process.env.CIFAR10_DIR,
+    origins: cifar10.origins(process.env.CIFAR10_DIR),
     entry: FETCH_PROCESS,
   })
   if (store.state().state !== 'READY') {

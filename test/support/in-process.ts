@@ -65,7 +65,7 @@ export async function openInProcess(
     concurrency: 0,
     datasets: [CIFAR10.name],
     datasetFacts: facts,
-    findArchitecture: architectures.find,
+    findArchitecture: (name) => architectures.find(name),
     architectures,
     maxParameters: MAX_PARAMETERS,
     prepareDataset: () => Promise.reject(new Error('Nothing trains here.')),

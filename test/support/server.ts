@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
-import { placeDataset } from './dataset-cache.ts'
+import { placeDataset, placeTinyDataset, TINY_MODULE } from './dataset-cache.ts'
 import { placeMigratedDatabase } from './embedded-database.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js')
@@ -52,8 +52,8 @@ export interface ServerOptions {
   /** An earlier server's folder; else a new one, removed by `stopServers`. */
   dataDir?: string
   env?: NodeJS.ProcessEnv
-  /** False starts without CIFAR-10. */
-  dataset?: boolean
+  /** The data set that is there from the start, CIFAR-10 when left out: `tiny` is known to no other servers. */
+  dataset?: 'tiny' | false
 }
 
 const running = new Set<TestServer>()
@@ -64,9 +64,14 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   folders.add(dataDir)
   if (options.dataDir === undefined) {
     await placeMigratedDatabase(join(dataDir, 'database'))
-    if (options.dataset !== false) await placeDataset(dataDir)
+    if (options.dataset === undefined) await placeDataset(dataDir)
+    if (options.dataset === 'tiny') await placeTinyDataset(dataDir)
   }
-  const child = spawnServer({ DATA_DIR: dataDir, ...options.env })
+  const child = spawnServer({
+    DATA_DIR: dataDir,
+    ...(options.dataset === 'tiny' ? { DATASET_SOURCES: TINY_MODULE } : {}),
+    ...options.env,
+  })
   const lines: LogLine[] = []
   const waiting = new Set<(line: LogLine) => void>()
   let stderr = ''
@@ -164,8 +169,18 @@ export async function stopServers(): Promise<void> {
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { PORT, HOST, DATA_DIR, DATABASE_URL, ENGINE, CIFAR10_DIR, LOG_LEVEL, NODE_ENV, ...rest } =
-    process.env
+  const {
+    PORT,
+    HOST,
+    DATA_DIR,
+    DATABASE_URL,
+    ENGINE,
+    CIFAR10_DIR,
+    DATASET_SOURCES,
+    LOG_LEVEL,
+    NODE_ENV,
+    ...rest
+  } = process.env
   return rest
 }
 

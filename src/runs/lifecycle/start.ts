@@ -25,7 +25,7 @@ export interface StartOptions {
   /** What a run is started with stays in the zoo. */
   architectures: Pick<ArchitectureRegistry, 'using'>
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
-  findArchitecture(name: string): Architecture | undefined
+  findArchitecture(name: string, dataset: string): Architecture | undefined
   /** The most parameters that a network may have to be trained. */
   maxParameters: number
   datasets: readonly string[]

@@ -58,7 +58,8 @@ export interface WantedRun {
 export function resolveRun(
   input: StartRunInput,
   known: {
-    findArchitecture(name: string): Architecture | undefined
+    /** Fitted to the data set; as it is where there is none of this name. */
+    findArchitecture(name: string, dataset: string): Architecture | undefined
     maxParameters: number
     datasets: readonly string[]
     datasetFacts(name: string): DatasetFacts | undefined
@@ -68,7 +69,7 @@ export function resolveRun(
   const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
   const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
   const issues: Issue[] = []
-  const architecture = known.findArchitecture(name)
+  const architecture = known.findArchitecture(name, dataset)
   if (architecture === undefined) {
     issues.push({
       path: ['architecture'],

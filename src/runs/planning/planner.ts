@@ -5,7 +5,7 @@ import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import { fitArchitecture } from '../../zoo/fit.ts'
+import { fitToDataset } from '../../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
 import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
@@ -29,6 +29,8 @@ export interface ArchitecturePlan {
 }
 
 export interface PlanInput {
+  /** Name of the data set that would be learned from. */
+  dataset: string
   batchSize: number
   /** As a run's when left out. */
   optimizer?: Optimizer
@@ -37,7 +39,7 @@ export interface PlanInput {
 export interface Planner {
   /**
    * Plans a run of this network, fitted to the data set as a run would fit it. Throws ValidationError: it cannot be
-   * trained on it, or a value is out of its bounds.
+   * trained on it, there is no such data set, or a value is out of its bounds.
    */
   plan(architecture: Architecture, input: PlanInput): Promise<ArchitecturePlan>
 }
@@ -45,8 +47,7 @@ export interface Planner {
 export interface PlannerOptions {
   prisma: PrismaClient
   architectures: Pick<ArchitectureRegistry, 'find'>
-  /** What would be learned from. */
-  dataset: DatasetFacts
+  datasetFacts(name: string): DatasetFacts | undefined
   maxParameters: number
   engine(): Promise<EngineReport | null>
   /** The machine's, or the container's. */
@@ -57,26 +58,26 @@ export interface PlannerOptions {
 const PREDICTOR_BYTES = 256 * 2 ** 20
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const { dataset } = options
-  const asTrained = (architecture: Architecture) =>
-    fitArchitecture(architecture, dataset.imageShape, dataset.classes.length)
-
   async function secondsPerEpoch(
     architecture: Architecture,
     batchSize: number,
+    dataset: DatasetFacts,
     engine: EngineReport,
   ): Promise<number | null> {
-    const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) => {
-      const found = options.architectures.find(name)
-      return found && asTrained(found)
-    })
+    const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) =>
+      options.architectures.find(name, dataset),
+    )
     const imagesPerSecond = throughputOf(shown, { architecture, batchSize })
     return imagesPerSecond === null ? null : epochCost(dataset, NO_LIMITS) / imagesPerSecond
   }
 
   return {
-    async plan(architecture, { batchSize, optimizer }) {
-      const fitted = asTrained(architecture)
+    async plan(architecture, { dataset: name, batchSize, optimizer }) {
+      const dataset = options.datasetFacts(name)
+      if (dataset === undefined) {
+        throw new ValidationError([{ path: ['dataset'], message: `There is no data set "${name}".` }])
+      }
+      const fitted = fitToDataset(architecture, dataset)
       const resolved = resolveHyperparameters({ batchSize, optimizer }, architecture.batchNorm)
       const reason = whyNotTrainable(fitted, options.maxParameters)
       if ('issues' in resolved || reason !== null) {
@@ -100,7 +101,7 @@ export function createPlanner(options: PlannerOptions): Planner {
         memory,
         trainingMemoryBytes,
         fits: trainingMemoryBytes <= free && tensors <= memoryModelOf(engine?.kind ?? null).most,
-        secondsPerEpoch: engine === null ? null : await secondsPerEpoch(fitted, batchSize, engine),
+        secondsPerEpoch: engine === null ? null : await secondsPerEpoch(fitted, batchSize, dataset, engine),
       }
     },
   }

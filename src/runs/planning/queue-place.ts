@@ -28,7 +28,7 @@ export interface QueuePlacesOptions {
   prisma: PrismaClient
   /** How many runs may be at work at once. */
   concurrency: number
-  findArchitecture(name: string): Architecture | undefined
+  findArchitecture(name: string, dataset: string): Architecture | undefined
   datasetFacts(name: string): DatasetFacts | undefined
   /** What runs would start on; null when no engine can run. */
   engine(): Promise<EngineReport | null>
@@ -86,13 +86,13 @@ export function createQueuePlaces(options: QueuePlacesOptions): QueuePlaces {
     for (const name of new Set(runs.map(({ dataset }) => dataset))) {
       const dataset = options.datasetFacts(name)
       if (dataset === undefined) continue
-      paces.set(name, await readPace(prisma, { dataset, engine }, options.findArchitecture))
+      paces.set(name, await readPace(prisma, { dataset, engine }, (it) => options.findArchitecture(it, name)))
     }
     return paces
   }
 
   function secondsOf(run: TrainingRun, pace: Pace | undefined): number | null {
-    const architecture = options.findArchitecture(run.architecture)
+    const architecture = options.findArchitecture(run.architecture, run.dataset)
     if (architecture === undefined || pace === undefined) return null
     const perEpoch = pace.secondsPerEpoch(architecture, columnOf(run, 'hyperparameters'))
     if (perEpoch === null) return null

@@ -136,7 +136,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   function jobOf(run: Run, kind: EngineKind, until: number, dataset: PreparedDataset): TrainingJob {
-    const architecture = options.findArchitecture(run.architecture)
+    const architecture = options.findArchitecture(run.architecture, run.dataset)
     if (architecture === undefined) {
       throw new ConflictError(
         `The architecture ${run.architecture} of run #${run.number} is not in this zoo.`,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
 import { checkImageBytes } from '../../predictor/pictures/format.ts'
@@ -91,7 +92,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
 const SampleInput = builder.inputType('SampleInput', {
   description: 'An image of a data set.',
   fields: (t) => ({
-    dataset: t.string({ required: true, defaultValue: 'cifar10', description: 'Its data set.' }),
+    dataset: t.string({ required: true, defaultValue: DEFAULT_DATASET, description: 'Its data set.' }),
     split: t.field({ type: SplitEnum, required: true, defaultValue: 'test', description: 'Its split.' }),
     index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
   }),

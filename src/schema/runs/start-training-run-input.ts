@@ -1,3 +1,4 @@
+import { DEFAULT_DATASET } from '../../data/registry.ts'
 import type { StartRunInput } from '../../runs/lifecycle/wanted-run.ts'
 import { DEFAULT_CHECKPOINT_POLICY } from '../../runs/model/checkpoint.ts'
 import {
@@ -188,7 +189,7 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
     dataset: t.string({
       required: true,
-      defaultValue: 'cifar10',
+      defaultValue: DEFAULT_DATASET,
       description: 'A name from the query datasets.',
     }),
     name: t.string({ description: 'For people; the architecture when left out.' }),

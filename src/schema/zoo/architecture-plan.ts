@@ -1,3 +1,4 @@
+import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { ValidationError } from '../../errors.ts'
 import type { TrainingMemory } from '../../runs/planning/memory.ts'
 import type { ArchitecturePlan } from '../../runs/planning/planner.ts'
@@ -85,6 +86,7 @@ builder.queryField('planArchitecture', (t) =>
     },
     resolve: (_root, { input, batchSize, optimizer }, { architectures, planner }) =>
       planner.plan(architectures.check(toArchitectureInput(input)), {
+        dataset: DEFAULT_DATASET,
         batchSize,
         optimizer: toOptimizer(optimizer),
       }),
@@ -101,6 +103,6 @@ builder.objectField(ArchitectureRef, 'plan', (t) =>
       optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
     },
     resolve: (architecture, { batchSize, optimizer }, { planner }) =>
-      planner.plan(architecture, { batchSize, optimizer: toOptimizer(optimizer) }),
+      planner.plan(architecture, { dataset: DEFAULT_DATASET, batchSize, optimizer: toOptimizer(optimizer) }),
   }),
 )

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { create } from 'tar'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createCifar10Store, type DatasetStore, datasetFile } from '../../../src/data/dataset.ts'
+import { createDatasetStore, type DatasetStore, datasetFile } from '../../../src/data/dataset.ts'
 import { readHeader } from '../../../src/data/dataset-file.ts'
-import type { ImageSource } from '../../../src/data/image-source.ts'
 import { type LoadedDataset, loadDataset } from '../../../src/data/load.ts'
+import type { DatasetOrigin } from '../../../src/data/source.ts'
 import { BINARY_FILES } from '../../../src/data/sources/cifar10/binary-batches.ts'
-import { localFolder } from '../../../src/data/sources/cifar10/sources.ts'
+import { localFolder } from '../../../src/data/sources/cifar10/origins.ts'
+import { cifar10 as source } from '../../../src/data/sources/cifar10/source.ts'
 import { cachedDatasetFile, cachedDatasetFolder, FETCH_PROCESS } from '../../support/dataset-cache.ts'
 import { createRecordingLog, type RecordingLog } from '../../support/recording-log.ts'
 import { emptyNpmCache, serve, sharedFolder, temporaryFolder } from '../../unit/data/support.ts'
@@ -23,13 +24,13 @@ beforeAll(async () => {
 
 function storeIn(
   folder: string,
-  sources?: ImageSource[],
+  origins?: DatasetOrigin[],
   log: RecordingLog = createRecordingLog(),
 ): DatasetStore {
-  return createCifar10Store({ folder, sources, log, entry: FETCH_PROCESS })
+  return createDatasetStore({ source, folder, origins, log, entry: FETCH_PROCESS })
 }
 
-function archive(url: string, tgz: Buffer): ImageSource {
+function archive(url: string, tgz: Buffer): DatasetOrigin {
   const integrity = `md5-${createHash('md5').update(tgz).digest('base64')}`
   const from = { spec: `${url}/archive.tar.gz`, integrity, bytes: tgz.length, files: BINARY_FILES }
   return { name: 'an archive', remedy: 'mend it', form: 'binary-batches', from }
@@ -220,7 +221,7 @@ describe('a fetch', () => {
 
   async function failure(
     listener: RequestListener,
-    change: (source: ImageSource) => ImageSource = (it) => it,
+    change: (source: DatasetOrigin) => DatasetOrigin = (it) => it,
   ) {
     emptyNpmCache()
     const folder = temporaryFolder()
@@ -306,7 +307,7 @@ describe('a prepared file', () => {
   })
 })
 
-function archiveOf(source: ImageSource, tgz: Buffer): ImageSource {
+function archiveOf(source: DatasetOrigin, tgz: Buffer): DatasetOrigin {
   if ('folder' in source.from) return source
   return {
     ...source,

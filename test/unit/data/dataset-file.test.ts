@@ -30,6 +30,7 @@ import { temporaryFolder } from './support.ts'
 /** Small enough to be written for every test, with more than one block of images. */
 const FACTS: DatasetFacts = {
   name: 'small',
+  title: 'A small one',
   classes: ['one', 'other'],
   count: { train: 100, test: 40 },
   imageShape: [32, 32, 3],
@@ -153,7 +154,8 @@ describe('the preparation of a data set', () => {
       facts: FACTS,
       file,
       scratch: join(folder, 'scratch'),
-      sources: [{ name: 'a folder', remedy: 'mend it', form: 'binary-batches', from: { folder: source } }],
+      modules: [],
+      origins: [{ name: 'a folder', remedy: 'mend it', from: { folder: source } }],
       log,
       entry: new URL('../../support/scripted/scripted-fetcher.mjs', import.meta.url),
     })

