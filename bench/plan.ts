@@ -183,7 +183,7 @@ async function measure(
     trainLimit: STEPS * batchSize,
     testLimit: TEST_IMAGES,
   }
-  const resolved = resolveHyperparameters(asked, architecture.batchNorm)
+  const resolved = resolveHyperparameters(asked, architecture.batchNorm, CIFAR10.normalization)
   if ('issues' in resolved) throw new Error(resolved.issues[0].message)
   let kind: EngineReport['kind'] | undefined
   let peak = 0

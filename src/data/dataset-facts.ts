@@ -1,3 +1,5 @@
+import type { Normalization } from './normalization.ts'
+
 export const SPLITS = ['train', 'test'] as const
 export type Split = (typeof SPLITS)[number]
 
@@ -13,6 +15,8 @@ export interface DatasetFacts {
   readonly count: Readonly<Record<Split, number>>
   /** [height, width, channels] */
   readonly imageShape: readonly [number, number, number]
+  /** Means and standard deviations of the training images' channels. */
+  readonly normalization: Normalization
 }
 
 /** Bytes of one image: height * width * channels, one byte each. */

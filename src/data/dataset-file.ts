@@ -226,7 +226,9 @@ export async function writeDatasetFile(
   const handle = await open(unfinished, 'w+')
   try {
     const written = { train: 0, test: 0 }
-    for await (const { split, first, labels, pixels } of images) {
+    for await (const some of images) {
+      checkImages(facts, some)
+      const { split, first, labels, pixels } = some
       const place = placeOf(facts, split)
       await handle.write(labels, 0, labels.length, HEADER_BYTES + place.labels + first)
       await handle.write(pixels, 0, pixels.length, HEADER_BYTES + place.pixels + first * imageBytes(facts))
@@ -249,6 +251,23 @@ export async function writeDatasetFile(
     await handle.close()
   }
   await rename(unfinished, file)
+}
+
+/** Whatever reads the file relies on it: a network has an output for each class, and no more. */
+function checkImages(facts: DatasetFacts, { split, first, labels, pixels }: DecodedImages): void {
+  const expected = labels.length * imageBytes(facts)
+  if (pixels.length !== expected) {
+    throw new Error(`${labels.length} ${split} images have ${pixels.length} bytes and not ${expected}`)
+  }
+  if (first < 0 || first + labels.length > facts.count[split]) {
+    throw new Error(`it has more than ${facts.count[split]} ${split} images`)
+  }
+  const wrong = labels.findIndex((label) => label >= facts.classes.length)
+  if (wrong >= 0) {
+    throw new Error(
+      `${split} image ${first + wrong} has the label ${labels[wrong]}, and there are ${facts.classes.length} classes`,
+    )
+  }
 }
 
 /** Whole blocks, and few enough that whoever else waits for this thread waits for milliseconds. */

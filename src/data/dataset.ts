@@ -6,7 +6,6 @@ import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
 import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
 import { readImages } from './load.ts'
-import type { Normalization } from './normalization.ts'
 import { createPreparation, type DatasetStatus, type Log, type PreparedFile } from './preparation.ts'
 import type { DatasetOrigin, DatasetSource } from './source.ts'
 
@@ -15,7 +14,6 @@ export { DATASET_STATES } from './preparation.ts'
 /** One data set on this machine. */
 export interface DatasetStore {
   readonly facts: DatasetFacts
-  readonly normalization: Normalization
   /** As it was when the file was last looked at. */
   state(): DatasetStatus
   /** As it is: looks at the file, and reads it through when it is another one or was written to. */
@@ -100,7 +98,6 @@ export function createDatasetStore(options: {
 
   return {
     facts,
-    normalization: source.normalization,
     state: preparation.status,
     async present() {
       await preparation.look()

@@ -3,3 +3,5 @@ export interface Normalization {
   mean: [number, number, number]
   std: [number, number, number]
 }
+
+export const NO_NORMALIZATION: Normalization = { mean: [0, 0, 0], std: [1, 1, 1] }

@@ -33,10 +33,10 @@ const sourceShape = z.object({
     count: z.object({ train: count, test: count }),
     // Pictures are normalised, predicted and drawn as red, green and blue.
     imageShape: z.tuple([side, side, z.literal(3)]),
-  }),
-  normalization: z.object({
-    mean: channels,
-    std: channels.refine((values) => values.every((value) => value > 0), 'must be above 0'),
+    normalization: z.object({
+      mean: channels,
+      std: channels.refine((values) => values.every((value) => value > 0), 'must be above 0'),
+    }),
   }),
   origins: z.custom((value) => typeof value === 'function', 'must be a function'),
   decode: z.custom((value) => typeof value === 'function', 'must be a function'),

@@ -1,13 +1,10 @@
 import type { DatasetFacts } from './dataset-facts.ts'
 import type { DecodedImages } from './dataset-file.ts'
 import type { Tarball } from './fetch-tarball.ts'
-import type { Normalization } from './normalization.ts'
 
 /** All that is particular to one data set. The rest of the zoo knows data sets by this alone. */
 export interface DatasetSource {
   readonly facts: DatasetFacts
-  /** Means and standard deviations of the training images' channels, pixels in [0, 1]. */
-  readonly normalization: Normalization
   /**
    * Places where its images can be had, tried in this order.
    * @param folder  where a person says that the files are: the only place then

@@ -30,7 +30,7 @@ const PROGRESS = `query Progress($id: ID!) {
   trainingRun(id: $id) {
     number status progress { step steps epoch epochs imagesPerSecond secondsRemaining }
     engine { kind device }
-    dataset { state progress }
+    dataset { name state progress }
     evaluation { accuracy count perClass { label recall } }
   }
 }`
@@ -41,8 +41,8 @@ const CLASSIFY = `query Classify($id: ID!, $index: Int!) {
   }
 }`
 
-const SAMPLES = `query Samples($count: Int!, $seed: Int!) {
-  datasets { samples(split: TEST, count: $count, seed: $seed) { index label } }
+const SAMPLES = `query Samples($id: ID!, $count: Int!, $seed: Int!) {
+  trainingRun(id: $id) { dataset { samples(split: TEST, count: $count, seed: $seed) { index label } } }
 }`
 
 const CANCEL = `mutation Cancel($id: ID!) {
@@ -166,7 +166,7 @@ function draw(target: Screen, run: Data, losses: number[], epochs: string[]): vo
   const rest = secondsRemaining === null ? '' : `, ${duration(secondsRemaining)} left`
   const speed = imagesPerSecond === null ? '' : `, ${imagesPerSecond.toFixed(0)} images/s${rest}`
   const waiting =
-    run.dataset.state === 'FETCHING' ? `, fetching CIFAR-10 ${percent(run.dataset.progress)}` : ''
+    run.dataset.state === 'FETCHING' ? `, fetching ${run.dataset.name} ${percent(run.dataset.progress)}` : ''
   const loss = losses.length === 0 ? '' : `loss ${losses[losses.length - 1].toFixed(3)}`
   target.draw(
     [
@@ -180,8 +180,8 @@ function draw(target: Screen, run: Data, losses: number[], epochs: string[]): vo
 }
 
 async function classify(client: DemoClient, id: string, run: Data, pictures: number): Promise<void> {
-  const { datasets } = await client.query(SAMPLES, { count: pictures, seed: run.number })
-  for (const { index, label: truth } of datasets[0].samples) {
+  const { trainingRun } = await client.query(SAMPLES, { id, count: pictures, seed: run.number })
+  for (const { index, label: truth } of trainingRun.dataset.samples) {
     const { predict } = await client.query(CLASSIFY, { id, index })
     if (predict.message !== undefined) throw new Error(predict.message)
     screen.print()

@@ -10,6 +10,7 @@ import { startServer, stopServers, type TestServer } from '../support/server.ts'
 
 const CLASSES = ['red disc', 'green square', 'blue triangle']
 const COUNT = { train: 240, test: 60 }
+const NORMALIZATION = { mean: [0.32, 0.336, 0.304], std: [0.167, 0.189, 0.139] }
 
 let server: TestServer
 let id: string
@@ -18,6 +19,7 @@ beforeAll(async () => {
   id = await completeRun(server, {
     dataset: 'tiny',
     epochs: 3,
+    learningRate: 0.02,
     trainLimit: COUNT.train,
     testLimit: COUNT.test,
     pinned: [{ index: COUNT.test - 1 }],
@@ -69,7 +71,7 @@ test('a network fitted to it learns it, step by step', async () => {
       epochs { epoch testAccuracy }
       evaluation { dataset { name } accuracy count perClass { label count } confusionMatrix }
       pinned { sample { label } history { probabilities { label } } }
-      modelVersions { preprocessing { size labels } }
+      modelVersions { preprocessing { size labels mean std } }
     } }`,
     { id },
   )
@@ -87,7 +89,10 @@ test('a network fitted to it learns it, step by step', async () => {
   for (const { probabilities } of trainingRun.pinned[0].history) {
     expect(probabilities.map(({ label }: { label: string }) => label)).toEqual(CLASSES)
   }
-  expect(trainingRun.modelVersions).toMatchObject([{ preprocessing: { size: [16, 24], labels: CLASSES } }])
+  expect(trainingRun.modelVersions).toMatchObject([
+    // Its own means and deviations, not those of another data set.
+    { preprocessing: { size: [16, 24], labels: CLASSES, ...NORMALIZATION } },
+  ])
   const losses = (await collectEvents(server, id)).flatMap(({ points }) => points ?? [])
   expect(losses).toHaveLength(45)
 })
@@ -147,4 +152,21 @@ test('what it does not have is refused in its own numbers', async () => {
   // Five pools leave nothing of an image that is 16 pixels high.
   const deep = await server.query(start, { input: { architecture: 'vgg16_cifar', dataset: 'tiny' } })
   expect(deep.startTrainingRun.issues).toMatchObject([{ path: ['architecture'] }])
+})
+
+test('a server that does not have its module any more says so of its run, and shows the rest', async () => {
+  await server.stop()
+  server = await startServer({ dataDir: server.dataDir })
+  const { data, errors } = await server.execute(
+    'query ($id: ID!) { trainingRun(id: $id) { status dataset { name } } trainingRuns { totalCount } }',
+    { id },
+  )
+  expect(errors).toMatchObject([{ extensions: { code: 'DATASET_UNAVAILABLE' } }])
+  expect(errors![0].message).toMatch(/tiny is not known to this server any more.*DATASET_SOURCES/)
+  expect(data).toMatchObject({ trainingRun: null, trainingRuns: { totalCount: 1 } })
+  const { trainingRun } = await server.query(
+    'query ($id: ID!) { trainingRun(id: $id) { status epochs { epoch } } }',
+    { id },
+  )
+  expect(trainingRun).toMatchObject({ status: 'COMPLETED', epochs: [{}, {}, {}] })
 })

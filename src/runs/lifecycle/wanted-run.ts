@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import { NO_NORMALIZATION } from '../../data/normalization.ts'
 import { ValidationError } from '../../errors.ts'
 import { isKey, KEY, LABEL, readLabel } from '../../label.ts'
 import { type Architecture, ArchitectureError } from '../../zoo/architecture.ts'
@@ -124,8 +125,14 @@ export function resolveRun(
       message: `A whole number from ${least} to ${MAX_COUNT}, not ${count}.`,
     })
   }
-  issues.push(...pinnedIssues(pinned, known.datasetFacts(dataset)))
-  const resolved = resolveHyperparameters(asked, architecture?.batchNorm ?? true)
+  const facts = known.datasetFacts(dataset)
+  issues.push(...pinnedIssues(pinned, facts))
+  const resolved = resolveHyperparameters(
+    asked,
+    architecture?.batchNorm ?? true,
+    // Where there is no such data set, the other values are checked all the same.
+    facts?.normalization ?? NO_NORMALIZATION,
+  )
   if ('issues' in resolved) issues.push(...resolved.issues)
   if (issues.length > 0 || 'issues' in resolved) throw new ValidationError(issues)
   const preset = asked.preset === undefined ? undefined : PRESETS[asked.preset]

@@ -161,8 +161,8 @@ const lecture: Hyperparameters = {
   onNonFinite: 'FAIL',
 }
 
-/** What a run gets when nothing is asked for: a one-cycle schedule with flips and crops. */
-const standard: Hyperparameters = {
+/** What a run gets when nothing is asked for, its data set's normalisation, and a one-cycle schedule with flips and crops. */
+const standard: Omit<Hyperparameters, 'normalization'> = {
   preset: null,
   epochs: 10,
   batchSize: 128,
@@ -174,8 +174,6 @@ const standard: Hyperparameters = {
   logEvery: 10,
   trainLimit: null,
   testLimit: null,
-  // Means and standard deviations of the 50,000 training images' channels.
-  normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
   earlyStopping: null,
   onNonFinite: 'FAIL',
 }
@@ -199,10 +197,14 @@ export type HyperparametersInput = Partial<Omit<Hyperparameters, 'preset' | 'sch
   schedule?: z.input<typeof schedule>
 }
 
-/** Fills in defaults and checks every bound. Issues name the input's own fields. */
+/**
+ * Fills in defaults and checks every bound. Issues name the input's own fields.
+ * @param normalization  of the data set; a preset may have its own
+ */
 export function resolveHyperparameters(
   input: HyperparametersInput,
   batchNorm: boolean,
+  normalization: Normalization,
 ): { hyperparameters: Hyperparameters } | { issues: Issue[] } {
   const { preset, ...asked } = input
   if (preset !== undefined && !Object.hasOwn(PRESETS, preset)) {
@@ -211,7 +213,7 @@ export function resolveHyperparameters(
   }
   const base =
     preset === undefined
-      ? { ...standard, ...(batchNorm ? {} : WITHOUT_BATCH_NORM) }
+      ? { ...standard, ...(batchNorm ? {} : WITHOUT_BATCH_NORM), normalization }
       : PRESETS[preset].hyperparameters
   const result = hyperparameters.safeParse({ ...base, ...withoutUndefined(asked) })
   if (result.success) return { hyperparameters: result.data }

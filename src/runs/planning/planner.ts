@@ -78,7 +78,11 @@ export function createPlanner(options: PlannerOptions): Planner {
         throw new ValidationError([{ path: ['dataset'], message: `There is no data set "${name}".` }])
       }
       const fitted = fitToDataset(architecture, dataset)
-      const resolved = resolveHyperparameters({ batchSize, optimizer }, architecture.batchNorm)
+      const resolved = resolveHyperparameters(
+        { batchSize, optimizer },
+        architecture.batchNorm,
+        dataset.normalization,
+      )
       const reason = whyNotTrainable(fitted, options.maxParameters)
       if ('issues' in resolved || reason !== null) {
         const issues = 'issues' in resolved ? resolved.issues : []

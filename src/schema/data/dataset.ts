@@ -1,5 +1,7 @@
 import type { DATASET_STATES, DatasetStore } from '../../data/dataset.ts'
 import type { Split } from '../../data/dataset-facts.ts'
+import { DatasetUnavailableError } from '../../data/errors.ts'
+import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { NotFoundError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
 import { described } from '../builder/described.ts'
@@ -28,6 +30,20 @@ export const SplitEnum = builder.enumType('Split', {
     TEST: { value: 'test', description: 'The images that it is tested on, and never learns from.' },
   } satisfies Record<Uppercase<Split>, { value: Split; description: string }>,
 })
+
+/**
+ * The data set of a row. Its module may be gone since the row was made.
+ * @throws an error with the code DATASET_UNAVAILABLE
+ */
+export function datasetOf(datasets: ReadonlyMap<string, DatasetStore>, name: string): DatasetStore {
+  const store = datasets.get(name)
+  if (store !== undefined) return store
+  return throwCoded(
+    new DatasetUnavailableError(
+      `The data set ${name} is not known to this server any more. Name its module in DATASET_SOURCES again.`,
+    ),
+  )
+}
 
 export interface SampleShape {
   store: DatasetStore
@@ -140,7 +156,7 @@ builder.mutationField('prepareDataset', (t) =>
     errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
     description:
       'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
-    args: { name: t.arg.string({ required: true, description: 'Such as cifar10.' }) },
+    args: { name: t.arg.string({ required: true, description: `Such as ${DEFAULT_DATASET}.` }) },
     resolve: (_root, { name }, { datasets }) => {
       const store = datasets.get(name)
       if (store === undefined)

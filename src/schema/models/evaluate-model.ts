@@ -1,3 +1,4 @@
+import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { UnusableModelError } from '../../predictor/errors.ts'
 import { builder } from '../builder/builder.ts'
@@ -18,8 +19,7 @@ builder.mutationField('evaluateModel', (t) =>
     args: {
       id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'The version.' }),
       dataset: t.arg.string({
-        description:
-          'Whose test images: the data set that it learned from when left out, and cifar10 when it was imported. Its classes must be the labels of the version. It is fetched if it is MISSING.',
+        description: `Whose test images: the data set that it learned from when left out, and ${DEFAULT_DATASET} when it was imported. Its classes must be the labels of the version. It is fetched if it is MISSING.`,
       }),
       limit: t.arg.int({ description: 'Only the first so many test images, for a quick trial.' }),
     },

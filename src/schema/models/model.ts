@@ -8,7 +8,7 @@ import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
 import { described } from '../builder/described.ts'
 import { throwCoded } from '../builder/errors.ts'
-import { DatasetRef } from '../data/dataset.ts'
+import { DatasetRef, datasetOf } from '../data/dataset.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
 import { EvaluationRef } from './evaluation.ts'
 import { PreprocessingRef } from './preprocessing.ts'
@@ -109,7 +109,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
       type: DatasetRef,
       nullable: true,
       description: 'What it learned from; null when it was imported.',
-      resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasets.get(dataset)!),
+      resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasetOf(datasets, dataset)),
     }),
     accuracy: t.float({
       nullable: true,
@@ -124,7 +124,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
         'Its newest evaluation: that of its run when it has the weights that the run ended with, or what evaluateModel made. Null until there is one.',
       resolve: (version, _args, { datasets }) => {
         const { evaluation } = toVersion(version)
-        return evaluation && { result: evaluation, store: datasets.get(evaluation.dataset)! }
+        return evaluation && { result: evaluation, store: datasetOf(datasets, evaluation.dataset) }
       },
     }),
     evaluatedAt: t.expose('evaluatedAt', {

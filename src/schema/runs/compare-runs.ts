@@ -16,6 +16,7 @@ import { builder } from '../builder/builder.ts'
 import { described } from '../builder/described.ts'
 import { resultOf } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
+import { datasetOf } from '../data/dataset.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EpochSummaryRef } from './loss-point.ts'
 import { evaluationOf, TrainingRunRef } from './training-run.ts'
@@ -155,7 +156,7 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
       resolve: async ({ runs }, { axis, maxPoints }, { runs: service, datasets }) => {
         checkRange('losses: maxPoints', maxPoints, 1, MAX_ROWS)
         const curves = runs.map((run) =>
-          loadCurve(service, run, axis, datasets.get(run.dataset)!.facts, maxPoints),
+          loadCurve(service, run, axis, datasetOf(datasets, run.dataset).facts, maxPoints),
         )
         return alignCurves(await Promise.all(curves), maxPoints)
       },

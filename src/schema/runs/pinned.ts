@@ -1,7 +1,7 @@
 import type { PinnedResult } from '../../runs/model/pinned.ts'
 import { columnOf } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
-import { SampleRef, type SampleShape, SplitEnum } from '../data/dataset.ts'
+import { datasetOf, SampleRef, type SampleShape, SplitEnum } from '../data/dataset.ts'
 import { ClassProbabilityRef } from '../predictions/prediction.ts'
 import { TrainingRunRef } from './training-run.ts'
 
@@ -91,7 +91,7 @@ builder.objectField(TrainingRunRef, 'pinned', (t) =>
     description: 'The pictures that it is watched by while it learns, as they were pinned.',
     complexity: { field: 1, multiplier: 1 },
     resolve: (run, _args, { datasets, runs }) => {
-      const store = datasets.get(run.dataset)!
+      const store = datasetOf(datasets, run.dataset)
       let reading: ReturnType<typeof runs.pinned> | undefined
       return columnOf(run, 'pinned').map((picture, i) => ({
         ...picture,

@@ -2,6 +2,7 @@ import type { Lagged, RunEvent } from '../../runs/model/events.ts'
 import type { CONTROLS } from '../../runs/model/status.ts'
 import { builder } from '../builder/builder.ts'
 import { described } from '../builder/described.ts'
+import { datasetOf } from '../data/dataset.ts'
 import { HyperparameterChangeRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
 import { PinnedPredictionRef } from './pinned.ts'
@@ -47,7 +48,7 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
       complexity: { field: 1, multiplier: 8 },
       resolve: ({ pinned }, _args, { datasets }) => {
         if (pinned === undefined) return []
-        const { classes } = datasets.get(pinned.dataset)!.facts
+        const { classes } = datasetOf(datasets, pinned.dataset).facts
         return pinned.pictures.map((picture) => ({ ...picture, classes }))
       },
     }),

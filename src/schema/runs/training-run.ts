@@ -10,7 +10,7 @@ import { columnOf, type RunAttempt } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
 import type { Context } from '../builder/context.ts'
 import { described } from '../builder/described.ts'
-import { DatasetRef } from '../data/dataset.ts'
+import { DatasetRef, datasetOf } from '../data/dataset.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EngineRef } from '../system/engine.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
@@ -136,7 +136,7 @@ export function evaluationOf(
   datasets: Context['datasets'],
 ): { result: EvaluationResult; store: DatasetStore } | null {
   const result = columnOf(run, 'evaluation')
-  return result && { result, store: datasets.get(run.dataset)! }
+  return result && { result, store: datasetOf(datasets, run.dataset) }
 }
 
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {
@@ -156,7 +156,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     dataset: t.field({
       type: DatasetRef,
       description: 'What it learns from.',
-      resolve: ({ dataset }, _args, { datasets }) => datasets.get(dataset)!,
+      resolve: ({ dataset }, _args, { datasets }) => datasetOf(datasets, dataset),
     }),
     hyperparameters: t.field({
       type: HyperparametersRef,

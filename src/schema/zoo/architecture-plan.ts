@@ -31,8 +31,7 @@ const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').im
 })
 
 const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePlan').implement({
-  description:
-    'What training a network on CIFAR-10 would take here, fitted to its pictures and classes as a run would be. Nothing is stored or computed.',
+  description: `What training a network on ${DEFAULT_DATASET} would take here, fitted to its pictures and classes as a run would be. Nothing is stored or computed.`,
   fields: (t) => ({
     architecture: t.expose('architecture', {
       type: ArchitectureRef,

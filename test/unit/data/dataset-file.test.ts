@@ -34,6 +34,7 @@ const FACTS: DatasetFacts = {
   classes: ['one', 'other'],
   count: { train: 100, test: 40 },
   imageShape: [32, 32, 3],
+  normalization: { mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] },
 }
 const HEADER = 4096
 const BLOCK = 65_536

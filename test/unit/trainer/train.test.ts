@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { NO_NORMALIZATION } from '../../../src/data/normalization.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import type { Change } from '../../../src/runs/model/changes.ts'
 import {
@@ -43,7 +44,7 @@ const split = (count: number) => ({
 const DATASET = { train: split(8), test: split(4) }
 
 function hyperparametersOf(input: HyperparametersInput): Hyperparameters {
-  const resolved = resolveHyperparameters({ batchSize: 4, ...input }, true)
+  const resolved = resolveHyperparameters({ batchSize: 4, ...input }, true, NO_NORMALIZATION)
   if ('issues' in resolved) throw new Error(resolved.issues[0].message)
   return resolved.hyperparameters
 }

@@ -1,5 +1,4 @@
 import type { DatasetFacts } from '../../dataset-facts.ts'
-import type { Normalization } from '../../normalization.ts'
 
 /** CIFAR-10 (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009). */
 export const CIFAR10: DatasetFacts = {
@@ -8,12 +7,7 @@ export const CIFAR10: DatasetFacts = {
   classes: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
   count: { train: 50_000, test: 10_000 },
   imageShape: [32, 32, 3],
-}
-
-/** Of the channels of the 50,000 training images. */
-export const NORMALIZATION: Normalization = {
-  mean: [0.4914, 0.4822, 0.4465],
-  std: [0.247, 0.2435, 0.2616],
+  normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
 }
 
 /** Both known forms come as six batches of so many images: five to train with, then the test batch. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { NO_NORMALIZATION } from '../../../../src/data/normalization.ts'
 import { type Change, MAX_CHANGES, whyNotChange, withChange } from '../../../../src/runs/model/changes.ts'
 import {
   type Hyperparameters,
@@ -12,7 +13,7 @@ import { learningRateOf, rateChangeAt } from '../../../../src/runs/model/learnin
 const STEPS_PER_EPOCH = 5
 
 function runWith(schedule: Schedule, epochs = 4): Hyperparameters {
-  const resolved = resolveHyperparameters({ epochs, learningRate: 0.1, schedule }, true)
+  const resolved = resolveHyperparameters({ epochs, learningRate: 0.1, schedule }, true, NO_NORMALIZATION)
   if ('issues' in resolved) throw new Error(resolved.issues[0].message)
   return resolved.hyperparameters
 }
