@@ -78,7 +78,7 @@ const ControlEnum = builder.enumType('Control', {
     PAUSE: 'Training was stopped, to be resumed later.',
     RESUME: 'Training was to go on from the last checkpoint.',
     CANCEL: 'The run was ended for good.',
-    UPDATE: 'Hyperparameters were changed while the run trained.',
+    UPDATE: 'Hyperparameters were changed for the steps still to come.',
     MOVE: 'The run was given another place in the queue.',
   }),
 })

@@ -39,7 +39,8 @@ const FailureCode = builder.enumType('RunFailureCode', {
     ENGINE_UNAVAILABLE: 'The engine that ENGINE names cannot run on this machine.',
     DATASET_UNAVAILABLE: 'The data set could not be fetched, or its file is damaged.',
     CHECKPOINT_DAMAGED: 'The checkpoint to go on from is missing or altered.',
-    LOSS_NOT_FINITE: 'The loss or the gradients became NaN or infinite; a lower learning rate often helps.',
+    LOSS_NOT_FINITE:
+      'A loss, a gradient or every test was NaN or infinite; a lower learning rate often helps.',
     OUT_OF_MEMORY: 'The trainer ran out of memory; a smaller batch size or network needs less.',
     TRAINER_DIED: "The trainer's process ended or stopped answering.",
     SERVER_STOPPED: 'The server stopped while the run was at work.',
