@@ -22,6 +22,7 @@ export default defineConfig({
     // Tests wait on events. This is for what never comes; a machine that has other work to do may take its time.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    expect: { poll: { timeout: 600_000 } },
     sequence: { sequencer: LongestFirst },
     projects: [
       // What each of them imports, TensorFlow.js above all, takes longer than most of their tests: it is loaded once.

@@ -24,14 +24,18 @@ export async function trainAgain(
 ): Promise<TrainedAgain> {
   let engine: EngineReport | undefined
   const points: MeasuredPoint[] = []
+  let trainer: number | undefined
   const ignore = () => {}
   const run = runJob<ToTrainer, FromTrainer, Exclude<FromTrainer, TrainerEnding>['type']>(
     {
       entry: new URL('../../trainer/trainer-process.js', import.meta.url),
       task: { type: 'train', job },
       what: 'trains a run again',
-      onStart: (trainer) => logger.info({ trainer, steps: job.until }, 'verification started'),
-      onOutput: (line, trainer) => logger.debug({ trainer }, line),
+      onStart(pid) {
+        trainer = pid
+        logger.info({ trainer, steps: job.until }, 'verification started')
+      },
+      onOutput: (line, pid) => logger.debug({ trainer: pid }, line),
     },
     {
       started(message) {
@@ -51,7 +55,7 @@ export async function trainAgain(
       if (error instanceof JobError) return { type: 'failed', failure: failureOfExit(error.exit) } as const
       throw error
     })
-    .finally(() => logger.info({ points: points.length }, 'verification ended'))
+    .finally(() => logger.info({ trainer, points: points.length }, 'verification ended'))
   // One whose loss becomes NaN ends there; the run may have done so, too.
   if (ending.type === 'failed' && ending.failure.code !== 'LOSS_NOT_FINITE') {
     const { code, message } = ending.failure

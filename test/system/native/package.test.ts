@@ -34,9 +34,9 @@ describe("import 'vggzoo/native'", () => {
     expect(answer).toMatchObject({ backend: 'native', threads: 2 })
     expect(answer.instructionSet).toMatch(/^(AVX-512|AVX2|SSE2|NEON|generic)$/)
     expect(answer.loss.at(-1)).toBeLessThan(answer.loss[0] / 2)
-    // The README's list is this one.
-    const readme = readFileSync(join(root, 'README.md'), 'utf8')
-    const listed = readme.match(/The kernels in C\+\+: ([^.]*)\./)?.[1]?.match(/`(\w+)`/g)
+    // The manual's list is this one.
+    const manual = readFileSync(join(root, 'docs/engines.md'), 'utf8')
+    const listed = manual.match(/The kernels in C\+\+: ([^.]*)\./)?.[1]?.match(/`(\w+)`/g)
     expect(listed?.map((name) => name.slice(1, -1))).toEqual(answer.kernels)
   })
 
