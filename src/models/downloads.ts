@@ -45,7 +45,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   const { prisma, artifacts } = options
   /** The folder of a version's LayersModel, made when it is first asked for and kept beside its weights. */
   async function layersModel(version: ModelVersion): Promise<string> {
-    const source = await artifacts.materialise(version.digest)
+    const source = await artifacts.materialise(version.digest, { once: true })
     const architecture = options.architectureOf(version)
     const metadata = { architecture: version.architecture, preprocessing: version.preprocessing }
     const key = createHash('sha256')
@@ -66,7 +66,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const { digest } = version
     if (name.format === 'safetensors') {
       const title = `${version.model.name.replaceAll(NO_FILE_NAME, '_')}-v${version.version}`
-      const file = await artifacts.materialise(digest)
+      // Ranges of a large file are many requests.
+      const file = await artifacts.materialise(digest, { once: true })
       return { file, content: digest, fileName: `${title}.safetensors` }
     }
     if (!isLayersModel(options.architectureOf(version))) return null

@@ -35,11 +35,13 @@ export interface ArtifactStore {
   /** The digests of files that were adopted or marked, and not settled. */
   pending(): Promise<string[]>
   /**
-   * The artifact as a local file, to read and not to change: read through, unless it is the very file that was read
-   * through before. It may be removed at any time; who has opened it reads on.
+   * The artifact as a local file, to read and not to change: read through each time, for a disk may alter what it keeps.
+   * It may be removed at any time; who has opened it reads on.
+   * @param once  read through only where this was not done before, or its size or time is another: for who hands out
+   *   parts of it again and again
    * @throws DamagedArtifactError when it is missing or altered
    */
-  materialise(digest: string): Promise<string>
+  materialise(digest: string, options?: { once: boolean }): Promise<string>
   /**
    * A local folder of what is made from an artifact and can be made again; it goes with the artifact. Callers at the
    * same time share the work.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -97,6 +97,19 @@ export function describeArtifactStore(openStore: () => Promise<ArtifactStore>): 
       expect((error as Error).message).toContain(digest)
       await writeFile(path, 'whole')
       expect(await contentOf(digest)).toBe('whole')
+    })
+
+    test('reads a file through each time, though its size and time are as they were, unless once is enough', async () => {
+      const digest = await put('whole')
+      const path = await store.materialise(digest)
+      const time = new Date(0)
+      await utimes(path, time, time)
+      expect(await store.materialise(digest)).toBe(path)
+      await writeFile(path, 'WHOLE')
+      await utimes(path, time, time)
+      await expect(store.materialise(digest)).rejects.toThrow(DamagedArtifactError)
+      await writeFile(path, 'altered')
+      await expect(store.materialise(digest, { once: true })).rejects.toThrow(DamagedArtifactError)
     })
 
     test('has no more what was removed, and removes what is not there without an error', async () => {
