@@ -42,7 +42,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     parts.add({ drain: engines.close, close: engines.close })
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')
-    const predictor = parts.add(createPredictor({ engine: engines.request, artifactsFolder, log: logger }))
+    const predictor = parts.add(createPredictor({ engine: engines.request, artifactsFolder, logger }))
     predictor.start()
 
     const folder = join(dataDir, 'database')

@@ -44,7 +44,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     modules: config.datasetSources,
     folder: join(config.dataDir, 'datasets'),
     given: { cifar10: config.cifar10Dir },
-    log: logger,
+    logger,
   })
   for (const store of datasets.values()) parts.add(store)
   const datasetFacts = (name: string) => datasets.get(name)?.facts
@@ -59,7 +59,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       keeper,
       architectures,
       facts: datasetFacts,
-      log: logger,
+      logger,
     }),
   )
   const runs = createRunService({
@@ -91,7 +91,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   parts.add({ drain: runs.close, close: runs.close })
   await runs.recover()
   await keeper.sweep()
-  const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, log: logger })
+  const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const system = createSystemService({
     version,

@@ -49,7 +49,7 @@ export function startPredictor(engine: EngineChoice, folder: string): Predictor 
   return createPredictor({
     engine,
     artifactsFolder: folder,
-    log: { info() {}, warn: console.warn, error() {} },
+    logger: { info() {}, warn: console.warn, error() {} },
     entry: PREDICTOR,
   })
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Logger } from 'pino'
 import sharp from 'sharp'
 import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
 import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
 import { readImages } from './load.ts'
-import { createPreparation, type DatasetStatus, type Log, type PreparedFile } from './preparation.ts'
+import { createPreparation, type DatasetStatus, type PreparedFile } from './preparation.ts'
 import type { DatasetOrigin, DatasetSource } from './source.ts'
 
 export { DATASET_STATES } from './preparation.ts'
@@ -59,19 +60,19 @@ export function createDatasetStore(options: {
   folder: string
   /** The source's own ones when left out. */
   origins?: readonly DatasetOrigin[]
-  log?: Log
+  logger?: Pick<Logger, 'info' | 'warn'>
   entry?: URL
 }): DatasetStore {
   const { facts } = options.source
   const file = datasetFile(options.folder, facts.name)
-  const { source, log, folder } = options
+  const { source, logger, folder } = options
   const preparation = createPreparation({
     facts,
     modules: options.modules ?? [],
     file,
     scratch: join(folder, `${facts.name}.fetch`),
     origins: options.origins ?? source.origins(),
-    log,
+    logger,
     entry: options.entry,
   })
 

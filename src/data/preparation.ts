@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from 'pino'
 import { StorageFullError } from '../errors.ts'
 import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
@@ -31,11 +32,6 @@ export interface PreparedFile {
   digest: string
 }
 
-export interface Log {
-  info(context: object, message: string): void
-  warn(context: object, message: string): void
-}
-
 /** Takes a data set's file from MISSING to READY, as often as it is needed. */
 export interface Preparation {
   /** As it was when the file was last looked at. */
@@ -58,11 +54,11 @@ export function createPreparation(options: {
   scratch: string
   /** Tried in this order. */
   origins: readonly DatasetOrigin[]
-  log?: Log
+  logger?: Pick<Logger, 'info' | 'warn'>
   /** The compiled fetch-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Preparation {
-  const { facts, file, scratch, origins, log } = options
+  const { facts, file, scratch, origins, logger } = options
   const entry = options.entry ?? new URL('./fetch-process.js', import.meta.url)
   let header: DatasetHeader | null = null
   /** What is wrong with the file that is there. */
@@ -96,7 +92,7 @@ export function createPreparation(options: {
     if (!(error instanceof DamagedDatasetError)) throw error
     header = null
     damage = error.message
-    log?.warn({ file }, damage)
+    logger?.warn({ file }, damage)
   }
 
   function look(): Promise<void> {
@@ -143,7 +139,7 @@ export function createPreparation(options: {
         }
         const message = error instanceof Error ? error.message : String(error)
         failures.push(`${origin.name}: ${message}`)
-        log?.warn({ source: origin.name, reason: message }, 'a source of the data set failed')
+        logger?.warn({ source: origin.name, reason: message }, 'a source of the data set failed')
       }
     }
     const remedies = [...new Set(origins.map((origin) => origin.remedy))]
@@ -156,7 +152,7 @@ export function createPreparation(options: {
     fetching = state
     failure = null
     try {
-      log?.info({ dataset: facts.name, source: origin.name }, 'fetching the data set')
+      logger?.info({ dataset: facts.name, source: origin.name }, 'fetching the data set')
       await mkdir(dirname(file), { recursive: true })
       room.check()
       await emptyFolder(scratch)
@@ -170,7 +166,7 @@ export function createPreparation(options: {
       seen = fileIdentity(file)
       header = readHeader(file)
       damage = null
-      log?.info({ dataset: facts.name, digest: header.digest }, 'the data set is ready')
+      logger?.info({ dataset: facts.name, digest: header.digest }, 'the data set is ready')
       return { file, digest: header.digest }
     } finally {
       fetching = null
@@ -180,7 +176,7 @@ export function createPreparation(options: {
 
   async function runFetcher(task: FetchJob, onProgress: (progress: number) => void): Promise<void> {
     const answer = await runJob<ToFetcher, FromFetcher, 'progress'>(
-      { entry, task, what: 'fetched it', onOutput: (line) => log?.info({ dataset: facts.name }, line) },
+      { entry, task, what: 'fetched it', onOutput: (line) => logger?.info({ dataset: facts.name }, line) },
       { progress: ({ progress }) => onProgress(progress) },
       closing.signal,
     )

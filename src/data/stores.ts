@@ -1,5 +1,5 @@
+import type { Logger } from 'pino'
 import { createDatasetStore, type DatasetStore } from './dataset.ts'
-import type { Log } from './preparation.ts'
 import { openDatasetSources } from './registry.ts'
 
 /**
@@ -13,15 +13,15 @@ export async function openDatasetStores(options: {
   folder: string
   /** Folders in which a person has the files of a data set, by its name: nothing of it is fetched then. */
   given: Readonly<Record<string, string | null>>
-  log: Log
+  logger: Pick<Logger, 'info' | 'warn'>
 }): Promise<ReadonlyMap<string, DatasetStore>> {
-  const { modules, folder, given, log } = options
+  const { modules, folder, given, logger } = options
   const sources = await openDatasetSources(modules)
   return new Map(
     sources.list().map((source) => {
       const { name } = source.facts
       const origins = source.origins(given[name] ?? undefined)
-      return [name, createDatasetStore({ source, modules, folder, origins, log })]
+      return [name, createDatasetStore({ source, modules, folder, origins, logger })]
     }),
   )
 }

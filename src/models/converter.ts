@@ -23,7 +23,7 @@ export interface Converter {
 }
 
 export function createConverter(options: {
-  log: Pick<Logger, 'info'>
+  logger: Pick<Logger, 'info'>
   /** The compiled convert-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Converter {
@@ -39,7 +39,7 @@ export function createConverter(options: {
         entry,
         task,
         what: 'converts weights',
-        onOutput: (line, converter) => options.log.info({ converter }, line),
+        onOutput: (line, converter) => options.logger.info({ converter }, line),
       },
       {},
       closing.signal,

@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /**
  * What a network does on the test images. Plain data: it crosses processes and is stored as JSON. An image has no answer
  * when one of its logits is not finite. A network with such an image has no figures: it is not as good as chance, and
@@ -29,9 +31,6 @@ export type Mistake = {
   trueConfidence: number
 }
 
-/** As it comes out of the database: what was stored before there were mistakes has none. */
-export type StoredResult = Omit<EvaluationResult, 'mistakes'> & { mistakes?: Mistake[] }
-
 /** An evaluation of a model version, with the data set that it was made on. */
 export interface StoredEvaluation extends EvaluationResult {
   dataset: string
@@ -39,3 +38,23 @@ export interface StoredEvaluation extends EvaluationResult {
 
 /** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
 export const MAX_MISTAKES = 100
+
+const figure = z.number().nullable()
+
+/** Of a column of JSON that has it. */
+export const evaluationResult = z.object({
+  loss: figure,
+  accuracy: figure,
+  top5Accuracy: figure,
+  confusionMatrix: z.array(z.array(z.number())),
+  count: z.number(),
+  mistakes: z.array(
+    z.object({
+      index: z.number(),
+      label: z.number(),
+      predicted: z.number(),
+      confidence: z.number(),
+      trueConfidence: z.number(),
+    }),
+  ),
+}) satisfies z.ZodType<EvaluationResult>

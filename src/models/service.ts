@@ -70,7 +70,7 @@ export interface ModelServiceOptions {
   /** By the name of the data set. */
   facts(dataset: string): DatasetFacts | undefined
   architectures: Pick<ArchitectureRegistry, 'find' | 'using'>
-  log: Pick<Logger, 'info'>
+  logger: Pick<Logger, 'info'>
 }
 
 const NOT_KEPT = 'The checkpoint is not kept any more.'
@@ -79,7 +79,7 @@ const NEWEST = { seq: 'desc' } as const
 
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, artifacts, keeper, facts, architectures } = options
-  const converter = createConverter({ log: options.log })
+  const converter = createConverter({ logger: options.logger })
   const once = createOnce(prisma)
 
   async function newest(

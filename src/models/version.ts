@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ModelVersion } from '../db/generated/client.ts'
-import type { StoredEvaluation } from './evaluation-result.ts'
+import { evaluationResult, type StoredEvaluation } from './evaluation-result.ts'
 import { type Preprocessing, RESIZE_RULES } from './preprocessing.ts'
 
 /** What the JSON columns of a version's row hold. */
@@ -11,7 +11,6 @@ interface Stored {
 }
 
 const channels = z.tuple([z.number(), z.number(), z.number()])
-const figure = z.number().nullable()
 
 /** As a run's hyperparameters have it, too. */
 export const normalization = z.object({ mean: channels, std: channels })
@@ -22,23 +21,7 @@ const preprocessing: z.ZodType<Preprocessing> = normalization.extend({
   labels: z.array(z.string()),
 })
 
-const evaluation: z.ZodType<StoredEvaluation> = z.object({
-  dataset: z.string(),
-  loss: figure,
-  accuracy: figure,
-  top5Accuracy: figure,
-  confusionMatrix: z.array(z.array(z.number())),
-  count: z.number(),
-  mistakes: z.array(
-    z.object({
-      index: z.number(),
-      label: z.number(),
-      predicted: z.number(),
-      confidence: z.number(),
-      trueConfidence: z.number(),
-    }),
-  ),
-})
+const evaluation: z.ZodType<StoredEvaluation> = evaluationResult.extend({ dataset: z.string() })
 
 /** Gives the columns of JSON of a row their shape: the one place that does. Throws a ZodError where they have another. */
 export function toVersion<Row extends Pick<ModelVersion, keyof Stored>>(

@@ -6,7 +6,7 @@ import { NotFoundError } from '../errors.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import type { StoredResult } from './evaluation-result.ts'
+import { evaluationResult } from './evaluation-result.ts'
 import { COVER, type Preprocessing } from './preprocessing.ts'
 import { normalization, toVersion } from './version.ts'
 
@@ -83,7 +83,7 @@ function evaluationOf(
   { dataset, evaluation }: EvaluatedRun,
   { testLoss, testAccuracy }: Checkpoint,
 ): Pick<Prisma.ModelVersionUncheckedCreateInput, 'evaluation' | 'evaluatedAt'> {
-  const result = evaluation as StoredResult | null
+  const result = evaluationResult.nullable().parse(evaluation)
   if (result === null || testLoss === null) return {}
   if (result.loss !== testLoss || result.accuracy !== testAccuracy) return {}
   return { evaluation: { ...result, dataset }, evaluatedAt: new Date() }

@@ -8,7 +8,7 @@ import type { FromPredictor, ToPredictor } from './protocol.ts'
 export interface HostOptions {
   entry: URL
   configure: Extract<ToPredictor, { type: 'configure' }>
-  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  logger: Pick<Logger, 'info' | 'warn' | 'error'>
   times: HostTimes
   onReady(): void
   onAnswer(message: Extract<FromPredictor, { type: 'predicted' | 'rejected' }>): void
@@ -54,7 +54,7 @@ export interface Host {
 }
 
 export function createHost(options: HostOptions): Host {
-  const { log, times } = options
+  const { logger, times } = options
   let state: State = 'idle'
   let child: Child<ToPredictor> | undefined
   let startsInARow = 0
@@ -74,7 +74,7 @@ export function createHost(options: HostOptions): Host {
       entry: options.entry,
       env: { UV_THREADPOOL_SIZE: String(DECODERS) },
       onMessage,
-      onOutput: (line) => log.info({ predictor: started.pid }, line),
+      onOutput: (line) => logger.info({ predictor: started.pid }, line),
     })
     child = started
     owing = false
@@ -103,7 +103,7 @@ export function createHost(options: HostOptions): Host {
       case 'ready':
         state = 'ready'
         clearTimeout(watch)
-        log.info({ predictor: child?.pid, engine: message.engine }, 'predictor is ready')
+        logger.info({ predictor: child?.pid, engine: message.engine }, 'predictor is ready')
         if (report.settled) report = deferred()
         report.resolve(message.engine)
         options.onReady()
@@ -123,7 +123,7 @@ export function createHost(options: HostOptions): Host {
     child = undefined
     if (state === 'closed' || state === 'givenUp') return
     const words = killedFor ?? endOf(exit)
-    log.warn({ startsInARow }, `the predictor process ${words}`)
+    logger.warn({ startsInARow }, `the predictor process ${words}`)
     const served = state === 'ready'
     if (startsInARow >= MAX_STARTS) {
       if (served) options.onDeath(words)
@@ -145,7 +145,7 @@ export function createHost(options: HostOptions): Host {
     startsInARow = 0
     restUntil = performance.now() + times.restMs
     refusal = new PredictorUnavailableError(reason)
-    log.error(reason)
+    logger.error(reason)
     if (report.settled) report = deferred()
     report.reject(refusal)
     child?.kill('SIGKILL')

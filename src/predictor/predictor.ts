@@ -28,7 +28,7 @@ export interface PredictOutcome {
 export interface PredictorOptions {
   engine: EngineRequest
   artifactsFolder: string
-  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  logger: Pick<Logger, 'info' | 'warn' | 'error'>
   /** Requests that may be open at one time. */
   maxQueue?: number
   /** Bytes of weights that may stay loaded. */
@@ -79,7 +79,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
   const {
     engine,
     artifactsFolder,
-    log,
+    logger,
     maxQueue = DEFAULT_MAX_QUEUE,
     modelBytes = DEFAULT_MODEL_BYTES,
   } = options
@@ -91,7 +91,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
   const host = createHost({
     entry: options.entry ?? new URL('./predictor-process.js', import.meta.url),
     configure: { type: 'configure', engine, artifactsFolder, modelBytes },
-    log,
+    logger,
     times: { startMs: 60_000, silenceMs: 300_000, backoffMs: 250, restMs: 30_000, ...options.times },
     onReady: dispatch,
     onAnswer,

@@ -18,11 +18,14 @@ export interface Job<Task> {
 export class JobError extends Error {
   override readonly name = 'JobError'
   readonly exit: ChildExit
+  /** The same as half a sentence, for who knows what the process did. */
+  readonly how: string
 
   constructor(what: string, how: string, exit: ChildExit) {
     const said = lastWords(exit)
     super(`The process that ${what} ${how}.${said === null ? '' : ` Its last words: ${said}`}`)
     this.exit = exit
+    this.how = `its process ${how}${said === null ? '' : `: ${said}`}`
   }
 }
 

@@ -24,7 +24,7 @@ export interface ModelEvaluator {
 }
 
 export interface ModelEvaluatorOptions extends Pick<EvaluationJob, 'engine' | 'artifactsFolder'> {
-  log: Pick<Logger, 'info' | 'warn'>
+  logger: Pick<Logger, 'info' | 'warn'>
   /** Evaluations that may wait for the one at work. */
   maxWaiting?: number
   /** The compiled evaluate-process.js, where this file itself is not compiled. */
@@ -37,7 +37,7 @@ export interface ModelEvaluatorOptions extends Pick<EvaluationJob, 'engine' | 'a
 const FIRST_GUESS_MS = 60_000
 
 export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvaluator {
-  const { engine, artifactsFolder, log, maxWaiting = 8, silenceMs = 900_000 } = options
+  const { engine, artifactsFolder, logger, maxWaiting = 8, silenceMs = 900_000 } = options
   const entry = options.entry ?? new URL('./scoring-process.js', import.meta.url)
   const open = new Map<string, Promise<EvaluationResult>>()
   const inTurn = createTurns()
@@ -51,7 +51,7 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
         entry,
         task,
         what: 'evaluates a model',
-        onOutput: (line, evaluator) => log.info({ evaluator }, line),
+        onOutput: (line, evaluator) => logger.info({ evaluator }, line),
         silenceMs,
       },
       { seen() {} },
@@ -60,7 +60,10 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
     switch (answer.type) {
       case 'evaluated':
         tookMs = performance.now() - began
-        log.info({ ms: Math.round(tookMs), engine: answer.engine, images: answer.result.count }, 'evaluated')
+        logger.info(
+          { ms: Math.round(tookMs), engine: answer.engine, images: answer.result.count },
+          'evaluated',
+        )
         return answer.result
       case 'unavailable':
         throw new PredictorUnavailableError(answer.message)

@@ -53,7 +53,7 @@ export function createEngines(options: EnginesOptions): Engines {
     const report = await Promise.race([taken, delay(REPORT_MS, null, { signal, ref: false })])
     const names = report === null ? [] : enginesToTry(report, trials)
     if (names.length === 0) return
-    trials = fastestFirst(await tryEngines(names, { ...options.trial, log: logger, signal }))
+    trials = fastestFirst(await tryEngines(names, { ...options.trial, logger, signal }))
     writeTrials(file, version, trials)
   }
 

@@ -49,7 +49,7 @@ export async function openInProcess(
     keeper,
     architectures,
     facts,
-    log: logger,
+    logger,
   })
   const datasets = new Map()
   const runs = createRunService({

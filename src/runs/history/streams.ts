@@ -38,7 +38,7 @@ export function createRunStreams(options: StreamOptions): RunStreams {
     async follow(id, after) {
       const { lastSeq } = await findRun(prisma, id)
       if (after > lastSeq) {
-        const message = `The cursor is ahead of the run's log, which ends at ${lastSeq}; it belongs to another run.`
+        const message = `The cursor is ahead of the run's journal, which ends at ${lastSeq}; it belongs to another run.`
         throw new ValidationError([{ path: ['after'], message }])
       }
       return followRun(options, id, after)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { SPLITS } from '../../data/dataset-facts.ts'
 import type { RunAttempt as AttemptRow, EpochSummary, TrainingRun } from '../../db/generated/client.ts'
 import { ENGINE_CHOICES, ENGINE_KINDS, type EngineReport } from '../../engine/report.ts'
-import type { EvaluationResult } from '../../models/evaluation-result.ts'
+import { type EvaluationResult, evaluationResult } from '../../models/evaluation-result.ts'
 import type { Change } from './changes.ts'
 import { FAILURE_CODES, type RunFailure } from './failure.ts'
 import { changeable, type Hyperparameters, hyperparameters } from './hyperparameters.ts'
@@ -42,13 +42,6 @@ const engine = z
     notTaken: z.array(z.object({ engine: z.enum(ENGINE_CHOICES).exclude(['auto']), reason: z.string() })),
   })
   .nullable()
-const mistake = z.object({
-  index: z.number(),
-  label: z.number(),
-  predicted: z.number(),
-  confidence: z.number(),
-  trueConfidence: z.number(),
-})
 const pinnedEpoch = z.array(z.array(z.number()).nullable())
 
 const columns: { readonly [Name in keyof RunColumns]: z.ZodType<RunColumns[Name]> } = {
@@ -65,16 +58,7 @@ const columns: { readonly [Name in keyof RunColumns]: z.ZodType<RunColumns[Name]
       saving: z.number(),
     })
     .nullable(),
-  evaluation: z
-    .object({
-      loss: z.number().nullable(),
-      accuracy: z.number().nullable(),
-      top5Accuracy: z.number().nullable(),
-      confusionMatrix: z.array(z.array(z.number())),
-      count: z.number(),
-      mistakes: z.array(mistake),
-    })
-    .nullable(),
+  evaluation: evaluationResult.nullable(),
   failure: z
     .object({
       code: z.enum(FAILURE_CODES),

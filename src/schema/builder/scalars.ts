@@ -36,7 +36,7 @@ function cursorScalar(
 cursorScalar(
   'Cursor',
   'event:',
-  "A place in a run's log. Opaque: keep the cursor of the last event you got and pass it as `after`.",
+  "A place in a run's journal. Opaque: keep the cursor of the last event you got and pass it as `after`.",
   'an event',
 )
 cursorScalar(

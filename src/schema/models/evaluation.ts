@@ -1,5 +1,5 @@
 import type { DatasetStore } from '../../data/dataset.ts'
-import { MAX_MISTAKES, type Mistake, type StoredResult } from '../../models/evaluation-result.ts'
+import { type EvaluationResult, MAX_MISTAKES, type Mistake } from '../../models/evaluation-result.ts'
 import { type ClassScore, scoreClasses } from '../../scoring/scores.ts'
 import { builder } from '../builder/builder.ts'
 import { checkRange } from '../builder/input-error.ts'
@@ -7,7 +7,7 @@ import { DatasetRef, SampleRef } from '../data/dataset.ts'
 
 /** A stored result, and the data set whose classes belong to its rows and columns. */
 interface EvaluationShape {
-  result: StoredResult
+  result: EvaluationResult
   store: DatasetStore
 }
 
@@ -106,8 +106,7 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     }),
     worstMistakes: t.field({
       type: [MistakeRef],
-      description:
-        'Images that it took for another class, the most confident mistake first. Empty for what was evaluated before mistakes were kept.',
+      description: 'Images that it took for another class, the most confident mistake first.',
       complexity: ({ first }) => ({ field: 1, multiplier: Math.max(1, first ?? 16) }),
       args: {
         first: t.arg.int({
@@ -118,7 +117,7 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
       },
       resolve: ({ result, store }, { first }) => {
         checkRange('worstMistakes: first', first, 1, MAX_MISTAKES)
-        return (result.mistakes ?? []).slice(0, first).map((mistake) => ({ ...mistake, store }))
+        return result.mistakes.slice(0, first).map((mistake) => ({ ...mistake, store }))
       },
     }),
   }),

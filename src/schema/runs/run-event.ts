@@ -11,7 +11,7 @@ import { RunFailureRef, RunStatusEnum } from './training-run.ts'
 type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>
 
 const RunEventInterface = builder.interfaceRef<{ seq: number; at: Date }>('RunEvent').implement({
-  description: 'One entry of the log of a run.',
+  description: "An entry of a run's journal, the ordered log of its events.",
   fields: (t) => ({
     cursor: t.field({
       type: 'Cursor',
@@ -106,7 +106,7 @@ const CheckpointSaved = builder.objectRef<Of<'CHECKPOINT_SAVED'>>('CheckpointSav
 })
 const LaggedRef = builder.objectRef<Lagged>('Lagged').implement({
   description:
-    'You read slower than the run writes, and the buffer overflowed. The events from..to follow from the log: nothing is lost.',
+    'You read slower than the run writes, and the buffer overflowed. The events from..to follow from the journal: nothing is lost.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
     from: t.exposeInt('from', { description: 'Number of the first event that did not fit.' }),

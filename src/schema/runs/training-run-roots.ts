@@ -74,7 +74,7 @@ builder.mutationFields((t) => ({
       'The run as it was, or why it is still there.',
     ),
     description:
-      'Deletes a run that has ended, with its log, its checkpoints and their files. Model versions made of it stay.',
+      'Deletes a run that has ended, with its journal, its output, its checkpoints and their files. Model versions made of it stay.',
     args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
     resolve: (_root, { id }, { runs }) => runs.delete(id.id),
   }),

@@ -44,7 +44,7 @@ const FailureCode = builder.enumType('RunFailureCode', {
     OUT_OF_MEMORY: 'The trainer ran out of memory; a smaller batch size or network needs less.',
     TRAINER_DIED: "The trainer's process ended or stopped answering.",
     SERVER_STOPPED: 'The server stopped while the run was at work.',
-    INTERNAL_ERROR: 'A bug of vggzoo; the log has more.',
+    INTERNAL_ERROR: "A bug of vggzoo; the server's log has more.",
   }),
 })
 
@@ -225,7 +225,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     cursor: t.field({
       type: 'Cursor',
-      description: 'The newest place in its log: subscribe with it to get only what comes.',
+      description: 'The newest place in its journal: subscribe with it to get only what comes.',
       resolve: ({ lastSeq }) => lastSeq,
     }),
     datasetDigest: t.exposeString('datasetDigest', {

@@ -85,7 +85,7 @@ builder.mutationField('verifyReproduction', (t) =>
       'What came of it, or why the run cannot be trained again.',
     ),
     description:
-      "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its log stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run. Closing the HTTP request ends it.",
+      "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its journal stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run. Closing the HTTP request ends it.",
     complexity: 500,
     args: {
       id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),

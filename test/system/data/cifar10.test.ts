@@ -27,7 +27,7 @@ function storeIn(
   origins?: DatasetOrigin[],
   log: RecordingLog = createRecordingLog(),
 ): DatasetStore {
-  return createDatasetStore({ source, folder, origins, log, entry: FETCH_PROCESS })
+  return createDatasetStore({ source, folder, origins, logger: log, entry: FETCH_PROCESS })
 }
 
 function archive(url: string, tgz: Buffer): DatasetOrigin {

@@ -157,7 +157,7 @@ describe('the preparation of a data set', () => {
       scratch: join(folder, 'scratch'),
       modules: [],
       origins: [{ name: 'a folder', remedy: 'mend it', from: { folder: source } }],
-      log,
+      logger: log,
       entry: new URL('../../support/scripted/scripted-fetcher.mjs', import.meta.url),
     })
     return { preparation, log }

@@ -20,7 +20,7 @@ function create(how: string, options: Partial<PredictorOptions> = {}) {
   const predictor = createPredictor({
     engine: 'auto',
     artifactsFolder: how,
-    log,
+    logger: log,
     entry,
     ...options,
     times: { backoffMs: 1, ...options.times },

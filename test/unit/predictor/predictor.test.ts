@@ -34,7 +34,7 @@ const log = createRecordingLog()
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vggzoo-predictor-'))
   store = openArtifactStore(folder)
-  predictor = createPredictor({ engine: 'wasm', artifactsFolder: folder, log, entry })
+  predictor = createPredictor({ engine: 'wasm', artifactsFolder: folder, logger: log, entry })
   predictor.start()
   await selectEngine('wasm')
   // Fresh dense layers answer 0.1 for everything; these tell one picture from another.
@@ -98,7 +98,7 @@ describe('a prediction', () => {
     const other = createPredictor({
       engine: 'cpu',
       artifactsFolder: folder,
-      log: createRecordingLog(),
+      logger: createRecordingLog(),
       entry,
     })
     expect(await other.engine()).toMatchObject({ kind: 'CPU' })
@@ -227,7 +227,7 @@ describe('what cannot be predicted is told apart', () => {
     const native = createPredictor({
       engine: 'native',
       artifactsFolder: folder,
-      log: createRecordingLog(),
+      logger: createRecordingLog(),
       entry,
     })
     await expect(native.engine()).rejects.toThrow(/^ENGINE=native is not available: .*\.$/)
@@ -238,7 +238,7 @@ describe('what cannot be predicted is told apart', () => {
 
 test('closing leaves no process', async () => {
   const otherLog = createRecordingLog()
-  const other = createPredictor({ engine: 'cpu', artifactsFolder: folder, log: otherLog, entry })
+  const other = createPredictor({ engine: 'cpu', artifactsFolder: folder, logger: otherLog, entry })
   await other.engine()
   const child = pid(otherLog)
   const waiting = other

@@ -17,7 +17,13 @@ const open: ModelEvaluator[] = []
 
 function create(options: Partial<ModelEvaluatorOptions> = {}) {
   const log = createRecordingLog()
-  const evaluator = createModelEvaluator({ engine: 'auto', artifactsFolder: '', log, entry, ...options })
+  const evaluator = createModelEvaluator({
+    engine: 'auto',
+    artifactsFolder: '',
+    logger: log,
+    entry,
+    ...options,
+  })
   open.push(evaluator)
   const evaluate = (how: string, limit: number | null = null) =>
     evaluator.evaluate({ datasetFile: how, datasetDigest: '', model, limit })

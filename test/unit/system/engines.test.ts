@@ -53,12 +53,12 @@ function create(name: string, options: Partial<EnginesOptions> = {}) {
 describe('a trial of engines', () => {
   test('knows an engine that dies or fails with its reason, and goes on with the next', async () => {
     script({ tensorflow: 'dies', webgpu: 'fails', native: 'absent', wasm: 70 })
-    const options = { log: createRecordingLog(), signal: never, entry: scripted }
+    const options = { logger: createRecordingLog(), signal: never, entry: scripted }
     expect(await tryEngines(['tensorflow', 'webgpu', 'native', 'wasm'], options)).toEqual([
       {
         engine: 'tensorflow',
         imagesPerSecond: null,
-        failure: 'its process ended (1): RangeError: the driver is gone',
+        failure: 'its process exited with code 1: RangeError: the driver is gone',
       },
       { engine: 'webgpu', imagesPerSecond: null, failure: 'its loss was not finite' },
       { engine: 'wasm', imagesPerSecond: 70, failure: null },
@@ -67,9 +67,9 @@ describe('a trial of engines', () => {
 
   test('ends an engine that hangs', async () => {
     script({ webgpu: 'hangs' })
-    const options = { log: createRecordingLog(), signal: never, entry: scripted, limitMs: 100 }
+    const options = { logger: createRecordingLog(), signal: never, entry: scripted, limitMs: 100 }
     expect(await tryEngines(['webgpu'], options)).toEqual([
-      { engine: 'webgpu', imagesPerSecond: null, failure: 'it took longer than 0.1 s' },
+      { engine: 'webgpu', imagesPerSecond: null, failure: 'its process said nothing for 0.1 s' },
     ])
   })
 })

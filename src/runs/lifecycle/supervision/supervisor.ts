@@ -84,7 +84,8 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
     }
     logger.error({ err: error }, 'supervising the run failed')
     trainer.kill()
-    const message = 'The server could not record the run; its log says why. resumeTrainingRun tries again.'
+    const message =
+      'The server could not record the run; the log of the server says why. resumeTrainingRun tries again.'
     const failure = { code: 'INTERNAL_ERROR', message } as const
     await persist(() => journal.transition(row.id, 'FAILED', { failure, patch: finished() }), true).catch(
       (again: unknown) => logger.error({ err: again }, 'the run keeps an untrue status until the next start'),

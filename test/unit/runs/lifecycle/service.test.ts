@@ -244,7 +244,7 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
       keeper: createWeightsKeeper(db.prisma, artifacts),
       facts: () => CIFAR10,
       architectures: { find: findArchitecture, using: (name, task) => task(findArchitecture(name)) },
-      log: pino({ level: 'silent' }),
+      logger: pino({ level: 'silent' }),
     })
     const of = async (runId: string) => (await register({ name: 'a model', weights: { runId } })).digest
     expect(await of(await createRun([0.3, 0.2, null]))).toBe('weights 2')
