@@ -5,7 +5,7 @@ import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
 import { writePoints } from '../../src/runs/journal/write-points.ts'
-import { createRunService, type RunService } from '../../src/runs/lifecycle/service.ts'
+import { createRunService, type RunService } from '../../src/runs/service.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 
 /** Points that are written at once: a statement takes them as one text. */

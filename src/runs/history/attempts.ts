@@ -1,4 +1,4 @@
-import { LEVELS } from './buckets.ts'
+import { LEVELS } from '../model/buckets.ts'
 
 /** A run's history as it counts, or with the steps that were trained again, as it was. */
 export const HISTORY_VIEWS = ['EFFECTIVE', 'RAW'] as const

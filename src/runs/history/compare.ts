@@ -1,8 +1,7 @@
-import type { TrainingRun } from '../../db/generated/client.ts'
+import type { Prisma, TrainingRun } from '../../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../../errors.ts'
-import type { RunService } from '../lifecycle/service.ts'
 import { columnOf } from '../model/run.ts'
-import type { RunEpoch } from './history.ts'
+import type { RunEpoch, RunHistory } from './history.ts'
 
 export const MIN_COMPARED = 2
 export const MAX_COMPARED = 10
@@ -19,7 +18,7 @@ export interface RunComparison {
  * @throws ValidationError, or NotFoundError that names the ids that lead to no run
  */
 export async function compareRuns(
-  service: Pick<RunService, 'list' | 'epochs'>,
+  runs: Pick<RunHistory, 'epochs'> & { list(query: Prisma.TrainingRunFindManyArgs): Promise<TrainingRun[]> },
   ids: readonly string[],
 ): Promise<RunComparison> {
   const issues: { path: string[]; message: string }[] = []
@@ -33,13 +32,13 @@ export async function compareRuns(
   })
   if (issues.length > 0) throw new ValidationError(issues)
 
-  const found = new Map((await service.list({ where: { id: { in: [...ids] } } })).map((run) => [run.id, run]))
+  const found = new Map((await runs.list({ where: { id: { in: [...ids] } } })).map((run) => [run.id, run]))
   const missing = ids.flatMap((id, i) => (found.has(id) ? [] : [`ids.${i}`]))
   if (missing.length > 0)
     throw new NotFoundError(`There is no training run with the id at ${missing.join(', ')}.`)
   return {
     runs: ids.map((id) => found.get(id)!),
-    epochs: await Promise.all(ids.map((id) => service.epochs(id, 'EFFECTIVE'))),
+    epochs: await Promise.all(ids.map((id) => runs.epochs(id, 'EFFECTIVE'))),
   }
 }
 

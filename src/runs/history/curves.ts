@@ -1,8 +1,7 @@
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { TrainingRun } from '../../db/generated/client.ts'
-import type { RunService } from '../lifecycle/service.ts'
 import { columnOf } from '../model/run.ts'
-import { MAX_LOSSES, MIN_POINTS } from './history.ts'
+import { MAX_LOSSES, MIN_POINTS, type RunHistory } from './history.ts'
 
 /** What loss curves are laid side by side by: epochs trained, or training images seen. */
 export const CURVE_AXES = ['EPOCHS', 'IMAGES'] as const
@@ -28,7 +27,7 @@ const POINTS_PER_ROW = 5
  * @param rows  that it is going to be laid into; a long curve is thinned
  */
 export async function loadCurve(
-  service: Pick<RunService, 'losses'>,
+  history: Pick<RunHistory, 'losses'>,
   run: Pick<TrainingRun, 'id' | 'hyperparameters'>,
   axis: CurveAxis,
   facts: DatasetFacts,
@@ -37,7 +36,7 @@ export async function loadCurve(
   const { trainLimit } = columnOf(run, 'hyperparameters')
   const scale = axis === 'EPOCHS' ? 1 : Math.min(trainLimit ?? facts.count.train, facts.count.train)
   const maxPoints = Math.min(MAX_LOSSES, Math.max(MIN_POINTS, rows * POINTS_PER_ROW))
-  const points = await service.losses(run.id, { afterStep: 0, maxPoints, view: 'EFFECTIVE' })
+  const points = await history.losses(run.id, { afterStep: 0, maxPoints, view: 'EFFECTIVE' })
   return points.map(({ epoch, loss }) => ({ x: epoch * scale, loss }))
 }
 

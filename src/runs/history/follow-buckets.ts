@@ -1,9 +1,9 @@
 import { flatMap } from '../../concurrency/iterate.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { followRun, type StreamSources } from '../journal/follow.ts'
+import { type Bucket, bucketOf, merge, widen } from '../model/buckets.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
 import type { Attempt } from './attempts.ts'
-import { type Bucket, bucketOf, merge, widen } from './buckets.ts'
 import { readAttempts, readThinned } from './read.ts'
 
 /** What a chart of a run has to do to be up to date again. */

@@ -1,8 +1,8 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
+import { pointsOf } from '../model/buckets.ts'
 import type { RunPoint } from '../model/events.ts'
 import type { MeasuredEpoch } from '../model/measurements.ts'
 import { endOf, type HistoryView } from './attempts.ts'
-import { pointsOf } from './buckets.ts'
 import { readAttempts, readNextSeq, readPoints, readThinned } from './read.ts'
 
 /** Points in one answer: about 1 MB as JSON. A run of 10,000 epochs may have millions. */

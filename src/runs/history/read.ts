@@ -1,8 +1,8 @@
 import type { LossBucket, Prisma } from '../../db/generated/client.ts'
 import { sql } from '../../db/generated/internal/prismaNamespace.ts'
+import { type Bucket, type Mark, nameOf, pointsOf, TOP_LEVEL, widen } from '../model/buckets.ts'
 import type { RunPoint } from '../model/events.ts'
 import { type Attempt, type HistoryView, ownerOf, type Part, partsOf, piecesOf } from './attempts.ts'
-import { type Bucket, type Mark, nameOf, pointsOf, TOP_LEVEL, widen } from './buckets.ts'
 
 type Reader = Pick<Prisma.TransactionClient, '$queryRaw'>
 

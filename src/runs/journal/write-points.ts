@@ -1,7 +1,7 @@
 import type { LossBucket, LossPoint, Prisma } from '../../db/generated/client.ts'
 import { addToLossBuckets } from '../../db/loss-buckets.ts'
 import { insertLossPoints } from '../../db/loss-points.ts'
-import { gather, LEVELS } from '../history/buckets.ts'
+import { gather, LEVELS } from '../model/buckets.ts'
 
 /** Writes new loss points of a run with what they add to its buckets. */
 export async function writePoints(tx: Prisma.TransactionClient, points: readonly LossPoint[]): Promise<void> {

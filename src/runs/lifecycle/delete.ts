@@ -1,8 +1,8 @@
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError } from '../../errors.ts'
 import type { WeightsKeeper } from '../../models/weights-keeper.ts'
+import { findRun, noRun } from '../journal/find-run.ts'
 import { FINAL } from '../model/status.ts'
-import { findRun, noRun } from './find-run.ts'
 
 /**
  * Deletes a run that has ended, with its journal, its output and its checkpoints; model versions made of it stay.

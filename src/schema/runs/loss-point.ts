@@ -1,7 +1,7 @@
 import type { HistoryView as View } from '../../runs/history/attempts.ts'
-import type { Bucket } from '../../runs/history/buckets.ts'
 import type { BucketChange } from '../../runs/history/follow-buckets.ts'
 import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../../runs/history/history.ts'
+import type { Bucket } from '../../runs/model/buckets.ts'
 import type { RunPoint } from '../../runs/model/events.ts'
 import { builder } from '../builder/builder.ts'
 import { checkRange } from '../builder/input-error.ts'

@@ -1,7 +1,7 @@
 import type { Prisma, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
-import type { RunService } from '../../runs/lifecycle/service.ts'
+import type { RunService } from '../../runs/service.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'

@@ -11,11 +11,7 @@ import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
 import type { Child, ChildExit, ChildOptions } from '../../../../src/process/child.ts'
 import * as child from '../../../../src/process/child.ts'
 import { QUEUE_ORDER } from '../../../../src/runs/lifecycle/queue.ts'
-import {
-  createRunService,
-  type RunService,
-  type RunServiceOptions,
-} from '../../../../src/runs/lifecycle/service.ts'
+import { createRunService, type RunService, type RunServiceOptions } from '../../../../src/runs/service.ts'
 import { isMakingRoom } from '../../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer } from '../../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
