@@ -37,7 +37,12 @@ export async function createRun(
       epochs: 1,
       attempt: attempts.length,
       attempts: {
-        create: attempts.map(({ from }, i) => ({ attempt: i + 1, fromStep: from, startedAt: at })),
+        create: attempts.map(({ from }, i) => ({
+          attempt: i + 1,
+          fromStep: from,
+          engine: {},
+          startedAt: at,
+        })),
       },
     },
   })

@@ -54,6 +54,7 @@ async function load(): Promise<void> {
     createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
   )
   const binary = await readFile(join(folder, 'schema_engine_bg.wasm'))
+  // Neither lib.es2023 nor @types/node 20 describes this global.
   const { WebAssembly } = globalThis as unknown as WebAssemblyHost
   const { instance } = await WebAssembly.instantiate(binary, { './schema_engine_bg.js': glue })
   glue.__wbg_set_wasm(instance.exports)

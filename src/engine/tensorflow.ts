@@ -35,7 +35,7 @@ export const tensorflowEngine: EngineCandidate = {
     if (!(await tf.setBackend('tensorflow'))) return noGpu('its backend did not start')
     await tf.ready()
 
-    const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice: boolean }
+    const { isUsingGpuDevice } = tf.backend() as tf.KernelBackend & { isUsingGpuDevice: boolean }
     if (isUsingGpuDevice) {
       return { kind: 'TENSORFLOW_GPU', processor: nvidiaName(), instructionSet: 'CUDA', threads: null }
     }
@@ -71,7 +71,7 @@ async function importBackend(): Promise<void> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2'
 
   // tfjs-node 4.22 calls these two, which Node 23 removed.
-  const legacy = util as unknown as Record<string, unknown>
+  const legacy = util as Record<string, unknown>
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
   legacy.isArray ??= Array.isArray
 

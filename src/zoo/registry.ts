@@ -1,4 +1,4 @@
-import type { Prisma, PrismaClient } from '../db/generated/client.ts'
+import type { PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError } from '../errors.ts'
 import type { Architecture, ArchitectureOrigin } from './architecture.ts'
 import { type ArchitectureInput, resolveArchitecture } from './architecture-input.ts'
@@ -48,6 +48,7 @@ export async function openArchitectureRegistry({
   // A custom network stays what it is when a later vggzoo has one of its name built in: weights were trained for it.
   const byName = new Map([
     ...builtIn.map((architecture) => [architecture.name, architecture] as const),
+    // As `create` wrote it below, after it was checked.
     ...rows.map(({ name, definition }) => [name, definition as unknown as Architecture] as const),
   ])
   // Built-in networks below 0: the numbers of others begin at 1.
@@ -88,7 +89,7 @@ export async function openArchitectureRegistry({
             `There is an architecture ${name} already (${taken.title}). Choose another name.`,
           )
         }
-        const definition = architecture as unknown as Prisma.InputJsonObject
+        const definition = architecture as object
         const { seq } = await prisma.customArchitecture.create({ data: { name, definition } })
         places.set(name, seq)
         byName.set(name, architecture)

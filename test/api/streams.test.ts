@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { openDatabase } from '../../src/db/client.ts'
+import { RUN_ROW } from '../support/database.ts'
 import { placeMigratedDatabase } from '../support/embedded-database.ts'
 import { seededRandom } from '../support/random.ts'
 import { collectEvents, EVENTS, type Event, startRun } from '../support/runs.ts'
@@ -110,20 +111,16 @@ describe('subscribers that stop reading', () => {
   let stalling: TestServer
   let id: string
 
-  // A finished run whose log is about 12 MB as JSON, far more than sockets buffer; long texts, so that it costs little
-  // to make. That the server holds few points, however short, is for test/unit/runs/stream.test.ts.
+  // A finished run whose journal is about 12 MB as JSON, far more than sockets buffer; long texts, so that it costs little
+  // to make. That the server holds few points, however short, is for test/unit/runs/journal/follow.test.ts.
   beforeAll(async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-streams-'))
     await placeMigratedDatabase(join(dataDir, 'database'))
     const { prisma, close } = await openDatabase({ folder: join(dataDir, 'database') })
     const run = await prisma.trainingRun.create({
       data: {
+        ...RUN_ROW,
         name: 'long',
-        architecture: 'vgg_mini',
-        dataset: 'cifar10',
-        hyperparameters: {},
-        seed: 1,
-        epochs: 1,
         attempt: 1,
         status: 'COMPLETED',
         lastSeq: EVENT_COUNT + 1,

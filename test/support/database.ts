@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import type { PrismaClient } from '../../src/db/generated/client.ts'
+import type { EngineReport } from '../../src/engine/report.ts'
 import { placeMigratedDatabase } from './embedded-database.ts'
 import { standardHyperparameters } from './hyperparameters.ts'
 
@@ -15,6 +16,16 @@ export const RUN_ROW = {
   hyperparameters: standardHyperparameters() as object,
   seed: 1,
   epochs: 1,
+}
+
+/** What an attempt's row says of its engine. */
+export const ENGINE: EngineReport = {
+  kind: 'CPU',
+  device: 'a processor, JavaScript, 1 thread',
+  processor: 'a processor',
+  instructionSet: 'JavaScript',
+  threads: 1,
+  notTaken: [],
 }
 
 /** A database of the test file's own, migrated and empty, in a folder of its own; open from the first test to the last. */

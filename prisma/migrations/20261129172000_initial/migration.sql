@@ -79,7 +79,7 @@ CREATE TABLE "RunAttempt" (
     "runId" TEXT NOT NULL,
     "attempt" INTEGER NOT NULL,
     "fromStep" INTEGER NOT NULL,
-    "engine" JSONB,
+    "engine" JSONB NOT NULL,
     "startedAt" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "RunAttempt_pkey" PRIMARY KEY ("runId","attempt")
@@ -145,7 +145,7 @@ CREATE TABLE "EpochSummary" (
     "runId" TEXT NOT NULL,
     "attempt" INTEGER NOT NULL,
     "epoch" INTEGER NOT NULL,
-    "step" INTEGER NOT NULL DEFAULT 0,
+    "step" INTEGER NOT NULL,
     "trainLoss" DOUBLE PRECISION,
     "trainAccuracy" DOUBLE PRECISION,
     "testLoss" DOUBLE PRECISION,

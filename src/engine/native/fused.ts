@@ -51,5 +51,5 @@ const operations: FusedLayers = {
 
 function run(kernel: string, inputs: Record<string, tf.Tensor>, attrs: object = {}): tf.Tensor[] {
   // Attributes are not only TensorFlow.js' kinds of values: nobody but the kernel reads them.
-  return tf.engine().runKernel(kernel, inputs, attrs as tf.NamedAttrMap) as unknown as tf.Tensor[]
+  return tf.engine().runKernel<tf.Tensor[]>(kernel, inputs, attrs as tf.NamedAttrMap)
 }

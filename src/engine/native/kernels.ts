@@ -42,12 +42,9 @@ export function replaceKernel<Inputs, Attributes>(
   tf.registerKernel({
     kernelName,
     backendName: BACKEND,
-    kernelFunc: (call) => {
-      const own = call as unknown as KernelCall<Inputs, Attributes>
-      return (
-        own.backend.orGiveBack(() => kernel(own)) ??
-        kernelFunc(call as unknown as Parameters<typeof kernelFunc>[0])
-      )
+    kernelFunc: (call: object) => {
+      const own = call as KernelCall<Inputs, Attributes>
+      return own.backend.orGiveBack(() => kernel(own)) ?? kernelFunc(call as Parameters<typeof kernelFunc>[0])
     },
   })
 }
@@ -60,8 +57,8 @@ export function registerFusedKernel<Inputs, Attributes>(
   tf.registerKernel({
     kernelName,
     backendName: BACKEND,
-    kernelFunc: (call) => {
-      const own = call as unknown as KernelCall<Inputs, Attributes>
+    kernelFunc: (call: object) => {
+      const own = call as KernelCall<Inputs, Attributes>
       return own.backend.orGiveBack(() => kernel(own))
     },
   })

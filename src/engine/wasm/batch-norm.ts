@@ -40,7 +40,7 @@ export function registerBatchNorm(): void {
       // All five come out of the same passes; the tape asks for each on its own.
       const [dx, dMean, dVariance, dScale, dOffset] = tf
         .engine()
-        .runKernel(GRADIENT, inputs, attrs) as unknown as tf.Tensor[]
+        .runKernel<tf.Tensor[]>(GRADIENT, inputs, attrs)
       return {
         x: () => dx,
         mean: () => dMean,

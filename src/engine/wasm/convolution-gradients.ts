@@ -2,7 +2,7 @@ import type { backend_util, TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { asWinograd, type ConvolutionAttributes, convolutionInfo, isPointwise } from './convolution-info.ts'
 import { runOnCpu } from './fallback.ts'
-import { type KernelCall, registerWasmKernel } from './kernels.ts'
+import { registerWasmKernel } from './kernels.ts'
 import { multiplyMatrices } from './matrix-multiply.ts'
 import { addressOf } from './memory.ts'
 import { convolve, filterGradient } from './winograd.ts'
@@ -18,10 +18,7 @@ export function registerConvolutionGradients(): void {
     (call) => {
       const { inputs, attrs, backend } = call
       const info = convolutionInfo(inputs.x.shape, attrs.filterShape, attrs)
-      return (
-        filterGradientOf(backend, info, inputs.x, inputs.dy) ??
-        runOnCpu('Conv2DBackpropFilter', call as unknown as KernelCall)
-      )
+      return filterGradientOf(backend, info, inputs.x, inputs.dy) ?? runOnCpu('Conv2DBackpropFilter', call)
     },
   )
   registerWasmKernel<{ dy: TensorInfo; filter: TensorInfo }, InputGradientAttributes>(
@@ -29,10 +26,7 @@ export function registerConvolutionGradients(): void {
     (call) => {
       const { inputs, attrs, backend } = call
       const info = convolutionInfo(attrs.inputShape, inputs.filter.shape, attrs)
-      return (
-        inputGradientOf(backend, info, inputs.dy, inputs.filter) ??
-        runOnCpu('Conv2DBackpropInput', call as unknown as KernelCall)
-      )
+      return inputGradientOf(backend, info, inputs.dy, inputs.filter) ?? runOnCpu('Conv2DBackpropInput', call)
     },
   )
 }

@@ -76,7 +76,7 @@ function withExplicitPadding(
     [padInfo.left, padInfo.right],
     [0, 0],
   ]
-  return runWasmKernel(kernelName, inputs as unknown as Record<string, TensorInfo>, backend, {
+  return runWasmKernel(kernelName, inputs, backend, {
     ...attrs,
     pad,
   } as never)

@@ -1,7 +1,7 @@
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { runOnCpu } from './fallback.ts'
-import { type KernelCall, overrideWasmKernel, runWasmKernel } from './kernels.ts'
+import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { multiplyMatrices } from './matrix-multiply.ts'
 import { addressOf, floats } from './memory.ts'
 
@@ -27,7 +27,7 @@ export function registerMatrixProducts(): void {
       const { activation = 'linear' } = attrs
       // The stock kernel is wrong here: the bias reaches not every product.
       if (inputs.bias && isBatched(inputs.a, inputs.b)) {
-        return runOnCpu('_FusedMatMul', call as unknown as KernelCall)
+        return runOnCpu('_FusedMatMul', call)
       }
       if (activation !== 'linear' && activation !== 'relu') return null
       const plain = product(backend, inputs.a, inputs.b, attrs)

@@ -24,9 +24,9 @@ interface CpuBackend {
 /** Runs the cpu backend's kernel of this name. Its inputs and outputs live there only for the time of the call. */
 export function runOnCpu(
   kernelName: string,
-  { inputs, attrs, backend }: KernelCall,
+  { inputs, attrs, backend }: KernelCall<object, object>,
 ): tf.TensorInfo | tf.TensorInfo[] {
-  const cpu = tf.findBackend('cpu') as unknown as CpuBackend
+  const cpu = tf.findBackend('cpu') as tf.KernelBackend & CpuBackend
   const { kernelFunc } = tf.getKernel(kernelName, 'cpu')
   const copies: tf.TensorInfo[] = []
   try {
@@ -41,11 +41,11 @@ export function runOnCpu(
 }
 
 /** Inputs come by name, of which some may be missing, or as an array where their number varies. */
-function mapInputs(
-  inputs: Record<string, tf.TensorInfo>,
-  copy: (input: tf.TensorInfo) => tf.TensorInfo,
-): tf.NamedTensorInfoMap {
-  const copies = Object.entries(inputs).map(([name, input]) => [name, input && copy(input)] as const)
+function mapInputs(inputs: object, copy: (input: tf.TensorInfo) => tf.TensorInfo): tf.NamedTensorInfoMap {
+  const copies = Object.entries<tf.TensorInfo>({ ...inputs }).map(
+    ([name, input]) => [name, input && copy(input)] as const,
+  )
+  // TensorFlow.js passes an array where its types say a map.
   if (Array.isArray(inputs)) return copies.map(([, input]) => input) as unknown as tf.NamedTensorInfoMap
   return Object.fromEntries(copies)
 }

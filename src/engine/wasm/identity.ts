@@ -1,7 +1,7 @@
 import type { DataType, TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { runOnCpu } from './fallback.ts'
-import { type KernelCall, overrideWasmKernel, registerWasmKernel } from './kernels.ts'
+import { overrideWasmKernel, registerWasmKernel } from './kernels.ts'
 
 /** Copies that change nothing share the memory, as on the other backends; the stock kernels copy it all. */
 export function registerIdentities(): void {
@@ -12,7 +12,7 @@ export function registerIdentities(): void {
     const { inputs, attrs, backend } = call
     if (inputs.x.dtype === attrs.dtype) return shared(backend, inputs.x)
     // The stock kernel takes a number's lowest 8 bits for its truth: 0.5 and 256 would be false.
-    return attrs.dtype === 'bool' ? runOnCpu('Cast', call as unknown as KernelCall) : null
+    return attrs.dtype === 'bool' ? runOnCpu('Cast', call) : null
   })
 }
 

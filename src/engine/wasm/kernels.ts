@@ -23,7 +23,7 @@ export function registerWasmKernel<Inputs, Attributes>(
     ...present,
     kernelName,
     backendName: 'wasm',
-    kernelFunc: (call) => kernel(call as unknown as KernelCall<Inputs, Attributes>),
+    kernelFunc: (call: object) => kernel(call as KernelCall<Inputs, Attributes>),
   })
 }
 
@@ -40,15 +40,20 @@ function withFallback<Inputs, Attributes>(
   kernel: (call: KernelCall<Inputs, Attributes>) => KernelResult | null,
 ): (call: KernelCall<Inputs, Attributes>) => KernelResult {
   const stock = tf.getKernel(kernelName, 'wasm').kernelFunc
+  // The same call: only our type of it says which inputs and attributes it has.
   return (call) => kernel(call) ?? stock(call as unknown as Parameters<typeof stock>[0])
 }
 
 /** Runs a kernel by its name from within another one. */
 export function runWasmKernel(
   kernelName: string,
-  inputs: Record<string, tf.TensorInfo>,
+  inputs: object,
   backend: BackendWasm,
-  attrs: tf.NamedAttrMap = {},
+  attrs: object = {},
 ): tf.TensorInfo {
-  return tf.getKernel(kernelName, 'wasm').kernelFunc({ inputs, attrs, backend }) as tf.TensorInfo
+  return tf.getKernel(kernelName, 'wasm').kernelFunc({
+    inputs: inputs as tf.NamedTensorInfoMap,
+    attrs: attrs as tf.NamedAttrMap,
+    backend,
+  }) as tf.TensorInfo
 }

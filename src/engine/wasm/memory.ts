@@ -9,6 +9,7 @@ interface EmscriptenModule {
   asm: { memory: object }
 }
 
+/** The backend's own type of its module leaves out most of it. */
 const moduleOf = (backend: BackendWasm): EmscriptenModule => backend.wasm as unknown as EmscriptenModule
 
 /** The backend's WebAssembly.Memory. */

@@ -1,6 +1,6 @@
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
 import { runOnCpu } from './fallback.ts'
-import { type KernelCall, overrideWasmKernel, registerWasmKernel } from './kernels.ts'
+import { overrideWasmKernel, registerWasmKernel } from './kernels.ts'
 import { addressOf } from './memory.ts'
 import { simdKernels } from './simd.ts'
 
@@ -38,7 +38,7 @@ export function registerMaxPoolGradient(): void {
       const unmoved = padInfo.top === 0 && padInfo.left === 0
       const empty = util.sizeFromShape(input.shape) === 0
       if (!square || !whole || !unmoved || inChannels % 4 !== 0 || empty) {
-        return runOnCpu('MaxPoolGrad', call as unknown as KernelCall)
+        return runOnCpu('MaxPoolGrad', call)
       }
 
       const dx = backend.makeOutput(input.shape, 'float32')

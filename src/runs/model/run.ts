@@ -30,25 +30,23 @@ export interface RunColumns {
 export type Run = Omit<TrainingRun, keyof RunColumns> & RunColumns
 
 /** A start of a run's trainer. */
-export type RunAttempt = Omit<AttemptRow, 'engine'> & { engine: EngineReport | null }
+export type RunAttempt = Omit<AttemptRow, 'engine'> & { engine: EngineReport }
 
-const engine = z
-  .object({
-    kind: z.enum(ENGINE_KINDS),
-    device: z.string(),
-    processor: z.string(),
-    instructionSet: z.string(),
-    threads: z.number().nullable(),
-    notTaken: z.array(z.object({ engine: z.enum(ENGINE_CHOICES).exclude(['auto']), reason: z.string() })),
-  })
-  .nullable()
+const engine = z.object({
+  kind: z.enum(ENGINE_KINDS),
+  device: z.string(),
+  processor: z.string(),
+  instructionSet: z.string(),
+  threads: z.number().nullable(),
+  notTaken: z.array(z.object({ engine: z.enum(ENGINE_CHOICES).exclude(['auto']), reason: z.string() })),
+})
 const pinnedEpoch = z.array(z.array(z.number()).nullable())
 
 const columns: { readonly [Name in keyof RunColumns]: z.ZodType<RunColumns[Name]> } = {
   hyperparameters,
   changes: z.array(changeable.extend({ step: z.int() })),
   pinned: z.array(z.object({ split: z.enum(SPLITS), index: z.int() })),
-  engine,
+  engine: engine.nullable(),
   phases: z
     .object({
       data: z.number(),

@@ -70,7 +70,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const until = stored.at(-1)!.step
     const attempts = await makers(runId, until)
     // Each has one: it began to train.
-    const { kind } = attempts[0].engine!
+    const { kind } = attempts[0].engine
     const { engine, points: again } = await trained(run, kind, until, signal)
     if (engine.kind !== kind) {
       throw new ConflictError(

@@ -161,7 +161,7 @@ for (const { kind, available, place } of kinds) {
           data: { runId: id, seq: 1, kind: 'LOSS_POINTS', at: AT, attempt: 1 },
         })
         await prisma.lossPoint.createMany({ data: [point(id, 1), point(id, 2)] })
-        await prisma.epochSummary.create({ data: { runId: id, attempt: 1, epoch: 1, seconds: 2 } })
+        await prisma.epochSummary.create({ data: { runId: id, attempt: 1, epoch: 1, step: 10, seconds: 2 } })
         const version = {
           version: 1,
           architecture: 'a',

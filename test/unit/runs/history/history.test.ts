@@ -5,7 +5,7 @@ import { type BucketChange, followBuckets } from '../../../../src/runs/history/f
 import { createRunHistory } from '../../../../src/runs/history/history.ts'
 import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { RunEvent, RunPoint } from '../../../../src/runs/model/events.ts'
-import { RUN_ROW, useDatabase } from '../../../support/database.ts'
+import { ENGINE, RUN_ROW, useDatabase } from '../../../support/database.ts'
 import { seededRandom } from '../../../support/random.ts'
 
 const db = useDatabase()
@@ -33,7 +33,7 @@ async function createRun() {
         [{ kind: 'STATUS_CHANGED', status: 'RUNNING', failure: null, step: fromStep }],
         {
           attempt,
-          attempts: { create: { attempt, fromStep, startedAt: new Date() } },
+          attempts: { create: { attempt, fromStep, engine: { ...ENGINE }, startedAt: new Date() } },
         },
       )
     },

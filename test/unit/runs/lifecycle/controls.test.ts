@@ -5,7 +5,6 @@ import { openArtifactStore } from '../../../../src/adapters/local/artifact-store
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
-import type { EngineReport } from '../../../../src/engine/report.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
 import type { Child, ChildExit, ChildOptions } from '../../../../src/process/child.ts'
@@ -15,7 +14,7 @@ import { createRunService, type RunService, type RunServiceOptions } from '../..
 import { isMakingRoom } from '../../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer } from '../../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
-import { useDatabase } from '../../../support/database.ts'
+import { ENGINE, useDatabase } from '../../../support/database.ts'
 import { standardHyperparameters } from '../../../support/hyperparameters.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -105,14 +104,6 @@ async function until(service: RunService, id: string, status: string, after = 0)
   throw new Error(`it was never ${status}`)
 }
 
-const ENGINE: EngineReport = {
-  kind: 'CPU',
-  device: 'a processor, JavaScript, 1 thread',
-  processor: 'a processor',
-  instructionSet: 'JavaScript',
-  threads: 1,
-  notTaken: [],
-}
 const STARTED: FromTrainer = {
   type: 'started',
   engine: ENGINE,
@@ -337,6 +328,17 @@ describe('moving', () => {
   })
 })
 
+/** A store in which what a run's last trainer left is removed when `tidied` is called, and not before. */
+function untidyStore() {
+  let tidied = () => {}
+  const tidying = new Promise<void>((resolve) => {
+    tidied = resolve
+  })
+  const tidy = async (_owner?: string, finished?: ReadonlySet<string>) =>
+    finished === undefined ? tidying : undefined
+  return { artifacts: { tidy, check() {} }, tidied }
+}
+
 describe('an update', () => {
   test('of a COMPLETED run that has no checkpoint to go on from is refused', async () => {
     const { service } = createService()
@@ -348,16 +350,10 @@ describe('an update', () => {
   })
 
   test('of a run whose trainer has just ended is answered', async () => {
-    let tidied = () => {}
-    const tidying = new Promise<void>((resolve) => {
-      tidied = resolve
-    })
+    const { artifacts, tidied } = untidyStore()
     const { service, trainer } = createService({
       maxRestarts: 0,
-      artifacts: {
-        tidy: async (_owner, finished) => (finished === undefined ? tidying : undefined),
-        check() {},
-      },
+      artifacts,
     })
     const { id } = await start(service)
     const worker = await trainer()
@@ -376,16 +372,10 @@ describe('an update', () => {
 
 describe('a run that goes on', () => {
   test('is at work once, though other runs start before its last trainer has been tidied up after', async () => {
-    let tidied = () => {}
-    const tidying = new Promise<void>((resolve) => {
-      tidied = resolve
-    })
+    const { artifacts, tidied } = untidyStore()
     const { service, trainer } = createService({
       concurrency: 2,
-      artifacts: {
-        tidy: async (_owner, finished) => (finished === undefined ? tidying : undefined),
-        check() {},
-      },
+      artifacts,
     })
     const { id } = await start(service)
     const worker = await trainer()

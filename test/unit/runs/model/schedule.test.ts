@@ -34,7 +34,7 @@ describe('the learning rate', () => {
     expect(all.at(-1)).toBeLessThan(0.12)
   })
 
-  // Rates of every step by PyTorch 1.13: test/pytorch/schedules.py; test/pytorch/schedules.test.ts has it make them anew.
+  // Rates of every step by PyTorch 1.13: test/system/pytorch/schedules.py; test/system/pytorch/schedules.test.ts has it make them anew.
   test.each<[string, Schedule, number, number, number[]]>([
     [
       'ten steps',

@@ -65,8 +65,8 @@ const finished = (seconds: number, data: Parameters<typeof insert>[0] = {}) =>
     imagesPerSecond: 100,
     epochSummaries: {
       create: [
-        { attempt: 1, epoch: 1, seconds: 1000 },
-        { attempt: 1, epoch: 2, seconds },
+        { attempt: 1, epoch: 1, step: 10, seconds: 1000 },
+        { attempt: 1, epoch: 2, step: 20, seconds },
       ],
     },
     ...data,
