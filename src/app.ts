@@ -6,6 +6,7 @@ import { createBus } from './adapters/local/bus.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
+import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
 import { createPredictor } from './predictor/predictor.ts'
 import { serveApi } from './server/api.ts'
@@ -15,7 +16,6 @@ import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
 import { watchRoom } from './storage/room.ts'
 import { createEngines } from './system/engines.ts'
-import { version } from './version.ts'
 
 export interface App {
   readonly url: string
@@ -38,7 +38,12 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
     const room = watchRoom(dataDir)
     await claimData(config, logger, parts)
 
-    const engines = createEngines({ choice: engine, file: join(dataDir, 'engines.json'), version, logger })
+    const engines = createEngines({
+      choice: engine,
+      file: join(dataDir, 'engines.json'),
+      version: packageVersion,
+      logger,
+    })
     parts.add({ drain: engines.close, close: engines.close })
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')

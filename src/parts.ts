@@ -22,7 +22,7 @@ export interface Parts {
 /** @param stopping  ends a start that is still under way */
 export function createParts(logger: Pick<Logger, 'error'>, stopping: AbortSignal): Parts {
   const parts: Part[] = []
-  const attempt = (step: () => Promise<unknown> | undefined) =>
+  const settle = (step: () => Promise<unknown> | undefined) =>
     Promise.resolve()
       .then(step)
       .catch((error: unknown) => logger.error({ err: error }, 'closing a part failed'))
@@ -34,8 +34,8 @@ export function createParts(logger: Pick<Logger, 'error'>, stopping: AbortSignal
     },
     async close() {
       const there = parts.splice(0)
-      await Promise.all(there.map((part) => attempt(() => part.drain?.())))
-      for (const part of there) await attempt(() => part.close())
+      await Promise.all(there.map((part) => settle(() => part.drain?.())))
+      for (const part of there) await settle(() => part.close())
     },
   }
 }

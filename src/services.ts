@@ -5,6 +5,7 @@ import { openDatasetStores } from './data/stores.ts'
 import type { Database } from './db/client.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
+import { packageVersion } from './package-version.ts'
 import type { Parts } from './parts.ts'
 import type { ArtifactStore } from './ports/artifact-store.ts'
 import type { OpenBus } from './ports/bus.ts'
@@ -18,7 +19,6 @@ import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
 import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
-import { version } from './version.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
 /** What the domain stands on. */
@@ -94,7 +94,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const system = createSystemService({
-    version,
+    version: packageVersion,
     database: database.kind,
     engine: predictor.engine,
     engineTrials: () => engines.trials,

@@ -34,7 +34,7 @@ export function flatMap<In, Out>(
 }
 
 /** What changed and the last that was said of it, each once however often it changed since it was last taken. */
-export function followChanges<News = void>(
+export function newestOfEach<News = void>(
   subscribe: (listener: (id: string, news: News) => void) => () => void,
 ): AsyncIterableIterator<{ id: string; news: News }> {
   const changed = new Map<string, News>()

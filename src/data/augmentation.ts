@@ -11,7 +11,7 @@ export interface Augmentation {
 }
 
 /** What happens to one image. */
-export interface ImageChange {
+export interface Distortion {
   flip: boolean
   /** Pixel (y, x) of the result is (y + down, x + right) of the source. */
   down: number
@@ -21,12 +21,12 @@ export interface ImageChange {
 }
 
 /** Draws the change of the next image. It takes the same five numbers from the stream whatever is switched on. */
-export function drawChange(
+export function drawDistortion(
   { horizontalFlip, cropPadding, cutout }: Augmentation,
   height: number,
   width: number,
   random: Random,
-): ImageChange {
+): Distortion {
   const flip = random.below(2) === 1 && horizontalFlip
   const down = random.below(2 * cropPadding + 1) - cropPadding
   const right = random.below(2 * cropPadding + 1) - cropPadding

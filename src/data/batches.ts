@@ -1,5 +1,5 @@
 import { Random } from '../random.ts'
-import { type Augmentation, drawChange, type ImageChange } from './augmentation.ts'
+import { type Augmentation, type Distortion, drawDistortion } from './augmentation.ts'
 import type { LoadedSplit } from './load.ts'
 import type { Normalization } from './normalization.ts'
 
@@ -28,7 +28,7 @@ export interface ImageBatch {
 
 /** Keys of the two random streams of an epoch, beside seed and epoch. */
 const ORDER = 1
-const CHANGES = 2
+const DISTORTIONS = 2
 
 /** One epoch of a split, each image once; the last batch may be short. */
 export function* epochBatches(split: LoadedSplit, options: BatchOptions): Generator<ImageBatch, void> {
@@ -37,11 +37,11 @@ export function* epochBatches(split: LoadedSplit, options: BatchOptions): Genera
   const pixels = height * width * channels
   const count = Math.min(options.limit ?? split.count, split.count)
   const order = shuffle ? new Random(seed, epoch, ORDER).permutation(count) : null
-  const random = changesNothing(augmentation) ? null : new Random(seed, epoch, CHANGES)
+  const random = isIdentity(augmentation) ? null : new Random(seed, epoch, DISTORTIONS)
   const levels = levelTables(options.normalization, channels)
 
   const first = Math.min(count, (options.skip ?? 0) * batchSize)
-  if (random !== null) for (let i = 0; i < first; i++) drawChange(augmentation, height, width, random)
+  if (random !== null) for (let i = 0; i < first; i++) drawDistortion(augmentation, height, width, random)
   for (let start = first; start < count; start += batchSize) {
     const size = Math.min(batchSize, count - start)
     const x = new Float32Array(size * pixels)
@@ -51,14 +51,14 @@ export function* epochBatches(split: LoadedSplit, options: BatchOptions): Genera
       const image = split.pixels.subarray(index * pixels, (index + 1) * pixels)
       const target = x.subarray(i * pixels, (i + 1) * pixels)
       if (random === null) copyImage(image, target, levels)
-      else changeImage(image, target, levels, width, drawChange(augmentation, height, width, random))
+      else distortImage(image, target, levels, width, drawDistortion(augmentation, height, width, random))
       y[i] = split.labels[index]
     }
     yield { x, y, size }
   }
 }
 
-function changesNothing({ horizontalFlip, cropPadding, cutout }: Augmentation): boolean {
+function isIdentity({ horizontalFlip, cropPadding, cutout }: Augmentation): boolean {
   return !horizontalFlip && cropPadding === 0 && cutout === 0
 }
 
@@ -78,12 +78,12 @@ function copyImage(image: Uint8Array, target: Float32Array, levels: readonly Flo
 }
 
 /** image, target: [height, width, channels] */
-function changeImage(
+function distortImage(
   image: Uint8Array,
   target: Float32Array,
   levels: readonly Float32Array[],
   width: number,
-  { flip, down, right, hole }: ImageChange,
+  { flip, down, right, hole }: Distortion,
 ): void {
   const channels = levels.length
   const height = image.length / (width * channels)

@@ -28,14 +28,14 @@ export function pgliteFactory(database: EmbeddedDatabase): SqlDriverAdapterFacto
 }
 
 export async function pgliteSession(database: EmbeddedDatabase): Promise<SqlDriverAdapter> {
-  const { pg, log } = database
+  const { pg, wal } = database
   const adapter = await new PrismaPGlite(pg).connect()
   const guarded = guard(adapter, database)
   return {
     provider: adapter.provider,
     adapterName: adapter.adapterName,
-    queryRaw: (query) => guarded.queryRaw(query).finally(log.executed),
-    executeRaw: (query) => guarded.executeRaw(query).finally(log.executed),
+    queryRaw: (query) => guarded.queryRaw(query).finally(wal.executed),
+    executeRaw: (query) => guarded.executeRaw(query).finally(wal.executed),
     executeScript: async (script) => {
       await pg.exec(script).catch((error) => {
         throw diskError(database) ?? scriptError(error, script)
@@ -70,13 +70,13 @@ function guard(
 function admit(sql: string, database: EmbeddedDatabase): void {
   if (!/\b(INSERT|UPDATE|DELETE)\b/i.test(sql)) return
   // Deleting is a way to make room.
-  if (/^\s*DELETE\b/i.test(sql) || isMakingRoom()) checkLog(database)
+  if (/^\s*DELETE\b/i.test(sql) || isMakingRoom()) checkWal(database)
   else checkRoom(database)
 }
 
 /** @throws StorageFullError where nothing can be written, not even what makes room */
-function checkLog({ log, room }: EmbeddedDatabase): void {
-  if (!log.isShort) return
+function checkWal({ wal, room }: EmbeddedDatabase): void {
+  if (!wal.isShort) return
   room.check()
   throw new StorageFullError(
     "The disk of DATA_DIR has no room for the database's log. Nothing is written until there is; then everything goes on by itself.",
@@ -85,7 +85,7 @@ function checkLog({ log, room }: EmbeddedDatabase): void {
 
 /** @throws StorageFullError where nothing is to be written but what makes room */
 export function checkRoom(database: EmbeddedDatabase): void {
-  checkLog(database)
+  checkWal(database)
   database.room.check()
 }
 
@@ -95,7 +95,7 @@ function diskError({ guard, room }: EmbeddedDatabase): unknown {
 }
 
 async function startTransaction(database: EmbeddedDatabase): Promise<Transaction> {
-  const { pg, log } = database
+  const { pg, wal } = database
   let failure: { error: unknown } | undefined
   // A client for this one transaction, so that the outcome of its COMMIT is seen.
   const client: Pick<PGlite, 'transaction'> = {
@@ -122,9 +122,9 @@ async function startTransaction(database: EmbeddedDatabase): Promise<Transaction
     commit: async () => {
       await transaction.commit()
       if (failure) throw diskError(database) ?? scriptError(failure.error)
-      log.executed()
+      wal.executed()
     },
-    rollback: () => transaction.rollback().finally(log.executed),
+    rollback: () => transaction.rollback().finally(wal.executed),
     createSavepoint: (name) => execute(`SAVEPOINT ${name}`),
     rollbackToSavepoint: (name) => execute(`ROLLBACK TO SAVEPOINT ${name}`),
     releaseSavepoint: (name) => execute(`RELEASE SAVEPOINT ${name}`),

@@ -38,7 +38,7 @@ export interface PGliteGuard {
  *
  * @param end  gets the reason, and does not return
  */
-export function guardPGlite(log: WriteAheadLog, end: (reason: string) => never): PGliteGuard {
+export function guardPGlite(wal: WriteAheadLog, end: (reason: string) => never): PGliteGuard {
   let said = ''
   let failure: string | null = null
   let panic: string | null = null
@@ -87,8 +87,8 @@ export function guardPGlite(log: WriteAheadLog, end: (reason: string) => never):
     streams.write = watched((stream, ...rest) => {
       const [, folder, name = ''] = /\/(\w+)\/([^/]+)$/.exec(stream.path) ?? []
       // Room is gone while a statement runs that needs much: it fails, where the next segment would be a panic.
-      if (log.isShort && !log.isCheckpointing && stream.path.includes('/base/')) throw new ErrnoError(ENOSPC)
-      if (folder === 'pg_wal') log.written(name)
+      if (wal.isShort && !wal.isCheckpointing && stream.path.includes('/base/')) throw new ErrnoError(ENOSPC)
+      if (folder === 'pg_wal') wal.written(name)
       return write(stream, ...rest)
     })
     let main = loop(module._PostgresMainLoopOnce)

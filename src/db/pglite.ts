@@ -19,7 +19,8 @@ const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting
 /** The embedded PostgreSQL at work. */
 export interface EmbeddedDatabase {
   pg: PGlite
-  log: WriteAheadLog
+  /** Its write-ahead log. */
+  wal: WriteAheadLog
   guard: Pick<PGliteGuard, 'takeFailure'>
   room: Room
 }
@@ -46,7 +47,7 @@ export async function openPGlite(
     room.check()
     if (!existsSync(join(home, 'PG_VERSION'))) await make(home, room)
     const database = await start(home, room)
-    await database.log.begin(database.pg)
+    await database.wal.begin(database.pg)
     return database
   } catch (error) {
     throw error instanceof StorageFullError ? error : unopened(home, error)
@@ -78,8 +79,8 @@ async function make(home: string, room: Room): Promise<void> {
 }
 
 async function start(home: string, room: Room): Promise<EmbeddedDatabase> {
-  const log = createWriteAheadLog(home)
-  const guard = guardPGlite(log, (reason) =>
+  const wal = createWriteAheadLog(home)
+  const guard = guardPGlite(wal, (reason) =>
     endProcess(
       `vggzoo ends: the embedded database in ${home} cannot go on (${reason}). Nothing that was answered is lost; see that its disk has room and can be written to, and start again.`,
     ),
@@ -88,7 +89,7 @@ async function start(home: string, room: Room): Promise<EmbeddedDatabase> {
     const pg = await keepingExitCode(() =>
       PGlite.create({ dataDir: home, startParams: START_PARAMS, extensions: { guard: guard.extension } }),
     )
-    return { pg, log, guard, room }
+    return { pg, wal, guard, room }
   } catch (error) {
     const code = guard.takeFailure()
     // What PostgreSQL said, where PGlite has only that it was aborted.

@@ -31,7 +31,7 @@ export function connectTo(url: string): DemoClient {
     },
     async watch(query, variables, onItem) {
       // A subscription that is begun again passes the last cursor, so nothing is missed or seen twice.
-      for (let attempt = 0; ; attempt++) {
+      for (let reconnects = 0; ; reconnects++) {
         const client = createClient({
           url: `${url.replace(/^http/, 'ws')}/graphql`,
           webSocketImpl: WebSocket,
@@ -44,7 +44,7 @@ export function connectTo(url: string): DemoClient {
           }
           return
         } catch (error) {
-          if (error instanceof RefusedError || attempt === RECONNECTS) throw error
+          if (error instanceof RefusedError || reconnects === RECONNECTS) throw error
         } finally {
           await client.dispose()
         }

@@ -1,4 +1,4 @@
-import { flatMap, followChanges } from '../concurrency/iterate.ts'
+import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
@@ -106,7 +106,7 @@ export function createModelAliases(prisma: PrismaClient, openBus: OpenBus): Mode
       (await prisma.modelVersion.findFirst({ ...query, where: { aliases: { some: { id } } } })) ??
       prisma.modelVersion.findFirstOrThrow({ ...query, where: { id: versionId } }),
     followMoves(modelId = EVERY_MODEL) {
-      const moved = followChanges((listener) => moves.subscribe(modelId, listener))
+      const moved = newestOfEach((listener) => moves.subscribe(modelId, listener))
       // One that was deleted meanwhile can't be told of.
       return flatMap(moved, ({ id }) => prisma.modelAlias.findMany({ where: { id } }))
     },

@@ -34,7 +34,7 @@ const DECODERS = Math.max(2, Math.min(8, availableParallelism() - 1))
 /** Starts in a row without a single answer. */
 const MAX_STARTS = 5
 
-type State = 'idle' | 'starting' | 'ready' | 'waiting' | 'givenUp' | 'closed'
+type Status = 'idle' | 'starting' | 'ready' | 'waiting' | 'givenUp' | 'closed'
 
 /**
  * Keeps one predictor process alive: starts it, watches that it answers, starts it again when it dies, and gives
@@ -55,7 +55,7 @@ export interface Host {
 
 export function createHost(options: HostOptions): Host {
   const { logger, times } = options
-  let state: State = 'idle'
+  let status: Status = 'idle'
   let child: Child<ToPredictor> | undefined
   let startsInARow = 0
   let restUntil = 0
@@ -67,7 +67,7 @@ export function createHost(options: HostOptions): Host {
   let watch: NodeJS.Timeout | undefined
 
   function spawn(): void {
-    state = 'starting'
+    status = 'starting'
     startsInARow++
     killedFor = undefined
     const started = startChild<ToPredictor, FromPredictor>({
@@ -98,10 +98,10 @@ export function createHost(options: HostOptions): Host {
   }
 
   function onMessage(message: FromPredictor): void {
-    if (state === 'closed') return
+    if (status === 'closed') return
     switch (message.type) {
       case 'ready':
-        state = 'ready'
+        status = 'ready'
         clearTimeout(watch)
         logger.info({ predictor: child?.pid, engine: message.engine }, 'predictor is ready')
         if (report.settled) report = deferred()
@@ -121,10 +121,10 @@ export function createHost(options: HostOptions): Host {
   function onExit(exit: ChildExit): void {
     clearTimeout(watch)
     child = undefined
-    if (state === 'closed' || state === 'givenUp') return
+    if (status === 'closed' || status === 'givenUp') return
     const words = killedFor ?? endOf(exit)
     logger.warn({ startsInARow }, `the predictor process ${words}`)
-    const served = state === 'ready'
+    const served = status === 'ready'
     if (startsInARow >= MAX_STARTS) {
       if (served) options.onDeath(words)
       const said = lastWords(exit)
@@ -133,7 +133,7 @@ export function createHost(options: HostOptions): Host {
       )
       return
     }
-    state = 'waiting'
+    status = 'waiting'
     // Without a wait after a process that worked; then 1, 2, 4, 8 times backoffMs.
     const wait = startsInARow === 0 ? 0 : times.backoffMs * 2 ** (startsInARow - 1)
     backoff = setTimeout(spawn, wait)
@@ -141,7 +141,7 @@ export function createHost(options: HostOptions): Host {
   }
 
   function giveUp(reason: string): void {
-    state = 'givenUp'
+    status = 'givenUp'
     startsInARow = 0
     restUntil = performance.now() + times.restMs
     refusal = new PredictorUnavailableError(reason)
@@ -154,32 +154,32 @@ export function createHost(options: HostOptions): Host {
 
   return {
     start() {
-      if (state === 'closed') throw closedError()
-      if (state === 'givenUp') {
+      if (status === 'closed') throw closedError()
+      if (status === 'givenUp') {
         // The process that reported its engine missing may still be on its way out.
         if (performance.now() < restUntil || child !== undefined) throw refusal
         report = deferred()
         spawn()
       }
-      if (state === 'idle') spawn()
+      if (status === 'idle') spawn()
     },
     get ready() {
-      return state === 'ready'
+      return status === 'ready'
     },
     send(message) {
       child?.send(message)
     },
     owesAnswer(owes) {
-      if (state !== 'ready' || owes === owing) return
+      if (status !== 'ready' || owes === owing) return
       owing = owes
       watchSilence()
     },
     engine() {
-      if (state === 'idle') spawn()
+      if (status === 'idle') spawn()
       return report.promise
     },
     async close() {
-      state = 'closed'
+      status = 'closed'
       clearTimeout(backoff)
       clearTimeout(watch)
       report.reject(closedError())

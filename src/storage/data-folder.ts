@@ -54,7 +54,7 @@ export function prepareDataFolder(
   folder: string,
   parts: readonly (keyof typeof PARTS)[] = ['database', 'artifacts', 'uploads', 'datasets'],
 ): void {
-  attempt(folder, folder, () => {
+  orWhatIsWrong(folder, folder, () => {
     makeFolder(resolve(folder))
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     const probe = join(folder, '.probe')
@@ -73,7 +73,7 @@ export function prepareDataFolder(
   }
   for (const part of parts) {
     const path = join(folder, part)
-    attempt(folder, path, () => {
+    orWhatIsWrong(folder, path, () => {
       const found = statSync(path, { throwIfNoEntry: false })
       if (found === undefined) return
       if (!found.isDirectory()) throw Object.assign(new Error(), { code: 'EEXIST' })
@@ -100,7 +100,7 @@ function makeFolder(path: string): void {
   mkdirSync(path)
 }
 
-function attempt(folder: string, path: string, work: () => void): void {
+function orWhatIsWrong(folder: string, path: string, work: () => void): void {
   try {
     work()
   } catch (error) {

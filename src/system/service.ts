@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { EngineTrial } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 
-export interface SystemState {
+export interface SystemFacts {
   version: string
   cores: number
   /** Bytes; a container's limit where there is one. */
@@ -13,8 +13,8 @@ export interface SystemState {
 }
 
 /** What the server can say of itself. */
-export interface SystemService extends Omit<SystemState, 'queue'> {
-  queue(): Promise<SystemState['queue']>
+export interface SystemService extends Omit<SystemFacts, 'queue'> {
+  queue(): Promise<SystemFacts['queue']>
   /** Null when no engine can run; the log says why. */
   engine(): Promise<EngineReport | null>
   /** What `auto` measured on this machine, fastest first; empty where there was nothing to compare. */

@@ -8,7 +8,7 @@ CREATE TYPE "ModelVersionOrigin" AS ENUM ('TRAINED', 'IMPORTED');
 CREATE TYPE "RunEventKind" AS ENUM ('LOSS_POINTS', 'EPOCH_ENDED', 'STATUS_CHANGED', 'CONTROL_APPLIED', 'CHECKPOINT_SAVED');
 
 -- CreateEnum
-CREATE TYPE "RunLogStream" AS ENUM ('STDOUT', 'STDERR', 'SERVER');
+CREATE TYPE "RunOutputStream" AS ENUM ('STDOUT', 'STDERR', 'SERVER');
 
 -- CreateTable
 CREATE TABLE "Counter" (
@@ -157,15 +157,15 @@ CREATE TABLE "EpochSummary" (
 );
 
 -- CreateTable
-CREATE TABLE "RunLogLine" (
+CREATE TABLE "RunOutputLine" (
     "runId" TEXT NOT NULL,
     "number" INTEGER NOT NULL,
     "attempt" INTEGER NOT NULL,
     "at" TIMESTAMPTZ(3) NOT NULL,
-    "stream" "RunLogStream" NOT NULL,
+    "stream" "RunOutputStream" NOT NULL,
     "text" TEXT NOT NULL,
 
-    CONSTRAINT "RunLogLine_pkey" PRIMARY KEY ("runId","number")
+    CONSTRAINT "RunOutputLine_pkey" PRIMARY KEY ("runId","number")
 );
 
 -- CreateTable
@@ -354,7 +354,7 @@ ALTER TABLE "LossBucket" ADD CONSTRAINT "LossBucket_runId_fkey" FOREIGN KEY ("ru
 ALTER TABLE "EpochSummary" ADD CONSTRAINT "EpochSummary_runId_fkey" FOREIGN KEY ("runId") REFERENCES "TrainingRun"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AddForeignKey
-ALTER TABLE "RunLogLine" ADD CONSTRAINT "RunLogLine_runId_fkey" FOREIGN KEY ("runId") REFERENCES "TrainingRun"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE "RunOutputLine" ADD CONSTRAINT "RunOutputLine_runId_fkey" FOREIGN KEY ("runId") REFERENCES "TrainingRun"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "Checkpoint" ADD CONSTRAINT "Checkpoint_runId_fkey" FOREIGN KEY ("runId") REFERENCES "TrainingRun"("id") ON DELETE CASCADE ON UPDATE CASCADE;

@@ -121,7 +121,7 @@ export class NativeBackend extends MathBackendCPU {
   writable(variable: tf.Variable): Float32Array {
     const values = this.values(variable)
     if (this.isSole(variable)) {
-      this.filters.change(variable.dataId)
+      this.filters.outdate(variable.dataId)
       return values
     }
     const own = this.take(values.length)

@@ -53,7 +53,7 @@ export class PackedFilters {
   }
 
   /** The tensor's values are changed. */
-  change(dataId: object): void {
+  outdate(dataId: object): void {
     const packings = this.byTensor.get(dataId)
     if (packings === undefined) return
     for (const packing of packings) {
@@ -65,7 +65,7 @@ export class PackedFilters {
 
   /** The tensor is gone. */
   forget(dataId: object): void {
-    this.change(dataId)
+    this.outdate(dataId)
     this.byTensor.delete(dataId)
   }
 

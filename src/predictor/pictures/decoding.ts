@@ -35,7 +35,7 @@ const PAPER = '#ffffff'
 const decoding = createBudget(MAX_IMAGE_PIXELS)
 
 /** A file as libvips gets it: of its first picture alone, where the format may hold several. */
-interface Source {
+interface PictureFile {
   bytes: Uint8Array
   failOn: FailOnOptions
   tiff?: TiffPage
@@ -53,19 +53,19 @@ export async function decodeImage(
   bytes: Uint8Array,
   least: { width: number; height: number },
 ): Promise<RgbImage> {
-  const source = sourceOf(format, bytes)
+  const picture = pictureFile(format, bytes)
   // Reads headers only, at any number of pixels, so that the refusal can name it.
-  const metadata = await open(source, { limitInputPixels: false }).metadata()
+  const metadata = await open(picture, { limitInputPixels: false }).metadata()
   if (metadata.format !== LIBVIPS_NAMES[format]) throw new Error(`libvips takes it for ${metadata.format}`)
-  const { width, height } = source.gif?.canvas ?? metadata
+  const { width, height } = picture.gif?.canvas ?? metadata
   checkImageSize(width, height)
   return decoding.spend(width * height, async () => {
     if (format === 'JPEG') return shrinkJpeg(bytes, least)
-    return shrink(await inColours(source, metadata), least)
+    return shrink(await inColours(picture, metadata), least)
   })
 }
 
-function sourceOf(format: ImageFormat, bytes: Uint8Array): Source {
+function pictureFile(format: ImageFormat, bytes: Uint8Array): PictureFile {
   if (format === 'TIFF') {
     const tiff = readTiffPage(bytes)
     // Only of tiles does libvips take errors for warnings; of strips it takes unknown tags for them.
@@ -78,7 +78,7 @@ function sourceOf(format: ImageFormat, bytes: Uint8Array): Source {
   return { bytes, failOn: 'error' }
 }
 
-function open({ bytes, failOn }: Source, options: SharpOptions = {}): Sharp {
+function open({ bytes, failOn }: PictureFile, options: SharpOptions = {}): Sharp {
   return sharp(bytes, {
     failOn,
     limitInputPixels: MAX_IMAGE_PIXELS,
@@ -88,20 +88,20 @@ function open({ bytes, failOn }: Source, options: SharpOptions = {}): Sharp {
 }
 
 /** The picture in colours that libvips brings to sRGB rightly by itself. */
-async function inColours(source: Source, metadata: Metadata): Promise<Sharp> {
-  const { tiff, gif, profile } = source
-  if (gif !== undefined && !covers(gif)) return onCanvas(source, gif)
+async function inColours(picture: PictureFile, metadata: Metadata): Promise<Sharp> {
+  const { tiff, gif, profile } = picture
+  if (gif !== undefined && !covers(gif)) return onCanvas(picture, gif)
   if (tiff !== undefined && !hasOrdinarySamples(tiff)) {
-    return ofTiff(await withOrdinarySamples(source.bytes, tiff, metadata.icc, source))
+    return ofTiff(await withOrdinarySamples(picture.bytes, tiff, metadata.icc, picture))
   }
   if (profile !== undefined && profile !== null && metadata.icc === undefined)
-    return ofTiff(await withProfile(open(source), metadata, profile))
-  return isDeep(metadata) ? toDeepSrgb((options) => open(source, options), metadata) : open(source)
+    return ofTiff(await withProfile(open(picture), metadata, profile))
+  return isDeep(metadata) ? toDeepSrgb((options) => open(picture, options), metadata) : open(picture)
 }
 
 async function ofTiff(bytes: Buffer): Promise<Sharp> {
-  const source: Source = { bytes, failOn: 'error' }
-  return inColours(source, await open(source).metadata())
+  const picture: PictureFile = { bytes, failOn: 'error' }
+  return inColours(picture, await open(picture).metadata())
 }
 
 function covers({ left, top, width, height, canvas }: GifFrame): boolean {
@@ -112,10 +112,13 @@ function covers({ left, top, width, height, canvas }: GifFrame): boolean {
  * What a GIF's first picture leaves free of its canvas is transparent. libvips makes it black, and takes canvases of
  * some sizes, such as 640 x 480, for wrong and leaves them away.
  */
-async function onCanvas(source: Source, { canvas, left, top, width, height }: GifFrame): Promise<Sharp> {
+async function onCanvas(
+  picture: PictureFile,
+  { canvas, left, top, width, height }: GifFrame,
+): Promise<Sharp> {
   if (width === 0 || height === 0) throw new Error('its first picture has no pixels')
   const background = { background: PAPER }
-  const { data, info } = await open(source)
+  const { data, info } = await open(picture)
     .extract({ left, top, width, height })
     .flatten(background)
     .extend({

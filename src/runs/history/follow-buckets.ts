@@ -1,13 +1,13 @@
 import { flatMap } from '../../concurrency/iterate.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
-import { followRun, type StreamSources } from '../journal/follow.ts'
+import { followRun, type JournalFeed } from '../journal/follow.ts'
 import { type Bucket, bucketOf, merge, widen } from '../model/buckets.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
 import type { Attempt } from './attempts.ts'
 import { readAttempts, readThinned } from './read.ts'
 
 /** What a chart of a run has to do to be up to date again. */
-export interface BucketChange {
+export interface BucketDelta {
   /** True: these are all buckets, and the chart forgets what it had. False: each replaces the one of its steps, or is new. */
   reset: boolean
   /** Steps in a bucket: a power of two. */
@@ -23,28 +23,28 @@ export interface BucketChange {
  */
 export async function followBuckets(
   prisma: PrismaClient,
-  sources: StreamSources,
+  feed: JournalFeed,
   runId: string,
   { seq, maxPoints }: { seq: number; maxPoints: number },
-): Promise<AsyncIterableIterator<BucketChange>> {
+): Promise<AsyncIterableIterator<BucketDelta>> {
   const chart = await openChart(prisma, runId, maxPoints)
-  const changes = flatMap(followRun(sources, runId, seq), async (event) => {
-    const change = await chart.take(event)
-    return change === null ? [] : [change]
+  const deltas = flatMap(followRun(feed, runId, seq), async (event) => {
+    const delta = await chart.take(event)
+    return delta === null ? [] : [delta]
   })
   let isFirst = true
-  const stream: AsyncIterableIterator<BucketChange> = {
+  const stream: AsyncIterableIterator<BucketDelta> = {
     [Symbol.asyncIterator]() {
       return this
     },
     async next() {
-      if (!isFirst) return changes.next()
+      if (!isFirst) return deltas.next()
       isFirst = false
       return { done: false, value: chart.all() }
     },
     async return() {
       isFirst = false
-      return changes.return!()
+      return deltas.return!()
     },
   }
   return stream
@@ -52,9 +52,9 @@ export async function followBuckets(
 
 /** The buckets of one subscriber. */
 interface Chart {
-  all(): BucketChange
+  all(): BucketDelta
   /** What an event changes; null for nothing. Events come in order, from any place before the chart was opened. */
-  take(event: RunEvent | Lagged): Promise<BucketChange | null>
+  take(event: RunEvent | Lagged): Promise<BucketDelta | null>
 }
 
 async function openChart(prisma: PrismaClient, runId: string, maxPoints: number): Promise<Chart> {
@@ -72,9 +72,9 @@ async function openChart(prisma: PrismaClient, runId: string, maxPoints: number)
     seen = thinned.seq ?? 0
     buckets = byIndex(thinned.buckets)
   }
-  const all = (): BucketChange => ({ reset: true, bucketSteps: 2 ** level, buckets: [...buckets.values()] })
+  const all = (): BucketDelta => ({ reset: true, bucketSteps: 2 ** level, buckets: [...buckets.values()] })
 
-  function add(points: readonly RunPoint[]): BucketChange {
+  function add(points: readonly RunPoint[]): BucketDelta {
     const changed = new Set<number>()
     for (const point of points) {
       const bucket = bucketOf(point, level, 0)

@@ -1,12 +1,12 @@
-import { flatMap, followChanges } from '../../concurrency/iterate.ts'
+import { flatMap, newestOfEach } from '../../concurrency/iterate.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
 import { findRun } from '../journal/find-run.ts'
-import { followRun, type StreamSources } from '../journal/follow.ts'
+import { followRun, type JournalFeed } from '../journal/follow.ts'
 import { ALL_RUNS } from '../journal/journal.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
-import { type BucketChange, followBuckets } from './follow-buckets.ts'
+import { type BucketDelta, followBuckets } from './follow-buckets.ts'
 import type { RunHistory } from './history.ts'
 
 /** A run as it is now, or as it was when it was deleted. */
@@ -19,12 +19,12 @@ export interface RunStreams {
   /** The run's loss points behind a place (RunHistory.placeBehind), as the journal has them. Throws NotFoundError. */
   followLoss(id: string, step: number, attempt?: number): Promise<AsyncIterableIterator<RunPoint>>
   /** The effective loss history, thinned to so many points, and how it changes. Throws NotFoundError. */
-  followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketChange>>
+  followBuckets(id: string, maxPoints: number): Promise<AsyncIterableIterator<BucketDelta>>
   /** Runs whose row changed, each as it is when the subscriber takes it, and those that were deleted. */
   followRuns(): AsyncIterableIterator<RunNews>
 }
 
-export interface StreamOptions extends StreamSources {
+export interface StreamOptions extends JournalFeed {
   prisma: PrismaClient
   history: Pick<RunHistory, 'placeBehind'>
   changedRuns: Bus<string>
@@ -56,7 +56,7 @@ export function createRunStreams(options: StreamOptions): RunStreams {
       return followBuckets(prisma, options, id, { seq, maxPoints })
     },
     followRuns() {
-      const news = followChanges<TrainingRun | null>((listener) => {
+      const news = newestOfEach<TrainingRun | null>((listener) => {
         const detach = [
           changedRuns.subscribe(ALL_RUNS, (id) => listener(id, null)),
           deletedRuns.subscribe(ALL_RUNS, (run) => listener(run.id, run)),

@@ -10,7 +10,8 @@ const CAPACITY = 256
 const PAGE_EVENTS = 64
 const PAGE_POINTS = 1024
 
-export interface StreamSources {
+/** The journal, and where its new events are announced. */
+export interface JournalFeed {
   journal: Pick<Journal, 'read' | 'position'>
   bus: Bus<RunEvent>
 }
@@ -27,15 +28,15 @@ export interface StreamSources {
  * the inbox and one page.
  */
 export function followRun(
-  sources: StreamSources,
+  feed: JournalFeed,
   runId: string,
   after: number,
   capacity: number = CAPACITY,
 ): AsyncIterableIterator<RunEvent | Lagged> {
   const inbox = createInbox<RunEvent>(capacity)
   // Attached here and not at the first pull: what is published between the two belongs to the subscriber.
-  const detach = sources.bus.subscribe(runId, inbox.push)
-  const events = read(sources, runId, after, inbox)
+  const detach = feed.bus.subscribe(runId, inbox.push)
+  const events = read(feed, runId, after, inbox)
   const stop = () => {
     detach()
     // A generator that waits for the inbox hears of return() only when that wait ends.
@@ -67,7 +68,7 @@ export function followRun(
 }
 
 async function* read(
-  { journal }: StreamSources,
+  { journal }: JournalFeed,
   runId: string,
   after: number,
   inbox: Inbox<RunEvent>,

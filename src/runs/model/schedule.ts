@@ -78,9 +78,9 @@ export function continuedRateAt(
     case 'constant':
       return rate
     case 'step': {
-      const changes = (at: number) =>
+      const drops = (at: number) =>
         Math.floor((Math.floor(at / stepsPerEpoch) + schedule.offset) / schedule.epochs)
-      return rate * schedule.gamma ** (changes(step) - changes(first - 1))
+      return rate * schedule.gamma ** (drops(step) - drops(first - 1))
     }
     case 'cosine':
       return anneal(rate, schedule.finalLearningRate, done / (left + 1))

@@ -1,4 +1,4 @@
-import { followChanges } from '../../concurrency/iterate.ts'
+import { newestOfEach } from '../../concurrency/iterate.ts'
 import type { Bus } from '../../ports/bus.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { RunEvent } from '../model/events.ts'
@@ -8,7 +8,7 @@ import type { OutputLine } from './line.ts'
 /** Lines read at once: a slow subscriber holds no more than these. */
 const PAGE = 100
 
-export interface OutputSources {
+export interface OutputFeed {
   /** Up to `limit` lines after a number, in order. */
   read(runId: string, after: number, limit: number): Promise<OutputLine[]>
   position: Journal['position']
@@ -25,12 +25,12 @@ export interface OutputSources {
  * One that is more than MAX_LINES behind finds the oldest gone; their numbers are missing then.
  */
 export function followOutput(
-  sources: OutputSources,
+  feed: OutputFeed,
   runId: string,
   after: number,
 ): AsyncIterableIterator<OutputLine> {
-  const { read, position, written, events } = sources
-  const words = followChanges((listener) => {
+  const { read, position, written, events } = feed
+  const words = newestOfEach((listener) => {
     const look = () => listener(runId)
     const detachLines = written.subscribe(runId, look)
     const detachEvents = events.subscribe(runId, (event) => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { PrismaClient } from '../../db/generated/client.ts'
-import { insertRunLogLines } from '../../db/run-log-lines.ts'
+import { insertRunOutputLines } from '../../db/run-output-lines.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
 import { noRun } from '../journal/find-run.ts'
@@ -43,7 +43,7 @@ export function createRunOutput(
   { position }: Pick<Journal, 'position'>,
 ): RunOutput {
   const read = (runId: string, after: number, limit: number, newestFirst = false): Promise<OutputLine[]> =>
-    prisma.runLogLine.findMany({
+    prisma.runOutputLine.findMany({
       where: { runId, number: { gt: after } },
       orderBy: { number: newestFirst ? 'desc' : 'asc' },
       take: limit,
@@ -51,7 +51,7 @@ export function createRunOutput(
     })
 
   async function ends(runId: string): Promise<{ firstKept: number; newest: number }> {
-    const { _min, _max } = await prisma.runLogLine.aggregate({
+    const { _min, _max } = await prisma.runOutputLine.aggregate({
       where: { runId },
       _min: { number: true },
       _max: { number: true },
@@ -66,11 +66,11 @@ export function createRunOutput(
         const before = newest ?? (await ends(runId)).newest
         const last = before + lines.length
         await prisma.$transaction([
-          insertRunLogLines(
+          insertRunOutputLines(
             prisma,
             lines.map((line, i) => ({ runId, number: before + 1 + i, attempt, ...line })),
           ),
-          prisma.runLogLine.deleteMany({ where: { runId, number: { lte: last - MAX_LINES } } }),
+          prisma.runOutputLine.deleteMany({ where: { runId, number: { lte: last - MAX_LINES } } }),
         ])
         newest = last
         written.publish(runId)

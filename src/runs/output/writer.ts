@@ -45,7 +45,7 @@ export function createOutputWriter(
       characters -= (waiting.shift() as UnnumberedLine).text.length
       leftOut += 1
     }
-    // A trainer that prints without end must not fill the server's own journal either.
+    // A trainer that prints without end must not fill the server's own log either.
     if (leftOut === first) logger.info({ stream }, line.text)
     schedule()
   }

@@ -8,7 +8,7 @@ import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
 import { findRun, noRun } from '../journal/find-run.ts'
 import type { Checkpoints } from '../lifecycle/checkpoints.ts'
-import type { PreparedDataset, TrainingSources } from '../lifecycle/supervision/prepare.ts'
+import type { PreparedDataset, TrainingInputs } from '../lifecycle/supervision/prepare.ts'
 import { type Run, type RunAttempt, toAttempt, toRun } from '../model/run.ts'
 import { type ComparedPoint, firstDifference, type LossDifference } from './first-difference.ts'
 import { type TrainedAgain, trainAgain } from './train-again.ts'
@@ -48,7 +48,7 @@ export interface Verifier {
   close(): Promise<void>
 }
 
-export interface VerifierOptions extends TrainingSources {
+export interface VerifierOptions extends TrainingInputs {
   prisma: PrismaClient
   logger: Logger
   history: Pick<RunHistory, 'losses'>

@@ -1,5 +1,5 @@
 import type { HistoryView as View } from '../../runs/history/attempts.ts'
-import type { BucketChange } from '../../runs/history/follow-buckets.ts'
+import type { BucketDelta } from '../../runs/history/follow-buckets.ts'
 import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../../runs/history/history.ts'
 import type { Bucket } from '../../runs/model/buckets.ts'
 import type { RunPoint } from '../../runs/model/events.ts'
@@ -97,7 +97,7 @@ const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number
   }),
 })
 
-export const LossBucketsRef = builder.objectRef<BucketChange>('LossBuckets').implement({
+export const LossBucketsRef = builder.objectRef<BucketDelta>('LossBuckets').implement({
   description: 'How a thinned loss history has changed.',
   fields: (t) => ({
     reset: t.exposeBoolean('reset', {

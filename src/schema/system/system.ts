@@ -1,8 +1,8 @@
-import type { SystemService, SystemState } from '../../system/service.ts'
+import type { SystemFacts, SystemService } from '../../system/service.ts'
 import { builder } from '../builder/builder.ts'
 import { EngineRef, EngineTrialRef } from './engine.ts'
 
-const Queue = builder.objectRef<SystemState['queue']>('Queue').implement({
+const Queue = builder.objectRef<SystemFacts['queue']>('Queue').implement({
   description: 'Training runs at work and waiting.',
   fields: (t) => ({
     running: t.exposeInt('running', { description: 'At work.' }),

@@ -75,14 +75,14 @@ export function attachWebSocket(
           req: context.extra.request,
           params,
         })
-        const document = attempt(() => parse(query))
+        const document = orError(() => parse(query))
         if (document instanceof GraphQLError) {
           document.extensions.code ??= 'GRAPHQL_PARSE_FAILED' satisfies ErrorCode
           return [document]
         }
         // The limits are validation rules: leaving validate out would bypass them.
         // Some of them throw, which would end the connection and not only this operation.
-        const errors = attempt(() => validate(schema, document))
+        const errors = orError(() => validate(schema, document))
         if (errors instanceof GraphQLError) return [errors]
         if (errors.length > 0) return errors
         return {
@@ -146,7 +146,7 @@ function refuse(socket: Duplex, status: string, text: string, headers = ['Connec
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}\n`)
 }
 
-function attempt<Result>(work: () => Result): Result | GraphQLError {
+function orError<Result>(work: () => Result): Result | GraphQLError {
   try {
     return work()
   } catch (error) {

@@ -65,11 +65,11 @@ describe('packed filters', () => {
     const tensor = {}
     packedFor(2, tensor)
     packedFor(1, tensor, 'backward')
-    filters.change(tensor)
+    filters.outdate(tensor)
     expect(pool.stats.usedBytes).toBe(0)
     expect(packedFor(3, tensor)).toBe(2)
     expect(packedFor(3, tensor, 'backward')).toBe(2)
-    filters.change({})
+    filters.outdate({})
     expect(pool.stats.usedBytes).toBe(256)
   })
 

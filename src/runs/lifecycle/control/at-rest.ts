@@ -43,7 +43,7 @@ export function controlAtRest(
     case 'UPDATE':
       return update(run, to, input.values, request, options)
     default:
-      return change(run, to, input.control, request, options)
+      return goTo(run, to, input.control, request, options)
   }
 }
 
@@ -90,7 +90,7 @@ async function update(
   })
 }
 
-async function change(
+async function goTo(
   run: Run,
   to: RunStatus,
   control: 'PAUSE' | 'RESUME' | 'CANCEL',
@@ -101,7 +101,7 @@ async function change(
   const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
   // One that was cancelled while nobody worked for it was where its row says.
   const step = control === 'RESUME' ? place.step : run.step
-  const changed = {
+  const values = {
     PAUSE: {},
     CANCEL: { finishedAt: new Date(), secondsRemaining: null },
     RESUME: { ...place, finishedAt: null, restarts: 0 },
@@ -111,7 +111,7 @@ async function change(
       from: [run.status],
       before: [{ kind: 'CONTROL_APPLIED', control, step }],
       step,
-      patch: { ...changed, ...remembered([request]) },
+      patch: { ...values, ...remembered([request]) },
     })
   if (control !== 'CANCEL') return write()
   const done = await makingRoom(write)

@@ -27,7 +27,7 @@ export function createPersistence(
 
   async function persist<Result>(write: () => Promise<Result>, every = false): Promise<Result | undefined> {
     let failed = 0
-    const attempt = () =>
+    const writeOnce = () =>
       write().catch((error: unknown) => {
         // The answer to the first try was lost, not what it wrote.
         if (failed > 0 && isDuplicate(error)) return undefined
@@ -42,7 +42,7 @@ export function createPersistence(
       failure = error
       return true
     }
-    const result = await retry(attempt, again, gaveUp)
+    const result = await retry(writeOnce, again, gaveUp)
     if (failed > 0) await done(failed + 1)
     return result
   }

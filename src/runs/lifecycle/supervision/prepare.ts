@@ -14,7 +14,7 @@ export interface PreparedDataset {
 }
 
 /** Where what a run trains, and what it learns from, is found. */
-export interface TrainingSources {
+export interface TrainingInputs {
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
   findArchitecture(name: string, dataset: string): Architecture | undefined
   /** Makes the data set ready and says where its file is. */
@@ -24,7 +24,7 @@ export interface TrainingSources {
 /** @returns why there is none, in the place of the data set that the run learns from */
 export async function datasetOf(
   run: Pick<TrainingRun, 'dataset' | 'datasetDigest'>,
-  { prepareDataset }: TrainingSources,
+  { prepareDataset }: TrainingInputs,
   goesOn: boolean,
   persist: <Result>(task: () => Promise<Result>) => Promise<Result | undefined>,
   signal: AbortSignal,

@@ -12,13 +12,13 @@ import type { Checkpoints } from '../checkpoints.ts'
 import type { Interruptions } from '../interruption.ts'
 import { type Ending, finished, recordEnding } from './ending.ts'
 import { createPersistence, type Persistence } from './persist.ts'
-import { datasetOf, type TrainingSources } from './prepare.ts'
+import { datasetOf, type TrainingInputs } from './prepare.ts'
 import { CANCEL_GRACE_MS, createStopping, RECORD_GRACE_MS } from './stopping.ts'
 import { createTrainer } from './trainer.ts'
 import { ownerOf, trainRun } from './training.ts'
 import { type ControlOutcome, createUpdates } from './updates.ts'
 
-export interface SupervisorOptions extends TrainingSources {
+export interface SupervisorOptions extends TrainingInputs {
   journal: Journal
   logger: Logger
   engine: EngineRequest

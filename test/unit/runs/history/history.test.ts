@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import type { HistoryView } from '../../../../src/runs/history/attempts.ts'
-import { type BucketChange, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
+import { type BucketDelta, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../../src/runs/history/history.ts'
 import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { RunEvent, RunPoint } from '../../../../src/runs/model/events.ts'
@@ -112,7 +112,7 @@ function keep(bucket: RunPoint[]): RunPoint[] {
 const named = (points: readonly RunPoint[]) => points.map(({ attempt, step, loss }) => [attempt, step, loss])
 
 /** What a client that follows the changes has in the end: by the index of a bucket, its count and its points. */
-function applied(changes: readonly BucketChange[]): Map<number, unknown> {
+function applied(changes: readonly BucketDelta[]): Map<number, unknown> {
   const chart = new Map<number, unknown>()
   for (const { reset, buckets } of changes) {
     if (reset) chart.clear()
@@ -137,7 +137,7 @@ describe('a thinned history', () => {
     for (let round = 0; round < 12; round++) {
       const run = await createRun()
       const reference = new Reference()
-      const followers: { maxPoints: number; changes: Promise<BucketChange[]> }[] = []
+      const followers: { maxPoints: number; changes: Promise<BucketDelta[]> }[] = []
       const logEvery = [1, 1, 3, 50][below(4)]
       let done = 0
       for (let attempt = 1; attempt <= 1 + below(5); attempt++) {
@@ -293,7 +293,7 @@ describe('following a thinned history', () => {
     await run.begin(0)
     const stream = await run.follow(10)
     const next = async () => {
-      const { reset, bucketSteps, buckets }: BucketChange = (await stream.next()).value
+      const { reset, bucketSteps, buckets }: BucketDelta = (await stream.next()).value
       return { reset, bucketSteps, ends: buckets.map(({ last, count }) => [last.step, count]) }
     }
     expect(await next()).toEqual({ reset: true, bucketSteps: 1, ends: [] })

@@ -78,7 +78,7 @@ describe('what a trainer prints', () => {
     const run = await createRun()
     await run.print(counted(3))
     await db.prisma.trainingRun.delete({ where: { id: run.id } })
-    expect(await db.prisma.runLogLine.count({ where: { runId: run.id } })).toBe(0)
+    expect(await db.prisma.runOutputLine.count({ where: { runId: run.id } })).toBe(0)
   })
 })
 
@@ -111,7 +111,7 @@ describe('a trainer that prints without end', () => {
   test('keeps its newest lines, and the answer says which is the first of them', async () => {
     const run = await createRun()
     const at = new Date()
-    await db.prisma.runLogLine.createMany({
+    await db.prisma.runOutputLine.createMany({
       data: counted(MAX_LINES).map((text, i) => {
         return { runId: run.id, number: i + 1, attempt: 1, at, stream: 'STDOUT' as const, text }
       }),
