@@ -29,9 +29,11 @@ export interface TorchTensor {
 export function torchTensors(architecture: Architecture): TorchTensor[] {
   const { layers } = analyze(architecture)
   return layers.flatMap((layer) => {
-    const variables = kindOf(layer.kind).variables?.(layer, flattenedBefore(layer, layers)) ?? []
-    return variables.map(({ name, torch, shape, order, neutral = null, neutralBeforeNorm, counter }) => ({
-      name: `${layer.name}.${torch}`,
+    const { variables, tensors } = kindOf(layer.kind)
+    if (variables === null || tensors === null) return []
+    const own = variables(layer, flattenedBefore(layer, layers))
+    return own.map(({ name, shape, order, neutral = null, neutralBeforeNorm, counter }) => ({
+      name: `${layer.name}.${tensors.names[name]}`,
       shape,
       order,
       layer: layer.name,

@@ -142,6 +142,7 @@ const PredictInput = builder.inputType('PredictInput', {
   }),
 })
 
+// One union of two fields; resultOf makes one for each field.
 const PredictResult = builder.errorUnion('PredictResult', {
   description: 'The prediction, or why there is none.',
   types: [

@@ -58,6 +58,7 @@ const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePla
   }),
 })
 
+// One union of two fields; resultOf makes one for each field.
 const PlanArchitectureResult = builder.errorUnion('PlanArchitectureResult', {
   description: 'The plan, or why the network cannot be trained.',
   types: [ArchitecturePlanRef, ValidationError],

@@ -1,14 +1,15 @@
 import type { Architecture } from '../architecture.ts'
+import type { KerasLayer } from '../layers/keras.ts'
+import { LayersModelError } from '../layers-model-error.ts'
 import { writeSafetensors } from '../safetensors-file.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
 import { compareTensors, type ExpectedTensor, type TensorOutline } from '../weights-mismatch.ts'
 import { canonicalTensors, neutralValues } from './canonical.ts'
 import { type ImportTarget, toRgb } from './import-target.ts'
-import { type KerasLayer, readTopology } from './keras-topology.ts'
+import { readTopology } from './keras-topology.ts'
 import { type MatchedLayer, matchLayers } from './match-layers.ts'
 import { readModelJson } from './model-json.ts'
 import { hereShape } from './naming.ts'
-import { LayersModelError } from './standard-layers.ts'
 import { readTensors } from './unread.ts'
 import { type ManifestWeight, openWeightFiles, type WeightFiles } from './weights-manifest.ts'
 
@@ -70,7 +71,7 @@ async function findWeights(
   const nameIn = weightNames([...files.weights.keys()])
   const expected: ExpectedTensor[] = []
   const places = new Map<string, { tensor: TorchTensor; shift: number }>()
-  for (const { own, layer, without, varianceShift } of matched) {
+  for (const { own, layer, without, shifts } of matched) {
     if (own.fixed !== undefined) {
       const { inputs, units, kernel } = own.fixed
       const name = nameIn(layer, 'kernel')
@@ -85,11 +86,10 @@ async function findWeights(
         `Layer ${JSON.stringify(layer.name)} is not the average pool of ${architecture.name}.`,
       )
     }
-    const left = without as readonly string[]
-    for (const tensor of tensors.filter((it) => it.layer === own.name && !left.includes(it.variable))) {
+    for (const tensor of tensors.filter((it) => it.layer === own.name && !without.includes(it.variable))) {
       const name = nameIn(layer, tensor.variable)
       expected.push({ name, shape: hereShape(tensor), type: 'float' })
-      places.set(name, { tensor, shift: tensor.variable === 'moving_variance' ? varianceShift : 0 })
+      places.set(name, { tensor, shift: shifts[tensor.variable] ?? 0 })
     }
   }
   const outlines = [...files.weights.values()].map(outlineOfWeight)

@@ -1,6 +1,6 @@
 import { openSafetensors, writeSafetensors } from '../safetensors-file.ts'
 import { SafetensorsError } from '../safetensors-header.ts'
-import { countIn } from '../torch-layout.ts'
+import { countIn, torchTensors } from '../torch-layout.ts'
 import { canonicalTensors, neutralValues } from './canonical.ts'
 import { type ImportTarget, toRgb } from './import-target.ts'
 import { matchTensors } from './match-tensors.ts'
@@ -23,10 +23,11 @@ export async function importSafetensors(
     const sources = matchTensors(file.header.entries, architecture)
     const missing = neutralValues(architecture)
     const byName = new Map(file.header.entries.map((entry) => [entry.name, entry]))
-    /** What the file's counter beside the batch norm's variance says. Nothing reads it: without one it counts from 0. */
+    const besides = new Map(torchTensors(architecture).map(({ name, counter }) => [counter, name]))
+    /** What the file's counter beside such a tensor says. Nothing reads it: without one it counts from 0. */
     const countOf = async (counter: string): Promise<bigint> => {
-      const variance = sources.get(counter.replace(/[^.]*$/, 'running_var'))?.entry.name
-      const entry = byName.get(variance?.replace(/[^.]*$/, 'num_batches_tracked') ?? '')
+      const beside = sources.get(besides.get(counter) ?? '')?.entry.name
+      const entry = byName.get(beside?.replace(/[^.]*$/, counter.split('.').at(-1)!) ?? '')
       return entry?.dtype === 'I64' ? countIn((await file.read(entry)).data) : 0n
     }
     return await writeSafetensors(target, canonicalTensors(architecture), metadata, async ({ name }) => {

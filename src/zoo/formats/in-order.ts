@@ -1,16 +1,24 @@
+import { analyze } from '../analysis.ts'
 import type { Architecture } from '../architecture.ts'
+import type { LayerKind, TensorForm } from '../layers/kind.ts'
+import { kindOf, LAYER_KINDS } from '../layers/kinds.ts'
 import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
 import type { TensorOutline } from '../weights-mismatch.ts'
 import { hereShape, type NamedAs, type Naming } from './naming.ts'
 
-type Kind = 'conv' | 'dense' | 'norm'
+/** Kinds whose tensors look the same in a file: nothing there tells which of them it is. */
+interface Lookalikes extends TensorForm {
+  counts: LayerKind['keras']['counts']
+  /** Variables by the last part of a name, PyTorch's or Keras'. */
+  variables: ReadonlyMap<string, string>
+}
 
 /** The tensors of one layer of a file. */
 interface FoundLayer {
   /** What the names of its tensors have in common. */
   path: string
-  kind: Kind
-  /** As PyTorch has it, of the weights; of a batch norm [channels]. */
+  looks: Lookalikes
+  /** As PyTorch has it, of the tensor of the longest shape. */
   shape: number[]
   /** Last parts of the names by the variables that they mean. */
   leaves: Map<TorchTensor['variable'], string>
@@ -19,11 +27,23 @@ interface FoundLayer {
 }
 
 /** A layer of the network, in the same terms. */
-interface OwnLayer extends Pick<FoundLayer, 'kind' | 'shape'> {
+interface OwnLayer extends Pick<FoundLayer, 'looks' | 'shape'> {
+  index: number
   tensors: TorchTensor[]
 }
 
-const TORCH = { gamma: 'weight', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var' }
+const KINDS: readonly Pick<LayerKind, 'tensors' | 'keras'>[] = LAYER_KINDS
+const byForm = new Map<string, Lookalikes>()
+for (const { tensors, keras } of KINDS) {
+  const form = JSON.stringify(tensors)
+  if (tensors === null || byForm.has(form)) continue
+  const names = Object.entries(tensors.names)
+  const variables = new Map([
+    ...names.map(([name]) => [name, name] as const),
+    ...names.map(([name, torch]) => [torch, name] as const),
+  ])
+  byForm.set(form, { ...tensors, counts: keras.counts, variables })
+}
 
 /**
  * The names of a file in which the layers are called or numbered otherwise, matched by their order within a kind:
@@ -38,19 +58,28 @@ export function inOrder(tensors: readonly TensorOutline[], architecture: Archite
   if (found === null) return null
   const own = ownLayers(architecture)
   const matched = new Map<OwnLayer, FoundLayer>()
-  for (const kind of ['conv', 'norm', 'dense'] as const) {
-    const one = own.filter((layer) => layer.kind === kind)
-    const other = found.filter((layer) => layer.kind === kind)
+  for (const looks of byForm.values()) {
+    const one = own.filter((layer) => layer.looks === looks)
+    const other = found.filter((layer) => layer.looks === looks)
     const pairs = one.length === other.length ? pair(one, other) : null
     if (pairs === null) return null
     for (const [layer, match] of pairs) matched.set(layer, match)
   }
-  const inTurn = (kind: Kind) => own.filter((it) => it.kind === kind).map((it) => matched.get(it)!)
-  const convolutions = inTurn('conv')
-  if (!poolsFit(convolutions, architecture)) return null
-  // A batch norm behind the ReLU is another network.
-  const norms = inTurn('norm')
-  if (norms.some(({ path }, i) => (distance(convolutions[i]!.path, path) ?? 1) !== 1)) return null
+  const convolutions = own.filter(isConvolution)
+  if (
+    !poolsFit(
+      convolutions,
+      convolutions.map((it) => matched.get(it)!),
+      architecture,
+    )
+  )
+    return null
+  // What follows a layer at once does so in the file, too: a batch norm behind the ReLU is another network.
+  const followers = own.flatMap((layer, i) =>
+    own[i - 1]?.index === layer.index - 1 ? [[own[i - 1]!, layer] as const] : [],
+  )
+  const paths = (pair: readonly OwnLayer[]) => pair.map((it) => matched.get(it)!.path) as [string, string]
+  if (followers.some((pair) => (distance(...paths(pair)) ?? 1) !== 1)) return null
 
   return {
     kind: 'ordered',
@@ -61,13 +90,13 @@ export function inOrder(tensors: readonly TensorOutline[], architecture: Archite
 
 /** How many values the last dense layer of a file answers; null where the names don't tell which is the last. */
 export function outputsInOrder(tensors: readonly TensorOutline[]): number | null {
-  const dense = readLayers(tensors)?.filter(({ kind }) => kind === 'dense') ?? []
+  const dense = readLayers(tensors)?.filter(({ looks }) => looks.counts === 'dense') ?? []
   return sorted(dense)?.at(-1)?.shape[0] ?? null
 }
 
-function namedAs(tensor: TorchTensor, { path, leaves, isKeras }: FoundLayer): NamedAs {
+function namedAs(tensor: TorchTensor, { path, looks, leaves, isKeras }: FoundLayer): NamedAs {
   const { variable } = tensor
-  const usual = isKeras ? variable : (TORCH[variable as keyof typeof TORCH] ?? variable)
+  const usual = isKeras ? variable : looks.names[variable]!
   return {
     name: path + (leaves.get(variable) ?? usual),
     shape: isKeras ? hereShape(tensor) : tensor.shape,
@@ -84,52 +113,43 @@ function readLayers(tensors: readonly TensorOutline[]): FoundLayer[] | null {
     const leaves = new Map(
       group.map((tensor) => [tensor.name.slice(path.length).replace(/:\d+$/, ''), tensor]),
     )
-    const weight = leaves.get('weight') ?? leaves.get('kernel')
-    const kind = weight?.shape.length === 4 ? 'conv' : weight?.shape.length === 2 ? 'dense' : 'norm'
-    const variables = kind === 'norm' ? NORM : WEIGHTS
+    const largest = group.reduce((one, other) => (other.shape.length > one.shape.length ? other : one))
+    const rank = largest.shape.length
+    const looks = [...byForm.values()].find(
+      (it) => it.rank === rank && [...leaves.keys()].every((leaf) => it.variables.has(leaf)),
+    )
+    if (looks === undefined) return null
     const named = new Map<TorchTensor['variable'], string>()
     for (const [leaf, { name }] of leaves) {
-      const variable = variables[leaf]
-      if (variable === undefined || named.has(variable)) return null
+      const variable = looks.variables.get(leaf)!
+      if (named.has(variable)) return null
       named.set(variable, name.slice(path.length))
     }
-    const isKeras = leaves.has('kernel') || leaves.has('moving_mean')
-    const shape = kind === 'norm' ? [...group[0]!.shape] : torchShape(weight!.shape, isKeras)
-    layers.push({ path, kind, shape, leaves: named, isKeras })
+    const isKeras = [...leaves.keys()].some((leaf) => !Object.values(looks.names).includes(leaf))
+    layers.push({ path, looks, shape: torchShape(largest.shape, isKeras), leaves: named, isKeras })
   }
   return layers
 }
 
-const WEIGHTS: Readonly<Record<string, TorchTensor['variable']>> = {
-  weight: 'kernel',
-  kernel: 'kernel',
-  bias: 'bias',
-}
-const NORM: Readonly<Record<string, TorchTensor['variable']>> = {
-  weight: 'gamma',
-  gamma: 'gamma',
-  bias: 'beta',
-  beta: 'beta',
-  running_mean: 'moving_mean',
-  moving_mean: 'moving_mean',
-  running_var: 'moving_variance',
-  moving_variance: 'moving_variance',
-}
-
 function torchShape(shape: readonly number[], isKeras: boolean): number[] {
-  if (!isKeras) return [...shape]
+  if (!isKeras || shape.length < 2) return [...shape]
   return [shape.at(-1)!, shape.at(-2)!, ...shape.slice(0, -2)]
 }
 
 function ownLayers(architecture: Architecture): OwnLayer[] {
   const byLayer = groupBy(torchTensors(architecture), ({ layer }) => layer)
-  return [...byLayer.values()].map((tensors) => {
-    const [{ order, shape }] = tensors as [TorchTensor]
-    return { kind: order.kind === 'vector' ? 'norm' : order.kind, shape, tensors }
+  return analyze(architecture).layers.flatMap(({ name, kind, index }): OwnLayer[] => {
+    const tensors = byLayer.get(name)
+    const looks = byForm.get(JSON.stringify(kindOf(kind).tensors))
+    if (tensors === undefined || looks === undefined) return []
+    const { shape } = tensors.find((it) => it.shape.length === looks.rank)!
+    return [{ looks, shape, index, tensors }]
   })
 }
 
-/** Layers of one kind, as many as of the network; null where shapes and names together do not tell which is which. */
+const isConvolution = ({ looks }: OwnLayer) => looks.counts === 'convolution'
+
+/** Layers that look alike, as many as of the network; null where shapes and names together do not tell which is which. */
 function pair(own: readonly OwnLayer[], found: readonly FoundLayer[]): [OwnLayer, FoundLayer][] | null {
   const byShape = groupBy(found, ({ shape }) => String(shape))
   const next = new Map<string, FoundLayer[]>()
@@ -186,7 +206,11 @@ function distance(one: string, other: string): number | null {
  * there are more or fewer layers than there: as many after each convolution, and as many after each pool; and they are
  * not those that another VGG with as many pools would have.
  */
-function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boolean {
+function poolsFit(
+  own: readonly OwnLayer[],
+  found: readonly FoundLayer[],
+  architecture: Architecture,
+): boolean {
   const paths = found.map(({ path }) => path)
   const pools = poolsAfter(architecture)
   const between = pools.slice(0, -1)
@@ -198,7 +222,6 @@ function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boo
   const gaps = paths.slice(1).map((path, i) => distance(paths[i]!, path))
   // No numbers that count layers: the names say nothing of pools.
   if (gaps.some((gap) => gap === null)) return true
-  const own = ownLayers(architecture).filter(({ kind }) => kind === 'conv')
   const usual = own
     .slice(1)
     .map(({ tensors: [first] }, i) => distance(own[i]!.tensors[0]!.layer, first!.layer)!)
@@ -220,11 +243,12 @@ function poolsFit(found: readonly FoundLayer[], architecture: Architecture): boo
 }
 
 /** How many pools stand behind each convolution. */
-function poolsAfter({ features }: Architecture): number[] {
+function poolsAfter(architecture: Architecture): number[] {
   const pools: number[] = []
-  for (const { kind } of features) {
-    if (kind === 'conv') pools.push(0)
-    else if (kind === 'pool' && pools.length > 0) pools[pools.length - 1]! += 1
+  for (const { kind } of analyze(architecture).layers) {
+    const { counts } = kindOf(kind).keras
+    if (counts === 'convolution') pools.push(0)
+    else if (counts === 'block' && pools.length > 0) pools[pools.length - 1]! += 1
   }
   return pools
 }

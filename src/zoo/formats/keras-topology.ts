@@ -1,13 +1,5 @@
-import { LayersModelError } from './standard-layers.ts'
-
-/** A layer as a model.json has it. */
-export interface KerasLayer {
-  className: string
-  name: string
-  /** Names of the models that it lies in, from outside in, without the outermost. */
-  within: readonly string[]
-  config: Record<string, unknown>
-}
+import { type KerasLayer, quote } from '../layers/keras.ts'
+import { LayersModelError } from '../layers-model-error.ts'
 
 /** More than any network of the zoo has. */
 const MAX_LAYERS = 1000
@@ -127,10 +119,4 @@ function objectOf(value: unknown, what: string): Record<string, unknown> {
   if (!isObject(value))
     throw new LayersModelError(`The model.json is no LayersModel: ${what} is not an object.`)
   return value
-}
-
-/** For a message: short whatever the file holds. */
-export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined'
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

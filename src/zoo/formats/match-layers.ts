@@ -1,20 +1,23 @@
 import type { Architecture } from '../architecture.ts'
+import { type FoundLayer, type KerasLayer, quote } from '../layers/keras.ts'
+import type { LayerKind } from '../layers/kind.ts'
 import { LAYER_KINDS } from '../layers/kinds.ts'
 import type { StandardLayer } from '../layers/standard-layer.ts'
-import { type FoundLayer, readLayers } from './keras-layers.ts'
-import { type KerasLayer, quote } from './keras-topology.ts'
-import { LayersModelError, standardLayers } from './standard-layers.ts'
+import { LayersModelError } from '../layers-model-error.ts'
+import { readLayers } from './keras-layers.ts'
+import { standardLayers } from './standard-layers.ts'
 
 /** A layer of the network that has weights, and what it is in the model. */
-export interface MatchedLayer extends Pick<FoundLayer, 'without' | 'varianceShift'> {
+export interface MatchedLayer extends Pick<FoundLayer, 'without' | 'shifts'> {
   own: StandardLayer
   /** Of the model. */
   layer: KerasLayer
 }
 
-const HAS_WEIGHTS = new Set<string>(
-  LAYER_KINDS.filter(({ variables }) => variables !== null).map(({ name }) => name),
-)
+const KINDS: readonly Pick<LayerKind, 'name' | 'variables' | 'build'>[] = LAYER_KINDS
+const HAVE_WEIGHTS = new Set(KINDS.filter(({ variables }) => variables !== null).map(({ name }) => name))
+/** Without these at its end a model answers logits, and the weights are the same. */
+const BEHIND_LOGITS = new Set(KINDS.filter(({ build }) => build === null).map(({ name }) => name))
 
 /**
  * Matches the layers of a model with those of a network, one by one in their order, whatever they are called. So it is
@@ -26,9 +29,7 @@ export function matchLayers(layers: readonly KerasLayer[], architecture: Archite
   checkInputShape(layers, architecture)
   const expected = standardLayers(architecture).filter(({ isIdle }) => isIdle !== true)
   const found = readLayers(layers, architecture.inputShape)
-  // Without it the model answers logits, and the weights are the same.
-  if (found.at(-1)?.kind === 'SOFTMAX') found.pop()
-  if (expected.at(-1)?.kind === 'SOFTMAX') expected.pop()
+  for (const layers of [found, expected]) if (BEHIND_LOGITS.has(layers.at(-1)?.kind ?? '')) layers.pop()
   const matched: MatchedLayer[] = []
   expected.forEach((own, index) => {
     const other = found[index]
@@ -38,14 +39,14 @@ export function matchLayers(layers: readonly KerasLayer[], architecture: Archite
         `The model ends before ${own.name} (${wanted}) of ${architecture.name}: it is another network.`,
       )
     }
-    const { kind, layer, without, varianceShift } = other
+    const { kind, layer, without, shifts } = other
     const isFixed = own.fixed !== undefined
     if (kind !== own.kind || other.settings !== own.settings || (isFixed && without.length === 0)) {
       throw new LayersModelError(
         `Layer ${quote(layer.name)} (${layer.className}) of the model is ${inWords(kind, other.settings)}, where ${architecture.name} has ${wanted}${isFixed ? ' without bias' : ''} (${own.name}).`,
       )
     }
-    if (HAS_WEIGHTS.has(own.kind)) matched.push({ own, layer, without, varianceShift })
+    if (HAVE_WEIGHTS.has(own.kind)) matched.push({ own, layer, without, shifts })
   })
   const surplus = found[expected.length]
   if (surplus !== undefined) {

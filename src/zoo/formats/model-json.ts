@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { LayersModelError } from '../layers-model-error.ts'
 import { graphModel } from './keras-topology.ts'
-import { LayersModelError } from './standard-layers.ts'
 
 /** A TF.js LayersModel's model.json; what its parts are is not known yet. */
 export interface ModelJson {

@@ -3,11 +3,7 @@ import type { Architecture } from '../architecture.ts'
 import { graphOf } from '../graph.ts'
 import { kindOf } from '../layers/kinds.ts'
 import type { StandardLayer } from '../layers/standard-layer.ts'
-
-/** A network that standard layers cannot express, or a LayersModel that is not the network's. */
-export class LayersModelError extends Error {
-  override name = 'LayersModelError'
-}
+import { LayersModelError } from '../layers-model-error.ts'
 
 /** Whether standard layers can express a network. */
 export function isLayersModel(architecture: Architecture): boolean {

@@ -1,3 +1,4 @@
+import { LAYER_KINDS } from '../layers/kinds.ts'
 import type { TensorOutline } from '../weights-mismatch.ts'
 
 /** Parts of a name that say what a training needs beside the network: the state of its optimizer and of its loss. */
@@ -11,8 +12,11 @@ const TRAINING = new RegExp(
 )
 /** A second set of weights, averaged over the steps. */
 const AVERAGE = /^(.+_)?(ema|swa)(_.+)?$/i
+const VARIABLES = LAYER_KINDS.flatMap(({ tensors }) => Object.keys(tensors?.names ?? {}))
 /** What Keras' optimizers keep of a weight hangs below its name: dense/kernel/m. */
-const SLOT = /[/.](kernel|bias|gamma|beta)[/.](m|v|vhat|momentum|velocity|rms|accumulator)(:\d+)?$/
+const SLOT = new RegExp(
+  `[/.](${VARIABLES.join('|')})[/.](m|v|vhat|momentum|velocity|rms|accumulator)(:\\d+)?$`,
+)
 /** A step counter of PyTorch's batch norms, which some programs turn into a float with all the rest. */
 const COUNTER = /(^|[/.])num_batches_tracked$/
 

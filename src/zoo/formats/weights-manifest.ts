@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { quote } from '../layers/keras.ts'
+import { LayersModelError } from '../layers-model-error.ts'
 import { decodeTensor } from '../safetensors.ts'
-import { quote } from './keras-topology.ts'
-import { LayersModelError } from './standard-layers.ts'
 
 /** A weight of a LayersModel, and where its bytes are. */
 export interface ManifestWeight {

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs'
+import { readGlobalPool, readWindow } from './keras.ts'
 import type { LayerKind } from './kind.ts'
 import { type StandardLayer, standardDense, standardPool } from './standard-layer.ts'
 import { layerClass, type TensorFlow } from './tensorflow.ts'
@@ -19,12 +20,36 @@ export const adaptiveAveragePool: LayerKind<'ADAPTIVE_AVG_POOL'> = {
     return { output: { shape: [size!, size!, channels], field: isSame ? field : null, apart } }
   },
   variables: null,
+  tensors: null,
   build: (tf, { name, size, inputShape: [height, width] }) =>
     adaptiveAveragePoolLayer(tf, [height!, width!], size!, name),
   fusing: null,
   memory: () => ({}),
   standard: ({ name, size, inputShape: [height, width] }) => standardLayers(name, height!, width!, size!),
-  keras: {},
+  keras: {
+    // Its standard layers.
+    readers: {
+      AveragePooling2D(reading) {
+        const window = readWindow(reading)
+        return window === undefined ? [] : [reading.is('AVG_POOL', window)]
+      },
+      GlobalAveragePooling2D: (reading) => readGlobalPool('AVG_POOL', reading),
+      UpSampling2D({ shape, becomes, is, must, pair }) {
+        const [height, width, channels] = shape as [number, number, number]
+        must('interpolation', 'nearest')
+        must('data_format', 'channels_last', 'channelsLast')
+        const size = pair('size')
+        becomes([height * size[0], width * size[1], channels])
+        return [is('UPSAMPLE', size.join('x'))]
+      },
+      Permute({ config, shape, becomes, is }) {
+        const dims = Array.isArray(config.dims) ? config.dims : []
+        if (dims.every((dim, index) => dim === index + 1)) return []
+        becomes(dims.map((dim) => shape[Number(dim) - 1]!))
+        return [is('PERMUTE', dims.join(','))]
+      },
+    },
+  },
 }
 
 /**

@@ -40,6 +40,7 @@ export const add: LayerKind<'ADD', AddFeature> = {
     return { output: { ...first, field } }
   },
   variables: null,
+  tensors: null,
   build: (tf, { name }) => tf.layers.add({ name }),
   fusing: null,
   memory: () => ({}),

@@ -1,12 +1,13 @@
 import type * as tf from '@tensorflow/tfjs'
 import type { After, FusedLayers } from '../../engine/fused.ts'
+import { quote } from './keras.ts'
 import type { LayerKind, LayerVariable } from './kind.ts'
 import { layerClass, type TensorFlow } from './tensorflow.ts'
 
 type LayerConfig = ConstructorParameters<typeof tf.layers.Layer>[0]
 
 /** PyTorch's defaults; PyTorch writes the momentum the other way round, as 0.1. */
-export const EPSILON = 1e-5
+const EPSILON = 1e-5
 const MOMENTUM = 0.9
 
 /** Full-size results of the layer's gradient, all kept where it is made of operations of TensorFlow.js. */
@@ -23,19 +24,27 @@ export const batchNormalization: LayerKind<'BATCH_NORM'> = {
 
   measure: (_settings, [input]) => ({ output: input!, parameterCount: 2 * input!.shape[2]! }),
   variables: ({ outputShape }) => {
-    const vector = (name: string, torch: string, initial: number): LayerVariable => ({
+    const vector = (name: string, initial: number): LayerVariable => ({
       name,
-      torch,
       shape: [outputShape[2]!],
       order: { kind: 'vector' },
       initial,
     })
     return [
-      { ...vector('gamma', 'weight', 1), neutral: 1 },
-      { ...vector('beta', 'bias', 0), neutral: 0 },
-      vector('moving_mean', 'running_mean', 0),
-      { ...vector('moving_variance', 'running_var', 1), counter: 'num_batches_tracked' },
+      { ...vector('gamma', 1), neutral: 1 },
+      { ...vector('beta', 0), neutral: 0 },
+      vector('moving_mean', 0),
+      { ...vector('moving_variance', 1), counter: 'num_batches_tracked' },
     ]
+  },
+  tensors: {
+    rank: 1,
+    names: {
+      gamma: 'weight',
+      beta: 'bias',
+      moving_mean: 'running_mean',
+      moving_variance: 'running_var',
+    },
   },
   build: (tf, { name }) => new (channelNormalization(tf))({ name }),
   fusing: { after: 'normalization' },
@@ -50,7 +59,28 @@ export const batchNormalization: LayerKind<'BATCH_NORM'> = {
       config: { axis: -1, momentum: MOMENTUM, epsilon: EPSILON, center: true, scale: true },
     },
   ],
-  keras: { name: ({ block, convolution }) => `block${block}_bn${convolution}` },
+  keras: {
+    name: ({ block, convolution }) => `block${block}_bn${convolution}`,
+    readers: {
+      BatchNormalization({ config, is, must, wrong }) {
+        must('axis', -1, 3, [3], [-1])
+        const epsilon = config.epsilon ?? 1e-3
+        if (typeof epsilon !== 'number' || !(epsilon > 0 && epsilon < 1)) {
+          throw wrong(`its epsilon is ${quote(epsilon)}.`)
+        }
+        return [
+          is('BATCH_NORM', '', {
+            // So that the epsilon here gives the same.
+            shifts: { moving_variance: epsilon - EPSILON },
+            without: [
+              ...(config.scale === false ? ['gamma'] : []),
+              ...(config.center === false ? ['beta'] : []),
+            ],
+          }),
+        ]
+      },
+    },
+  },
 }
 
 /** The layer with what follows it, in one pass over memory. */

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs'
 import type { FusedNormalization } from './batch-normalization.ts'
+import { type LayerReading, quote, withoutBias } from './keras.ts'
 import { type LayerKind, MAX_WIDTH } from './kind.ts'
 import { ZEROS } from './standard-layer.ts'
 import { zeros } from './tensorflow.ts'
@@ -60,7 +61,6 @@ export const convolution: LayerKind<'CONV', ConvolutionFeature> = {
   variables: ({ kernelSize, units, inputShape }) => [
     {
       name: 'kernel',
-      torch: 'weight',
       shape: [units!, inputShape[2]!, ...kernelSize!],
       order: { kind: 'conv' },
       // Kaiming-normal by fan-out.
@@ -69,7 +69,6 @@ export const convolution: LayerKind<'CONV', ConvolutionFeature> = {
     },
     {
       name: 'bias',
-      torch: 'bias',
       shape: [units!],
       order: { kind: 'vector' },
       initial: 0,
@@ -77,6 +76,7 @@ export const convolution: LayerKind<'CONV', ConvolutionFeature> = {
       neutralBeforeNorm: true,
     },
   ],
+  tensors: { rank: 4, names: { kernel: 'weight', bias: 'bias' } },
   build: (tf, { name, units, kernelSize }) =>
     tf.layers.conv2d({
       name,
@@ -128,5 +128,49 @@ export const convolution: LayerKind<'CONV', ConvolutionFeature> = {
       },
     },
   ],
-  keras: { counts: 'convolution', name: ({ block, convolution }) => `block${block}_conv${convolution}` },
+  keras: {
+    counts: 'convolution',
+    name: ({ block, convolution }) => `block${block}_conv${convolution}`,
+    takesBorder: true,
+    readers: {
+      ZeroPadding2D(reading) {
+        reading.must('data_format', 'channels_last', 'channelsLast')
+        reading.becomes(reading.shape, reading.border + zerosOf(reading))
+        return []
+      },
+      Conv2D(reading) {
+        const { config, shape, becomes, is, activation, must, pair } = reading
+        must('strides', [1, 1], 1)
+        must('dilation_rate', [1, 1], 1)
+        must('data_format', 'channels_last', 'channelsLast')
+        must('groups', 1)
+        const kernel = pair('kernel_size')
+        checkPadding(reading, kernel)
+        becomes([...shape.slice(0, 2), Number(config.filters)])
+        return [is('CONV', `${kernel.join('x')} of ${config.filters}`, withoutBias(reading)), ...activation()]
+      },
+    },
+  },
+}
+
+/** Zeros that a ZeroPadding2D adds on each side: n, [n, n] or [[n, n], [n, n]]. */
+function zerosOf({ config, wrong }: LayerReading): number {
+  const sides = [config.padding ?? 1].flat(2)
+  const [first] = sides
+  if (Number.isInteger(first) && sides.every((side) => side === first)) return Number(first)
+  throw wrong(`its padding is ${quote(config.padding)}; a VGG's is the same on all sides.`)
+}
+
+/** @throws LayersModelError unless height and width stay */
+function checkPadding({ config, border, wrong }: LayerReading, kernel: readonly [number, number]): void {
+  // What "same" adds on each side of a kernel of this size: nothing to 1x1.
+  const same = (kernel[0] - 1) / 2
+  const added = config.padding === 'same' ? same : 0
+  if (config.padding === 'same' && border === 0) return
+  if (kernel[0] === kernel[1] && added + border === same) return
+  throw wrong(
+    border === 0
+      ? `its padding is ${quote(config.padding ?? 'valid')} and must be "same".`
+      : `it has a border of ${border + added} zeros and must have ${same}.`,
+  )
 }

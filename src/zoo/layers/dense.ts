@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs'
+import { withoutBias } from './keras.ts'
 import type { LayerKind } from './kind.ts'
 import { standardDense } from './standard-layer.ts'
 import { zeros } from './tensorflow.ts'
@@ -26,13 +27,13 @@ export const dense: LayerKind<'DENSE'> = {
   variables: ({ units, inputShape }, grid) => [
     {
       name: 'kernel',
-      torch: 'weight',
       shape: [units!, inputShape[0]!],
       order: { kind: 'dense', grid },
       initial: (random, size) => random.normal(size, DEVIATION),
     },
-    { name: 'bias', torch: 'bias', shape: [units!], order: { kind: 'vector' }, initial: 0 },
+    { name: 'bias', shape: [units!], order: { kind: 'vector' }, initial: 0 },
   ],
+  tensors: { rank: 2, names: { kernel: 'weight', bias: 'bias' } },
   build: (tf, { name, units }) => tf.layers.dense({ name, units: units!, kernelInitializer: zeros(tf) }),
   fusing: {
     takes: ['RELU'],
@@ -44,5 +45,15 @@ export const dense: LayerKind<'DENSE'> = {
   },
   memory: () => ({}),
   standard: ({ name, units }) => [standardDense(name, units!)],
-  keras: { counts: 'dense', name: ({ dense, isLast }) => (isLast ? 'predictions' : `fc${dense}`) },
+  keras: {
+    counts: 'dense',
+    name: ({ dense, isLast }) => (isLast ? 'predictions' : `fc${dense}`),
+    readers: {
+      Dense(reading) {
+        const { config, shape, becomes, is, activation } = reading
+        becomes([...shape.slice(0, -1), Number(config.units)])
+        return [is('DENSE', `of ${config.units}`, withoutBias(reading)), ...activation()]
+      },
+    },
+  },
 }

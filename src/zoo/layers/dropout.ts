@@ -17,6 +17,7 @@ export const dropout: LayerKind<'DROPOUT'> = {
 
   measure: same,
   variables: null,
+  tensors: null,
   build: (tf, { name, rate, index }, options) =>
     new (steppedDropout(tf))({ name, rate: rate! }, index, options.dropout),
   fusing: null,
@@ -31,7 +32,16 @@ export const dropout: LayerKind<'DROPOUT'> = {
       isIdle: true,
     },
   ],
-  keras: {},
+  keras: {
+    idle: [
+      'Dropout',
+      'SpatialDropout1D',
+      'SpatialDropout2D',
+      'SpatialDropout3D',
+      'AlphaDropout',
+      'GaussianDropout',
+    ],
+  },
 }
 
 /**

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs'
 import type { After, FusedLayers } from '../../engine/fused.ts'
 import type { LayerNeeds } from '../../engine/training-memory.ts'
 import type { Random } from '../../random.ts'
+import type { KerasReader } from './keras.ts'
 import type { StandardLayer } from './standard-layer.ts'
 import type { TensorFlow } from './tensorflow.ts'
 
@@ -90,10 +91,8 @@ export type TorchOrder =
 
 /** A variable of a layer: its name here and in PyTorch, and where it starts. */
 export interface LayerVariable {
-  /** As in the TensorFlow.js model and in Keras: kernel, bias, gamma. */
+  /** As in the TensorFlow.js model and in Keras: kernel, bias, gamma. What PyTorch calls it, `tensors` of the kind says. */
   name: string
-  /** The last part of torchvision's name: weight, bias, running_mean. */
-  torch: string
   /** In PyTorch. */
   shape: number[]
   order: TorchOrder
@@ -181,6 +180,8 @@ export interface LayerKind<Name extends string = string, Feature extends { kind:
    * flattened, null where it did not.
    */
   variables: ((layer: Layer, grid: [number, number, number] | null) => LayerVariable[]) | null
+  /** Null where it has no variables. */
+  tensors: TensorForm | null
   /** Null for what is no part of the model: the loss and the predictor compute it. */
   build: ((tf: TensorFlow, layer: Layer, options: BuildOptions) => tf.layers.Layer) | null
   fusing: Fusing
@@ -188,7 +189,7 @@ export interface LayerKind<Name extends string = string, Feature extends { kind:
   memory(layer: Layer): LayerNeeds
   /** In layers that every TensorFlow.js and Keras have; a sentence where there are none. */
   standard: ((layer: Layer) => StandardLayer[]) | string
-  keras: KerasNaming
+  keras: KerasForm
 }
 
 /** Where a layer stands, as Keras counts: from 1, convolutions within their block. */
@@ -200,12 +201,30 @@ export interface KerasPlace {
   isLast: boolean
 }
 
-/** How Keras' VGGs name such layers. */
-export interface KerasNaming {
+/** How Keras names such layers, and how they are read from its models. */
+export interface KerasForm {
   /** What of the place is one more from this layer on. */
   counts?: 'block' | 'convolution' | 'dense'
-  /** Of those with weights: block1_conv1. */
+  /** Of those with weights, in Keras' VGGs: block1_conv1. */
   name?(place: KerasPlace): string
+  /** By Keras' class, of all that compute what layers of the kind do. */
+  readers?: Readonly<Record<string, KerasReader>>
+  /** Classes that compute nothing when a network answers. */
+  idle?: readonly string[]
+  /** Whether `readers` know what to do with zeros that a layer before has added around the picture. */
+  takesBorder?: true
+  /** The activation of other layers that computes this. */
+  activation?: string
+  /** Whether two of them give what one does. */
+  isIdempotent?: true
+}
+
+/** How the tensors of such a layer look in a file. */
+export interface TensorForm {
+  /** Length of the longest shape: 4 for the [out, in, h, w] of a convolution. */
+  rank: number
+  /** PyTorch's names of the variables by Keras'. */
+  names: Readonly<Record<string, string>>
 }
 
 /** How an engine with fused layers (engine/fused.ts) computes a layer together with those after it. */

@@ -19,6 +19,7 @@ export const localResponseNormalization: LayerKind<'LRN'> = {
 
   measure: same,
   variables: null,
+  tensors: null,
   build: (tf, { name }) => new (localResponseNormalizationLayer(tf))({ name }),
   fusing: null,
   // Engines of ours have no kernel for it.

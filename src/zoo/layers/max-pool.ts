@@ -1,3 +1,4 @@
+import { readGlobalPool, readWindow } from './keras.ts'
 import { type LayerKind, UnfitLayer } from './kind.ts'
 import { standardPool } from './standard-layer.ts'
 
@@ -34,11 +35,21 @@ export const maxPool: LayerKind<'MAX_POOL', MaxPoolFeature> = {
     return { output: { shape: halved, field: field && field + apart, apart: 2 * apart } }
   },
   variables: null,
+  tensors: null,
   build: (tf, { name, kernelSize, strides }) =>
     tf.layers.maxPooling2d({ name, poolSize: kernelSize!, strides: strides! }),
   fusing: { after: 'pool' },
   // The place of each largest value.
   memory: () => ({ fusedKeeps: 'mask' }),
   standard: ({ name, kernelSize }) => [standardPool('MAX_POOL', name, kernelSize!)],
-  keras: { counts: 'block' },
+  keras: {
+    counts: 'block',
+    readers: {
+      MaxPooling2D(reading) {
+        const window = readWindow(reading)
+        return window === undefined ? [] : [reading.is('MAX_POOL', window)]
+      },
+      GlobalMaxPooling2D: (reading) => readGlobalPool('MAX_POOL', reading),
+    },
+  },
 }

@@ -11,11 +11,20 @@ export const softmax: LayerKind<'SOFTMAX'> = {
 
   measure: same,
   variables: null,
+  tensors: null,
   build: null,
   fusing: null,
   memory: () => ({ isView: true }),
   standard: ({ name }) => [
     { kind: 'SOFTMAX', name, settings: '', className: 'Softmax', config: { axis: -1 } },
   ],
-  keras: {},
+  keras: {
+    activation: 'softmax',
+    readers: {
+      Softmax({ shape, is, must }) {
+        must('axis', -1, shape.length)
+        return [is('SOFTMAX')]
+      },
+    },
+  },
 }

@@ -6,10 +6,12 @@ import { ENGINE_KINDS } from '../../../src/engine/report.ts'
 import { analyze } from '../../../src/zoo/analysis.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { formatFeatures, parseFeatures, readFeatures } from '../../../src/zoo/features.ts'
-import { LayersModelError, standardLayers } from '../../../src/zoo/formats/standard-layers.ts'
+import { readLayers } from '../../../src/zoo/formats/keras-layers.ts'
+import { standardLayers } from '../../../src/zoo/formats/standard-layers.ts'
 import { outlineOf } from '../../../src/zoo/layer-memory.ts'
 import type { LayerKind } from '../../../src/zoo/layers/kind.ts'
 import { type Feature, LAYER_KINDS, NOTATIONS } from '../../../src/zoo/layers/kinds.ts'
+import { LayersModelError } from '../../../src/zoo/layers-model-error.ts'
 import { buildModel, layersOf, variableOf } from '../../../src/zoo/model.ts'
 import { torchTensors } from '../../../src/zoo/torch-layout.ts'
 import { useBackend } from './backend.ts'
@@ -93,8 +95,29 @@ describe.each(kinds.map((kind) => [kind.name, kind] as const))('a layer of kind 
     }
   })
 
+  it('is read from its standard layers as what it is', () => {
+    if (typeof kind.standard === 'string') return
+    const own = kind.standard(layer)
+    const inFile = own.map(({ className, name, config }) => ({
+      className,
+      name,
+      within: [],
+      config: { ...config },
+    }))
+    const found = readLayers(inFile, layer.inputShape)
+    expect(found.map((it) => [it.kind, it.settings])).toEqual(
+      own.filter((it) => it.isIdle !== true).map((it) => [it.kind, it.settings]),
+    )
+  })
+
   it('has a name of Keras exactly when it has variables', () => {
     expect(kind.keras.name !== undefined).toBe(kind.variables !== null)
+  })
+
+  it('says how its tensors look in a file exactly when it has variables', () => {
+    const own = torchTensors(everything).filter((tensor) => tensor.layer === layer.name)
+    expect(Object.keys(kind.tensors?.names ?? {})).toEqual(own.map(({ variable }) => variable))
+    expect(kind.tensors?.rank ?? 0).toBe(Math.max(0, ...own.map(({ shape }) => shape.length)))
   })
 })
 
