@@ -46,31 +46,37 @@ export const builder = new SchemaBuilder<{
     // The page's size counts at the connection (page-limits.ts), not again at its edges.
     edgesFieldOptions: {
       nullable: false,
-      description: 'What is on the page.',
+      description: 'Objects of the page, each with its cursor.',
       complexity: { field: 1, multiplier: 1 },
     },
     nodeFieldOptions: { nullable: false, description: 'The object.' },
-    cursorFieldOptions: { description: 'Its place: pass it as `after` or `before` to go on from here.' },
-    pageInfoFieldOptions: { description: 'Where the page lies.' },
-    pageInfoTypeOptions: { description: 'Where a page lies among all pages.' },
+    cursorFieldOptions: {
+      description: 'Cursor of the object: pass it as `after` or `before` to go on from here.',
+    },
+    pageInfoFieldOptions: { description: 'Place of the page among all pages.' },
+    pageInfoTypeOptions: { description: 'Place of a page among all pages.' },
     hasNextPageFieldOptions: { description: 'Whether there is more behind it.' },
     hasPreviousPageFieldOptions: { description: 'Whether there is more before it.' },
-    startCursorFieldOptions: { description: 'The place of its first object; null on an empty page.' },
-    endCursorFieldOptions: { description: 'The place of its last object; null on an empty page.' },
-    firstArgOptions: { description: `The first so many, 0 to ${MAX_PAGE}; ${DEFAULT_PAGE} when left out.` },
-    lastArgOptions: { description: `Instead of \`first\`: the last so many, 0 to ${MAX_PAGE}.` },
+    startCursorFieldOptions: { description: 'Cursor of the first object; null on an empty page.' },
+    endCursorFieldOptions: { description: 'Cursor of the last object; null on an empty page.' },
+    firstArgOptions: {
+      description: `Number of objects from the beginning, 0 to ${MAX_PAGE}; ${DEFAULT_PAGE} when left out.`,
+    },
+    lastArgOptions: {
+      description: `Instead of \`first\`: number of objects from the end, 0 to ${MAX_PAGE}.`,
+    },
     afterArgOptions: { description: 'Only what comes behind this cursor.' },
     beforeArgOptions: { description: 'Only what comes before this cursor.' },
     nodeTypeOptions: { description: 'An object with a global id.' },
     idFieldOptions: { description: 'Global id.' },
     nodeQueryOptions: {
       description: 'Any object by its global id; null when there is none.',
-      args: { id: { description: 'Its id.' } },
+      args: { id: { description: 'Global id of the object.' } },
     },
     nodesQueryOptions: {
       description: 'Objects by their global ids, in the order asked; null for each that is not there.',
       complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
-      args: { ids: { description: `At most ${MAX_PAGE} ids.` } },
+      args: { ids: { description: `Global ids of the objects, at most ${MAX_PAGE}.` } },
       resolve: (_root, { ids }, _context, _info, resolveNodes) => {
         checkRange('nodes: the number of ids', ids.length, 0, MAX_PAGE)
         return resolveNodes(ids) as never

@@ -19,13 +19,13 @@ export function connectionOf(ref: OutputRef<unknown>, name: string) {
       description: `A page of ${name} objects.`,
       fields: (t) => ({
         totalCount: t.int({
-          description: 'How many there are on all pages; counted only when selected.',
+          description: 'Number of objects on all pages; counted only when selected.',
           // Pothos does not know what the resolvers of pages (below) add to them.
           resolve: (page) => (page as unknown as { totalCount(): number | Promise<number> }).totalCount(),
         }),
       }),
     },
-    { name: `${name}Edge`, description: `A place on a page of ${name} objects.` },
+    { name: `${name}Edge`, description: `One ${name} of a page, with its cursor.` },
   )
   return connection as never
 }

@@ -13,7 +13,7 @@ const MAX_SCALE = 16
 
 const DatasetState = builder.enumType('DatasetState', {
   description:
-    'MISSING until it is first needed or prepared; FAILED says why in `error` and can be tried again.',
+    'State of a data set on this machine: MISSING until it is first needed or prepared; FAILED says why in `error` and can be tried again.',
   values: described<(typeof DATASET_STATES)[number]>({
     MISSING: 'Not on this machine; it is fetched when it is first needed, or prepared.',
     FETCHING: 'Being downloaded and converted.',
@@ -66,7 +66,13 @@ export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
     image: t.field({
       type: 'DataUrl',
       description: 'The image as a PNG, each pixel drawn as a square of `scale` pixels.',
-      args: { scale: t.arg.int({ defaultValue: 4, required: true, description: `1 to ${MAX_SCALE}.` }) },
+      args: {
+        scale: t.arg.int({
+          defaultValue: 4,
+          required: true,
+          description: `Pixels along the edge of each square, 1 to ${MAX_SCALE}.`,
+        }),
+      },
       resolve: async ({ store, split, index }, { scale }) => {
         checkRange('scale', scale, 1, MAX_SCALE)
         return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(throwCoded) }
@@ -82,34 +88,38 @@ builder.node(DatasetRef, {
   id: { resolve: (store) => store.facts.name },
   loadOne: (name, context) => context.datasets.get(name) ?? null,
   fields: (t) => ({
-    name: t.string({ description: 'The name to use in inputs.', resolve: ({ facts }) => facts.name }),
+    name: t.string({ description: 'Name to use in inputs.', resolve: ({ facts }) => facts.name }),
     classes: t.stringList({
       description: 'Class labels in the order of the network outputs.',
       resolve: ({ facts }) => [...facts.classes],
     }),
-    trainCount: t.int({ description: 'Training images.', resolve: ({ facts }) => facts.count.train }),
-    testCount: t.int({ description: 'Test images.', resolve: ({ facts }) => facts.count.test }),
+    trainCount: t.int({
+      description: 'Number of training images.',
+      resolve: ({ facts }) => facts.count.train,
+    }),
+    testCount: t.int({ description: 'Number of test images.', resolve: ({ facts }) => facts.count.test }),
     imageShape: t.intList({
-      description: '[height, width, channels].',
+      description: 'Shape of an image: [height, width, channels].',
       resolve: ({ facts }) => [...facts.imageShape],
     }),
     state: t.field({
       type: DatasetState,
-      description: 'Whether it is on this machine.',
+      description: 'State of the data on this machine.',
       resolve: async (store) => (await store.present()).state,
     }),
     progress: t.float({
-      description: 'How far a fetch is, 0 to 1.',
+      description: 'Progress of a fetch, 0 to 1.',
       resolve: async (store) => (await store.present()).progress,
     }),
     digest: t.string({
       nullable: true,
-      description: 'sha256 of all images and labels, once READY: the same data always has the same.',
+      description:
+        'SHA-256 of all images and labels, in hexadecimal, once READY: the same data always has the same.',
       resolve: async (store) => (await store.present()).digest,
     }),
     source: t.string({
       nullable: true,
-      description: 'Where the data came from, or is coming from.',
+      description: 'Source that the data came from, or is coming from.',
       resolve: async (store) => (await store.present()).source,
     }),
     error: t.string({
@@ -128,10 +138,14 @@ builder.node(DatasetRef, {
           type: SplitEnum,
           defaultValue: 'train',
           required: true,
-          description: 'From which split.',
+          description: 'Split to choose from.',
         }),
-        count: t.arg.int({ defaultValue: 8, required: true, description: `1 to ${MAX_SAMPLES} images.` }),
-        seed: t.arg.int({ description: 'Which ones; 0 when left out.' }),
+        count: t.arg.int({
+          defaultValue: 8,
+          required: true,
+          description: `Number of images, 1 to ${MAX_SAMPLES}.`,
+        }),
+        seed: t.arg.int({ description: 'Seed of the choice; 0 when left out.' }),
       },
       resolve: async (store, { split, count, seed }) => {
         checkRange('count', count, 1, MAX_SAMPLES)
@@ -156,7 +170,12 @@ builder.mutationField('prepareDataset', (t) =>
     errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
     description:
       'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
-    args: { name: t.arg.string({ required: true, description: `Such as ${DEFAULT_DATASET}.` }) },
+    args: {
+      name: t.arg.string({
+        required: true,
+        description: `Name of the data set, such as ${DEFAULT_DATASET}.`,
+      }),
+    },
     resolve: (_root, { name }, { datasets }) => {
       const store = datasets.get(name)
       if (store === undefined)

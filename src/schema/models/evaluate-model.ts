@@ -11,17 +11,19 @@ builder.mutationField('evaluateModel', (t) =>
     errors: resultOf(
       'EvaluateModel',
       [ValidationError, NotFoundError, ConflictError, UnusableModelError, OverloadedError],
-      'The version with its new evaluation, or why there is none.',
+      'The version with its new evaluation, or why it was not evaluated.',
     ),
     description:
-      'Shows a model version, trained or imported, the test images of a data set as `predict` would, and keeps what comes of it as its `evaluation`. One is at work at a time, in a process of its own. It answers when it is done, after seconds or, for large networks, many minutes; whoever does not wait finds it at the version later.',
+      'Evaluates a model version, trained or imported, on the test images of a data set, made ready as `predict` would, and keeps the result as its `evaluation`. One evaluation is at work at a time, in a process of its own. It answers when it is done, after seconds or, for large networks, many minutes; whoever does not wait finds it at the version later.',
     complexity: 500,
     args: {
-      id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'The version.' }),
+      id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'Id of the version.' }),
       dataset: t.arg.string({
-        description: `Whose test images: the data set that it learned from when left out, and ${DEFAULT_DATASET} when it was imported. Its classes must be the labels of the version. It is fetched if it is MISSING.`,
+        description: `Name of the data set: the one that the version learned from when left out, and ${DEFAULT_DATASET} when it was imported. Its classes must be the labels of the version. It is fetched if it is MISSING.`,
       }),
-      limit: t.arg.int({ description: 'Only the first so many test images, for a quick trial.' }),
+      limit: t.arg.int({
+        description: 'Number of test images to use, the first ones, for a quick trial; all when left out.',
+      }),
     },
     resolve: (_root, { id, dataset, limit }, { evaluations }) =>
       evaluations.evaluate({

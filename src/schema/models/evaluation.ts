@@ -12,24 +12,24 @@ interface EvaluationShape {
 }
 
 const ClassScoreRef = builder.objectRef<ClassScore & { label: string }>('ClassScore').implement({
-  description: 'How one class does against all others.',
+  description: 'Scores of one class against all others.',
   fields: (t) => ({
     label: t.exposeString('label', { description: 'The class.' }),
     precision: t.exposeFloat('precision', {
       nullable: true,
-      description: 'Of the images that were taken for it, the fraction that is of it; null when none was.',
+      description: 'Fraction of the images taken for it that are of it; null when none was.',
     }),
     recall: t.exposeFloat('recall', {
       nullable: true,
-      description: 'Of its images, the fraction that was recognised; null when none was seen.',
+      description: 'Fraction of its images that were recognised; null when it has none.',
     }),
     f1: t.exposeFloat('f1', {
       nullable: true,
       description:
-        'The harmonic mean of both, 2 TP / (2 TP + FP + FN); null when none was seen and none was taken for it.',
+        'Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); null when no image was of the class and none was taken for it.',
     }),
-    count: t.exposeInt('count', { description: 'Its images that were seen.' }),
-    predicted: t.exposeInt('predicted', { description: 'Images that were taken for it.' }),
+    count: t.exposeInt('count', { description: 'Number of its images that were evaluated.' }),
+    predicted: t.exposeInt('predicted', { description: 'Number of images that were taken for it.' }),
   }),
 })
 
@@ -45,8 +45,12 @@ const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake
       description: 'The class that it was taken for.',
       resolve: ({ store, predicted }) => store.facts.classes[predicted],
     }),
-    confidence: t.exposeFloat('confidence', { description: 'The probability of that class.' }),
-    trueConfidence: t.exposeFloat('trueConfidence', { description: 'The probability of the true class.' }),
+    confidence: t.exposeFloat('confidence', {
+      description: 'Probability of the class that it was taken for, 0 to 1.',
+    }),
+    trueConfidence: t.exposeFloat('trueConfidence', {
+      description: 'Probability of the true class, 0 to 1.',
+    }),
     sample: t.field({
       type: SampleRef,
       nullable: true,
@@ -58,11 +62,11 @@ const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake
 })
 
 export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').implement({
-  description: 'What a network does on the test images.',
+  description: 'How well a network classifies test images.',
   fields: (t) => ({
     dataset: t.field({
       type: DatasetRef,
-      description: 'Whose test images they are.',
+      description: 'Data set that the test images are from.',
       resolve: ({ store }) => store,
     }),
     loss: t.float({
@@ -72,19 +76,19 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     }),
     accuracy: t.float({
       nullable: true,
-      description: 'Fraction that is right; null when images are `unanswered`.',
+      description: 'Fraction of the images that are right, 0 to 1; null when images are `unanswered`.',
       resolve: ({ result }) => result.accuracy,
     }),
     top5Accuracy: t.float({
       nullable: true,
       description:
-        'Fraction whose true class is among the five most likely; null when images are `unanswered`.',
+        'Fraction of the images whose true class is among the five most likely, 0 to 1; null when images are `unanswered`.',
       resolve: ({ result }) => result.top5Accuracy,
     }),
-    count: t.int({ description: 'Images that were seen.', resolve: ({ result }) => result.count }),
+    count: t.int({ description: 'Number of images evaluated.', resolve: ({ result }) => result.count }),
     unanswered: t.int({
       description:
-        'Images of which the network said NaN or an infinite number, as it may when its training diverged. A network with such images is in no ranking: none is better or worse than it.',
+        'Number of images of which the network said NaN or an infinite number, as it may when its training diverged. A network with such images is in no ranking: none is better or worse than it.',
       resolve: ({ result: { count, confusionMatrix } }) =>
         count - confusionMatrix.flat().reduce((a, b) => a + b, 0),
     }),
@@ -96,7 +100,7 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     }),
     perClass: t.field({
       type: [ClassScoreRef],
-      description: 'How each class does, among the images that were answered.',
+      description: 'Scores of each class, over the images that were answered.',
       complexity: { field: 1, multiplier: 1 },
       resolve: ({ result, store }) =>
         scoreClasses(result.confusionMatrix).map((score, i) => ({
@@ -106,13 +110,13 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     }),
     worstMistakes: t.field({
       type: [MistakeRef],
-      description: 'Images that it took for another class, the most confident mistake first.',
+      description: 'Images that the network took for another class, the most confident mistake first.',
       complexity: ({ first }) => ({ field: 1, multiplier: Math.max(1, first ?? 16) }),
       args: {
         first: t.arg.int({
           required: true,
           defaultValue: 16,
-          description: `Only the first so many, 1 to ${MAX_MISTAKES}.`,
+          description: `Number of mistakes, 1 to ${MAX_MISTAKES}.`,
         }),
       },
       resolve: ({ result, store }, { first }) => {

@@ -36,13 +36,18 @@ const PreprocessingInput = builder.inputType('PreprocessingInput', {
   description:
     'How pictures become the input of the weights. What is left out is what the file says, if vggzoo wrote it; else of safetensors for 224x224 and 1000 classes what the ImageNet weights of torchvision and timm, or those of Keras (BGR), are made for; of others the size of the network and the least scaling, but no mean and std.',
   fields: (t) => ({
-    size: t.intList({ description: '[height, width] in pixels.' }),
-    resize: t.field({ type: ResizeRule, description: 'How a picture is brought to the size.' }),
+    size: t.intList({ description: "Size of the network's input, [height, width] in pixels." }),
+    resize: t.field({ type: ResizeRule, description: 'How a picture is brought to `size`.' }),
     shorterSide: t.int({
-      description: 'With COVER: pixels of the shorter side after scaling; what is over the size is cropped.',
+      description:
+        'With COVER: length of the shorter side after scaling, in pixels; what is over `size` is cropped.',
     }),
-    mean: t.floatList({ description: 'Subtracted from R, G and B of a pixel in 0..1; none is above 1.' }),
-    std: t.floatList({ description: 'What they are then divided by; none is above 1.' }),
+    mean: t.floatList({
+      description: 'Means of R, G and B of a pixel in 0..1, which are subtracted from it; none is above 1.',
+    }),
+    std: t.floatList({
+      description: 'Standard deviations of R, G and B, by which they are then divided; none is above 1.',
+    }),
     channels: t.field({
       type: ChannelOrder,
       description:
@@ -60,11 +65,17 @@ const ImportModelInput = builder.inputType('ImportModelInput', {
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: 'The model that gets the version; made if it is not there.',
+      description: 'Name of the model that gets the version; made if it is not there.',
     }),
-    architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
-    weights: t.field({ type: WeightFilesInput, required: true, description: 'The files.' }),
-    preprocessing: t.field({ type: PreprocessingInput, description: 'How pictures become its input.' }),
+    architecture: t.string({
+      required: true,
+      description: 'Name of the network, from the query architectures.',
+    }),
+    weights: t.field({ type: WeightFilesInput, required: true, description: 'Files of weights.' }),
+    preprocessing: t.field({
+      type: PreprocessingInput,
+      description: 'How pictures become the input of the network.',
+    }),
     idempotencyKey: t.string({
       description: `${VERSION_KEY} Files count by what is in them, those of a LayersModel by their names, too.`,
     }),
@@ -77,7 +88,7 @@ builder.mutationField('importModel', (t) =>
     errors: resultOf(
       'ImportModel',
       [ValidationError, NotFoundError, ConflictError],
-      'The new version, or everything that is wrong.',
+      'The new version, or everything that is wrong with the files.',
     ),
     description:
       'Makes weights from elsewhere the next version of a model. Send the files as a multipart request; each tensor that is missing, surplus or of a wrong shape is an issue of its own.',

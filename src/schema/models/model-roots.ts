@@ -11,8 +11,11 @@ const TrainedWeightsInput = builder.inputType('TrainedWeightsInput', {
   description: 'Exactly one way to name weights that a run saved.',
   isOneOf: true,
   fields: (t) => ({
-    runId: t.globalID({ for: TrainingRunRef, description: 'What this COMPLETED run ended with.' }),
-    checkpointId: t.globalID({ for: CheckpointRef, description: 'A checkpoint of any run.' }),
+    runId: t.globalID({
+      for: TrainingRunRef,
+      description: 'Id of a COMPLETED run: the weights that it ended with.',
+    }),
+    checkpointId: t.globalID({ for: CheckpointRef, description: 'Id of a checkpoint of any run.' }),
   }),
 })
 
@@ -21,7 +24,7 @@ const RegisterModelInput = builder.inputType('RegisterModelInput', {
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: 'The model that gets the version; made if it is not there.',
+      description: 'Name of the model that gets the version; made if it is not there.',
     }),
     weights: t.field({ type: TrainedWeightsInput, required: true, description: 'The weights.' }),
     idempotencyKey: t.string({ description: VERSION_KEY }),
@@ -34,12 +37,15 @@ const SetModelAliasInput = builder.inputType('SetModelAliasInput', {
     versionId: t.globalID({
       for: ModelVersionRef,
       required: true,
-      description: 'The version; the alias belongs to its model.',
+      description: 'Id of the version; the alias belongs to its model.',
     }),
-    name: t.string({ required: true, description: 'Letters, digits, ".", "_" and "-": champion.' }),
+    name: t.string({
+      required: true,
+      description: 'Name of the alias: letters, digits, ".", "_" and "-", such as champion.',
+    }),
     protected: t.boolean({
       description:
-        'true: it does not move any more. false: it moves again, with this call already. As it was when left out.',
+        'True: it does not move any more. False: it moves again, with this call already. As it was when left out.',
     }),
   }),
 })
@@ -69,7 +75,7 @@ builder.queryFields((t) => ({
     type: ModelRef,
     nullable: true,
     description: 'A model by its name; null when there is none.',
-    args: { name: t.arg.string({ required: true, description: 'Its name.' }) },
+    args: { name: t.arg.string({ required: true, description: 'Name of the model.' }) },
     resolve: (query, _root, { name }, { models }) => models.find(query, name),
   }),
 }))
@@ -80,7 +86,7 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'RegisterModel',
       [ValidationError, NotFoundError, ConflictError],
-      'The new version, or why there is none.',
+      'The new version, or why it was not made.',
     ),
     description: 'Keeps trained weights under a name, as its next version.',
     args: { input: t.arg({ type: RegisterModelInput, required: true, description: 'Weights and name.' }) },
@@ -91,7 +97,7 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'SetModelAlias',
       [ValidationError, NotFoundError, ConflictError],
-      'The alias as it is now, or why it is not.',
+      'The alias as it is now, or why it was not set.',
     ),
     description:
       'Lets an alias name a version: at once for everybody, so that every prediction comes from the old or the new one.',
@@ -104,7 +110,7 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'DeleteModelAlias',
       [NotFoundError, ConflictError],
-      'The alias as it was, or why it is still there.',
+      'The alias as it was, or why it was not deleted.',
     ),
     description: 'Deletes an alias that is not protected; the version stays.',
     args: { input: t.arg({ type: ModelAliasInput, required: true, description: 'The alias.' }) },
@@ -115,11 +121,11 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'DeleteModelVersion',
       [NotFoundError, ConflictError],
-      'The version as it was, or why it is still there.',
+      'The version as it was, or why it was not deleted.',
     ),
     description:
       'Deletes a version that no alias names, with its predictions, and its files unless its run keeps them as a checkpoint.',
-    args: { id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'Its id.' }) },
+    args: { id: t.arg.globalID({ for: ModelVersionRef, required: true, description: 'Id of the version.' }) },
     resolve: (_root, { id }, { models }) => models.deleteVersion(id.id),
   }),
 }))
@@ -128,7 +134,7 @@ builder.subscriptionField('aliasMoved', (t) =>
   t.field({
     type: ModelAliasRef,
     description: 'Every alias that is set, as it is then. A slow reader gets the newest state only.',
-    args: { model: t.arg.globalID({ for: ModelRef, description: 'Only aliases of this model.' }) },
+    args: { model: t.arg.globalID({ for: ModelRef, description: 'Id of a model: only its aliases.' }) },
     subscribe: (_root, { model }, { models }) => models.aliases.followMoves(model?.id),
     resolve: (alias) => alias,
   }),

@@ -23,7 +23,7 @@ export const ModelRef = builder.prismaNode('Model', {
     'Weights under one name, in versions. Every completed run adds one to the model of its network; registerModel and importModel add more.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name to use in inputs.' }),
+    name: t.exposeString('name', { description: 'Name to use in inputs.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When its first version was made.' }),
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },
@@ -35,7 +35,7 @@ export const ModelRef = builder.prismaNode('Model', {
 })
 
 const ModelVersionOrigin = builder.enumType('ModelVersionOrigin', {
-  description: 'TRAINED by a run of this server, or IMPORTED.',
+  description: 'Origin of weights: TRAINED by a run of this server, or IMPORTED.',
   values: described({
     TRAINED: 'The weights come from a run of this server.',
     IMPORTED: 'The weights come from a file that a person uploaded.',
@@ -79,14 +79,16 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     model: t.relation('model', {
-      description: 'What it is a version of.',
+      description: 'Model that it is a version of.',
       resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
     }),
-    version: t.exposeInt('version', { description: 'Counted from 1; a number is never given twice.' }),
-    origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Where it comes from.' }),
+    version: t.exposeInt('version', {
+      description: 'Number of the version, from 1; a number is never given twice.',
+    }),
+    origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Origin of the weights.' }),
     source: t.exposeString('source', {
       nullable: true,
-      description: 'Of an imported one: the names of its files.',
+      description: 'Names of the files that it was imported from; null when it was trained.',
     }),
     architecture: t.field({
       type: ArchitectureRef,
@@ -101,20 +103,20 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     }),
     checkpoint: t.relation('checkpoint', {
       nullable: true,
-      description: 'The checkpoint it was made of; null when it was imported or the run was deleted.',
+      description: 'Checkpoint that it was made of; null when it was imported or the run was deleted.',
       resolve: (query, { checkpointId }, _args, { runs }) =>
         checkpointId === null ? null : runs.findCheckpoint({ ...query, where: { id: checkpointId } }),
     }),
     dataset: t.field({
       type: DatasetRef,
       nullable: true,
-      description: 'What it learned from; null when it was imported.',
+      description: 'Data set that it learned from; null when it was imported.',
       resolve: ({ dataset }, _args, { datasets }) => (dataset === null ? null : datasetOf(datasets, dataset)),
     }),
     accuracy: t.float({
       nullable: true,
       description:
-        'On the test images when it was saved; of an imported one that of its evaluation, null until there is one.',
+        'Accuracy on the test images when it was saved, 0 to 1; of an imported version that of its evaluation, null until there is one.',
       resolve: (version) => version.accuracy ?? toVersion(version).evaluation?.accuracy,
     }),
     evaluation: t.field({
@@ -130,7 +132,7 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     evaluatedAt: t.expose('evaluatedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When that was made.',
+      description: 'When `evaluation` was made.',
     }),
     aliases: t.relation('aliases', {
       query: { orderBy: { name: 'asc' } },
@@ -165,8 +167,11 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
       description: 'The weights as other programs read them.',
       resolve: (version) => version,
     }),
-    bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
-    digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
+    bytes: t.float({
+      description: 'Size of its safetensors file in bytes.',
+      resolve: ({ bytes }) => Number(bytes),
+    }),
+    digest: t.exposeString('digest', { description: 'SHA-256 of its safetensors file, in hexadecimal.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
   }),
 })
@@ -177,14 +182,14 @@ export const ModelAliasRef = builder.prismaNode('ModelAlias', {
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     model: t.relation('model', {
-      description: 'Whose alias it is.',
+      description: 'Model that it belongs to.',
       resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
     }),
     name: t.exposeString('name', { description: 'The alias.' }),
     // Not with the alias: read one after the other, it could name one that was deleted since it moved on.
     version: t.prismaField({
       type: ModelVersionRef,
-      description: 'What it names now.',
+      description: 'Version that it names now.',
       resolve: (query, alias, _args, { models }) => models.aliases.versionOf(alias, query),
     }),
     protected: t.exposeBoolean('protected', {
@@ -198,7 +203,7 @@ builder.prismaObjectField(ModelRef, 'versions', (t) =>
   t.connection(
     {
       type: ModelVersionRef,
-      description: 'Newest first.',
+      description: 'Versions of the model, newest first.',
       resolve: ({ id: modelId }, args, context, info) =>
         pageOfRows(
           { args, context, info, of: modelId },

@@ -4,7 +4,7 @@ import { described } from '../builder/described.ts'
 
 export const ResizeRule = builder.enumType('ResizeRule', {
   description:
-    'COVER scales a picture until it covers the size, and crops it at its centre; STRETCH scales each side by itself.',
+    'How a picture is brought to a size: COVER scales it until it covers the size, and crops it at its centre; STRETCH scales each side by itself.',
   values: described<(typeof RESIZE_RULES)[number]>({
     COVER: 'Keeps the proportions: scales until the picture covers the size, and crops it at its centre.',
     STRETCH: 'Scales each side by itself, so that nothing is cropped and proportions change.',
@@ -14,22 +14,28 @@ export const ResizeRule = builder.enumType('ResizeRule', {
 export const PreprocessingRef = builder.objectRef<Preprocessing>('Preprocessing').implement({
   description: 'How a picture becomes the input of a network.',
   fields: (t) => ({
-    size: t.intList({ description: '[height, width] in pixels.', resolve: ({ size }) => size }),
+    size: t.intList({
+      description: "Size of the network's input, [height, width] in pixels.",
+      resolve: ({ size }) => size,
+    }),
     resize: t.field({
       type: ResizeRule,
-      description: 'How it is brought to the size.',
+      description: 'How a picture is brought to `size`.',
       resolve: ({ resize }) => resize.rule,
     }),
     shorterSide: t.int({
       nullable: true,
-      description: 'Pixels of the shorter side after scaling; null: just enough to cover the size.',
+      description: 'Length of the shorter side after scaling, in pixels; null: just enough to cover `size`.',
       resolve: ({ resize }) => resize.shorterSide,
     }),
     mean: t.floatList({
-      description: 'Subtracted from R, G and B of a pixel in 0..1.',
+      description: 'Means of R, G and B of a pixel in 0..1, which are subtracted from it.',
       resolve: ({ mean }) => mean,
     }),
-    std: t.floatList({ description: 'What they are then divided by.', resolve: ({ std }) => std }),
+    std: t.floatList({
+      description: 'Standard deviations of R, G and B, by which they are then divided.',
+      resolve: ({ std }) => std,
+    }),
     labels: t.exposeStringList('labels', { description: 'The classes in the order of the outputs.' }),
   }),
 })

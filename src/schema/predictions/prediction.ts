@@ -23,7 +23,7 @@ const COST = 100
 const MAX_MAPS = 1024
 
 export const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
-  description: 'How likely one class is.',
+  description: 'Probability of one class.',
   fields: (t) => ({
     label: t.exposeString('label', { description: 'The class.' }),
     probability: t.exposeFloat('probability', { description: '0 to 1; all of them add up to 1.' }),
@@ -32,7 +32,7 @@ export const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassPro
 
 const PredictionRef = builder.prismaNode('Prediction', {
   nullable: true,
-  description: 'What a model says of a picture.',
+  description: 'Classification of a picture by a model.',
   id: {
     field: 'id',
     description: 'Global id. A prediction made by the query is not stored: its id leads to nothing.',
@@ -41,7 +41,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
     // As it was when it was asked. Else by the column and not the relation: a prediction that is not stored has no row.
     modelVersion: t.prismaField({
       type: ModelVersionRef,
-      description: 'The weights that were asked.',
+      description: 'Model version that was asked.',
       resolve: (query, prediction, _args, { models }) =>
         'modelVersion' in prediction
           ? (prediction as MadePrediction).modelVersion
@@ -49,12 +49,12 @@ const PredictionRef = builder.prismaNode('Prediction', {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     label: t.exposeString('label', { description: 'The most likely class.' }),
-    confidence: t.exposeFloat('confidence', { description: 'Its probability.' }),
+    confidence: t.exposeFloat('confidence', { description: 'Probability of the most likely class, 0 to 1.' }),
     probabilities: t.field({
       type: [ClassProbabilityRef],
-      description: 'Every class, most likely first.',
+      description: 'Probability of each class, most likely first.',
       complexity: { field: 1, multiplier: 1 },
-      args: { top: t.arg.int({ description: 'Only the first N, at least 1.' }) },
+      args: { top: t.arg.int({ description: 'Number of classes, at least 1; all when left out.' }) },
       resolve: (prediction, { top }) => {
         if (top != null && top < 1) throw badInput(`top must be at least 1, not ${top}.`)
         return probabilitiesOf(prediction).slice(0, top ?? undefined)
@@ -62,7 +62,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
     }),
     input: t.field({
       type: 'DataUrl',
-      description: 'The picture the network really saw, as a PNG.',
+      description: 'The picture as the network saw it, as a PNG.',
       resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
     }),
     activations: t.field({
@@ -72,11 +72,14 @@ const PredictionRef = builder.prismaNode('Prediction', {
         'What a layer makes of the picture, as a PNG: a grey tile for each channel, from its smallest value (black) to its largest (white). Computed when it is selected.',
       complexity: COST,
       args: {
-        layer: t.arg.string({ required: true, description: 'A name from Architecture.layers: features.0.' }),
+        layer: t.arg.string({
+          required: true,
+          description: 'Name of the layer, from Architecture.layers: features.0.',
+        }),
         first: t.arg.int({
           required: true,
           defaultValue: 64,
-          description: `Only the first so many channels, 1 to ${MAX_MAPS}.`,
+          description: `Number of channels, the first ones, 1 to ${MAX_MAPS}.`,
         }),
       },
       resolve: async (prediction, { layer, first }, { predictions }) => {
@@ -92,8 +95,17 @@ const PredictionRef = builder.prismaNode('Prediction', {
 const SampleInput = builder.inputType('SampleInput', {
   description: 'An image of a data set.',
   fields: (t) => ({
-    dataset: t.string({ required: true, defaultValue: DEFAULT_DATASET, description: 'Its data set.' }),
-    split: t.field({ type: SplitEnum, required: true, defaultValue: 'test', description: 'Its split.' }),
+    dataset: t.string({
+      required: true,
+      defaultValue: DEFAULT_DATASET,
+      description: 'Name of the data set.',
+    }),
+    split: t.field({
+      type: SplitEnum,
+      required: true,
+      defaultValue: 'test',
+      description: 'The split it belongs to.',
+    }),
     index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
   }),
 })
@@ -122,22 +134,22 @@ const ModelRefInput = builder.inputType('ModelRefInput', {
   description: 'Exactly one way to name trained weights.',
   isOneOf: true,
   fields: (t) => ({
-    versionId: t.globalID({ for: ModelVersionRef, description: 'A model version.' }),
+    versionId: t.globalID({ for: ModelVersionRef, description: 'Id of a model version.' }),
     runId: t.globalID({
       for: TrainingRunRef,
-      description: 'The newest version made of this run that answers with finite numbers.',
+      description: 'Id of a run: the newest version made of it that answers with finite numbers.',
     }),
-    alias: t.field({ type: AliasRefInput, description: 'What an alias names now.' }),
+    alias: t.field({ type: AliasRefInput, description: 'An alias: the version that it names now.' }),
   }),
 })
 
 const PredictInput = builder.inputType('PredictInput', {
-  description: 'What to classify and with what.',
+  description: 'A picture, and the model that is to classify it.',
   fields: (t) => ({
     image: t.field({ type: ImageInput, required: true, description: 'The picture.' }),
     model: t.field({
       type: ModelRefInput,
-      description: 'The newest version that answers with finite numbers when left out.',
+      description: 'The model; when left out, the newest version that answers with finite numbers.',
     }),
   }),
 })
@@ -183,7 +195,10 @@ builder.queryField('predictions', (t) =>
       type: PredictionRef,
       description: 'Stored predictions, newest first.',
       args: {
-        modelVersion: t.arg.globalID({ for: ModelVersionRef, description: 'Only those of this version.' }),
+        modelVersion: t.arg.globalID({
+          for: ModelVersionRef,
+          description: 'Id of a model version: only its predictions.',
+        }),
       },
       resolve: (_root, { modelVersion, ...args }, context, info) =>
         pageOfRows(

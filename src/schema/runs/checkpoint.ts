@@ -6,34 +6,36 @@ export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('Checkpoi
     'When a run saves checkpoints beside the ends of its epochs, and which are kept beside those that a model version was made of.',
   fields: (t) => ({
     keepBest: t.exposeInt('keepBest', {
-      description: 'So many of the highest test accuracy, if it is finite.',
+      description: 'Number of checkpoints kept for their test accuracy: the highest that are finite.',
     }),
     keepLatest: t.exposeInt('keepLatest', {
-      description: "So many of the newest of epochs' ends whose test was finite.",
+      description: 'Number of newest checkpoints kept, of those at ends of epochs whose test was finite.',
     }),
     everySteps: t.exposeInt('everySteps', {
       nullable: true,
-      description: 'Steps between two; null for no such rule.',
+      description: 'Steps between two checkpoints; null for no such rule.',
     }),
     everySeconds: t.exposeInt('everySeconds', {
       nullable: true,
-      description: 'Seconds between two; null for no such rule.',
+      description: 'Seconds between two checkpoints; null for no such rule.',
     }),
   }),
 })
 
 export const CheckpointRef = builder.prismaNode('Checkpoint', {
   nullable: true,
-  description: 'What a run saved on its way.',
+  description: 'Weights that a run saved on its way, with the test of them if it was the end of an epoch.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     run: t.relation('run', {
       description: 'The run that saved it.',
       resolve: (query, { runId }, _args, { runs }) => runs.get({ ...query, where: { id: runId } }),
     }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of its trainer.' }),
-    step: t.exposeInt('step', { description: 'Steps trained.' }),
-    epoch: t.exposeInt('epoch', { description: 'Epochs trained.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt (start of the trainer) that saved it.',
+    }),
+    step: t.exposeInt('step', { description: 'Number of steps trained.' }),
+    epoch: t.exposeInt('epoch', { description: 'Number of epochs trained.' }),
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
       description:
@@ -41,14 +43,17 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
     }),
     testAccuracy: t.exposeFloat('testAccuracy', {
       nullable: true,
-      description: 'On the test images; null when `testLoss` is.',
+      description: 'Fraction of the test images that are right, 0 to 1; null when `testLoss` is.',
     }),
-    bytes: t.float({ description: 'Size of its safetensors file.', resolve: ({ bytes }) => Number(bytes) }),
-    digest: t.exposeString('digest', { description: 'sha256 of that file.' }),
+    bytes: t.float({
+      description: 'Size of its safetensors file in bytes.',
+      resolve: ({ bytes }) => Number(bytes),
+    }),
+    digest: t.exposeString('digest', { description: 'SHA-256 of its safetensors file, in hexadecimal.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was saved.' }),
     modelVersions: t.relation('modelVersions', {
       query: { orderBy: { seq: 'desc' } },
-      description: 'What was made of it, newest first.',
+      description: 'Model versions made of it, newest first.',
       resolve: (query, { id: checkpointId }, _args, { models }) =>
         models.listVersions({ ...query, where: { checkpointId } }),
     }),

@@ -28,12 +28,12 @@ const DifferenceRef = builder.objectRef<Difference>('RunDifference').implement({
   fields: (t) => ({
     path: t.exposeString('path', {
       description:
-        'Its name: architecture, dataset, datasetDigest, initialDigest, seed, engine, or where it stands among the hyperparameters, such as optimizer.momentum.',
+        'Name of the setting: architecture, dataset, datasetDigest, initialDigest, seed, engine, or where it stands among the hyperparameters, such as optimizer.momentum.',
     }),
     values: t.field({
       type: t.listRef('String', { nullable: true }),
       description:
-        'Its value in each run: text as it is, all else as JSON. Null where a run has no such setting.',
+        'Value in each run: text as it is, all else as JSON. Null where a run has no such setting.',
       resolve: ({ values }) => values,
     }),
   }),
@@ -42,12 +42,12 @@ const DifferenceRef = builder.objectRef<Difference>('RunDifference').implement({
 const EpochRowRef = builder
   .objectRef<{ epoch: number; summaries: (RunEpoch | null)[] }>('EpochRow')
   .implement({
-    description: 'One epoch in all runs.',
+    description: 'One epoch across all runs.',
     fields: (t) => ({
-      epoch: t.exposeInt('epoch', { description: 'From 1.' }),
+      epoch: t.exposeInt('epoch', { description: 'Number of the epoch, from 1.' }),
       summaries: t.field({
         type: t.listRef(EpochSummaryRef, { nullable: true }),
-        description: 'What it came to in each run; null where a run has no such epoch.',
+        description: 'Measurements of the epoch in each run; null where a run has no such epoch.',
         complexity: { field: 1, multiplier: 1 },
         resolve: ({ summaries }) => summaries,
       }),
@@ -56,7 +56,7 @@ const EpochRowRef = builder
 
 const CurveAxisEnum = builder.enumType('CurveAxis', {
   description:
-    'What loss curves are laid side by side by: EPOCHS trained, or training IMAGES seen, which differ where trainLimit does.',
+    'Axis on which loss curves are laid side by side: EPOCHS trained, or training IMAGES seen, which differ where trainLimit does.',
   values: described<(typeof CURVE_AXES)[number]>({
     EPOCHS: 'Passes over the training images of the run.',
     IMAGES: 'Training images seen, whatever trainLimit makes of an epoch.',
@@ -64,51 +64,58 @@ const CurveAxisEnum = builder.enumType('CurveAxis', {
 })
 
 const LossRowRef = builder.objectRef<CurveRow>('LossRow').implement({
-  description: 'The losses of all runs at one place.',
+  description: 'Losses of all runs at one place of the axis.',
   fields: (t) => ({
-    x: t.exposeFloat('x', { description: 'The place: epochs or images, as `axis` says.' }),
+    x: t.exposeFloat('x', { description: 'Place on the axis, in epochs or images, as `axis` says.' }),
     losses: t.field({
       type: t.listRef('Float', { nullable: true }),
       description:
-        'The loss of each run at its last point up to here; null before its first point, behind its last, and where it is not finite.',
+        'Loss of each run at its last point up to here; null before its first point, behind its last, and where it is not finite.',
       resolve: ({ losses }) => losses,
     }),
   }),
 })
 
 const FiguresRef = builder.objectRef<RunFigures>('RunFigures').implement({
-  description: 'What a run came to.',
+  description: 'Results of a run.',
   fields: (t) => ({
     run: t.field({ type: TrainingRunRef, description: 'The run.', resolve: ({ run }) => run }),
     bestTestAccuracy: t.exposeFloat('bestTestAccuracy', {
       nullable: true,
-      description: 'The highest after any epoch; null before the first, or when none was finite.',
+      description:
+        'Highest test accuracy after any epoch, 0 to 1; null before the first, or when none was finite.',
     }),
-    bestEpoch: t.exposeInt('bestEpoch', { nullable: true, description: 'The first epoch that had it.' }),
+    bestEpoch: t.exposeInt('bestEpoch', {
+      nullable: true,
+      description: 'Number of the first epoch with the highest test accuracy.',
+    }),
     lastTestAccuracy: t.exposeFloat('lastTestAccuracy', {
       nullable: true,
-      description: 'After the last epoch; null before the first, or when it was not finite.',
+      description:
+        'Test accuracy after the last epoch, 0 to 1; null before the first, or when it was not finite.',
     }),
     bestTestLoss: t.exposeFloat('bestTestLoss', {
       nullable: true,
-      description: 'The lowest after any epoch, in nats; null before the first, or when none was finite.',
+      description:
+        'Lowest test loss after any epoch, in nats; null before the first, or when none was finite.',
     }),
     lastTestLoss: t.exposeFloat('lastTestLoss', {
       nullable: true,
-      description: 'After the last epoch; null before the first, or when it was not finite.',
+      description:
+        'Test loss after the last epoch, in nats; null before the first, or when it was not finite.',
     }),
     seconds: t.exposeFloat('seconds', {
-      description: 'What its epochs took, training and testing; without the queue and pauses.',
+      description: 'Seconds that its epochs took, training and testing, without the queue and pauses.',
     }),
     imagesPerSecond: t.float({
       nullable: true,
-      description: 'Training speed at its end, or of late; null until it has trained.',
+      description: 'Training speed at its end, or recently, in images per second; null until it has trained.',
       resolve: ({ run }) => run.imagesPerSecond,
     }),
     evaluation: t.field({
       type: EvaluationRef,
       nullable: true,
-      description: 'The finished network on the test images; null until the run is COMPLETED.',
+      description: 'Evaluation of the finished network on the test images; null until the run is COMPLETED.',
       resolve: ({ run }, _args, { datasets }) => evaluationOf(run, datasets),
     }),
   }),
@@ -145,12 +152,12 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
           type: CurveAxisEnum,
           required: true,
           defaultValue: 'EPOCHS',
-          description: 'What places are counted in.',
+          description: 'Axis of the curves.',
         }),
         maxPoints: t.arg.int({
           required: true,
           defaultValue: 200,
-          description: `At most so many rows, 1 to ${MAX_ROWS}.`,
+          description: `Number of rows at most, 1 to ${MAX_ROWS}.`,
         }),
       },
       resolve: async ({ runs }, { axis, maxPoints }, { runs: service, datasets }) => {
@@ -163,7 +170,7 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
     }),
     figures: t.field({
       type: [FiguresRef],
-      description: 'What each run came to.',
+      description: 'Results of each run.',
       complexity: { field: 1, multiplier: MAX_COMPARED },
       resolve: ({ runs, epochs }) => runs.map((run, i) => figuresOf(run, epochs[i]!)),
     }),
@@ -176,7 +183,7 @@ builder.queryField('compareTrainingRuns', (t) =>
     errors: resultOf(
       'CompareTrainingRuns',
       [ValidationError, NotFoundError],
-      'The runs side by side, or why not.',
+      'The runs side by side, or why they cannot be compared.',
     ),
     description:
       'Lays training runs side by side: the settings in which they differ, their curves on one axis, and what they came to. They may still be at work.',
@@ -184,7 +191,7 @@ builder.queryField('compareTrainingRuns', (t) =>
       ids: t.arg.globalIDList({
         for: TrainingRunRef,
         required: true,
-        description: `${MIN_COMPARED} to ${MAX_COMPARED} runs, each once.`,
+        description: `Ids of ${MIN_COMPARED} to ${MAX_COMPARED} runs, each once.`,
       }),
     },
     resolve: (_root, { ids }, { runs }) =>

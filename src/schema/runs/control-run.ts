@@ -7,10 +7,10 @@ import { TrainingRunRef } from './training-run.ts'
 const UpdateTrainingRunInput = builder.inputType('UpdateTrainingRunInput', {
   description: 'What to change; what is left out stays as it is.',
   fields: (t) => ({
-    learningRate: t.float({ description: 'The peak learning rate.' }),
-    schedule: t.field({ type: ScheduleInput, description: 'How the rate changes over the run.' }),
+    learningRate: t.float({ description: 'New peak learning rate.' }),
+    schedule: t.field({ type: ScheduleInput, description: 'New schedule of the learning rate.' }),
     epochs: t.int({
-      description: 'Epochs in all. More of them take up a COMPLETED run again.',
+      description: 'New number of epochs in all. More of them take up a COMPLETED run again.',
     }),
     continueFromLastRate: t.boolean({
       required: true,
@@ -21,10 +21,10 @@ const UpdateTrainingRunInput = builder.inputType('UpdateTrainingRunInput', {
   }),
 })
 
-const KEY = 'Does it once, however often it is sent: send it again when in doubt.'
+const KEY = 'Key of the request: sent again with the same key, it is done once. Send it again when in doubt.'
 
 builder.mutationFields((t) => {
-  const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' })
+  const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' })
   const idempotencyKey = t.arg.string({ description: KEY })
   const errorsOf = (name: string, description: string) => {
     // Those that may put the run into the queue need room there.
@@ -45,24 +45,24 @@ builder.mutationFields((t) => {
     pauseTrainingRun: plain(
       'PAUSE',
       'Pause',
-      'The PAUSED run, or why it is not.',
+      'The PAUSED run, or why it was not paused.',
       'Stops a run after its present step, saves a checkpoint, frees the engine, and answers when that is done. A queued run waits until it is resumed.',
     ),
     resumeTrainingRun: plain(
       'RESUME',
       'Resume',
-      'The QUEUED run, or why it is not.',
+      'The QUEUED run, or why it was not resumed.',
       'Puts a PAUSED run back into the queue, or one that FAILED: it goes on from its newest checkpoint, with the losses and weights that it would have had.',
     ),
     cancelTrainingRun: plain(
       'CANCEL',
       'Cancel',
-      'The CANCELLED run, or why it is not.',
+      'The CANCELLED run, or why it was not cancelled.',
       'Stops a run for good: one that is at work within one step. Answers when it has stopped. It keeps its checkpoints.',
     ),
     updateTrainingRun: t.field({
       type: TrainingRunRef,
-      errors: errorsOf('Update', 'The changed run, or why it is not.'),
+      errors: errorsOf('Update', 'The changed run, or why it was not changed.'),
       description:
         'Changes the learning rate, the schedule or the number of epochs of a run, and answers when that has taken effect: `changes` and the ControlApplied event say at which step, and which learning rate it had before (`rateBefore`) and has after it (`rateAfter`). A COMPLETED run with more epochs goes on.',
       args: {
@@ -87,14 +87,15 @@ builder.mutationFields((t) => {
     }),
     moveTrainingRun: t.field({
       type: TrainingRunRef,
-      errors: errorsOf('Move', 'The run at its new place, or why it is not there.'),
+      errors: errorsOf('Move', 'The run at its new place in the queue, or why it was not moved.'),
       description: 'Gives a QUEUED run another place in the queue.',
       args: {
         id,
         position: t.arg.int({
-          description: '1 is the next to leave the queue. It takes the priority of the run that was there.',
+          description:
+            'New position: 1 is the next to leave the queue. The run takes the priority of the one that was there.',
         }),
-        priority: t.arg.int({ description: 'Higher ones leave the queue first.' }),
+        priority: t.arg.int({ description: 'New priority: runs with higher ones leave the queue first.' }),
         idempotencyKey,
       },
       resolve: (_root, { position, priority, ...args }, { runs }) =>

@@ -22,18 +22,22 @@ type Constant = Extract<Schedule, { kind: 'constant' }>
 const SgdRef = builder.objectRef<Sgd>('Sgd').implement({
   description: 'Stochastic gradient descent.',
   fields: (t) => ({
-    momentum: t.exposeFloat('momentum', { description: '0 for none.' }),
+    momentum: t.exposeFloat('momentum', { description: 'Momentum; 0 for none.' }),
     nesterov: t.exposeBoolean('nesterov', { description: "Whether the momentum is Nesterov's." }),
-    weightDecay: t.exposeFloat('weightDecay', { description: 'L2 decay, added to the gradients.' }),
+    weightDecay: t.exposeFloat('weightDecay', { description: 'L2 weight decay, added to the gradients.' }),
   }),
 })
 const AdamRef = builder.objectRef<Adam>('Adam').implement({
   description: 'Adam with decoupled weight decay.',
   fields: (t) => ({
-    beta1: t.exposeFloat('beta1', { description: 'Decay of the mean of the gradients.' }),
-    beta2: t.exposeFloat('beta2', { description: 'Decay of the mean of their squares.' }),
-    epsilon: t.exposeFloat('epsilon', { description: 'Added to the root of the second.' }),
-    weightDecay: t.exposeFloat('weightDecay', { description: 'Decoupled decay, times the learning rate.' }),
+    beta1: t.exposeFloat('beta1', { description: 'Decay rate of the running mean of the gradients.' }),
+    beta2: t.exposeFloat('beta2', { description: 'Decay rate of the running mean of their squares.' }),
+    epsilon: t.exposeFloat('epsilon', {
+      description: 'Added to the square root of the mean of squares, so that nothing is divided by zero.',
+    }),
+    weightDecay: t.exposeFloat('weightDecay', {
+      description: 'Decoupled weight decay, multiplied by the learning rate.',
+    }),
   }),
 })
 const OptimizerUnion = builder.unionType('Optimizer', {
@@ -43,31 +47,34 @@ const OptimizerUnion = builder.unionType('Optimizer', {
 })
 
 const StepRef = builder.objectRef<Step>('StepSchedule').implement({
-  description: 'The rate times gamma after every `epochs` epochs.',
+  description: 'Rate that is multiplied by gamma after every `epochs` epochs.',
   fields: (t) => ({
-    epochs: t.exposeInt('epochs', { description: 'Epochs between two changes.' }),
-    gamma: t.exposeFloat('gamma', { description: 'The factor of a change.' }),
+    epochs: t.exposeInt('epochs', { description: 'Number of epochs after which the rate is multiplied.' }),
+    gamma: t.exposeFloat('gamma', { description: 'Factor that the rate is multiplied by.' }),
     offset: t.exposeInt('offset', {
-      description: 'Epochs by which the changes come earlier; 1 is a scheduler called before each epoch.',
+      description:
+        'Number of epochs by which this happens earlier; 1 is a scheduler called before each epoch.',
     }),
   }),
 })
 const CosineRef = builder.objectRef<Cosine>('CosineSchedule').implement({
   description: 'Half a cosine from the peak to the final rate, after a linear warm-up.',
   fields: (t) => ({
-    warmupEpochs: t.exposeFloat('warmupEpochs', { description: 'Epochs of warm-up.' }),
-    finalLearningRate: t.exposeFloat('finalLearningRate', { description: 'The rate at the end.' }),
+    warmupEpochs: t.exposeFloat('warmupEpochs', { description: 'Length of the warm-up in epochs.' }),
+    finalLearningRate: t.exposeFloat('finalLearningRate', { description: 'Learning rate at the end.' }),
   }),
 })
 const OneCycleRef = builder.objectRef<OneCycle>('OneCycleSchedule').implement({
   description: 'Up to the peak and down again, both by half a cosine.',
   fields: (t) => ({
-    warmupFraction: t.exposeFloat('warmupFraction', { description: 'The part of the run that goes up.' }),
+    warmupFraction: t.exposeFloat('warmupFraction', {
+      description: 'Fraction of the run in which the rate goes up.',
+    }),
     initialDivisor: t.exposeFloat('initialDivisor', {
-      description: 'The first rate is the peak divided by this.',
+      description: 'Quotient of the peak and the first rate.',
     }),
     finalDivisor: t.exposeFloat('finalDivisor', {
-      description: 'The last rate is the first divided by this.',
+      description: 'Quotient of the first and the last rate.',
     }),
   }),
 })
@@ -78,7 +85,7 @@ const ConstantRef = builder.objectRef<Constant>('ConstantSchedule').implement({
   }),
 })
 const ScheduleUnion = builder.unionType('Schedule', {
-  description: 'How the learning rate changes over the run.',
+  description: 'Schedule of the learning rate over a run.',
   types: [StepRef, CosineRef, OneCycleRef, ConstantRef],
   resolveType: (it) =>
     ({ step: StepRef, cosine: CosineRef, oneCycle: OneCycleRef, constant: ConstantRef })[it.kind],
@@ -87,7 +94,9 @@ const ScheduleUnion = builder.unionType('Schedule', {
 const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implement({
   description: 'Random changes of training images.',
   fields: (t) => ({
-    horizontalFlip: t.exposeBoolean('horizontalFlip', { description: 'Mirror half of the images.' }),
+    horizontalFlip: t.exposeBoolean('horizontalFlip', {
+      description: 'Whether half of the images, chosen at random, are mirrored.',
+    }),
     cropPadding: t.exposeInt('cropPadding', {
       description: 'Black pixels around an image before a random crop.',
     }),
@@ -96,7 +105,7 @@ const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implemen
 })
 
 export const EarlyStoppingMetric = builder.enumType('EarlyStoppingMetric', {
-  description: 'What an epoch is judged by.',
+  description: 'Measure that epochs are compared by.',
   values: described<(typeof EARLY_STOPPING_METRICS)[number]>({
     TEST_LOSS: 'The mean loss on the test images: lower is better.',
     TEST_ACCURACY: 'The share of test images classified correctly: higher is better.',
@@ -104,27 +113,36 @@ export const EarlyStoppingMetric = builder.enumType('EarlyStoppingMetric', {
 })
 export const OnNonFinite = builder.enumType('OnNonFinite', {
   description:
-    'What becomes of a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps, until an epoch has no other.',
+    'What happens to a run whose loss or gradients are not finite: it ends as FAILED, or goes on without the updates of such steps, until an epoch has no other.',
   values: described<(typeof ON_NON_FINITE)[number]>({
     FAIL: 'The run ends as FAILED at the first such step.',
     CONTINUE: 'The run goes on without the updates of such steps; it fails when an epoch has no other.',
   }),
 })
 const EarlyStoppingRef = builder.objectRef<EarlyStopping>('EarlyStopping').implement({
-  description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',
+  description:
+    'Rule that ends a run when its epochs no longer get better; the run then has the weights of the best one.',
   fields: (t) => ({
-    metric: t.expose('metric', { type: EarlyStoppingMetric, description: 'What an epoch is judged by.' }),
-    patience: t.exposeInt('patience', {
-      description: 'Epochs in a row that may be no better than the best.',
+    metric: t.expose('metric', {
+      type: EarlyStoppingMetric,
+      description: 'Measure that epochs are compared by.',
     }),
-    minDelta: t.exposeFloat('minDelta', { description: 'By how much an epoch has to be better.' }),
+    patience: t.exposeInt('patience', {
+      description: 'Number of epochs in a row that may be no better than the best.',
+    }),
+    minDelta: t.exposeFloat('minDelta', {
+      description: 'Least difference from the best epoch that makes a better one, in the unit of the metric.',
+    }),
   }),
 })
 
 export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparameters').implement({
   description: 'Everything that decides what a run computes, defaults filled in.',
   fields: (t) => ({
-    preset: t.exposeString('preset', { nullable: true, description: 'The recipe that filled in the rest.' }),
+    preset: t.exposeString('preset', {
+      nullable: true,
+      description: 'Name of the recipe that filled in the rest.',
+    }),
     epochs: t.exposeInt('epochs', { description: 'Passes over the training images.' }),
     batchSize: t.exposeInt('batchSize', { description: 'Images in a step.' }),
     optimizer: t.expose('optimizer', {
@@ -132,12 +150,14 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
       description: 'The rule that changes the weights.',
     }),
     learningRate: t.exposeFloat('learningRate', { description: 'The peak learning rate.' }),
-    schedule: t.expose('schedule', { type: ScheduleUnion, description: 'How the rate changes.' }),
+    schedule: t.expose('schedule', { type: ScheduleUnion, description: 'Schedule of the learning rate.' }),
     augmentation: t.expose('augmentation', {
       type: AugmentationRef,
-      description: 'Changes of training images.',
+      description: 'Random changes of training images.',
     }),
-    labelSmoothing: t.exposeFloat('labelSmoothing', { description: 'Probability spread over all classes.' }),
+    labelSmoothing: t.exposeFloat('labelSmoothing', {
+      description: 'Label smoothing: probability spread over all classes, 0 to below 1.',
+    }),
     logEvery: t.exposeInt('logEvery', { description: 'Steps averaged into one loss point.' }),
     trainLimit: t.exposeInt('trainLimit', {
       nullable: true,
@@ -150,18 +170,18 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
     earlyStopping: t.expose('earlyStopping', {
       type: EarlyStoppingRef,
       nullable: true,
-      description: 'When it ends before its last epoch; null for never.',
+      description: 'Rule that ends the run before its last epoch; null for none.',
     }),
     onNonFinite: t.expose('onNonFinite', {
       type: OnNonFinite,
-      description: 'What becomes of it when the loss or a gradient is not finite.',
+      description: 'What happens when the loss or a gradient is not finite.',
     }),
     mean: t.floatList({
-      description: 'Subtracted from the channels R, G, B of a pixel in 0..1.',
+      description: 'Means of R, G and B of a pixel in 0..1, which are subtracted from it.',
       resolve: ({ normalization }) => normalization.mean,
     }),
     std: t.floatList({
-      description: 'What they are then divided by.',
+      description: 'Standard deviations of R, G and B, by which they are then divided.',
       resolve: ({ normalization }) => normalization.std,
     }),
   }),
@@ -170,20 +190,20 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
 export const HyperparameterChangeRef = builder
   .objectRef<Change & RateChange>('HyperparameterChange')
   .implement({
-    description: 'A change of a run on its way: what is null stayed as it was.',
+    description: 'Change of hyperparameters while a run was under way: what is null stayed as it was.',
     fields: (t) => ({
       step: t.exposeInt('step', {
-        description: 'Steps done when it took effect: it counts for those after it.',
+        description: 'Number of steps done when it took effect: it counts for those after it.',
       }),
       learningRate: t.exposeFloat('learningRate', {
         nullable: true,
-        description: 'The new peak learning rate.',
+        description: 'New peak learning rate.',
       }),
-      epochs: t.exposeInt('epochs', { nullable: true, description: 'Epochs in all, now.' }),
+      epochs: t.exposeInt('epochs', { nullable: true, description: 'New number of epochs in all.' }),
       schedule: t.expose('schedule', {
         type: ScheduleUnion,
         nullable: true,
-        description: 'How the rate changes, now.',
+        description: 'New schedule of the learning rate.',
       }),
       continueFromLastRate: t.boolean({
         description: 'Whether the rest of the schedule goes on from the last rate.',

@@ -7,7 +7,7 @@ import { builder } from '../builder/builder.ts'
 import { checkRange } from '../builder/input-error.ts'
 
 export const HistoryView = builder.enumType('HistoryView', {
-  description: 'What a run shows of its past, when it went on from a checkpoint and trained steps again.',
+  description: 'Which past of a run is shown, when it went on from a checkpoint and trained steps again.',
   values: {
     EFFECTIVE: { description: 'Each step once, as the newest attempt that trained it did.' },
     RAW: { description: 'Everything that every attempt trained.' },
@@ -22,8 +22,10 @@ export function checkMaxPoints(field: string, maxPoints: number): void {
 export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
   description: 'The mean loss over `logEvery` steps.',
   fields: (t) => ({
-    step: t.exposeInt('step', { description: 'Steps done, from 1.' }),
-    epoch: t.exposeFloat('epoch', { description: 'Epochs done, with the fraction of the present one.' }),
+    step: t.exposeInt('step', { description: 'Number of the last of these steps, from 1.' }),
+    epoch: t.exposeFloat('epoch', {
+      description: 'Number of epochs done, with the fraction of the present one.',
+    }),
     loss: t.exposeFloat('loss', {
       nullable: true,
       description: 'Cross-entropy in nats; null when it is not finite.',
@@ -32,37 +34,44 @@ export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
       nullable: true,
       description: 'What the loss was when it is null: NaN, Infinity or -Infinity.',
     }),
-    learningRate: t.exposeFloat('learningRate', { description: 'The rate of the last of these steps.' }),
-    imagesPerSecond: t.exposeFloat('imagesPerSecond', { description: 'Speed over these steps.' }),
+    learningRate: t.exposeFloat('learningRate', { description: 'Learning rate of the last of these steps.' }),
+    imagesPerSecond: t.exposeFloat('imagesPerSecond', {
+      description: 'Training speed over these steps, in images per second.',
+    }),
     at: t.expose('at', { type: 'DateTime', description: 'When the last of these steps was done.' }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer made it.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt (start of the trainer) that trained these steps.',
+    }),
   }),
 })
 
 export const EpochSummaryRef = builder.objectRef<RunEpoch>('EpochSummary').implement({
-  description: 'What one epoch came to.',
+  description: 'Measurements of one epoch.',
   fields: (t) => ({
-    epoch: t.exposeInt('epoch', { description: 'From 1.' }),
+    epoch: t.exposeInt('epoch', { description: 'Number of the epoch, from 1.' }),
     trainLoss: t.exposeFloat('trainLoss', {
       nullable: true,
-      description: 'Mean over the steps of the epoch; null when it is not finite.',
+      description: 'Mean loss over the steps of the epoch, in nats; null when it is not finite.',
     }),
     trainAccuracy: t.exposeFloat('trainAccuracy', {
       nullable: true,
       description:
-        'Fraction of the training images that were right when they were trained on; null when `trainLoss` is.',
+        'Fraction of the training images that were right when they were trained on, 0 to 1; null when `trainLoss` is.',
     }),
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
       description:
-        'On the test images after the epoch; null when the network said NaN or an infinite number of one of them.',
+        'Mean cross-entropy on the test images after the epoch, in nats; null when the network said NaN or an infinite number of one of them.',
     }),
     testAccuracy: t.exposeFloat('testAccuracy', {
       nullable: true,
-      description: 'Fraction of the test images that are right after the epoch; null when `testLoss` is.',
+      description:
+        'Fraction of the test images that are right after the epoch, 0 to 1; null when `testLoss` is.',
     }),
-    seconds: t.exposeFloat('seconds', { description: 'Training and testing together.' }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer trained it.' }),
+    seconds: t.exposeFloat('seconds', { description: 'Seconds that training and testing took together.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt (start of the trainer) that trained it.',
+    }),
   }),
 })
 
@@ -70,14 +79,14 @@ const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number
   description: 'The loss points of some steps, thinned to those that a chart must not lose.',
   fields: (t) => ({
     firstStep: t.int({
-      description: 'Where it begins.',
+      description: 'First step of the bucket.',
       resolve: ({ index, bucketSteps }) => index * bucketSteps + 1,
     }),
     lastStep: t.int({
-      description: 'Where it ends; the run may not have got so far yet.',
+      description: 'Last step of the bucket; the run may not have got so far yet.',
       resolve: ({ index, bucketSteps }) => (index + 1) * bucketSteps,
     }),
-    count: t.exposeInt('count', { description: 'Points before thinning.' }),
+    count: t.exposeInt('count', { description: 'Number of loss points before thinning.' }),
     min: t.expose('min', {
       type: LossPointRef,
       nullable: true,
@@ -98,7 +107,7 @@ const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number
 })
 
 export const LossBucketsRef = builder.objectRef<BucketDelta>('LossBuckets').implement({
-  description: 'How a thinned loss history has changed.',
+  description: 'Change of a thinned loss history.',
   fields: (t) => ({
     reset: t.exposeBoolean('reset', {
       description:
@@ -107,7 +116,7 @@ export const LossBucketsRef = builder.objectRef<BucketDelta>('LossBuckets').impl
     bucketSteps: t.exposeInt('bucketSteps', { description: 'Steps in each bucket: a power of two.' }),
     buckets: t.field({
       type: [LossBucketRef],
-      description: 'By step.',
+      description: 'Buckets that are new or replaced, by step.',
       complexity: { multiplier: 1 },
       resolve: ({ buckets, bucketSteps }) => buckets.map((bucket) => ({ ...bucket, bucketSteps })),
     }),

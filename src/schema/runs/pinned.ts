@@ -16,7 +16,7 @@ export interface PinnedPredictionShape extends PinnedResult {
 
 const PROBABILITIES = {
   description:
-    'How likely each class is, in the order of Dataset.classes; null when what the network says is not finite.',
+    'Probability of each class, in the order of Dataset.classes; null when what the network says is not finite.',
   complexity: { field: 1, multiplier: 1 },
 }
 
@@ -48,8 +48,10 @@ interface PinnedMoment {
 const PinnedMomentRef = builder.objectRef<PinnedMoment>('PinnedMoment').implement({
   description: 'What the network said of a pinned picture after one epoch.',
   fields: (t) => ({
-    epoch: t.exposeInt('epoch', { description: 'From 1.' }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer it was.' }),
+    epoch: t.exposeInt('epoch', { description: 'Number of the epoch, from 1.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt (start of the trainer) that trained the epoch.',
+    }),
     probabilities: t.field({
       type: [ClassProbabilityRef],
       nullable: true,
@@ -65,7 +67,7 @@ interface PinnedShape extends SampleShape {
 }
 
 const PinnedPictureRef = builder.objectRef<PinnedShape>('PinnedPicture').implement({
-  description: 'A picture that a run is watched by while it learns.',
+  description: 'A picture that a run classifies after each epoch, to show how it learns.',
   fields: (t) => ({
     split: t.expose('split', { type: SplitEnum, description: 'The split it belongs to.' }),
     index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),
@@ -88,7 +90,7 @@ const PinnedPictureRef = builder.objectRef<PinnedShape>('PinnedPicture').impleme
 builder.objectField(TrainingRunRef, 'pinned', (t) =>
   t.field({
     type: [PinnedPictureRef],
-    description: 'The pictures that it is watched by while it learns, as they were pinned.',
+    description: 'Pictures that it classifies after each epoch, in the order in which they were pinned.',
     complexity: { field: 1, multiplier: 1 },
     resolve: (run, _args, { datasets, runs }) => {
       const store = datasetOf(datasets, run.dataset)

@@ -39,12 +39,12 @@ const EpochEnded = builder.objectRef<Of<'EPOCH_ENDED'>>('EpochEnded').implement(
   fields: (t) => ({
     summary: t.field({
       type: EpochSummaryRef,
-      description: 'What it came to.',
+      description: 'Measurements of the epoch.',
       resolve: ({ summary, attempt }) => ({ ...summary, attempt }),
     }),
     pinned: t.field({
       type: [PinnedPredictionRef],
-      description: 'What the network says of the pinned pictures now, as they were pinned.',
+      description: 'Predictions of the pinned pictures now, in the order in which they were pinned.',
       complexity: { field: 1, multiplier: 8 },
       resolve: ({ pinned }, _args, { datasets }) => {
         if (pinned === undefined) return []
@@ -59,7 +59,7 @@ const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').i
     'The run went to another status. COMPLETED, CANCELLED and FAILED end the stream, unless the run was taken up again since.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    status: t.expose('status', { type: RunStatusEnum, description: 'Where it is now.' }),
+    status: t.expose('status', { type: RunStatusEnum, description: 'Status that it has now.' }),
     failure: t.expose('failure', {
       type: RunFailureRef,
       nullable: true,
@@ -67,13 +67,13 @@ const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').i
     }),
     step: t.exposeInt('step', {
       description:
-        'Steps done. A RUNNING run trains the steps after it: what an earlier attempt did there counts no more.',
+        'Number of steps done. A RUNNING run trains the steps after it: what an earlier attempt did there counts no more.',
     }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer.' }),
+    attempt: t.exposeInt('attempt', { description: 'Number of the attempt (start of the trainer).' }),
   }),
 })
 const ControlEnum = builder.enumType('Control', {
-  description: 'What a person did to a run.',
+  description: 'Control of a run: what a person asked for.',
   values: described<(typeof CONTROLS)[number]>({
     PAUSE: 'Training was stopped, to be resumed later.',
     RESUME: 'Training was to go on from the last checkpoint.',
@@ -86,27 +86,27 @@ const ControlApplied = builder.objectRef<Of<'CONTROL_APPLIED'>>('ControlApplied'
   description: 'What a person asked for was done: by the trainer where one is at work, else by the server.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    control: t.expose('control', { type: ControlEnum, description: 'What was asked for.' }),
-    step: t.exposeInt('step', { description: 'Steps done when it took effect.' }),
+    control: t.expose('control', { type: ControlEnum, description: 'Control that was applied.' }),
+    step: t.exposeInt('step', { description: 'Number of steps done when it took effect.' }),
     change: t.expose('change', {
       type: HyperparameterChangeRef,
       nullable: true,
-      description: 'Of UPDATE: what changed.',
+      description: 'Change of hyperparameters that UPDATE made; null for other controls.',
     }),
   }),
 })
 const CheckpointSaved = builder.objectRef<Of<'CHECKPOINT_SAVED'>>('CheckpointSaved').implement({
-  description: 'The weights are safe on disk.',
+  description: 'A checkpoint was saved: its weights are safe on disk.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
-    step: t.exposeInt('step', { description: 'Steps done when they were saved.' }),
-    digest: t.exposeString('digest', { description: 'sha256 of the file.' }),
-    bytes: t.exposeFloat('bytes', { description: 'Size of the file.' }),
+    step: t.exposeInt('step', { description: 'Number of steps done when it was saved.' }),
+    digest: t.exposeString('digest', { description: 'SHA-256 of the file, in hexadecimal.' }),
+    bytes: t.exposeFloat('bytes', { description: 'Size of the file in bytes.' }),
   }),
 })
 const LaggedRef = builder.objectRef<Lagged>('Lagged').implement({
   description:
-    'You read slower than the run writes, and the buffer overflowed. The events from..to follow from the journal: nothing is lost.',
+    'Notice that you read slower than the run writes, and your buffer overflowed. The events from..to follow from the journal: nothing is lost.',
   interfaces: [RunEventInterface],
   fields: (t) => ({
     from: t.exposeInt('from', { description: 'Number of the first event that did not fit.' }),

@@ -9,7 +9,7 @@ const DEFAULT_LINES = 100
 const MAX_PAGE_LINES = 1000
 
 const RunLogStream = builder.enumType('RunLogStream', {
-  description: 'Where a line of a run was printed.',
+  description: 'Stream on which a line of a run was printed.',
   values: {
     STDOUT: { description: "The trainer's standard output." },
     STDERR: { description: "The trainer's standard error." },
@@ -25,10 +25,14 @@ const RunLogLine = builder.objectRef<OutputLine>('RunLogLine').implement({
       description: 'Pass it as `after` to go on behind this line.',
       resolve: ({ number }) => number,
     }),
-    number: t.exposeInt('number', { description: 'From 1, over all attempts of the run.' }),
-    attempt: t.exposeInt('attempt', { description: 'Which start of the trainer printed it.' }),
+    number: t.exposeInt('number', {
+      description: 'Number of the line, from 1, over all attempts of the run.',
+    }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt (start of the trainer) that printed it.',
+    }),
     at: t.expose('at', { type: 'DateTime', description: 'When the server got it.' }),
-    stream: t.expose('stream', { type: RunLogStream, description: 'Where it was printed.' }),
+    stream: t.expose('stream', { type: RunLogStream, description: 'Stream on which it was printed.' }),
     text: t.exposeString('text', { description: 'The line; a very long one is cut and says so.' }),
   }),
 })
@@ -38,7 +42,7 @@ const RunLog = builder.objectRef<OutputPage>('RunLog').implement({
   fields: (t) => ({
     lines: t.expose('lines', {
       type: [RunLogLine],
-      description: 'In the order in which they were printed.',
+      description: 'Lines in the order in which they were printed.',
       complexity: { field: 5, multiplier: 1 },
     }),
     firstKept: t.exposeInt('firstKept', {
@@ -50,7 +54,7 @@ const RunLog = builder.objectRef<OutputPage>('RunLog').implement({
     }),
     cursor: t.field({
       type: 'LogCursor',
-      description: 'The place of the newest line: subscribe with it to get only what comes.',
+      description: 'Cursor of the newest line: subscribe with it to get only what comes.',
       resolve: ({ newest }) => newest,
     }),
   }),
@@ -63,13 +67,13 @@ builder.queryField('runLog', (t) =>
     description:
       'What the trainer of a run printed, the oldest first: engine, data set, network, epochs, and why it failed. Null when there is no such run.',
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       after: t.arg({ type: 'LogCursor', description: 'Only lines behind this one.' }),
       first: t.arg.int({
-        description: `Only the first so many, 1 to ${MAX_PAGE_LINES}; ${DEFAULT_LINES} when left out.`,
+        description: `Number of lines from the beginning, 1 to ${MAX_PAGE_LINES}; ${DEFAULT_LINES} when left out.`,
       }),
       last: t.arg.int({
-        description: `Instead of \`first\`: only the newest so many, 1 to ${MAX_PAGE_LINES}.`,
+        description: `Instead of \`first\`: number of the newest lines, 1 to ${MAX_PAGE_LINES}.`,
       }),
     },
     resolve: (_root, { id, after, first, last }, { runs }) => {
@@ -90,7 +94,7 @@ builder.subscriptionField('runLogLines', (t) =>
     description:
       'What the trainer of a run prints, line by line, beginning with the lines that are kept. It completes when the run has ended.',
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       after: t.arg({
         type: 'LogCursor',
         description:

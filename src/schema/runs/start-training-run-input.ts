@@ -23,18 +23,47 @@ const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
 const SgdInput = builder.inputType('SgdInput', {
   description: 'Stochastic gradient descent.',
   fields: (t) => ({
-    momentum: t.float({ required: true, defaultValue: sgd.momentum, description: '0 for none; below 1.' }),
-    nesterov: t.boolean({ required: true, defaultValue: sgd.nesterov, description: "Nesterov's momentum." }),
-    weightDecay: t.float({ required: true, defaultValue: sgd.weightDecay, description: 'L2 decay.' }),
+    momentum: t.float({
+      required: true,
+      defaultValue: sgd.momentum,
+      description: 'Momentum; 0 for none, below 1.',
+    }),
+    nesterov: t.boolean({
+      required: true,
+      defaultValue: sgd.nesterov,
+      description: "Whether the momentum is Nesterov's.",
+    }),
+    weightDecay: t.float({
+      required: true,
+      defaultValue: sgd.weightDecay,
+      description: 'L2 weight decay, added to the gradients.',
+    }),
   }),
 })
 const AdamInput = builder.inputType('AdamInput', {
   description: 'Adam with decoupled weight decay.',
   fields: (t) => ({
-    beta1: t.float({ required: true, defaultValue: adam.beta1, description: 'Below 1.' }),
-    beta2: t.float({ required: true, defaultValue: adam.beta2, description: 'Below 1.' }),
-    epsilon: t.float({ required: true, defaultValue: adam.epsilon, description: 'Above 0.' }),
-    weightDecay: t.float({ required: true, defaultValue: adam.weightDecay, description: 'Decoupled decay.' }),
+    beta1: t.float({
+      required: true,
+      defaultValue: adam.beta1,
+      description: 'Decay rate of the running mean of the gradients, below 1.',
+    }),
+    beta2: t.float({
+      required: true,
+      defaultValue: adam.beta2,
+      description: 'Decay rate of the running mean of their squares, below 1.',
+    }),
+    epsilon: t.float({
+      required: true,
+      defaultValue: adam.epsilon,
+      description:
+        'Added to the square root of the mean of squares, so that nothing is divided by zero; above 0.',
+    }),
+    weightDecay: t.float({
+      required: true,
+      defaultValue: adam.weightDecay,
+      description: 'Decoupled weight decay, multiplied by the learning rate.',
+    }),
   }),
 })
 export const OptimizerInput = builder.inputType('OptimizerInput', {
@@ -48,12 +77,20 @@ export const OptimizerInput = builder.inputType('OptimizerInput', {
 const StepScheduleInput = builder.inputType('StepScheduleInput', {
   description: 'The rate times gamma after every `epochs` epochs.',
   fields: (t) => ({
-    epochs: t.int({ required: true, defaultValue: step.epochs, description: 'Epochs between two changes.' }),
-    gamma: t.float({ required: true, defaultValue: step.gamma, description: 'The factor of a change.' }),
+    epochs: t.int({
+      required: true,
+      defaultValue: step.epochs,
+      description: 'Number of epochs after which the rate is multiplied.',
+    }),
+    gamma: t.float({
+      required: true,
+      defaultValue: step.gamma,
+      description: 'Factor that the rate is multiplied by.',
+    }),
     offset: t.int({
       required: true,
       defaultValue: step.offset,
-      description: 'Epochs by which changes come earlier.',
+      description: 'Number of epochs by which this happens earlier.',
     }),
   }),
 })
@@ -63,12 +100,12 @@ const CosineScheduleInput = builder.inputType('CosineScheduleInput', {
     warmupEpochs: t.float({
       required: true,
       defaultValue: cosine.warmupEpochs,
-      description: 'Epochs of warm-up.',
+      description: 'Length of the warm-up in epochs.',
     }),
     finalLearningRate: t.float({
       required: true,
       defaultValue: cosine.finalLearningRate,
-      description: 'The rate at the end.',
+      description: 'Learning rate at the end.',
     }),
   }),
 })
@@ -78,17 +115,17 @@ const OneCycleScheduleInput = builder.inputType('OneCycleScheduleInput', {
     warmupFraction: t.float({
       required: true,
       defaultValue: oneCycle.warmupFraction,
-      description: 'The part of the run that goes up, between 0 and 1.',
+      description: 'Fraction of the run in which the rate goes up, between 0 and 1.',
     }),
     initialDivisor: t.float({
       required: true,
       defaultValue: oneCycle.initialDivisor,
-      description: 'The first rate is the peak divided by this.',
+      description: 'Quotient of the peak and the first rate.',
     }),
     finalDivisor: t.float({
       required: true,
       defaultValue: oneCycle.finalDivisor,
-      description: 'The last rate is the first divided by this.',
+      description: 'Quotient of the first and the last rate.',
     }),
   }),
 })
@@ -96,10 +133,13 @@ export const ScheduleInput = builder.inputType('ScheduleInput', {
   description: 'Exactly one schedule of the learning rate.',
   isOneOf: true,
   fields: (t) => ({
-    constant: t.boolean({ description: 'true: the same rate for the whole run.' }),
-    step: t.field({ type: StepScheduleInput, description: 'In steps.' }),
-    cosine: t.field({ type: CosineScheduleInput, description: 'Half a cosine.' }),
-    oneCycle: t.field({ type: OneCycleScheduleInput, description: 'Up and down.' }),
+    constant: t.boolean({ description: 'True: the same rate for the whole run.' }),
+    step: t.field({ type: StepScheduleInput, description: 'Down by a factor every few epochs.' }),
+    cosine: t.field({
+      type: CosineScheduleInput,
+      description: 'Half a cosine from the peak down to a final rate.',
+    }),
+    oneCycle: t.field({ type: OneCycleScheduleInput, description: 'Up to the peak and down again.' }),
   }),
 })
 const AugmentationInput = builder.inputType('AugmentationInput', {
@@ -108,7 +148,7 @@ const AugmentationInput = builder.inputType('AugmentationInput', {
     horizontalFlip: t.boolean({
       required: true,
       defaultValue: NO_AUGMENTATION.horizontalFlip,
-      description: 'Mirror half of the images.',
+      description: 'Whether half of the images, chosen at random, are mirrored.',
     }),
     cropPadding: t.int({
       required: true,
@@ -130,47 +170,50 @@ const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
     keepBest: t.int({
       required: true,
       defaultValue: DEFAULT_CHECKPOINT_POLICY.keepBest,
-      description: 'So many of the highest test accuracy, if it is finite.',
+      description: 'Number of checkpoints kept for their test accuracy: the highest that are finite.',
     }),
     keepLatest: t.int({
       required: true,
       defaultValue: DEFAULT_CHECKPOINT_POLICY.keepLatest,
-      description: "So many of the newest of epochs' ends whose test was finite, at least 1.",
+      description:
+        'Number of newest checkpoints kept, of those at ends of epochs whose test was finite; at least 1.',
     }),
     everySteps: t.int({
-      description: 'Saves one after so many steps, for the run to go on from when it is interrupted.',
+      description:
+        'Steps between two checkpoints, from which an interrupted run goes on; null for no such rule.',
     }),
     everySeconds: t.int({
       defaultValue: DEFAULT_CHECKPOINT_POLICY.everySeconds,
-      description: 'The same in seconds; null for none between the ends of epochs.',
+      description: 'Seconds between two checkpoints; null for none between the ends of epochs.',
     }),
   }),
 })
 
 const EarlyStoppingInput = builder.inputType('EarlyStoppingInput', {
-  description: 'Ends the run when no epoch is better any more; it comes to the weights of the best one.',
+  description:
+    'Rule that ends a run when its epochs no longer get better; the run then has the weights of the best one.',
   fields: (t) => ({
     metric: t.field({
       type: EarlyStoppingMetric,
       required: true,
       defaultValue: EARLY_STOPPING_DEFAULTS.metric,
-      description: 'What an epoch is judged by.',
+      description: 'Measure that epochs are compared by.',
     }),
     patience: t.int({
       required: true,
       defaultValue: EARLY_STOPPING_DEFAULTS.patience,
-      description: 'Epochs in a row that may be no better than the best.',
+      description: 'Number of epochs in a row that may be no better than the best.',
     }),
     minDelta: t.float({
       required: true,
       defaultValue: EARLY_STOPPING_DEFAULTS.minDelta,
-      description: 'By how much an epoch has to be better.',
+      description: 'Least difference from the best epoch that makes a better one, in the unit of the metric.',
     }),
   }),
 })
 
 const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
-  description: 'A picture of the data set.',
+  description: 'A picture of the data set that the run is to classify after each epoch.',
   fields: (t) => ({
     split: t.field({
       type: SplitEnum,
@@ -186,37 +229,47 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
   description:
     'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
   fields: (t) => ({
-    architecture: t.string({ required: true, description: 'A name from the query architectures.' }),
+    architecture: t.string({
+      required: true,
+      description: 'Name of the network, from the query architectures.',
+    }),
     dataset: t.string({
       required: true,
       defaultValue: DEFAULT_DATASET,
-      description: 'A name from the query datasets.',
+      description: 'Name of the data set, from the query datasets.',
     }),
-    name: t.string({ description: 'For people; the architecture when left out.' }),
+    name: t.string({ description: 'Name for people; that of the network when left out.' }),
     preset: t.string({
-      description: '"lecture": the recipe of the lecture this zoo comes from, value for value.',
+      description: 'Name of a recipe. "lecture" is that of the lecture this zoo comes from, value for value.',
     }),
     epochs: t.int({ description: 'Passes over the training images.' }),
     batchSize: t.int({ description: 'Images in a step.' }),
     seed: t.int({
       description:
-        'Decides initial weights, order, augmentation and dropout; chosen at random when left out.',
+        'Seed of the initial weights, the order of the images, augmentation and dropout; chosen at random when left out.',
     }),
     optimizer: t.field({ type: OptimizerInput, description: 'The rule that changes the weights.' }),
     learningRate: t.float({ description: 'The peak learning rate.' }),
-    schedule: t.field({ type: ScheduleInput, description: 'How the rate changes over the run.' }),
+    schedule: t.field({ type: ScheduleInput, description: 'Schedule of the learning rate.' }),
     augmentation: t.field({ type: AugmentationInput, description: 'Random changes of training images.' }),
-    labelSmoothing: t.float({ description: 'Probability spread over all classes, 0 to below 1.' }),
+    labelSmoothing: t.float({
+      description: 'Label smoothing: probability spread over all classes, 0 to below 1.',
+    }),
     logEvery: t.int({ description: 'Steps averaged into one loss point (the lecture: 30).' }),
-    trainLimit: t.int({ description: 'Use only the first N training images.' }),
-    testLimit: t.int({ description: 'Use only the first N test images, for a quick trial.' }),
+    trainLimit: t.int({
+      description: 'Number of training images to use, the first ones; all when left out.',
+    }),
+    testLimit: t.int({
+      description: 'Number of test images to use, the first ones, for a quick trial; all when left out.',
+    }),
     earlyStopping: t.field({
       type: EarlyStoppingInput,
-      description: 'Ends the run when no epoch is better any more; left out, it trains all its epochs.',
+      description:
+        'Rule that ends the run when its epochs no longer get better; left out, it trains all its epochs.',
     }),
     onNonFinite: t.field({
       type: OnNonFinite,
-      description: 'What becomes of it when the loss or a gradient is not finite: FAIL when left out.',
+      description: 'What happens when the loss or a gradient is not finite: FAIL when left out.',
     }),
     checkpoints: t.field({
       type: CheckpointPolicyInput,
@@ -225,15 +278,17 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     initialWeights: t.globalID({
       for: [ModelVersionRef, CheckpointRef],
       description:
-        'A ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
+        'Id of a ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
     }),
-    priority: t.int({ description: 'Higher ones leave the queue first; 0 when left out.' }),
+    priority: t.int({
+      description: 'Priority in the queue: runs with higher ones leave it first; 0 when left out.',
+    }),
     pinned: t.field({
       type: [PinnedPictureInput],
       description: `Up to ${MAX_PINNED} pictures to watch: EpochEnded.pinned and TrainingRun.pinned tell what the network says of them.`,
     }),
     idempotencyKey: t.string({
-      description: 'The same key never starts a second run: send it again when in doubt.',
+      description: 'Key of the request: the same key never starts a second run. Send it again when in doubt.',
     }),
   }),
 })

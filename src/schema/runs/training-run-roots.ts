@@ -36,8 +36,8 @@ builder.queryFields((t) => ({
       type: TrainingRunRef,
       description: 'Training runs, newest first.',
       args: {
-        status: t.arg({ type: [RunStatusEnum], description: 'Only runs in one of these.' }),
-        architecture: t.arg.string({ description: 'Only runs of this network.' }),
+        status: t.arg({ type: [RunStatusEnum], description: 'Only runs with one of these statuses.' }),
+        architecture: t.arg.string({ description: 'Name of a network: only its runs.' }),
       },
       resolve: (_root, args, context, info) =>
         pageOfRows({ args, context, info }, pagedRuns(context, filter(args, context.architectures))),
@@ -48,7 +48,7 @@ builder.queryFields((t) => ({
     type: TrainingRunRef,
     nullable: true,
     description: 'A run by its id; null when there is none.',
-    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }) },
     resolve: (query, _root, { id }, { runs }) => runs.find({ ...query, where: { id: id.id } }),
   }),
 }))
@@ -59,7 +59,7 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'StartTrainingRun',
       [ValidationError, ConflictError, OverloadedError],
-      'The queued run, or why there is none.',
+      'The queued run, or why it was not started.',
     ),
     description:
       'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
@@ -71,11 +71,11 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'DeleteTrainingRun',
       [NotFoundError, ConflictError],
-      'The run as it was, or why it is still there.',
+      'The run as it was, or why it was not deleted.',
     ),
     description:
       'Deletes a run that has ended, with its journal, its output, its checkpoints and their files. Model versions made of it stay.',
-    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }) },
+    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }) },
     resolve: (_root, { id }, { runs }) => runs.delete(id.id),
   }),
 }))
@@ -104,7 +104,7 @@ builder.subscriptionFields((t) => ({
     description:
       'Everything that happens in a run, each event once and in order, beginning with what already happened. It completes when the run has ended.',
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       after: t.arg({
         type: 'Cursor',
         description:
@@ -119,7 +119,7 @@ builder.subscriptionFields((t) => ({
     description:
       'The loss of a run, point by point as it was trained, beginning with what it already has. When the run goes on from a checkpoint, its steps behind that are trained again: they come again, with a higher `attempt`, and replace the earlier ones. It completes when the run has ended.',
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       afterStep: t.arg.int({
         description:
           'To reconnect, the step of the last point you got: you get what came behind it in the run, also steps before it that were trained again since.',
@@ -138,10 +138,10 @@ builder.subscriptionFields((t) => ({
     description:
       'The effective loss history of a run thinned to `maxPoints`, and how it grows: first all buckets, then each that changes. They are those of `losses(maxPoints)`. When the points get too many the buckets become twice as wide, and when the run goes on from a checkpoint the steps behind that are gone: both times all come anew, with `reset`. It completes when the run has ended.',
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       maxPoints: t.arg.int({
         defaultValue: DEFAULT_POINTS,
-        description: `The most points in all buckets together, ${MIN_POINTS} to ${MAX_LOSSES}.`,
+        description: `Number of points in all buckets together at most, ${MIN_POINTS} to ${MAX_LOSSES}.`,
       }),
     },
     subscribe: async (_root, { id, maxPoints }, { runs }) => {

@@ -55,7 +55,7 @@ export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').impleme
     message: t.exposeString('message', { description: 'What happened and what to do.' }),
     step: t.exposeInt('step', {
       nullable: true,
-      description: 'Of LOSS_NOT_FINITE: the step at which it was.',
+      description: 'Of LOSS_NOT_FINITE: the step at which it happened.',
     }),
     layer: t.exposeString('layer', {
       nullable: true,
@@ -66,29 +66,30 @@ export const RunFailureRef = builder.objectRef<RunFailure>('RunFailure').impleme
 })
 
 const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
-  description: 'How far a run is.',
+  description: 'Progress of a run.',
   fields: (t) => ({
-    epoch: t.exposeInt('epoch', { description: 'Epochs done.' }),
-    epochs: t.exposeInt('epochs', { description: 'Epochs in all.' }),
-    step: t.exposeInt('step', { description: 'Steps done.' }),
-    steps: t.exposeInt('steps', { description: 'Steps in all; 0 until the trainer has started.' }),
+    epoch: t.exposeInt('epoch', { description: 'Number of epochs done.' }),
+    epochs: t.exposeInt('epochs', { description: 'Number of epochs in all.' }),
+    step: t.exposeInt('step', { description: 'Number of steps done.' }),
+    steps: t.exposeInt('steps', { description: 'Number of steps in all; 0 until the trainer has started.' }),
     imagesPerSecond: t.exposeFloat('imagesPerSecond', {
       nullable: true,
-      description: 'Training speed of late.',
+      description: 'Recent training speed, in images per second.',
     }),
     secondsRemaining: t.exposeFloat('secondsRemaining', {
       nullable: true,
-      description: 'An estimate from the speed of late; null when nothing is known or left.',
+      description:
+        'Estimated seconds of training that remain, by the recent speed; null when nothing is known or left.',
     }),
     peakMemoryBytes: t.float({
       nullable: true,
       description:
-        'The most resident memory that the process of the run had; null until the trainer has started.',
+        "Most resident memory that the run's process has had, in bytes; null until the trainer has started.",
       resolve: ({ peakMemoryBytes }) => (peakMemoryBytes === null ? null : Number(peakMemoryBytes)),
     }),
     memoryBytes: t.float({
       nullable: true,
-      description: 'The resident memory that the process of the run has; null when it does not train.',
+      description: "Resident memory of the run's process, in bytes; null when it does not train.",
       resolve: ({ status, memoryBytes }) =>
         status !== 'RUNNING' || memoryBytes === null ? null : Number(memoryBytes),
     }),
@@ -102,17 +103,20 @@ const ProgressRef = builder.objectRef<TrainingRun>('Progress').implement({
 })
 
 export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').implement({
-  description: 'A start of the trainer of a run.',
+  description: 'An attempt of a run: one start of its trainer.',
   fields: (t) => ({
-    attempt: t.exposeInt('attempt', { description: 'Its number; those that never trained are left out.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of the attempt; those that never trained are left out.',
+    }),
     fromStep: t.exposeInt('fromStep', {
-      description: 'Steps of the checkpoint that it went on from: it trained those after it, again perhaps.',
+      description:
+        'Step of the checkpoint that it went on from, 0 for none: it trained those after it, again perhaps.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
     engine: t.expose('engine', {
       type: EngineRef,
       nullable: true,
-      description: 'What it really trained on.',
+      description: 'Engine that it trained on.',
     }),
   }),
 })
@@ -146,9 +150,11 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
   description: 'One training of one network, from the queue to its end.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'Runs are numbered in the order of their start.' }),
-    name: t.exposeString('name', { description: 'For people.' }),
-    status: t.expose('status', { type: RunStatusEnum, description: 'Where it is.' }),
+    number: t.exposeInt('number', {
+      description: 'Number of the run; runs are numbered in the order of their start.',
+    }),
+    name: t.exposeString('name', { description: 'Name for people.' }),
+    status: t.expose('status', { type: RunStatusEnum, description: 'Lifecycle state of the run.' }),
     architecture: t.field({
       type: ArchitectureRef,
       description: 'The network, as the zoo lists it.',
@@ -156,23 +162,27 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     dataset: t.field({
       type: DatasetRef,
-      description: 'What it learns from.',
+      description: 'Data set that it learns from.',
       resolve: ({ dataset }, _args, { datasets }) => datasetOf(datasets, dataset),
     }),
     hyperparameters: t.field({
       type: HyperparametersRef,
-      description: 'Every value as it is now, defaults filled in.',
+      description: 'Hyperparameters as they are now, defaults filled in.',
       resolve: (run) => latestHyperparameters(columnOf(run, 'hyperparameters'), columnOf(run, 'changes')),
     }),
-    seed: t.exposeInt('seed', { description: 'The same seed on the same engine gives the same losses.' }),
+    seed: t.exposeInt('seed', {
+      description: 'Seed of all that is random: the same seed on the same engine gives the same losses.',
+    }),
     engine: t.field({
       type: EngineRef,
       nullable: true,
       description:
-        'What its newest attempt really trained on; `attempts` has those of the others. Null until a trainer has started.',
+        'Engine that its newest attempt trained on; `attempts` has those of the others. Null until a trainer has started.',
       resolve: (run) => columnOf(run, 'engine'),
     }),
-    attempt: t.exposeInt('attempt', { description: 'Starts of a trainer for this run.' }),
+    attempt: t.exposeInt('attempt', {
+      description: 'Number of its newest attempt: how often its trainer was started.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
@@ -180,7 +190,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       description: 'When training began.',
     }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
-    progress: t.field({ type: ProgressRef, description: 'How far it is.', resolve: (run) => run }),
+    progress: t.field({ type: ProgressRef, description: 'Progress of the run.', resolve: (run) => run }),
     losses: t.field({
       type: [LossPointRef],
       description: `The loss points so far, by step: the first ${MAX_LOSSES}, or all of them thinned to \`maxPoints\`.`,
@@ -188,7 +198,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       args: {
         afterStep: t.arg.int({ description: 'Only points of later steps.' }),
         maxPoints: t.arg.int({
-          description: `Thins to at most so many, ${MIN_POINTS} to ${MAX_LOSSES}: of every bucket of steps the least, the greatest and the last point and the first that is not finite, so that no peak disappears. Buckets are as wide as they must be, a power of two, and grow with trainingLossBuckets. RAW keeps up to four points of each attempt, though these may be more.`,
+          description: `Thins to this number of points at most, ${MIN_POINTS} to ${MAX_LOSSES}: of every bucket of steps, the least, the greatest, the last and the first non-finite point are left, so that no peak disappears. Buckets are as wide as they must be, a power of two, and grow with trainingLossBuckets. RAW keeps up to four points of each attempt, though these may be more.`,
         }),
         view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
       },
@@ -203,7 +213,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     epochs: t.field({
       type: [EpochSummaryRef],
-      description: 'What each epoch came to, by epoch.',
+      description: 'Measurements of each epoch, by epoch.',
       complexity: { field: 5, multiplier: 1 },
       args: {
         view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
@@ -214,7 +224,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       type: EvaluationRef,
       nullable: true,
       description:
-        'What the run came to on the test images: its last epoch whose test was finite, or with early stopping the best; null until it is COMPLETED.',
+        'Evaluation of the weights that the run ended with, those of its last epoch whose test was finite, or with early stopping of the best; null until it is COMPLETED.',
       resolve: (run, _args, { datasets }) => evaluationOf(run, datasets),
     }),
     failure: t.field({
@@ -225,7 +235,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     cursor: t.field({
       type: 'Cursor',
-      description: 'The newest place in its journal: subscribe with it to get only what comes.',
+      description: 'Cursor of the newest event of its journal: subscribe with it to get only what comes.',
       resolve: ({ lastSeq }) => lastSeq,
     }),
     datasetDigest: t.exposeString('datasetDigest', {
@@ -234,7 +244,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     checkpointPolicy: t.field({
       type: CheckpointPolicyRef,
-      description: 'Which checkpoints are kept.',
+      description: 'Rules by which checkpoints are saved and kept.',
       resolve: (run) => run,
     }),
     checkpoints: t.relation('checkpoints', {
@@ -246,7 +256,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     changes: t.field({
       type: [HyperparameterChangeRef],
       description:
-        'What was changed on its way, by step: changes at the same step are one. What each did to the learning rate, too.',
+        'Changes of hyperparameters on its way, by step, and what each did to the learning rate. Changes at the same step are one.',
       resolve: (run) => {
         const hyperparameters = columnOf(run, 'hyperparameters')
         const changes = columnOf(run, 'changes')
@@ -255,10 +265,12 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
         return changes.map((change) => ({ ...change, ...rates(change) }))
       },
     }),
-    priority: t.exposeInt('priority', { description: 'Higher ones leave the queue first.' }),
+    priority: t.exposeInt('priority', {
+      description: 'Priority in the queue: runs with higher ones leave it first.',
+    }),
     bestStep: t.exposeInt('bestStep', {
       nullable: true,
-      description: 'With early stopping: the steps of the best epoch so far; null without.',
+      description: 'With early stopping: number of steps at the end of the best epoch so far; null without.',
     }),
     parent: t.relation('parent', {
       nullable: true,
@@ -268,7 +280,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     parentStep: t.exposeInt('parentStep', {
       nullable: true,
-      description: 'Steps that had been trained there.',
+      description: 'Number of steps that had been trained there.',
     }),
     forks: t.relation('children', {
       query: { orderBy: { number: 'asc' } },
@@ -282,7 +294,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     modelVersions: t.relation('modelVersions', {
       query: { orderBy: { seq: 'desc' } },
-      description: 'What was made of its weights, newest first; the first one when it is COMPLETED.',
+      description: 'Model versions made of its weights, newest first; the first one when it is COMPLETED.',
       resolve: (query, { id: runId }, _args, { models }) =>
         models.listVersions({ ...query, where: { runId } }),
     }),

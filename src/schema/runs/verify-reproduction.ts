@@ -12,15 +12,15 @@ const LossDifferenceRef = builder.objectRef<LossDifference>('LossDifference').im
   fields: (t) => ({
     step: t.exposeInt('step', {
       description:
-        'Its step. A point is the mean over `logEvery` steps: the first step that differs is this one or one of those before it, back to the point before.',
+        'Step of the point. A point is the mean over `logEvery` steps: the first step that differs is this one or one of those before it, back to the point before.',
     }),
     expected: t.exposeFloat('expected', {
       nullable: true,
-      description: 'The loss that the run has; null when it is not finite.',
+      description: 'Loss that the run has; null when it is not finite.',
     }),
     actual: t.exposeFloat('actual', {
       nullable: true,
-      description: 'The loss that came now; null when it is not finite, or when training ended before.',
+      description: 'Loss that came now; null when it is not finite, or when training ended before.',
     }),
     difference: t.exposeFloat('difference', {
       nullable: true,
@@ -35,27 +35,27 @@ function differencesOf({ engine, attempts }: Reproduction): EngineProperty[] {
 }
 
 const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implement({
-  description: 'What came of training the first steps of a run again.',
+  description: 'Result of training the first steps of a run again.',
   fields: (t) => ({
     steps: t.exposeInt('steps', {
       description:
-        'Steps that were trained and compared: those asked for, and the rest of the window of their last loss point.',
+        'Number of steps that were trained and compared: those asked for, and the rest of the window of their last loss point.',
     }),
-    points: t.exposeInt('points', { description: 'Loss points that were compared, bit by bit.' }),
+    points: t.exposeInt('points', { description: 'Number of loss points that were compared, bit by bit.' }),
     identical: t.boolean({
-      description: 'Whether all of them are the same.',
+      description: 'Whether all losses are the same.',
       resolve: ({ firstDifference }) => firstDifference === null,
     }),
     firstDifference: t.field({
       type: LossDifferenceRef,
       nullable: true,
-      description: 'Where and by how much they differ first; null when they are identical.',
+      description: 'First loss that differs; null when they are identical.',
       resolve: ({ firstDifference }) => firstDifference,
     }),
     engine: t.expose('engine', {
       type: EngineRef,
       description:
-        'What trained them again: an engine of the kind that the attempt had which made the first of them.',
+        'Engine that trained the steps again: of the kind that the attempt had which made the first of them.',
     }),
     attempts: t.field({
       type: [RunAttemptRef],
@@ -65,12 +65,13 @@ const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implemen
     }),
     sameDevice: t.boolean({
       description:
-        'Whether all of these attempts had this engine, on the same processor, with the same instructions and threads: if not, a difference may come from that.',
+        'Whether all of these attempts ran on this engine, with the same processor, instruction set and number of threads: if not, a difference may come from that.',
       resolve: (reproduction) => differencesOf(reproduction).length === 0,
     }),
     engineDifferences: t.field({
       type: [EnginePropertyEnum],
-      description: 'In what the engine of one of these attempts was another one; empty for the same device.',
+      description:
+        'Properties in which the engine of one of these attempts was another one; empty for the same device.',
       resolve: differencesOf,
     }),
   }),
@@ -82,16 +83,16 @@ builder.mutationField('verifyReproduction', (t) =>
     errors: resultOf(
       'VerifyReproduction',
       [NotFoundError, ValidationError, ConflictError, OverloadedError],
-      'What came of it, or why the run cannot be trained again.',
+      'The comparison, or why the run cannot be trained again.',
     ),
     description:
       "Trains the first steps of a run again, from its seed or initial weights, with the changes that were made on its way, and compares every loss with the run's effective history. The run and its journal stay as they are. One is at work at a time, in a process of its own beside the runs, which are slower meanwhile. It answers when it is done: after as long as the steps took the run. Closing the HTTP request ends it.",
     complexity: 500,
     args: {
-      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'The run.' }),
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }),
       steps: t.arg.int({
         required: true,
-        description: `How many, 1 to ${MAX_VERIFIED_STEPS}, and not more than it has trained.`,
+        description: `Number of steps, 1 to ${MAX_VERIFIED_STEPS}, and not more than the run has trained.`,
       }),
     },
     resolve: (_root, { id, steps }, { runs, request }) => runs.verify(id.id, steps, request?.signal),

@@ -3,23 +3,23 @@ import { builder } from '../builder/builder.ts'
 import { EngineRef, EngineTrialRef } from './engine.ts'
 
 const Queue = builder.objectRef<SystemFacts['queue']>('Queue').implement({
-  description: 'Training runs at work and waiting.',
+  description: 'Queue of training runs.',
   fields: (t) => ({
-    running: t.exposeInt('running', { description: 'At work.' }),
-    queued: t.exposeInt('queued', { description: 'Waiting.' }),
-    concurrency: t.exposeInt('concurrency', { description: 'How many may be at work at once.' }),
+    running: t.exposeInt('running', { description: 'Number of runs at work.' }),
+    queued: t.exposeInt('queued', { description: 'Number of runs that wait.' }),
+    concurrency: t.exposeInt('concurrency', { description: 'Number of runs that may be at work at once.' }),
   }),
 })
 
 const System = builder.objectRef<SystemService>('System').implement({
   description: 'This server and its machine.',
   fields: (t) => ({
-    version: t.string({ description: 'Of vggzoo.', resolve: (it) => it.version }),
+    version: t.string({ description: 'Version of vggzoo.', resolve: (it) => it.version }),
     engine: t.field({
       type: EngineRef,
       nullable: true,
       description:
-        'What this machine computes on, and why not on something better; null when no engine can run.',
+        'Engine that this machine computes on, with those that were not taken; null when none can run.',
       resolve: (it) => it.engine(),
     }),
     engineTrials: t.field({
@@ -28,20 +28,26 @@ const System = builder.objectRef<SystemService>('System').implement({
         'The engines that were timed against each other because more than one could be the fastest: the fastest first, failures last. Empty where there was nothing to compare.',
       resolve: (it) => it.engineTrials(),
     }),
-    cores: t.int({ description: 'Processor cores this server may use.', resolve: (it) => it.cores }),
-    memoryBytes: t.float({ description: "The machine's memory.", resolve: (it) => it.memoryBytes }),
+    cores: t.int({
+      description: 'Number of processor cores that this server may use.',
+      resolve: (it) => it.cores,
+    }),
+    memoryBytes: t.float({
+      description: 'Memory of the machine, or of its container, in bytes.',
+      resolve: (it) => it.memoryBytes,
+    }),
     processMemoryBytes: t.float({
-      description: 'Resident memory of the server process, without trainers and predictor.',
+      description: 'Resident memory of the server process in bytes, without trainers and predictor.',
       resolve: () => process.memoryUsage.rss(),
     }),
-    database: t.string({ description: 'pglite or postgres.', resolve: (it) => it.database }),
+    database: t.string({ description: 'Database in use: pglite or postgres.', resolve: (it) => it.database }),
     queue: t.field({
       type: Queue,
-      description: 'Training runs at work and waiting.',
+      description: 'Queue of training runs.',
       resolve: (it) => it.queue(),
     }),
     openSubscriptions: t.int({
-      description: 'Subscribers that listen to runs now.',
+      description: 'Number of subscribers that listen to runs now.',
       resolve: (it) => it.openSubscriptions(),
     }),
   }),

@@ -6,7 +6,11 @@ const { batchNorm, inputSize, classes, pooled, flat } = ARCHITECTURE_DEFAULTS
 const PooledHeadInput = builder.inputType('PooledHeadInput', {
   description: "The paper's: an average pool to size x size, then dense layers with ReLU and dropout.",
   fields: (t) => ({
-    size: t.int({ required: true, defaultValue: pooled.size, description: 'Cells along an edge, 1 to 64.' }),
+    size: t.int({
+      required: true,
+      defaultValue: pooled.size,
+      description: 'Cells along each edge of the average pool, 1 to 64.',
+    }),
     hidden: t.intList({
       required: true,
       defaultValue: [...pooled.hidden],
@@ -15,7 +19,7 @@ const PooledHeadInput = builder.inputType('PooledHeadInput', {
     dropout: t.float({
       required: true,
       defaultValue: pooled.dropout,
-      description: 'The part that is dropped after each of them, 0 to below 1.',
+      description: 'Fraction of the values dropped after each hidden layer, 0 to below 1.',
     }),
   }),
 })
@@ -31,7 +35,7 @@ const FlatHeadInput = builder.inputType('FlatHeadInput', {
     dropout: t.float({
       required: true,
       defaultValue: flat.dropout,
-      description: 'The part that is dropped after each of them, 0 to below 1.',
+      description: 'Fraction of the values dropped after each hidden layer, 0 to below 1.',
     }),
   }),
 })
@@ -40,8 +44,11 @@ const HeadInput = builder.inputType('HeadInput', {
   description: 'Exactly one form of what follows the convolutional part.',
   isOneOf: true,
   fields: (t) => ({
-    pooled: t.field({ type: PooledHeadInput, description: "The paper's." }),
-    flat: t.field({ type: FlatHeadInput, description: 'As is customary for small pictures.' }),
+    pooled: t.field({ type: PooledHeadInput, description: 'Head of the paper, with an average pool.' }),
+    flat: t.field({
+      type: FlatHeadInput,
+      description: 'Head without an average pool, as is customary for small pictures.',
+    }),
   }),
 })
 
@@ -50,9 +57,10 @@ export const ArchitectureInput = builder.inputType('ArchitectureInput', {
   fields: (t) => ({
     name: t.string({
       required: true,
-      description: 'A letter, then letters, digits, "_", "." and "-"; at most 64 in all.',
+      description:
+        'Name to use in inputs: a letter, then letters, digits, "_", "." and "-"; at most 64 in all.',
     }),
-    title: t.string({ description: 'The name for people; `name` when left out.' }),
+    title: t.string({ description: 'Title for people; `name` when left out.' }),
     features: t.string({
       required: true,
       description:
@@ -66,12 +74,14 @@ export const ArchitectureInput = builder.inputType('ArchitectureInput', {
     inputSize: t.intList({
       required: true,
       defaultValue: [...inputSize],
-      description: '[height, width] in pixels, each 1 to 1024. A run fits the network to its data set.',
+      description:
+        'Size of the input: [height, width] in pixels, each 1 to 1024. A run fits the network to its data set.',
     }),
-    classes: t.int({ required: true, defaultValue: classes, description: 'Outputs, 1 to 65535.' }),
+    classes: t.int({ required: true, defaultValue: classes, description: 'Number of classes, 1 to 65535.' }),
     head: t.field({
       type: HeadInput,
-      description: 'What follows; when left out, one dense layer (flat, without hidden ones).',
+      description:
+        'What follows the convolutional part; when left out, one dense layer (flat, without hidden ones).',
     }),
   }),
 })

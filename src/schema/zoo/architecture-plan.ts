@@ -9,20 +9,20 @@ import { ArchitectureRef } from './architecture.ts'
 import { ArchitectureInput, toArchitectureInput } from './architecture-input.ts'
 
 const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').implement({
-  description: 'The parts of what a run needs at its peak, in bytes.',
+  description: 'Parts of the memory that a run needs at its peak, in bytes.',
   fields: (t) => ({
-    process: t.exposeFloat('process', { description: 'Node and TensorFlow.js.' }),
+    process: t.exposeFloat('process', { description: 'Process by itself: Node and TensorFlow.js.' }),
     dataset: t.exposeFloat('dataset', { description: 'All images of the data set.' }),
     weights: t.exposeFloat('weights', { description: 'Weights and biases.' }),
-    gradients: t.exposeFloat('gradients', { description: 'One for each weight.' }),
+    gradients: t.exposeFloat('gradients', { description: 'Gradients, one for each weight.' }),
     optimizer: t.exposeFloat('optimizer', {
       description: 'What the optimizer keeps: a velocity for each weight, or two means.',
     }),
     activations: t.exposeFloat('activations', {
-      description: 'What the layers make of a batch; it grows with the batch size.',
+      description: 'Results of the layers for a batch; they grow with the batch size.',
     }),
     workspace: t.exposeFloat('workspace', {
-      description: 'What kernels work in, and what an evaluation needs beyond a step.',
+      description: 'Memory that kernels work in, and what an evaluation needs beyond a step.',
     }),
     saving: t.exposeFloat('saving', {
       description: 'Two copies of the largest tensor while weights are saved.',
@@ -44,16 +44,16 @@ const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePla
     }),
     trainingMemoryBytes: t.exposeFloat('trainingMemoryBytes', {
       description:
-        "The peak of the run's process: all parts of `memory`. Within 25 % of it on NATIVE and WASM; on others an estimate.",
+        "Peak memory of the run's process in bytes: the sum of `memory`. Right within 25 % on NATIVE and WASM; an estimate on other engines.",
     }),
-    memory: t.expose('memory', { type: TrainingMemoryRef, description: 'What takes how much.' }),
+    memory: t.expose('memory', { type: TrainingMemoryRef, description: 'Parts of the memory.' }),
     fits: t.exposeBoolean('fits', {
-      description: 'Whether this machine, or its container, has as much memory beside the server.',
+      description: 'Whether the memory that this machine, or its container, has beside the server is enough.',
     }),
     secondsPerEpoch: t.exposeFloat('secondsPerEpoch', {
       nullable: true,
       description:
-        'All training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Null until one has.',
+        'Estimated seconds for one epoch, all training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Null until one has.',
     }),
   }),
 })
@@ -96,7 +96,7 @@ builder.queryField('planArchitecture', (t) =>
 builder.objectField(ArchitectureRef, 'plan', (t) =>
   t.field({
     type: PlanArchitectureResult,
-    description: 'What training it would take.',
+    description: 'Memory and time that training it would take here.',
     complexity: COST,
     args: {
       batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),

@@ -10,7 +10,7 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'CreateArchitecture',
       [ValidationError, ConflictError],
-      'The new network, or why there is none.',
+      'The new network, or why it was not created.',
     ),
     description: 'Adds a network to the zoo. It trains and predicts like those that are built in.',
     args: {
@@ -23,10 +23,10 @@ builder.mutationFields((t) => ({
     errors: resultOf(
       'DeleteArchitecture',
       [NotFoundError, ConflictError],
-      'What was deleted, or why it was not.',
+      'The deleted network, or why it was not deleted.',
     ),
     description: 'Takes a created network out of the zoo, if no training run and no model version uses it.',
-    args: { name: t.arg.string({ required: true, description: 'Its name.' }) },
+    args: { name: t.arg.string({ required: true, description: 'Name of the network.' }) },
     resolve: (_root, { name }, { architectures }) => architectures.delete(name),
   }),
 }))

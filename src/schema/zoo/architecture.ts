@@ -19,7 +19,7 @@ const Origin = builder.enumType('ArchitectureOrigin', {
 })
 
 const LayerKind = builder.enumType('LayerKind', {
-  description: 'What a layer does.',
+  description: 'Kind of layer, by what it computes.',
   // What no list can ask for yet is in no network that is shown.
   values: Object.fromEntries(
     LAYER_KINDS.filter(({ notation }) => notation === null || !notation.internal).map(
@@ -41,26 +41,32 @@ function analysisOf(architecture: Architecture): Analysis {
 const Layer = builder.objectRef<LayerInfo>('Layer').implement({
   description: 'One layer of a network, in the order of computing.',
   fields: (t) => ({
-    index: t.exposeInt('index', { description: 'Its place, from 0.' }),
+    index: t.exposeInt('index', { description: 'Place among the layers, from 0.' }),
     name: t.exposeString('name', {
       description: "Its name in torchvision's files where it has one: features.0.",
     }),
-    kind: t.expose('kind', { type: LayerKind, description: 'What it does.' }),
+    kind: t.expose('kind', { type: LayerKind, description: 'Kind of layer.' }),
     kernelSize: t.exposeIntList('kernelSize', {
       nullable: true,
-      description: '[height, width] of its window.',
+      description: 'Size of the window, [height, width]; null for a layer without one.',
     }),
-    strides: t.exposeIntList('strides', { nullable: true, description: '[height, width] of its steps.' }),
+    strides: t.exposeIntList('strides', {
+      nullable: true,
+      description: 'Steps of the window in pixels, [height, width]; null for a layer without one.',
+    }),
     units: t.exposeInt('units', {
       nullable: true,
-      description: 'Filters of a convolution, outputs of a dense layer.',
+      description: 'Filters of a convolution, outputs of a dense layer; null for other layers.',
     }),
-    outputShape: t.exposeIntList('outputShape', { description: '[height, width, channels] or [units].' }),
-    parameterCount: t.exposeInt('parameterCount', { description: 'Trainable parameters.' }),
+    outputShape: t.exposeIntList('outputShape', {
+      description: 'Shape of the result for one image: [height, width, channels] or [units].',
+    }),
+    parameterCount: t.exposeInt('parameterCount', { description: 'Number of trainable parameters.' }),
     multiplyAdds: t.exposeFloat('multiplyAdds', { description: 'Multiply-adds for one image, forward.' }),
     receptiveField: t.exposeInt('receptiveField', {
       nullable: true,
-      description: 'Pixels of the input, along one edge, that one output cell depends on.',
+      description:
+        'Edge in pixels of the square of the input that one output cell depends on; null where the cells see no common square.',
     }),
   }),
 })
@@ -75,11 +81,12 @@ builder.node(ArchitectureRef, {
     name: t.exposeString('name', {
       description: 'The name to use in inputs: vgg16, lecture_vgg16, vgg_mini.',
     }),
-    title: t.exposeString('title', { description: 'The name for people.' }),
-    origin: t.expose('origin', { type: Origin, description: 'Where it comes from.' }),
+    title: t.exposeString('title', { description: 'Title for people.' }),
+    origin: t.expose('origin', { type: Origin, description: 'Origin of the network.' }),
     configuration: t.exposeString('configuration', {
       nullable: true,
-      description: "The paper's letter: A, A-LRN, B, C, D or E.",
+      description:
+        'Letter of the network in the paper: A, A-LRN, B, C, D or E. Null for one that the paper does not have.',
     }),
     features: t.string({
       description: 'The convolutional part as a list: widths, M for a max-pool, 256x1 for a 1x1 convolution.',
@@ -87,16 +94,18 @@ builder.node(ArchitectureRef, {
     }),
     batchNorm: t.exposeBoolean('batchNorm', { description: 'Whether each convolution has a batch norm.' }),
     inputShape: t.intList({
-      description: '[height, width, channels].',
+      description: 'Shape of the input: [height, width, channels].',
       resolve: ({ inputShape }) => [...inputShape],
     }),
-    classes: t.exposeInt('classes', { description: 'Outputs of the network.' }),
+    classes: t.exposeInt('classes', {
+      description: 'Number of classes, which are the outputs of the network.',
+    }),
     weightLayers: t.int({
-      description: 'Convolutions and dense layers: the number in the name.',
+      description: 'Number of convolutions and dense layers: the 16 of VGG-16.',
       resolve: (architecture) => analysisOf(architecture).weightLayers,
     }),
     parameterCount: t.int({
-      description: 'Trainable parameters.',
+      description: 'Number of trainable parameters.',
       resolve: (architecture) => analysisOf(architecture).parameterCount,
     }),
     multiplyAdds: t.float({
@@ -141,7 +150,7 @@ builder.queryFields((t) => ({
     type: ArchitectureRef,
     nullable: true,
     description: 'A network by its name; null when there is none.',
-    args: { name: t.arg.string({ required: true, description: 'Such as vgg_mini.' }) },
+    args: { name: t.arg.string({ required: true, description: 'Name of the network, such as vgg_mini.' }) },
     resolve: (_root, { name }, { architectures }) => architectures.find(name) ?? null,
   }),
 }))
