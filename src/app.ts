@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openArtifactStore } from './adapters/local/artifact-store.ts'
 import { createBus } from './adapters/local/bus.ts'
+import { createTrainerLauncher } from './adapters/local/trainer-launcher.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
@@ -59,7 +60,17 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
 
     const artifacts = openArtifactStore(artifactsFolder, room)
     const services = await createServices(
-      { config, logger, database, artifacts, artifactsFolder, openBus: createBus, engines, predictor },
+      {
+        config,
+        logger,
+        database,
+        artifacts,
+        artifactsFolder,
+        openBus: createBus,
+        trainers: createTrainerLauncher(),
+        engines,
+        predictor,
+      },
       parts,
     )
     const uploads = createUploadStore(join(dataDir, 'uploads'), config.maxModelBytes, room)

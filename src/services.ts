@@ -19,6 +19,7 @@ import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
 import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
+import type { Trainers } from './trainer/protocol.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
 /** What the domain stands on. */
@@ -30,13 +31,15 @@ export interface Ground {
   /** Where child processes open the same store. */
   artifactsFolder: string
   openBus: OpenBus
+  trainers: Trainers
   engines: Engines
   predictor: Predictor
 }
 
 /** Makes the domain, as the API sees it, and puts what a killed server left in order. */
 export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
-  const { config, logger, database, artifacts, artifactsFolder, openBus, engines, predictor } = ground
+  const { config, logger, database, artifacts, artifactsFolder, openBus, trainers, engines, predictor } =
+    ground
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
@@ -68,6 +71,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     keeper,
     logger,
     engine: engines.request,
+    trainers,
     artifacts,
     artifactsFolder,
     concurrency,

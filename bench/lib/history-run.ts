@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
+import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
@@ -102,6 +103,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),
     engine: 'cpu',
+    trainers: createTrainerLauncher(),
     artifactsFolder: folder,
     concurrency: 1,
     autoResume: true,

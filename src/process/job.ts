@@ -8,7 +8,6 @@ export interface Job<Task> {
   task: Task
   /** What it does, as the end of "The process that": "converts weights". */
   what: string
-  onStart?(pid: number | undefined): void
   onOutput(line: string, pid: number | undefined): void
   /** Without a limit when left out: a process that sends nothing for so long is killed. */
   silenceMs?: number
@@ -17,14 +16,12 @@ export interface Job<Task> {
 /** The process ended without an answer; the message says how. */
 export class JobError extends Error {
   override readonly name = 'JobError'
-  readonly exit: ChildExit
   /** The same as half a sentence, for who knows what the process did. */
   readonly how: string
 
   constructor(what: string, how: string, exit: ChildExit) {
     const said = lastWords(exit)
     super(`The process that ${what} ${how}.${said === null ? '' : ` Its last words: ${said}`}`)
-    this.exit = exit
     this.how = `its process ${how}${said === null ? '' : `: ${said}`}`
   }
 }
@@ -37,7 +34,7 @@ export class JobError extends Error {
  * @throws JobError
  */
 export async function runJob<Task, Message extends { type: string }, News extends Message['type'] = never>(
-  { entry, task, what, onStart, onOutput, silenceMs }: Job<Task>,
+  { entry, task, what, onOutput, silenceMs }: Job<Task>,
   news: { [Type in News]: (message: Extract<Message, { type: Type }>) => void },
   signal: AbortSignal,
 ): Promise<Exclude<Message, { type: News }>> {
@@ -56,7 +53,6 @@ export async function runJob<Task, Message extends { type: string }, News extend
   const silence = watchSilence(silenceMs, kill)
   signal.addEventListener('abort', kill, { once: true })
   try {
-    onStart?.(child.pid)
     child.send(task)
     const exit = await child.exited
     signal.throwIfAborted()

@@ -1,6 +1,7 @@
 import type { EngineRequest } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
+import type { TrainerLauncher } from '../ports/trainer-launcher.ts'
 import type { Change, ChangedValues } from '../runs/model/changes.ts'
 import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
 import type { RunFailure } from '../runs/model/failure.ts'
@@ -11,6 +12,9 @@ import type { PinnedPicture, PinnedResult } from '../runs/model/pinned.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 
 export type { EvaluationResult } from '../models/evaluation-result.ts'
+
+/** What starts trainers that speak so. */
+export type Trainers = TrainerLauncher<ToTrainer, FromTrainer>
 
 /** What the server says to a trainer. All messages are plain data; they cross processes. */
 export type ToTrainer =

@@ -2,6 +2,7 @@ import { graphql, parse, subscribe } from 'graphql'
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
+import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
@@ -58,6 +59,7 @@ export async function openInProcess(
     keeper,
     logger,
     engine: 'cpu',
+    trainers: createTrainerLauncher(),
     artifacts,
     artifactsFolder: folder,
     autoResume: false,

@@ -1,4 +1,4 @@
-import { type ChildExit, lastWords } from '../../process/child.ts'
+import type { TrainerEnd } from '../../ports/trainer-launcher.ts'
 
 export const FAILURE_CODES = [
   'TRAINER_DIED',
@@ -61,24 +61,22 @@ export function isOutOfMemory(message: string): boolean {
 }
 
 /** The failure of a run whose trainer ended without having said how the run ended. */
-export function failureOfExit(exit: ChildExit): RunFailure {
-  if (exit.outOfMemory) {
-    return {
-      code: 'OUT_OF_MEMORY',
-      message: 'The trainer ran out of memory. Use a smaller batchSize or architecture.',
-    }
-  }
-  if (exit.signal === 'SIGKILL') {
-    return {
-      code: 'TRAINER_DIED',
-      message:
-        'The trainer was killed (SIGKILL): by a person, or by the system because memory ran out. If it was memory, use a smaller batchSize or architecture.',
-    }
-  }
-  const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal
-  const said = lastWords(exit)
-  return {
-    code: 'TRAINER_DIED',
-    message: `The trainer ended unexpectedly (${how}).${said ? ` Its last words: ${said}` : ' It said nothing.'}`,
+export function failureOfEnd({ kind, how, lastWords }: TrainerEnd): RunFailure {
+  switch (kind) {
+    case 'outOfMemory':
+      return {
+        code: 'OUT_OF_MEMORY',
+        message: 'The trainer ran out of memory. Use a smaller batchSize or architecture.',
+      }
+    case 'killed':
+      return {
+        code: 'TRAINER_DIED',
+        message: `The trainer was killed (${how}): by a person, or by the system because memory ran out. If it was memory, use a smaller batchSize or architecture.`,
+      }
+    case 'exited':
+      return {
+        code: 'TRAINER_DIED',
+        message: `The trainer ended unexpectedly (${how}).${lastWords === null ? ' It said nothing.' : ` Its last words: ${lastWords}`}`,
+      }
   }
 }

@@ -1,4 +1,4 @@
-import type { OutputStream } from '../../process/child.ts'
+import type { OutputStream } from '../../ports/trainer-launcher.ts'
 
 /** A line of a run's output; `number` counts 1, 2, 3, ... within the run and is its cursor. */
 export interface OutputLine {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { OutputStream } from '../../process/child.ts'
+import type { OutputStream } from '../../ports/trainer-launcher.ts'
 import { type OutputLine, printable } from './line.ts'
 
 export type UnnumberedLine = Omit<OutputLine, 'number' | 'attempt'>

@@ -2,9 +2,8 @@ import type { Logger } from 'pino'
 import { DamagedDatasetError } from '../../data/errors.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ConflictError } from '../../errors.ts'
-import { JobError, runJob } from '../../process/job.ts'
-import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from '../../trainer/protocol.ts'
-import { failureOfExit } from '../model/failure.ts'
+import type { TrainerEnding, Trainers, TrainingJob } from '../../trainer/protocol.ts'
+import { failureOfEnd } from '../model/failure.ts'
 import type { MeasuredPoint } from '../model/measurements.ts'
 
 export interface TrainedAgain {
@@ -13,49 +12,45 @@ export interface TrainedAgain {
 }
 
 /**
- * Has a trainer process do a job that nobody keeps anything of; what it prints goes to the server's logger.
+ * Has a trainer do a job that nobody keeps anything of; what it prints goes to the server's logger.
  * @param signal  ends it at once
  * @throws DamagedDatasetError; ConflictError when it cannot be done here; the signal's reason
  */
 export async function trainAgain(
   job: TrainingJob,
+  trainers: Trainers,
   logger: Pick<Logger, 'info' | 'debug'>,
   signal: AbortSignal,
 ): Promise<TrainedAgain> {
+  signal.throwIfAborted()
   let engine: EngineReport | undefined
   const points: MeasuredPoint[] = []
-  let trainer: number | undefined
-  const ignore = () => {}
-  const run = runJob<ToTrainer, FromTrainer, Exclude<FromTrainer, TrainerEnding>['type']>(
-    {
-      entry: new URL('../../trainer/trainer-process.js', import.meta.url),
-      task: { type: 'train', job },
-      what: 'trains a run again',
-      onStart(pid) {
-        trainer = pid
-        logger.info({ trainer, steps: job.until }, 'verification started')
-      },
-      onOutput: (line, pid) => logger.debug({ trainer: pid }, line),
+  let told: TrainerEnding | undefined
+  const trainer = trainers.launch({
+    onMessage(message) {
+      switch (message.type) {
+        case 'started':
+          engine = message.engine
+          return
+        case 'points':
+          points.push(...message.points)
+          return
+        case 'completed':
+        case 'stopped':
+        case 'failed':
+          told = message
+      }
     },
-    {
-      started(message) {
-        engine = message.engine
-      },
-      points: (message) => void points.push(...message.points),
-      progress: ignore,
-      epoch: ignore,
-      saved: ignore,
-      updated: ignore,
-      refused: ignore,
-    },
-    signal,
-  )
-  const ending = await run
-    .catch((error: unknown) => {
-      if (error instanceof JobError) return { type: 'failed', failure: failureOfExit(error.exit) } as const
-      throw error
-    })
-    .finally(() => logger.info({ trainer, points: points.length }, 'verification ended'))
+    onOutput: (line) => logger.debug({ trainer: trainer.name }, line),
+  })
+  signal.addEventListener('abort', trainer.kill, { once: true })
+  logger.info({ trainer: trainer.name, steps: job.until }, 'verification started')
+  trainer.send({ type: 'train', job })
+  const end = await trainer.ended
+  signal.removeEventListener('abort', trainer.kill)
+  logger.info({ trainer: trainer.name, points: points.length }, 'verification ended')
+  signal.throwIfAborted()
+  const ending = told ?? ({ type: 'failed', failure: failureOfEnd(end) } as const)
   // One whose loss becomes NaN ends there; the run may have done so, too.
   if (ending.type === 'failed' && ending.failure.code !== 'LOSS_NOT_FINITE') {
     const { code, message } = ending.failure

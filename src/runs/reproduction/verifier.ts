@@ -3,7 +3,7 @@ import { DamagedDatasetError } from '../../data/errors.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { type EngineKind, type EngineReport, NAME_OF_KIND } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
-import type { TrainingJob } from '../../trainer/protocol.ts'
+import type { Trainers, TrainingJob } from '../../trainer/protocol.ts'
 import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
 import { findRun, noRun } from '../journal/find-run.ts'
@@ -51,13 +51,14 @@ export interface Verifier {
 export interface VerifierOptions extends TrainingInputs {
   prisma: PrismaClient
   logger: Logger
+  trainers: Trainers
   history: Pick<RunHistory, 'losses'>
   checkpoints: Pick<Checkpoints, 'newest'>
   artifactsFolder: string
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { prisma, logger, history, checkpoints } = options
+  const { prisma, logger, trainers, history, checkpoints } = options
   let atWork: { runId: string; abort: AbortController; done: Promise<unknown> } | undefined
   let tookMs = FIRST_GUESS_MS
   let closed = false
@@ -112,7 +113,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     for (let mended = false; ; mended = true) {
       const dataset = await datasetOf(run, signal)
       try {
-        return await trainAgain(jobOf(run, kind, until, dataset), logger.child({ run: run.number }), signal)
+        return await trainAgain(
+          jobOf(run, kind, until, dataset),
+          trainers,
+          logger.child({ run: run.number }),
+          signal,
+        )
       } catch (error) {
         if (!(error instanceof DamagedDatasetError)) throw error
         dataset.distrust()

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
+import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { describeArtifactStore } from './artifact-store-contract.ts'
 import { describeBus } from './bus-contract.ts'
+import { describeTrainerLauncher } from './trainer-launcher-contract.ts'
 
 describe('in this process and on this disk,', () => {
   let folder: string
@@ -18,4 +20,7 @@ describe('in this process and on this disk,', () => {
 
   describeBus(createBus)
   describeArtifactStore(async () => openArtifactStore(await mkdtemp(join(folder, 'store-'))))
+  describeTrainerLauncher(
+    createTrainerLauncher(new URL('../../support/scripted/scripted-trainer.mjs', import.meta.url)),
+  )
 })

@@ -50,14 +50,14 @@ test('the last of several answers counts', async () => {
 
 test('lines that the process prints come with its process id', async () => {
   const lines: [string, number | undefined][] = []
-  const started: (number | undefined)[] = []
-  const { answer } = run(`console.log('hello'); await say({ type: 'answer', value: 1 }); process.exit()`, {
-    onStart: (pid) => started.push(pid),
-    onOutput: (line, pid) => lines.push([line, pid]),
-  })
-  await answer
-  expect(started).toEqual([expect.any(Number)])
-  expect(lines).toEqual([['hello', started[0]]])
+  const { answer } = run(
+    `console.log('hello'); await say({ type: 'answer', value: process.pid }); process.exit()`,
+    {
+      onOutput: (line, pid) => lines.push([line, pid]),
+    },
+  )
+  const { value } = (await answer) as { value: number }
+  expect(lines).toEqual([['hello', value]])
 })
 
 test.each([
@@ -92,10 +92,10 @@ test('a signal kills the process, and the job ends with its reason when that is 
   const { answer } = run(
     `console.log('at work'); setInterval(() => {}, 1000)`,
     {
-      onStart: (started) => {
+      onOutput(_line, started) {
         pid = started
+        abort.abort(new Error('nobody waits any more'))
       },
-      onOutput: () => abort.abort(new Error('nobody waits any more')),
     },
     abort.signal,
   )
@@ -104,9 +104,11 @@ test('a signal kills the process, and the job ends with its reason when that is 
 })
 
 test('a signal that has come before starts no process', async () => {
-  const started: unknown[] = []
+  const lines: string[] = []
   const signal = AbortSignal.abort(new Error('closed'))
-  const { answer } = run('', { onStart: (pid) => started.push(pid) }, signal)
+  // A process would say that there is no such file.
+  const entry = pathToFileURL(join(folder, 'missing.mjs'))
+  const { answer } = run('', { entry, onOutput: (line) => lines.push(line) }, signal)
   expect((await failure(answer)).message).toBe('closed')
-  expect(started).toEqual([])
+  expect(lines).toEqual([])
 })

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
+import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../src/errors.ts'
@@ -33,6 +34,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',
+    trainers: createTrainerLauncher(),
     artifacts,
     artifactsFolder: db.folder,
     autoResume,

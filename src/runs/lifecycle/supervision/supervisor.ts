@@ -4,6 +4,7 @@ import type { EngineRequest } from '../../../engine/ranking.ts'
 import { StorageFullError } from '../../../errors.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import { makingRoom } from '../../../storage/room.ts'
+import type { Trainers } from '../../../trainer/protocol.ts'
 import type { Journal } from '../../journal/journal.ts'
 import type { ControlRequest } from '../../model/controls.ts'
 import { toRun } from '../../model/run.ts'
@@ -22,6 +23,7 @@ export interface SupervisorOptions extends TrainingInputs {
   journal: Journal
   logger: Logger
   engine: EngineRequest
+  trainers: Trainers
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
   artifactsFolder: string
   checkpoints: Checkpoints
@@ -43,7 +45,7 @@ export interface SupervisedRun {
 export function superviseRun(row: TrainingRun, options: SupervisorOptions): SupervisedRun {
   const { journal, checkpoints, artifacts } = options
   const logger = options.logger.child({ run: row.number })
-  const trainer = createTrainer()
+  const trainer = createTrainer(options.trainers)
   const updates = createUpdates(trainer)
   const stopping = createStopping(trainer, hasRoom)
   const persistence = createPersistence(logger, () => journal.announce(row.id), stopping.gaveUp)

@@ -1,14 +1,13 @@
-import { type Child, type ChildExit, type OutputStream, startChild } from '../../../process/child.ts'
-import type { FromTrainer, StopKind, ToTrainer, TrainingJob } from '../../../trainer/protocol.ts'
+import type { LaunchedTrainer, TrainerListener } from '../../../ports/trainer-launcher.ts'
+import type { FromTrainer, StopKind, ToTrainer, Trainers, TrainingJob } from '../../../trainer/protocol.ts'
 
-/** The process that trains a run. Before it is started, and when it is gone, what is said to it is said to nobody. */
+/** The trainer of a run. Before it is started, and when it is gone, what is said to it is said to nobody. */
 export interface Trainer {
   /** Starts it. Once. */
   start(
     job: TrainingJob,
-    onMessage: (message: FromTrainer) => void,
-    onOutput: (line: string, stream: OutputStream) => void,
-  ): { pid: number | undefined; exited: Promise<ChildExit> }
+    listener: TrainerListener<FromTrainer>,
+  ): Pick<LaunchedTrainer<ToTrainer>, 'name' | 'ended'>
   /** It has begun to train, and listens from now on. */
   begun(): void
   readonly hasBegun: boolean
@@ -18,21 +17,17 @@ export interface Trainer {
   kill(): void
 }
 
-export function createTrainer(): Trainer {
-  let child: Child<ToTrainer> | undefined
+export function createTrainer(trainers: Trainers): Trainer {
+  let launched: LaunchedTrainer<ToTrainer> | undefined
   let hasBegun = false
 
-  const send: Trainer['send'] = (message) => child?.send(message)
-  const kill = () => child?.kill('SIGKILL')
+  const send: Trainer['send'] = (message) => launched?.send(message)
+  const kill = () => launched?.kill()
   return {
-    start(job, onMessage, onOutput) {
-      child = startChild<ToTrainer, FromTrainer>({
-        entry: new URL('../../../trainer/trainer-process.js', import.meta.url),
-        onMessage,
-        onOutput,
-      })
-      child.send({ type: 'train', job })
-      return child
+    start(job, listener) {
+      launched = trainers.launch(listener)
+      launched.send({ type: 'train', job })
+      return launched
     },
     begun() {
       hasBegun = true

@@ -2,11 +2,11 @@ import type { Logger } from 'pino'
 import type { EngineRequest } from '../../../engine/ranking.ts'
 import { trainedPreprocessing } from '../../../models/versions.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
-import type { ChildExit } from '../../../process/child.ts'
+import type { TrainerEnd } from '../../../ports/trainer-launcher.ts'
 import type { FromTrainer, TrainerEnding, TrainingJob } from '../../../trainer/protocol.ts'
 import type { Architecture } from '../../../zoo/architecture.ts'
 import type { Journal } from '../../journal/journal.ts'
-import { failureOfExit } from '../../model/failure.ts'
+import { failureOfEnd } from '../../model/failure.ts'
 import type { Run } from '../../model/run.ts'
 import type { RunOutput } from '../../output/output.ts'
 import type { Checkpoints, ResumePoint } from '../checkpoints.ts'
@@ -100,14 +100,14 @@ export async function trainRun(ready: ReadyRun, options: TrainingOptions): Promi
   }
 
   /** The trainer is gone without having said how the run ended. */
-  async function endingUntold(exit: ChildExit): Promise<Ending> {
+  async function endingUntold(end: TrainerEnd): Promise<Ending> {
     if (stopping.how === 'CANCEL') return { kind: 'stopped', how: 'CANCEL', step: record.step }
     // What was trained since is lost: the run rests at its checkpoint.
     if (stopping.how !== null) {
       const newest = await persist(() => checkpoints.newest(run.id))
       return { kind: 'stopped', how: stopping.how, step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
     }
-    const failure = failureOfExit(exit)
+    const failure = failureOfEnd(end)
     // It would run out of memory again.
     return { kind: failure.code === 'OUT_OF_MEMORY' ? 'failed' : 'interrupted', failure }
   }
@@ -118,19 +118,18 @@ export async function trainRun(ready: ReadyRun, options: TrainingOptions): Promi
     goOn: () => trainer.send({ type: 'goOn' }),
     kill: trainer.kill,
   })
-  const { pid, exited } = trainer.start(
-    jobOf(ready, options),
-    (message) => {
+  const { name, ended } = trainer.start(jobOf(ready, options), {
+    onMessage(message) {
       if (message.type === 'saved') {
         const { weights, state } = message.checkpoint
         finishedFiles.add(weights.staged).add(state.staged)
       }
       pump.push(message)
     },
-    output.push,
-  )
-  logger.info({ trainer: pid, architecture: run.architecture, attempt: run.attempt }, 'trainer started')
-  const exit = await exited
+    onOutput: output.push,
+  })
+  logger.info({ trainer: name, architecture: run.architecture, attempt: run.attempt }, 'trainer started')
+  const end = await ended
   // What it did not finish may be what fills the disk, and what is left to record waits for room.
   await options.artifacts
     .tidy(ownerOf(run), finishedFiles)
@@ -141,7 +140,7 @@ export async function trainRun(ready: ReadyRun, options: TrainingOptions): Promi
     // Before the run ends: whoever hears of that can read the trainer's last words.
     await output.close()
   }
-  return told === undefined ? endingUntold(exit) : endingOf(told)
+  return told === undefined ? endingUntold(end) : endingOf(told)
 }
 
 function jobOf({ run, architecture, dataset, from }: ReadyRun, options: TrainingOptions): TrainingJob {

@@ -1,18 +1,17 @@
 import { EventEmitter, once } from 'node:events'
 import { pino } from 'pino'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
 import { createWeightsKeeper } from '../../../../src/models/weights-keeper.ts'
-import type { Child, ChildExit, ChildOptions } from '../../../../src/process/child.ts'
-import * as child from '../../../../src/process/child.ts'
+import type { TrainerEnd } from '../../../../src/ports/trainer-launcher.ts'
 import { QUEUE_ORDER } from '../../../../src/runs/lifecycle/queue.ts'
 import { createRunService, type RunService, type RunServiceOptions } from '../../../../src/runs/service.ts'
 import { isMakingRoom } from '../../../../src/storage/room.ts'
-import type { FromTrainer, ToTrainer } from '../../../../src/trainer/protocol.ts'
+import type { FromTrainer, ToTrainer, Trainers } from '../../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { ENGINE, useDatabase } from '../../../support/database.ts'
 import { standardHyperparameters } from '../../../support/hyperparameters.ts'
@@ -23,35 +22,35 @@ interface Trainer {
   /** The next message of a type. */
   hears<Type extends ToTrainer['type']>(type: Type): Promise<Extract<ToTrainer, { type: Type }>>
   says(message: FromTrainer): void
-  dies(exit?: Partial<ChildExit>): void
+  dies(end?: TrainerEnd): void
 }
 
 const trainers = { started: (_trainer: Trainer) => {} }
 
-/** In place of a process. */
-function startScripted({ onMessage }: ChildOptions<FromTrainer>): Child<ToTrainer> {
-  const said = new EventEmitter()
-  let dies!: (exit: ChildExit) => void
-  const exited = new Promise<ChildExit>((resolve) => {
-    dies = resolve
-  })
-  const exit = { code: null, signal: 'SIGKILL' as const, outOfMemory: false, stderr: '' }
-  trainers.started({
-    hears: async (type) => (await once(said, type))[0],
-    says: onMessage,
-    dies: (how) => dies({ ...exit, ...how }),
-  })
-  return {
-    pid: 1,
-    send: (message) => void said.emit(message.type, message),
-    kill: () => dies(exit),
-    exited,
-  }
+const KILLED: TrainerEnd = { kind: 'killed', how: 'SIGKILL', lastWords: null }
+const EXITED: TrainerEnd = { kind: 'exited', how: 'exit code 0', lastWords: null }
+
+/** In place of processes. */
+const SCRIPTED: Trainers = {
+  launch({ onMessage }) {
+    const said = new EventEmitter()
+    let dies!: (end: TrainerEnd) => void
+    const ended = new Promise<TrainerEnd>((resolve) => {
+      dies = resolve
+    })
+    trainers.started({
+      hears: async (type) => (await once(said, type))[0],
+      says: onMessage,
+      dies: (end = KILLED) => dies(end),
+    })
+    return {
+      name: 1,
+      send: (message) => void said.emit(message.type, message),
+      kill: () => dies(KILLED),
+      ended,
+    }
+  },
 }
-beforeAll(
-  () => void vi.spyOn(child, 'startChild').mockImplementation(startScripted as typeof child.startChild),
-)
-afterAll(() => void vi.restoreAllMocks())
 
 const db = useDatabase()
 beforeEach(async () => {
@@ -74,6 +73,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
     engine: 'cpu',
+    trainers: SCRIPTED,
     artifacts,
     artifactsFolder: db.folder,
     autoResume: true,
@@ -394,7 +394,7 @@ describe('a run that goes on', () => {
     const paused = service.control(id, { control: 'PAUSE' })
     await stop
     next.says({ type: 'stopped', how: 'PAUSE', step: 0 })
-    next.dies({ code: 0, signal: null })
+    next.dies(EXITED)
     expect(await paused).toMatchObject({ status: 'PAUSED' })
     await service.close()
   })
@@ -446,7 +446,7 @@ describe('a run that is to stop', () => {
     await stop
     const closed = service.close()
     worker.says({ type: 'stopped', how: 'PAUSE', step: 0 })
-    worker.dies({ code: 0, signal: null })
+    worker.dies(EXITED)
     await closed
     expect(await paused).toMatchObject({ status: 'PAUSED' })
     const kinds = await db.prisma.runEvent.findMany({ where: { runId: id }, orderBy: { seq: 'asc' } })
@@ -460,7 +460,7 @@ describe('a run that is to stop', () => {
     const cancelled = service.control(id, { control: 'CANCEL' })
     await stop
     worker.says({ type: 'failed', failure: { code: 'INTERNAL_ERROR', message: 'the disk is full' } })
-    worker.dies({ code: 0, signal: null })
+    worker.dies(EXITED)
     expect(await cancelled).toMatchObject({ status: 'CANCELLED' })
     await service.close()
   })
@@ -504,7 +504,7 @@ describe('a run that is to stop', () => {
     const second = pause('another key')
     await hasRead
     worker.says({ type: 'stopped', how: 'PAUSE', step: 0 })
-    worker.dies({ code: 0, signal: null })
+    worker.dies(EXITED)
     await expect(second).rejects.toThrow(/is PAUSED; it cannot be paused/)
     expect(await first).toMatchObject({ status: 'PAUSED' })
     expect(await pause('a key')).toMatchObject({ status: 'PAUSED' })
@@ -551,7 +551,7 @@ describe('a run whose database takes nothing for a while', () => {
     // What cannot be recorded is not promised.
     await expect(service.control(id, { control: 'PAUSE' })).rejects.toThrow(failure.message)
     worker.says({ type: 'failed', failure: { code: 'LOSS_NOT_FINITE', message: 'NaN' } })
-    worker.dies({ code: 0, signal: null })
+    worker.dies(EXITED)
     state.failure = null
     await until(service, id, 'FAILED')
     expect(await service.get({ where: { id } })).toMatchObject({
@@ -577,7 +577,7 @@ describe('a run whose database takes nothing for a while', () => {
     const cancelled = service.control(id, { control: 'CANCEL' })
     expect(await stop).toMatchObject({ how: 'CANCEL' })
     worker.says({ type: 'stopped', how: 'CANCEL', step: 2 })
-    worker.dies({ code: 0, signal: null })
+    worker.dies(EXITED)
     expect(await cancelled).toMatchObject({ status: 'CANCELLED', step: 2 })
     expect(await db.prisma.lossPoint.count({ where: { runId: id } })).toBe(2)
     await service.close()
