@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openArtifactStore } from './adapters/local/artifact-store.ts'
 import { createBus } from './adapters/local/bus.ts'
+import { openRunQueue } from './adapters/local/run-queue.ts'
 import { createTrainerLauncher } from './adapters/local/trainer-launcher.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
@@ -67,6 +68,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
         artifacts,
         artifactsFolder,
         openBus: createBus,
+        openRunQueue,
         trainers: createTrainerLauncher(),
         engines,
         predictor,

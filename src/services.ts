@@ -9,6 +9,7 @@ import { packageVersion } from './package-version.ts'
 import type { Parts } from './parts.ts'
 import type { ArtifactStore } from './ports/artifact-store.ts'
 import type { OpenBus } from './ports/bus.ts'
+import type { OpenRunQueue } from './ports/run-queue.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
 import { createPlanner } from './runs/planning/planner.ts'
@@ -31,6 +32,7 @@ export interface Ground {
   /** Where child processes open the same store. */
   artifactsFolder: string
   openBus: OpenBus
+  openRunQueue: OpenRunQueue
   trainers: Trainers
   engines: Engines
   predictor: Predictor
@@ -38,8 +40,18 @@ export interface Ground {
 
 /** Makes the domain, as the API sees it, and puts what a killed server left in order. */
 export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
-  const { config, logger, database, artifacts, artifactsFolder, openBus, trainers, engines, predictor } =
-    ground
+  const {
+    config,
+    logger,
+    database,
+    artifacts,
+    artifactsFolder,
+    openBus,
+    openRunQueue,
+    trainers,
+    engines,
+    predictor,
+  } = ground
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
@@ -68,6 +80,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const runs = createRunService({
     prisma,
     openBus,
+    openRunQueue,
     keeper,
     logger,
     engine: engines.request,

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
+import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
@@ -99,6 +100,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
   return createRunService({
     prisma,
     openBus: createBus,
+    openRunQueue,
     artifacts: openArtifactStore(folder),
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Checkpoint, Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
 import type { OpenBus } from '../ports/bus.ts'
+import type { OpenRunQueue } from '../ports/run-queue.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
 import { readPinned } from './history/pinned.ts'
 import { createRunStreams, type RunStreams } from './history/streams.ts'
@@ -10,8 +11,9 @@ import { ALL_RUNS, createJournal } from './journal/journal.ts'
 import { createCheckpoints } from './lifecycle/checkpoints.ts'
 import { createController } from './lifecycle/control/controller.ts'
 import { deleteRun } from './lifecycle/delete.ts'
+import { createDispatcher } from './lifecycle/dispatcher.ts'
 import { createInterruptions, type RestartPolicy } from './lifecycle/interruption.ts'
-import { createRunQueue } from './lifecycle/queue.ts'
+import { waitingRuns } from './lifecycle/queue.ts'
 import { createStart, type StartOptions } from './lifecycle/start.ts'
 import { type SupervisorOptions, superviseRun } from './lifecycle/supervision/supervisor.ts'
 import type { StartRunInput } from './lifecycle/wanted-run.ts'
@@ -60,10 +62,11 @@ export interface RunService extends RunStreams {
 
 export interface RunServiceOptions
   extends Omit<SupervisorOptions, 'journal' | 'checkpoints' | 'interruptions' | 'output'>,
-    Omit<StartOptions, 'queue' | 'keeper'>,
+    Omit<StartOptions, 'dispatcher' | 'keeper'>,
     RestartPolicy {
   prisma: PrismaClient
   openBus: OpenBus
+  openRunQueue: OpenRunQueue
   keeper: WeightsKeeper
   logger: Logger
   /** How many runs may be at work at once. */
@@ -71,7 +74,7 @@ export interface RunServiceOptions
 }
 
 export function createRunService(options: RunServiceOptions): RunService {
-  const { prisma, openBus, keeper, logger, concurrency } = options
+  const { prisma, openBus, openRunQueue, keeper, logger, concurrency } = options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string>('changed runs')
   const deletedRuns = openBus<TrainingRun>('deleted runs')
@@ -83,10 +86,11 @@ export function createRunService(options: RunServiceOptions): RunService {
   const interruptions = createInterruptions(prisma, journal, checkpoints, options)
   const parts = { ...options, journal, checkpoints, interruptions, output, history }
   const supervise = (run: TrainingRun) => superviseRun(run, parts)
-  const queue = createRunQueue({ prisma, journal, logger, interruptions, concurrency, supervise })
+  const queue = openRunQueue(waitingRuns(prisma, journal))
+  const dispatcher = createDispatcher({ prisma, queue, logger, interruptions, concurrency, supervise })
   const verifier = createVerifier(parts)
-  const control = createController({ prisma, journal, queue, checkpoints })
-  const start = createStart({ ...options, queue })
+  const control = createController({ prisma, journal, dispatcher, queue, checkpoints })
+  const start = createStart({ ...options, dispatcher })
 
   return {
     ...streams,
@@ -122,17 +126,17 @@ export function createRunService(options: RunServiceOptions): RunService {
     losses: history.losses,
     epochs: history.epochs,
     verify: verifier.verify,
-    counts: queue.counts,
+    counts: dispatcher.counts,
     get listenerCount() {
       return events.listenerCount + changedRuns.listenerCount + deletedRuns.listenerCount
     },
     async recover() {
-      await queue.recover()
+      await dispatcher.recover()
       await checkpoints.sweep()
     },
-    startQueue: queue.pump,
+    startQueue: dispatcher.pump,
     async close() {
-      const [ended] = await Promise.all([queue.close(), verifier.close()])
+      const [ended] = await Promise.all([dispatcher.close(), verifier.close()])
       // Who watches these runs is still being told how they ended; a reader that is stuck is not waited for.
       const told = Promise.all(ended.map((id) => events.quiet(id)))
       await Promise.race([told, setTimeout(FAREWELL_MS, undefined, { ref: false })])

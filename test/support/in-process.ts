@@ -2,6 +2,7 @@ import { graphql, parse, subscribe } from 'graphql'
 import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
+import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
@@ -56,6 +57,7 @@ export async function openInProcess(
   const runs = createRunService({
     prisma,
     openBus: createBus,
+    openRunQueue,
     keeper,
     logger,
     engine: 'cpu',

@@ -7,13 +7,13 @@ import type { WeightsKeeper } from '../../models/weights-keeper.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { toRun } from '../model/run.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import {
   findInitialWeights,
   type InitialWeights,
   initialWeightsOf,
   type WeightsRef,
 } from './initial-weights.ts'
-import type { RunQueue } from './queue.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
 
 const MAX_SEED = 2 ** 31 - 1
@@ -21,7 +21,7 @@ const MAX_SEED = 2 ** 31 - 1
 export interface StartOptions {
   prisma: PrismaClient
   keeper: Pick<WeightsKeeper, 'using'>
-  queue: Pick<RunQueue, 'admit'>
+  dispatcher: Pick<Dispatcher, 'admit'>
   /** What a run is started with stays in the zoo. */
   architectures: Pick<ArchitectureRegistry, 'using'>
   /** The architecture as it trains on the data set, or undefined where there is no such architecture. */
@@ -41,7 +41,7 @@ export interface StartOptions {
 export type StartRun = (input: StartRunInput) => Promise<{ run: TrainingRun; isNew: boolean }>
 
 export function createStart(options: StartOptions): StartRun {
-  const { prisma, keeper, queue, architectures } = options
+  const { prisma, keeper, dispatcher, architectures } = options
 
   async function begin(
     input: StartRunInput,
@@ -52,7 +52,7 @@ export function createStart(options: StartOptions): StartRun {
     const existing = await startedBefore(key, wanted)
     if (existing !== null) return { run: existing, isNew: false }
     try {
-      return { run: await queue.admit(() => create(wanted, key)), isNew: true }
+      return { run: await dispatcher.admit(() => create(wanted, key)), isNew: true }
     } catch (error) {
       // Two requests with one key at once: the other one was first, and may have got the last place in the queue.
       const mayBeOther = isDuplicate(error) || error instanceof OverloadedError

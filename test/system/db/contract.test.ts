@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { type Database, type DatabaseOptions, openDatabase } from '../../../src/db/client.ts'
 import { Prisma } from '../../../src/db/generated/client.ts'
 import { insertLossPoints } from '../../../src/db/loss-points.ts'
 import { readMigrations } from '../../../src/db/migrations.ts'
 import { type Postgres, postgresAvailable, startPostgres } from '../../support/postgres.ts'
+import { describeRunQueue } from '../../unit/ports/run-queue-contract.ts'
 import { embeddedFolder } from './support.ts'
 
 let postgres: Postgres
@@ -235,6 +237,15 @@ for (const { kind, available, place } of kinds) {
         await Promise.all(Array.from({ length: 50 }, (_, seq) => add(seq)))
         expect(await prisma.trainingRun.findUnique({ where: { id } })).toMatchObject({ lastSeq: 50 })
       })
+
+      // Only there transactions run side by side, and two takers could win.
+      if (kind === 'postgres') {
+        describeRunQueue(openRunQueue, {
+          get prisma() {
+            return database.prisma
+          },
+        })
+      }
     })
 
     test('stores the instant itself, whatever time zone the server is set to', async () => {

@@ -4,10 +4,15 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
+import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
+import { useDatabase } from '../../support/database.ts'
 import { describeArtifactStore } from './artifact-store-contract.ts'
 import { describeBus } from './bus-contract.ts'
+import { describeRunQueue } from './run-queue-contract.ts'
 import { describeTrainerLauncher } from './trainer-launcher-contract.ts'
+
+const db = useDatabase()
 
 describe('in this process and on this disk,', () => {
   let folder: string
@@ -20,6 +25,7 @@ describe('in this process and on this disk,', () => {
 
   describeBus(createBus)
   describeArtifactStore(async () => openArtifactStore(await mkdtemp(join(folder, 'store-'))))
+  describeRunQueue(openRunQueue, db)
   describeTrainerLauncher(
     createTrainerLauncher(new URL('../../support/scripted/scripted-trainer.mjs', import.meta.url)),
   )

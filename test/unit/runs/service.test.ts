@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
+import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
@@ -31,6 +32,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
   const service = createRunService({
     prisma,
     openBus: createBus,
+    openRunQueue,
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     engine: 'cpu',

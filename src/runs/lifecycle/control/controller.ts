@@ -1,11 +1,12 @@
 import { createTurns } from '../../../concurrency/one-at-a-time.ts'
 import type { TrainingRun } from '../../../db/generated/client.ts'
 import { ConflictError } from '../../../errors.ts'
+import type { RunQueue } from '../../../ports/run-queue.ts'
 import { findRun } from '../../journal/find-run.ts'
 import { type ControlRequest, whyNot } from '../../model/controls.ts'
 import { toRun } from '../../model/run.ts'
 import { ACTIVE, LIFECYCLE, type RunStatus } from '../../model/status.ts'
-import type { RunQueue } from '../queue.ts'
+import type { Dispatcher } from '../dispatcher.ts'
 import type { SupervisedRun } from '../supervision/supervisor.ts'
 import { type AtRestOptions, controlAtRest } from './at-rest.ts'
 import { checkUpdate } from './check-update.ts'
@@ -13,7 +14,8 @@ import { createOncePerKey } from './once.ts'
 import { remembered } from './remembered.ts'
 
 export interface ControllerOptions extends AtRestOptions {
-  queue: RunQueue
+  dispatcher: Pick<Dispatcher, 'admit' | 'active' | 'pump'>
+  queue: Pick<RunQueue<TrainingRun>, 'wake'>
 }
 
 /**
@@ -26,7 +28,7 @@ export interface ControllerOptions extends AtRestOptions {
 export type Controller = (id: string, request: ControlRequest) => Promise<TrainingRun>
 
 export function createController(options: ControllerOptions): Controller {
-  const { prisma, journal, queue } = options
+  const { prisma, journal, dispatcher, queue } = options
   const oncePerKey = createOncePerKey(prisma)
   const inTurn = createTurns()
 
@@ -39,17 +41,17 @@ export function createController(options: ControllerOptions): Controller {
       const to = LIFECYCLE[run.status][input.control]
       if (to === null) throw new ConflictError(whyNot(input.control, run.number, run.status))
       if (input.control === 'UPDATE') checkUpdate(run, input.values)
-      const atWork = queue.active(id)
+      const atWork = dispatcher.active(id)
       const isDone = atWork === undefined ? await atRest(run, to, request) : await byTrainer(atWork, request)
       if (isDone) return find(id)
     }
   }
 
-  /** One that is just being started has a supervisor once the queue's present turn is over. */
+  /** One that is just being started has a supervisor once the dispatcher's present turn is over. */
   async function settled(id: string): Promise<TrainingRun> {
     const run = await find(id)
     if (!ACTIVE.includes(run.status)) return run
-    await queue.pump()
+    await dispatcher.pump()
     return find(id)
   }
 
@@ -72,7 +74,7 @@ export function createController(options: ControllerOptions): Controller {
     }
     // What takes a run up again needs a place in the queue as a new one does.
     const isQueued = to === 'QUEUED' && status !== 'QUEUED'
-    const isApplied = await inTurn(() => (isQueued ? queue.admit(apply) : apply()))
+    const isApplied = await inTurn(() => (isQueued ? dispatcher.admit(apply) : apply()))
     if (isApplied) {
       queue.wake()
       return true

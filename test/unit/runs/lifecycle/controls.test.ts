@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
+import { openRunQueue } from '../../../../src/adapters/local/run-queue.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
@@ -70,6 +71,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
   const service = createRunService({
     prisma: db.prisma,
     openBus: createBus,
+    openRunQueue,
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
     engine: 'cpu',

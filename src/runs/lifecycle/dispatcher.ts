@@ -1,0 +1,122 @@
+import type { Logger } from 'pino'
+import { createTurns } from '../../concurrency/one-at-a-time.ts'
+import { retry } from '../../concurrency/retry.ts'
+import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
+import { OverloadedError } from '../../errors.ts'
+import type { RunQueue } from '../../ports/run-queue.ts'
+import { SERVER_STOPPED } from '../model/failure.ts'
+import { ACTIVE } from '../model/status.ts'
+import type { Interruptions } from './interruption.ts'
+import type { SupervisedRun } from './supervision/supervisor.ts'
+
+const MAX_QUEUED = 100
+const RETRY_AFTER_MS = 60_000
+
+export interface DispatcherOptions {
+  prisma: PrismaClient
+  queue: RunQueue<TrainingRun>
+  logger: Logger
+  interruptions: Interruptions
+  /** How many runs may be at work at once. */
+  concurrency: number
+  supervise(run: TrainingRun): SupervisedRun
+}
+
+/** Says who may wait in the queue, takes from it what there is room for, and has that supervised. */
+export interface Dispatcher {
+  /** Puts back what a dead server left at work, or ends it. Before anything is started. */
+  recover(): Promise<void>
+  /**
+   * Does what a person's request puts into the queue, if there is room; a run that was interrupted needs none. One at a
+   * time: as many as came at once would all find the last place free. Throws OverloadedError.
+   */
+  admit<Result>(enqueue: () => Promise<Result>): Promise<Result>
+  /** Starts waiting runs as long as there is room. */
+  pump(): Promise<void>
+  /** The run at work with this id, if there is one. */
+  active(id: string): SupervisedRun | undefined
+  counts(): Promise<{ running: number; queued: number }>
+  /** Starts nothing any more and suspends what is at work; answers the ids of these runs. */
+  close(): Promise<string[]>
+}
+
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { prisma, queue, logger, concurrency, supervise, interruptions } = options
+  const active = new Map<string, SupervisedRun>()
+  let pumping: Promise<void> = Promise.resolve()
+  const closing = new AbortController()
+  const inTurn = createTurns()
+  const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
+  let isRetrying = false
+  const unwatch = queue.watch(pumpUntilDone)
+
+  async function startWaiting(): Promise<void> {
+    while (!closing.signal.aborted && active.size < concurrency) {
+      const run = await queue.take()
+      if (run === null) return
+      begin(run)
+    }
+  }
+
+  function begin(run: TrainingRun): void {
+    const supervised = supervise(run)
+    active.set(run.id, supervised)
+    void supervised.ended.then(() => {
+      active.delete(run.id)
+      queue.release(run.id)
+    })
+    if (closing.signal.aborted) supervised.suspend()
+  }
+
+  function pump(): Promise<void> {
+    pumping = pumping.catch(() => {}).then(startWaiting)
+    return pumping
+  }
+
+  /** In the background, again and again until it has been done. */
+  function pumpUntilDone(): void {
+    pump().catch((error: unknown) => {
+      if (isRetrying || closing.signal.aborted) return
+      logger.error({ err: error }, 'the queue could not start a run; it tries again')
+      isRetrying = true
+      retry(pump, () => true, closing.signal)
+        // It was closed meanwhile.
+        .catch(() => {})
+        .finally(() => {
+          isRetrying = false
+        })
+    })
+  }
+
+  return {
+    async recover() {
+      // The trainers of a dead server died with it (process/lifeline.ts), so nobody works for these.
+      const left = await prisma.trainingRun.findMany({
+        where: { status: { in: [...ACTIVE] } },
+        select: { id: true },
+      })
+      for (const { id } of left) await interruptions.interrupted(id, SERVER_STOPPED, true)
+    },
+    admit: (enqueue) =>
+      inTurn(async () => {
+        const queued = await countQueued()
+        if (queued < MAX_QUEUED) return enqueue()
+        const message = `${queued} runs are queued already. Cancel one or try again later.`
+        throw new OverloadedError(message, RETRY_AFTER_MS, queued)
+      }),
+    pump,
+    active: (id) => active.get(id),
+    async counts() {
+      return { running: active.size, queued: await countQueued() }
+    },
+    async close() {
+      closing.abort()
+      unwatch()
+      await pumping.catch(() => {})
+      const ended = [...active]
+      for (const [, supervised] of ended) supervised.suspend()
+      await Promise.all(ended.map(([, supervised]) => supervised.ended))
+      return ended.map(([id]) => id)
+    },
+  }
+}
