@@ -60,9 +60,16 @@ export default {
       to: { path: '^src/adapters' },
     },
     {
+      name: 'the client knows nobody',
+      comment: 'It runs in browsers: the schema is all that it has in common with the server.',
+      severity: 'error',
+      from: { path: '^src/client', pathNot: '^src/client/node\\.ts$' },
+      to: { pathNot: '^src/client|graphql-ws|node_modules/gql\\.tada' },
+    },
+    {
       name: 'nothing below schema/ knows GraphQL',
       severity: 'error',
-      from: { path: '^src', pathNot: inRooms(['schema', 'server', 'demo']) },
+      from: { path: '^src', pathNot: inRooms(['schema', 'server', 'client', 'demo']) },
       to: { path: ofPackages('graphql|@pothos/|@graphql-yoga/|@escape\\.tech/') },
     },
     {

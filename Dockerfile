@@ -12,7 +12,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 make g+
 COPY package.json package-lock.json .npmrc ./
 COPY native native
 RUN npm ci && test -f native/build/Release/vggzoo.node
-COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
+COPY tsconfig.json tsconfig.build.json prisma.config.ts schema.graphql ./
 COPY prisma prisma
 COPY scripts scripts
 COPY src src

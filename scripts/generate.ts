@@ -1,19 +1,35 @@
 /**
- * Writes src/db/generated from prisma/schema.prisma, without network.
- * `--if-stale` does nothing when the output is already that of the present schema.
+ * Writes what is generated, without network: src/db/generated from prisma/schema.prisma, and src/client/generated, the
+ * types of the client's documents, from schema.graphql. `--if-stale` leaves what is that of the present schema.
  */
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { isFresh, markFresh } from './stale.ts'
 
-const root = resolve(import.meta.dirname, '..')
-const inputs = ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json']
-const output = 'src/db/generated'
+interface Generator {
+  inputs: string[]
+  output: string
+  /** A program in node_modules, and its arguments. */
+  command: [string, ...string[]]
+}
 
-export function generate(): void {
-  const cli = createRequire(import.meta.url).resolve('prisma/build/index.js')
-  const result = spawnSync(process.execPath, [cli, 'generate', '--no-hints'], {
+const GENERATORS: readonly Generator[] = [
+  {
+    inputs: ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json'],
+    output: 'src/db/generated',
+    command: ['prisma/build/index.js', 'generate', '--no-hints'],
+  },
+  {
+    inputs: ['schema.graphql', 'tsconfig.json', 'package-lock.json'],
+    output: 'src/client/generated',
+    command: ['gql.tada/bin/cli.js', 'generate-output'],
+  },
+]
+
+const root = resolve(import.meta.dirname, '..')
+
+function generate({ inputs, output, command: [program, ...args] }: Generator): void {
+  const result = spawnSync(process.execPath, [resolve(root, 'node_modules', program), ...args], {
     cwd: root,
     encoding: 'utf8',
     // Prisma's CLI downloads a schema engine that generating does not use. Naming any
@@ -22,16 +38,18 @@ export function generate(): void {
   })
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout}${result.stderr}`)
-    throw new Error('prisma generate failed; its output is above')
+    throw new Error(`${program} ${args[0]} failed; its output is above`)
   }
   markFresh(root, inputs, output)
 }
 
 export function generateIfStale(): void {
-  if (!isFresh(root, inputs, output)) generate()
+  for (const generator of GENERATORS) {
+    if (!isFresh(root, generator.inputs, generator.output)) generate(generator)
+  }
 }
 
 if (process.argv[1] === import.meta.filename) {
   if (process.argv.includes('--if-stale')) generateIfStale()
-  else generate()
+  else GENERATORS.forEach(generate)
 }
