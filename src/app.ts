@@ -4,12 +4,14 @@ import type { Logger } from 'pino'
 import { openArtifactStore } from './adapters/local/artifact-store.ts'
 import { createBus } from './adapters/local/bus.ts'
 import { openRunQueue } from './adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from './adapters/local/telemetry.ts'
 import { createTrainerLauncher } from './adapters/local/trainer-launcher.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
 import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
+import type { Telemetry } from './ports/telemetry.ts'
 import { createPredictor } from './predictor/predictor.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
@@ -28,7 +30,12 @@ export interface App {
  * Puts the parts together, lowest first, and takes them apart in the other order.
  * @param stopping  ends a start that is still under way: it rejects when its parts are apart again
  */
-export async function startApp(config: Config, logger: Logger, stopping: AbortSignal): Promise<App> {
+export async function startApp(
+  config: Config,
+  logger: Logger,
+  stopping: AbortSignal,
+  telemetry: Telemetry = NO_TELEMETRY,
+): Promise<App> {
   const { dataDir, databaseUrl, engine, allowedOrigins } = config
   const parts = createParts(logger, stopping)
   try {
@@ -45,11 +52,14 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
       file: join(dataDir, 'engines.json'),
       version: packageVersion,
       logger,
+      telemetry,
     })
     parts.add({ drain: engines.close, close: engines.close })
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')
-    const predictor = parts.add(createPredictor({ engine: engines.request, artifactsFolder, logger }))
+    const predictor = parts.add(
+      createPredictor({ engine: engines.request, artifactsFolder, logger, telemetry }),
+    )
     predictor.start()
 
     const folder = join(dataDir, 'database')
@@ -67,9 +77,10 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
         database,
         artifacts,
         artifactsFolder,
-        openBus: createBus,
+        openBus: (name) => createBus(name, telemetry),
         openRunQueue,
         trainers: createTrainerLauncher(),
+        telemetry,
         engines,
         predictor,
       },
@@ -87,6 +98,7 @@ export async function startApp(config: Config, logger: Logger, stopping: AbortSi
         host: config.host,
         allowedOrigins,
         logger,
+        telemetry,
         async health() {
           room.check()
           await database.prisma.$queryRaw`SELECT 1`

@@ -10,6 +10,7 @@ import type { Parts } from './parts.ts'
 import type { ArtifactStore } from './ports/artifact-store.ts'
 import type { OpenBus } from './ports/bus.ts'
 import type { OpenRunQueue } from './ports/run-queue.ts'
+import type { Telemetry } from './ports/telemetry.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
 import { createPlanner } from './runs/planning/planner.ts'
@@ -34,6 +35,7 @@ export interface Ground {
   openBus: OpenBus
   openRunQueue: OpenRunQueue
   trainers: Trainers
+  telemetry: Telemetry
   engines: Engines
   predictor: Predictor
 }
@@ -49,6 +51,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     openBus,
     openRunQueue,
     trainers,
+    telemetry,
     engines,
     predictor,
   } = ground
@@ -60,6 +63,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     folder: join(config.dataDir, 'datasets'),
     given: { cifar10: config.cifar10Dir },
     logger,
+    telemetry,
   })
   for (const store of datasets.values()) parts.add(store)
   const datasetFacts = (name: string) => datasets.get(name)?.facts
@@ -75,6 +79,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       architectures,
       facts: datasetFacts,
       logger,
+      telemetry,
     }),
   )
   const runs = createRunService({
@@ -83,6 +88,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     openRunQueue,
     keeper,
     logger,
+    telemetry,
     engine: engines.request,
     trainers,
     artifacts,
@@ -108,7 +114,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   parts.add({ drain: runs.close, close: runs.close })
   await runs.recover()
   await keeper.sweep()
-  const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger })
+  const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger, telemetry })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const system = createSystemService({
     version: packageVersion,

@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
@@ -104,6 +105,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     artifacts: openArtifactStore(folder),
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),
+    telemetry: NO_TELEMETRY,
     engine: 'cpu',
     trainers: createTrainerLauncher(),
     artifactsFolder: folder,

@@ -1,5 +1,7 @@
 /** What the benchmarks of predictions share: weights in a store, requests, and their latencies. */
+
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
+import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import type { EngineChoice } from '../../src/engine/report.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
 import { createPredictor, type Predictor, type PredictRequest } from '../../src/predictor/predictor.ts'
@@ -50,6 +52,7 @@ export function startPredictor(engine: EngineChoice, folder: string): Predictor 
     engine,
     artifactsFolder: folder,
     logger: { info() {}, warn: console.warn, error() {} },
+    telemetry: NO_TELEMETRY,
     entry: PREDICTOR,
   })
 }

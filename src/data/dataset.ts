@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
@@ -61,6 +62,7 @@ export function createDatasetStore(options: {
   /** The source's own ones when left out. */
   origins?: readonly DatasetOrigin[]
   logger?: Pick<Logger, 'info' | 'warn'>
+  telemetry?: Telemetry
   entry?: URL
 }): DatasetStore {
   const { facts } = options.source
@@ -73,6 +75,7 @@ export function createDatasetStore(options: {
     scratch: join(folder, `${facts.name}.fetch`),
     origins: options.origins ?? source.origins(),
     logger,
+    telemetry: options.telemetry,
     entry: options.entry,
   })
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { StorageFullError } from '../errors.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
@@ -55,6 +56,7 @@ export function createPreparation(options: {
   /** Tried in this order. */
   origins: readonly DatasetOrigin[]
   logger?: Pick<Logger, 'info' | 'warn'>
+  telemetry?: Telemetry
   /** The compiled fetch-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Preparation {
@@ -176,7 +178,14 @@ export function createPreparation(options: {
 
   async function runFetcher(task: FetchJob, onProgress: (progress: number) => void): Promise<void> {
     const answer = await runJob<ToFetcher, FromFetcher, 'progress'>(
-      { entry, task, what: 'fetched it', onOutput: (line) => logger?.info({ dataset: facts.name }, line) },
+      {
+        name: 'dataset',
+        entry,
+        task,
+        what: 'fetched it',
+        onOutput: (line) => logger?.info({ dataset: facts.name }, line),
+        telemetry: options.telemetry,
+      },
       { progress: ({ progress }) => onProgress(progress) },
       closing.signal,
     )

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { createDatasetStore, type DatasetStore } from './dataset.ts'
 import { openDatasetSources } from './registry.ts'
 
@@ -14,14 +15,15 @@ export async function openDatasetStores(options: {
   /** Folders in which a person has the files of a data set, by its name: nothing of it is fetched then. */
   given: Readonly<Record<string, string | null>>
   logger: Pick<Logger, 'info' | 'warn'>
+  telemetry: Telemetry
 }): Promise<ReadonlyMap<string, DatasetStore>> {
-  const { modules, folder, given, logger } = options
+  const { modules, folder, given, logger, telemetry } = options
   const sources = await openDatasetSources(modules)
   return new Map(
     sources.list().map((source) => {
       const { name } = source.facts
       const origins = source.origins(given[name] ?? undefined)
-      return [name, createDatasetStore({ source, modules, folder, origins, logger })]
+      return [name, createDatasetStore({ source, modules, folder, origins, logger, telemetry })]
     }),
   )
 }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { createTurns } from '../concurrency/one-at-a-time.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
 import { LayersModelError } from '../zoo/layers-model-error.ts'
@@ -24,6 +25,7 @@ export interface Converter {
 
 export function createConverter(options: {
   logger: Pick<Logger, 'info'>
+  telemetry: Telemetry
   /** The compiled convert-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Converter {
@@ -36,10 +38,12 @@ export function createConverter(options: {
   async function convert(task: ConvertJob): Promise<Exclude<FromConverter, { type: 'refused' }>> {
     const answer = await runJob<ConvertJob, FromConverter>(
       {
+        name: 'conversion',
         entry,
         task,
         what: 'converts weights',
         onOutput: (line, converter) => options.logger.info({ converter }, line),
+        telemetry: options.telemetry,
       },
       {},
       closing.signal,

@@ -6,6 +6,7 @@ import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { OpenBus } from '../ports/bus.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createModelAliases, isAlias, type ModelAliases } from './aliases.ts'
 import { createConverter } from './converter.ts'
@@ -71,6 +72,7 @@ export interface ModelServiceOptions {
   facts(dataset: string): DatasetFacts | undefined
   architectures: Pick<ArchitectureRegistry, 'find' | 'using'>
   logger: Pick<Logger, 'info'>
+  telemetry: Telemetry
 }
 
 const NOT_KEPT = 'The checkpoint is not kept any more.'
@@ -79,7 +81,7 @@ const NEWEST = { seq: 'desc' } as const
 
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, artifacts, keeper, facts, architectures } = options
-  const converter = createConverter({ logger: options.logger })
+  const converter = createConverter(options)
   const once = createOnce(prisma)
 
   async function newest(

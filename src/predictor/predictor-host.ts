@@ -12,6 +12,7 @@ export interface HostOptions {
   times: HostTimes
   onReady(): void
   onAnswer(message: Extract<FromPredictor, { type: 'predicted' | 'rejected' }>): void
+  onBatch(batch: Extract<FromPredictor, { type: 'computed' }>): void
   /** The process that was sent requests is gone; another one follows, or `onGivenUp`. */
   onDeath(exit: string): void
   onGivenUp(error: PredictorUnavailableError): void
@@ -110,6 +111,9 @@ export function createHost(options: HostOptions): Host {
         return
       case 'unavailable':
         giveUp(message.message)
+        return
+      case 'computed':
+        options.onBatch(message)
         return
       default:
         startsInARow = 0

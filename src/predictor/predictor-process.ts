@@ -87,6 +87,12 @@ async function prepare(image: PredictImage, { size, resize }: Preprocessing): Pr
 }
 
 async function compute(_key: string, jobs: Job[]): Promise<void> {
+  const began = performance.now()
+  await answer(jobs)
+  void parent.send({ type: 'computed', pictures: jobs.length, ms: performance.now() - began })
+}
+
+async function answer(jobs: Job[]): Promise<void> {
   try {
     const { model, inspect } = jobs[0]!
     const network = await networks.get(JSON.stringify(model), weightBytes(model.architecture), () =>
@@ -104,8 +110,8 @@ async function compute(_key: string, jobs: Job[]): Promise<void> {
     for (const [index, { id, image }] of jobs.entries()) {
       // A picture that the network has no answer for takes no other one of its batch with it.
       try {
-        const answer = logits.subarray(index * labels.length, (index + 1) * labels.length)
-        const probabilities = rankedSoftmax(answer, labels)
+        const scores = logits.subarray(index * labels.length, (index + 1) * labels.length)
+        const probabilities = rankedSoftmax(scores, labels)
         void parent.send({ type: 'predicted', id, probabilities, png: image.png })
       } catch (error) {
         reject(id, error)

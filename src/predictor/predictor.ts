@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { EngineRequest } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { OverloadedError } from '../errors.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { PredictionFailedError, type PredictorUnavailableError } from './errors.ts'
 import { sniffImageFormat } from './pictures/format.ts'
 import { closedError, createHost, type HostTimes } from './predictor-host.ts'
@@ -29,6 +30,7 @@ export interface PredictorOptions {
   engine: EngineRequest
   artifactsFolder: string
   logger: Pick<Logger, 'info' | 'warn' | 'error'>
+  telemetry: Telemetry
   /** Requests that may be open at one time. */
   maxQueue?: number
   /** Bytes of weights that may stay loaded. */
@@ -80,6 +82,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
     engine,
     artifactsFolder,
     logger,
+    telemetry,
     maxQueue = DEFAULT_MAX_QUEUE,
     modelBytes = DEFAULT_MODEL_BYTES,
   } = options
@@ -95,6 +98,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
     times: { startMs: 60_000, silenceMs: 300_000, backoffMs: 250, restMs: 30_000, ...options.times },
     onReady: dispatch,
     onAnswer,
+    onBatch: ({ pictures, ms }) => telemetry.record({ kind: 'predictorBatch', pictures, ms }),
     onDeath,
     onGivenUp: rejectAll,
   })

@@ -46,6 +46,8 @@ export type FromPredictor =
   | { type: 'unavailable'; message: string }
   /** png: what the network saw, or what the layer that was asked for made of it. */
   | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
+  /** After the answers of a batch. `ms`: with what it took to load the model. */
+  | { type: 'computed'; pictures: number; ms: number }
   | { type: 'rejected'; id: number; rejection: Rejection }
 
 /** An error as plain data; errors lose their class on the way between processes. */

@@ -1,7 +1,9 @@
+import type { JobName, Telemetry } from '../ports/telemetry.ts'
 import { type ChildExit, endOf, lastWords, startChild } from './child.ts'
 
 /** A task for a child process that does it, answers once and ends. */
 export interface Job<Task> {
+  name: JobName
   /** The compiled file that the child runs. */
   entry: URL
   /** All that is said to it. */
@@ -11,6 +13,7 @@ export interface Job<Task> {
   onOutput(line: string, pid: number | undefined): void
   /** Without a limit when left out: a process that sends nothing for so long is killed. */
   silenceMs?: number
+  telemetry?: Telemetry
 }
 
 /** The process ended without an answer; the message says how. */
@@ -34,11 +37,12 @@ export class JobError extends Error {
  * @throws JobError
  */
 export async function runJob<Task, Message extends { type: string }, News extends Message['type'] = never>(
-  { entry, task, what, onOutput, silenceMs }: Job<Task>,
+  { name, entry, task, what, onOutput, silenceMs, telemetry }: Job<Task>,
   news: { [Type in News]: (message: Extract<Message, { type: Type }>) => void },
   signal: AbortSignal,
 ): Promise<Exclude<Message, { type: News }>> {
   signal.throwIfAborted()
+  const began = performance.now()
   let answer: Exclude<Message, { type: News }> | undefined
   const child = startChild<Task, Message>({
     entry,
@@ -63,6 +67,8 @@ export async function runJob<Task, Message extends { type: string }, News extend
       exit,
     )
   } finally {
+    const outcome = signal.aborted ? 'stopped' : answer === undefined ? 'failed' : 'answered'
+    telemetry?.record({ kind: 'job', job: name, outcome, ms: performance.now() - began })
     silence.end()
     signal.removeEventListener('abort', kill)
   }

@@ -4,6 +4,7 @@ import type { Checkpoint, Prisma, PrismaClient, TrainingRun } from '../db/genera
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import type { OpenRunQueue } from '../ports/run-queue.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
 import { readPinned } from './history/pinned.ts'
 import { createRunStreams, type RunStreams } from './history/streams.ts'
@@ -69,25 +70,42 @@ export interface RunServiceOptions
   openRunQueue: OpenRunQueue
   keeper: WeightsKeeper
   logger: Logger
+  telemetry: Telemetry
   /** How many runs may be at work at once. */
   concurrency: number
 }
 
 export function createRunService(options: RunServiceOptions): RunService {
-  const { prisma, openBus, openRunQueue, keeper, logger, concurrency } = options
+  const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency } = options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string>('changed runs')
   const deletedRuns = openBus<TrainingRun>('deleted runs')
-  const journal = createJournal(prisma, events, changedRuns)
+  const journal = createJournal(prisma, events, changedRuns, telemetry)
   const output = createRunOutput(prisma, events, openBus('run output'), journal)
   const history = createRunHistory(prisma)
-  const streams = createRunStreams({ prisma, journal, bus: events, history, changedRuns, deletedRuns })
+  const streams = createRunStreams({
+    prisma,
+    journal,
+    bus: events,
+    history,
+    changedRuns,
+    deletedRuns,
+    telemetry,
+  })
   const checkpoints = createCheckpoints(prisma, journal, keeper)
   const interruptions = createInterruptions(prisma, journal, checkpoints, options)
   const parts = { ...options, journal, checkpoints, interruptions, output, history }
   const supervise = (run: TrainingRun) => superviseRun(run, parts)
   const queue = openRunQueue(waitingRuns(prisma, journal))
-  const dispatcher = createDispatcher({ prisma, queue, logger, interruptions, concurrency, supervise })
+  const dispatcher = createDispatcher({
+    prisma,
+    queue,
+    logger,
+    telemetry,
+    interruptions,
+    concurrency,
+    supervise,
+  })
   const verifier = createVerifier(parts)
   const control = createController({ prisma, journal, dispatcher, queue, checkpoints })
   const start = createStart({ ...options, dispatcher })

@@ -3,6 +3,7 @@ import { createTurns } from '../concurrency/one-at-a-time.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import { OverloadedError } from '../errors.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { PredictorUnavailableError } from '../predictor/errors.ts'
 import { closedError } from '../predictor/predictor-host.ts'
 import { fromRejection } from '../predictor/rejection.ts'
@@ -25,6 +26,7 @@ export interface ModelEvaluator {
 
 export interface ModelEvaluatorOptions extends Pick<EvaluationJob, 'engine' | 'artifactsFolder'> {
   logger: Pick<Logger, 'info' | 'warn'>
+  telemetry: Telemetry
   /** Evaluations that may wait for the one at work. */
   maxWaiting?: number
   /** The compiled evaluate-process.js, where this file itself is not compiled. */
@@ -37,7 +39,7 @@ export interface ModelEvaluatorOptions extends Pick<EvaluationJob, 'engine' | 'a
 const FIRST_GUESS_MS = 60_000
 
 export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvaluator {
-  const { engine, artifactsFolder, logger, maxWaiting = 8, silenceMs = 900_000 } = options
+  const { engine, artifactsFolder, logger, telemetry, maxWaiting = 8, silenceMs = 900_000 } = options
   const entry = options.entry ?? new URL('./scoring-process.js', import.meta.url)
   const open = new Map<string, Promise<EvaluationResult>>()
   const inTurn = createTurns()
@@ -48,11 +50,13 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
     const began = performance.now()
     const answer = await runJob<EvaluationJob, FromEvaluator, 'seen'>(
       {
+        name: 'evaluation',
         entry,
         task,
         what: 'evaluates a model',
         onOutput: (line, evaluator) => logger.info({ evaluator }, line),
         silenceMs,
+        telemetry,
       },
       { seen() {} },
       closing.signal,

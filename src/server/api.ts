@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
 import { ADDRESSES } from './addresses.ts'
 import { createDownloadHandler } from './downloads.ts'
@@ -18,17 +19,18 @@ export interface ApiOptions {
   /** Origins beside the server's own whose pages may ask. */
   allowedOrigins: string[]
   logger: Logger
+  telemetry: Telemetry
   /** Rejects when the server can't do its work. */
   health(): Promise<object>
 }
 
 /** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the files of models, and its health. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
-  const { services, prisma, uploads, host, allowedOrigins, logger, health } = options
+  const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, health } = options
   const context: Context = { ...services, addresses: ADDRESSES, database: { prisma } }
   /** What a request is answered with, however it came. All who ask may see the same. */
   const contextOf = (_request: IncomingMessage) => context
-  const graphql = { contextOf, allowedOrigins, logger }
+  const graphql = { contextOf, allowedOrigins, logger, telemetry }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { hasGpuDevice } from '../engine/machine.ts'
 import { type EngineRequest, type EngineTrial, enginesToTry } from '../engine/ranking.ts'
 import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { readTrials, writeTrials } from './engine-trials/record.ts'
 import { type TrialOptions, tryEngines } from './engine-trials/try-engines.ts'
 
@@ -29,6 +30,7 @@ export interface EnginesOptions {
   file: string
   version: string
   logger: Pick<Logger, 'info' | 'warn'>
+  telemetry: Telemetry
   /** Whether a GPU may be there; without one nothing waits for anything. */
   mayHaveGpu?: boolean
   trial?: Pick<TrialOptions, 'entry' | 'job' | 'limitMs'>
@@ -38,7 +40,7 @@ export interface EnginesOptions {
 const REPORT_MS = 60_000
 
 export function createEngines(options: EnginesOptions): Engines {
-  const { choice, file, version, logger, mayHaveGpu = hasGpuDevice() } = options
+  const { choice, file, version, logger, telemetry, mayHaveGpu = hasGpuDevice() } = options
   const closing = new AbortController()
   let trials = choice === 'auto' && mayHaveGpu ? readTrials(file, version) : []
   let work: Promise<void> = Promise.resolve()
@@ -53,7 +55,7 @@ export function createEngines(options: EnginesOptions): Engines {
     const report = await Promise.race([taken, delay(REPORT_MS, null, { signal, ref: false })])
     const names = report === null ? [] : enginesToTry(report, trials)
     if (names.length === 0) return
-    trials = fastestFirst(await tryEngines(names, { ...options.trial, logger, signal }))
+    trials = fastestFirst(await tryEngines(names, { ...options.trial, logger, telemetry, signal }))
     writeTrials(file, version, trials)
   }
 

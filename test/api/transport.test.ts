@@ -4,6 +4,7 @@ import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
+import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
@@ -28,6 +29,7 @@ beforeEach(async () => {
     contextOf: () => ({ runs }) as unknown as Context,
     allowedOrigins: [],
     logger,
+    telemetry: NO_TELEMETRY,
   })
   server = await listen('127.0.0.1', 0)
   server.serve({

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
@@ -52,6 +53,7 @@ export async function openInProcess(
     architectures,
     facts,
     logger,
+    telemetry: NO_TELEMETRY,
   })
   const datasets = new Map()
   const runs = createRunService({
@@ -60,6 +62,7 @@ export async function openInProcess(
     openRunQueue,
     keeper,
     logger,
+    telemetry: NO_TELEMETRY,
     engine: 'cpu',
     trainers: createTrainerLauncher(),
     artifacts,

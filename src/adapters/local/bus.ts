@@ -1,13 +1,17 @@
 import type { Bus } from '../../ports/bus.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
+import { NO_TELEMETRY } from './telemetry.ts'
 
 /** A bus within this process: who publishes calls the listeners. */
-export function createBus<Message>(): Bus<Message> {
+export function createBus<Message>(bus = '', telemetry: Telemetry = NO_TELEMETRY): Bus<Message> {
   const topics = new Map<string, Set<(message: Message) => void>>()
   const waiting = new Map<string, (() => void)[]>()
   let listenerCount = 0
   return {
     publish(topic, message) {
-      for (const listener of topics.get(topic) ?? []) listener(message)
+      const listeners = topics.get(topic)
+      telemetry.record({ kind: 'busMessage', bus, listeners: listeners?.size ?? 0 })
+      for (const listener of listeners ?? []) listener(message)
     },
     subscribe(topic, listener) {
       const listeners = topics.get(topic) ?? new Set()

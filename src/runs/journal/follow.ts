@@ -1,4 +1,5 @@
 import type { Bus } from '../../ports/bus.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Lagged, RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'
 import { createInbox, type Inbox } from './inbox.ts'
@@ -14,6 +15,7 @@ const PAGE_POINTS = 1024
 export interface JournalFeed {
   journal: Pick<Journal, 'read' | 'position'>
   bus: Bus<RunEvent>
+  telemetry: Telemetry
 }
 
 /**
@@ -68,7 +70,7 @@ export function followRun(
 }
 
 async function* read(
-  { journal }: JournalFeed,
+  { journal, telemetry }: JournalFeed,
   runId: string,
   after: number,
   inbox: Inbox<RunEvent>,
@@ -104,6 +106,7 @@ async function* read(
       if (delivery.kind === 'closed') return undefined
       if (delivery.kind === 'overflow') {
         const to = (await journal.position(runId))?.seq ?? cursor
+        telemetry.record({ kind: 'subscriptionLagged', missedEvents: to - cursor })
         if (to > cursor) yield { kind: 'LAGGED', runId, seq: cursor, from: cursor + 1, to, at: new Date() }
         break
       }

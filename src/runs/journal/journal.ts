@@ -1,6 +1,7 @@
 import type { LossPoint, Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { DbNull, PrismaClientKnownRequestError } from '../../db/generated/internal/prismaNamespace.ts'
 import type { Bus } from '../../ports/bus.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from '../model/events.ts'
 import type { RunFailure } from '../model/failure.ts'
 import { canBecome, type RunStatus } from '../model/status.ts'
@@ -51,10 +52,25 @@ export function createJournal(
   prisma: PrismaClient,
   events: Bus<RunEvent>,
   changedRuns: Bus<string>,
+  telemetry: Telemetry,
 ): Journal {
   const publish = (runId: string, written: RunEvent[]) => {
     for (const event of written) events.publish(runId, event)
     changedRuns.publish(ALL_RUNS, runId)
+  }
+
+  /** Commits what is written in a transaction, then publishes it; null: nothing was to be written. */
+  async function commit<Written extends RunEvent[] | null>(
+    runId: string,
+    work: (tx: Transaction) => Promise<Written>,
+  ): Promise<Written> {
+    const began = performance.now()
+    const written = await prisma.$transaction(work)
+    if (written === null) return written
+    const ms = performance.now() - began
+    telemetry.record({ kind: 'journalWrite', events: written.length, ms })
+    publish(runId, written)
+    return written
   }
 
   /** Writes events behind the newest one; the row's lock keeps writers of one run in line. */
@@ -110,22 +126,16 @@ export function createJournal(
   }
 
   return {
-    async append(runId, bodies, patch = {}) {
-      const written = await prisma.$transaction((tx) => write(tx, runId, bodies, patch))
-      publish(runId, written)
-      return written
-    },
+    append: (runId, bodies, patch = {}) => commit(runId, (tx) => write(tx, runId, bodies, patch)),
     async appendIn(status, runId, bodies, patch = {}) {
-      const written = await prisma.$transaction(async (tx) => {
+      const written = await commit(runId, async (tx) => {
         const run = await lock(tx, runId)
         return run?.status === status ? write(tx, runId, bodies, patch) : null
       })
-      if (written === null) return false
-      publish(runId, written)
-      return true
+      return written !== null
     },
     async transition(runId, to, { from, failure, before = [], patch = {}, step, within } = {}) {
-      const written = await prisma.$transaction(async (tx) => {
+      const written = await commit(runId, async (tx) => {
         const run = await lock(tx, runId)
         if (run === null || !canBecome(run.status, to)) return null
         if (from !== undefined && !from.includes(run.status)) return null
@@ -138,9 +148,7 @@ export function createJournal(
         const why = to === 'FAILED' && failure !== undefined ? { ...failure } : DbNull
         return write(tx, runId, bodies, { ...patch, status: to, failure: why })
       })
-      if (written === null) return false
-      publish(runId, written)
-      return true
+      return written !== null
     },
     async progress(runId, patch) {
       await prisma.trainingRun.update({ where: { id: runId }, data: patch, select: { id: true } })

@@ -4,6 +4,7 @@ import { retry } from '../../concurrency/retry.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { OverloadedError } from '../../errors.ts'
 import type { RunQueue } from '../../ports/run-queue.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import { SERVER_STOPPED } from '../model/failure.ts'
 import { ACTIVE } from '../model/status.ts'
 import type { Interruptions } from './interruption.ts'
@@ -16,6 +17,7 @@ export interface DispatcherOptions {
   prisma: PrismaClient
   queue: RunQueue<TrainingRun>
   logger: Logger
+  telemetry: Telemetry
   interruptions: Interruptions
   /** How many runs may be at work at once. */
   concurrency: number
@@ -41,12 +43,13 @@ export interface Dispatcher {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { prisma, queue, logger, concurrency, supervise, interruptions } = options
+  const { prisma, queue, logger, telemetry, concurrency, supervise, interruptions } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   const closing = new AbortController()
   const inTurn = createTurns()
   const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
+  const counts = async () => ({ running: active.size, queued: await countQueued() })
   let isRetrying = false
   const unwatch = queue.watch(pumpUntilDone)
 
@@ -68,8 +71,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (closing.signal.aborted) supervised.suspend()
   }
 
+  async function measure(): Promise<void> {
+    if (closing.signal.aborted) return
+    const { running, queued } = await counts()
+    telemetry.record({ kind: 'queue', queuedRuns: queued, runningRuns: running })
+  }
+
   function pump(): Promise<void> {
     pumping = pumping.catch(() => {}).then(startWaiting)
+    // Nobody waits for it, and nothing hangs on it.
+    pumping.then(measure).catch(() => {})
     return pumping
   }
 
@@ -106,9 +117,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }),
     pump,
     active: (id) => active.get(id),
-    async counts() {
-      return { running: active.size, queued: await countQueued() }
-    },
+    counts,
     async close() {
       closing.abort()
       unwatch()

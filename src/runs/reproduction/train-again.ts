@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { DamagedDatasetError } from '../../data/errors.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { ConflictError } from '../../errors.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { TrainerEnding, Trainers, TrainingJob } from '../../trainer/protocol.ts'
 import { failureOfEnd } from '../model/failure.ts'
 import type { MeasuredPoint } from '../model/measurements.ts'
@@ -18,11 +19,12 @@ export interface TrainedAgain {
  */
 export async function trainAgain(
   job: TrainingJob,
-  trainers: Trainers,
+  { trainers, telemetry }: { trainers: Trainers; telemetry: Telemetry },
   logger: Pick<Logger, 'info' | 'debug'>,
   signal: AbortSignal,
 ): Promise<TrainedAgain> {
   signal.throwIfAborted()
+  const began = performance.now()
   let engine: EngineReport | undefined
   const points: MeasuredPoint[] = []
   let told: TrainerEnding | undefined
@@ -49,6 +51,8 @@ export async function trainAgain(
   const end = await trainer.ended
   signal.removeEventListener('abort', trainer.kill)
   logger.info({ trainer: trainer.name, points: points.length }, 'verification ended')
+  const outcome = signal.aborted ? 'stopped' : told === undefined ? 'failed' : 'answered'
+  telemetry.record({ kind: 'job', job: 'verification', outcome, ms: performance.now() - began })
   signal.throwIfAborted()
   const ending = told ?? ({ type: 'failed', failure: failureOfEnd(end) } as const)
   // One whose loss becomes NaN ends there; the run may have done so, too.

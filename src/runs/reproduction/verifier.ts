@@ -3,6 +3,7 @@ import { DamagedDatasetError } from '../../data/errors.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { type EngineKind, type EngineReport, NAME_OF_KIND } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Trainers, TrainingJob } from '../../trainer/protocol.ts'
 import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
@@ -52,13 +53,14 @@ export interface VerifierOptions extends TrainingInputs {
   prisma: PrismaClient
   logger: Logger
   trainers: Trainers
+  telemetry: Telemetry
   history: Pick<RunHistory, 'losses'>
   checkpoints: Pick<Checkpoints, 'newest'>
   artifactsFolder: string
 }
 
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { prisma, logger, trainers, history, checkpoints } = options
+  const { prisma, logger, history, checkpoints } = options
   let atWork: { runId: string; abort: AbortController; done: Promise<unknown> } | undefined
   let tookMs = FIRST_GUESS_MS
   let closed = false
@@ -115,7 +117,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       try {
         return await trainAgain(
           jobOf(run, kind, until, dataset),
-          trainers,
+          options,
           logger.child({ run: run.number }),
           signal,
         )

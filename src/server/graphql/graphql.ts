@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import { GRAPHQL_PATH } from '../addresses.ts'
@@ -12,6 +13,7 @@ import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
 import type { ServerContext } from './server-context.ts'
+import { telemetryPlugin } from './telemetry-plugin.ts'
 import { textPlugin } from './text-plugin.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
@@ -22,6 +24,7 @@ export interface GraphQLOptions {
   contextOf(request: IncomingMessage): Context
   allowedOrigins: string[]
   logger: Logger
+  telemetry: Telemetry
 }
 
 /** GraphQL over HTTP and server-sent events, and the playground. */
@@ -36,7 +39,7 @@ export function createUploadHandler(options: GraphQLOptions, uploads: UploadStor
 
 /** @param requestParser  reads the body, up to a size of its own */
 function createHandler(
-  { contextOf, allowedOrigins, logger }: GraphQLOptions,
+  { contextOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
   return createYoga<ServerContext, Context>({
@@ -70,6 +73,8 @@ function createHandler(
       requestParser,
       operationPlugin(),
       ...limitPlugins(),
+      // Ahead of what answers in the place of an operation.
+      telemetryPlugin(telemetry),
       textPlugin(),
     ],
   })

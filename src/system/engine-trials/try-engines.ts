@@ -1,11 +1,13 @@
 import type { Logger } from 'pino'
 import type { EngineTrial } from '../../engine/ranking.ts'
 import type { EngineName } from '../../engine/report.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import { JobError, runJob } from '../../process/job.ts'
 import type { FromTrial, TrialJob } from './protocol.ts'
 
 export interface TrialOptions {
   logger: Pick<Logger, 'info'>
+  telemetry: Telemetry
   signal: AbortSignal
   /** The compiled trial-process.js, where this file itself is not compiled. */
   entry?: URL
@@ -43,17 +45,19 @@ export async function tryEngines(
 
 async function tryInProcess(
   engine: EngineName,
-  { logger, signal, job = JOB, limitMs = 60_000, entry = ENTRY }: TrialOptions,
+  { logger, telemetry, signal, job = JOB, limitMs = 60_000, entry = ENTRY }: TrialOptions,
 ): Promise<FromTrial> {
   try {
     return await runJob<TrialJob, FromTrial>(
       {
+        name: 'engineTrial',
         entry,
         task: { engine, ...job },
         what: 'tried it',
         onOutput: (line, trial) => logger.info({ trial, engine }, line),
         // It says nothing before its answer.
         silenceMs: limitMs,
+        telemetry,
       },
       {},
       signal,

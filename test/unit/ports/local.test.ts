@@ -5,11 +5,13 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { useDatabase } from '../../support/database.ts'
 import { describeArtifactStore } from './artifact-store-contract.ts'
 import { describeBus } from './bus-contract.ts'
 import { describeRunQueue } from './run-queue-contract.ts'
+import { describeTelemetry } from './telemetry-contract.ts'
 import { describeTrainerLauncher } from './trainer-launcher-contract.ts'
 
 const db = useDatabase()
@@ -26,6 +28,7 @@ describe('in this process and on this disk,', () => {
   describeBus(createBus)
   describeArtifactStore(async () => openArtifactStore(await mkdtemp(join(folder, 'store-'))))
   describeRunQueue(openRunQueue, db)
+  describeTelemetry(NO_TELEMETRY)
   describeTrainerLauncher(
     createTrainerLauncher(new URL('../../support/scripted/scripted-trainer.mjs', import.meta.url)),
   )

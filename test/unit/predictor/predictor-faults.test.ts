@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { OverloadedError } from '../../../src/errors.ts'
 import { COVER } from '../../../src/models/preprocessing.ts'
 import { PredictionFailedError, PredictorUnavailableError } from '../../../src/predictor/errors.ts'
@@ -21,6 +22,7 @@ function create(how: string, options: Partial<PredictorOptions> = {}) {
     engine: 'auto',
     artifactsFolder: how,
     logger: log,
+    telemetry: NO_TELEMETRY,
     entry,
     ...options,
     times: { backoffMs: 1, ...options.times },

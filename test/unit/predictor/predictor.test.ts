@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import { type ArtifactStore, DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import {
@@ -34,7 +35,13 @@ const log = createRecordingLog()
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vggzoo-predictor-'))
   store = openArtifactStore(folder)
-  predictor = createPredictor({ engine: 'wasm', artifactsFolder: folder, logger: log, entry })
+  predictor = createPredictor({
+    engine: 'wasm',
+    artifactsFolder: folder,
+    logger: log,
+    telemetry: NO_TELEMETRY,
+    entry,
+  })
   predictor.start()
   await selectEngine('wasm')
   // Fresh dense layers answer 0.1 for everything; these tell one picture from another.
@@ -99,6 +106,7 @@ describe('a prediction', () => {
       engine: 'cpu',
       artifactsFolder: folder,
       logger: createRecordingLog(),
+      telemetry: NO_TELEMETRY,
       entry,
     })
     expect(await other.engine()).toMatchObject({ kind: 'CPU' })
@@ -228,6 +236,7 @@ describe('what cannot be predicted is told apart', () => {
       engine: 'native',
       artifactsFolder: folder,
       logger: createRecordingLog(),
+      telemetry: NO_TELEMETRY,
       entry,
     })
     await expect(native.engine()).rejects.toThrow(/^ENGINE=native is not available: .*\.$/)
@@ -238,7 +247,13 @@ describe('what cannot be predicted is told apart', () => {
 
 test('closing leaves no process', async () => {
   const otherLog = createRecordingLog()
-  const other = createPredictor({ engine: 'cpu', artifactsFolder: folder, logger: otherLog, entry })
+  const other = createPredictor({
+    engine: 'cpu',
+    artifactsFolder: folder,
+    logger: otherLog,
+    telemetry: NO_TELEMETRY,
+    entry,
+  })
   await other.engine()
   const child = pid(otherLog)
   const waiting = other

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
+import type { Measurement } from '../../../src/ports/telemetry.ts'
 import { type Job, JobError, runJob } from '../../../src/process/job.ts'
 
 type Message = { type: 'news'; of: unknown } | { type: 'answer'; value: unknown }
@@ -23,7 +24,14 @@ function run(code: string, options: Partial<Job<object>> = {}, signal = new Abor
   )
   const news: unknown[] = []
   const entry = pathToFileURL(file)
-  const job = { entry, task: {}, what: 'is being tested', onOutput() {}, ...options }
+  const job = {
+    name: 'conversion' as const,
+    entry,
+    task: {},
+    what: 'is being tested',
+    onOutput() {},
+    ...options,
+  }
   const answer = runJob<object, Message, 'news'>(job, { news: ({ of }) => void news.push(of) }, signal)
   return { answer, news }
 }
@@ -111,4 +119,22 @@ test('a signal that has come before starts no process', async () => {
   const { answer } = run('', { entry, onOutput: (line) => lines.push(line) }, signal)
   expect((await failure(answer)).message).toBe('closed')
   expect(lines).toEqual([])
+})
+
+test('a job is measured by its name when it has ended, and by how it did', async () => {
+  const measured: Measurement[] = []
+  const telemetry = { record: (measurement: Measurement) => void measured.push(measurement) }
+  await run(`await say({ type: 'answer', value: 1 }); process.exit()`, { telemetry }).answer
+  await failure(run('process.exit(3)', { telemetry }).answer)
+  const abort = new AbortController()
+  const onOutput = () => abort.abort(new Error('nobody waits any more'))
+  await failure(run(`console.log('at work')`, { telemetry, onOutput }, abort.signal).answer)
+  expect(measured).toEqual(
+    ['answered', 'failed', 'stopped'].map((outcome) => ({
+      kind: 'job',
+      job: 'conversion',
+      outcome,
+      ms: expect.any(Number),
+    })),
+  )
 })

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
@@ -35,6 +36,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     openRunQueue,
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
+    telemetry: NO_TELEMETRY,
     engine: 'cpu',
     trainers: createTrainerLauncher(),
     artifacts,
@@ -249,6 +251,7 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
       facts: () => CIFAR10,
       architectures: { find: findArchitecture, using: (name, task) => task(findArchitecture(name)) },
       logger: pino({ level: 'silent' }),
+      telemetry: NO_TELEMETRY,
     })
     const of = async (runId: string) => (await register({ name: 'a model', weights: { runId } })).digest
     expect(await of(await createRun([0.3, 0.2, null]))).toBe('weights 2')

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { OverloadedError } from '../../../src/errors.ts'
 import { COVER } from '../../../src/models/preprocessing.ts'
 import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
@@ -21,6 +22,7 @@ function create(options: Partial<ModelEvaluatorOptions> = {}) {
     engine: 'auto',
     artifactsFolder: '',
     logger: log,
+    telemetry: NO_TELEMETRY,
     entry,
     ...options,
   })

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import type { EngineName, EngineReport } from '../../../src/engine/report.ts'
 import { tryEngines } from '../../../src/system/engine-trials/try-engines.ts'
 import { createEngines, type Engines, type EnginesOptions } from '../../../src/system/engines.ts'
@@ -42,6 +43,7 @@ function create(name: string, options: Partial<EnginesOptions> = {}) {
     file,
     version: '1',
     logger,
+    telemetry: NO_TELEMETRY,
     mayHaveGpu: true,
     trial: { entry: scripted },
     ...options,
@@ -53,7 +55,7 @@ function create(name: string, options: Partial<EnginesOptions> = {}) {
 describe('a trial of engines', () => {
   test('knows an engine that dies or fails with its reason, and goes on with the next', async () => {
     script({ tensorflow: 'dies', webgpu: 'fails', native: 'absent', wasm: 70 })
-    const options = { logger: createRecordingLog(), signal: never, entry: scripted }
+    const options = { logger: createRecordingLog(), telemetry: NO_TELEMETRY, signal: never, entry: scripted }
     expect(await tryEngines(['tensorflow', 'webgpu', 'native', 'wasm'], options)).toEqual([
       {
         engine: 'tensorflow',
@@ -67,7 +69,13 @@ describe('a trial of engines', () => {
 
   test('ends an engine that hangs', async () => {
     script({ webgpu: 'hangs' })
-    const options = { logger: createRecordingLog(), signal: never, entry: scripted, limitMs: 100 }
+    const options = {
+      logger: createRecordingLog(),
+      telemetry: NO_TELEMETRY,
+      signal: never,
+      entry: scripted,
+      limitMs: 100,
+    }
     expect(await tryEngines(['webgpu'], options)).toEqual([
       { engine: 'webgpu', imagesPerSecond: null, failure: 'its process said nothing for 0.1 s' },
     ])

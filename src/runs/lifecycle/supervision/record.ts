@@ -1,3 +1,4 @@
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { FromTrainer, TrainerProgress } from '../../../trainer/protocol.ts'
 import type { Journal } from '../../journal/journal.ts'
 import { latestHyperparameters, withChange } from '../../model/changes.ts'
@@ -24,13 +25,14 @@ export interface TrainingRecordOptions {
   /** Steps of the checkpoint that the trainer is to go on from. */
   step: number
   datasetDigest: string
+  telemetry: Telemetry
   /** Who asked for an update. */
   requestOf(id: number): ControlRequest | undefined
 }
 
 export function recordTraining(run: Run, options: TrainingRecordOptions): TrainingRecord {
   const { id, attempt } = run
-  const { journal, checkpoints, datasetDigest } = options
+  const { journal, checkpoints, datasetDigest, telemetry } = options
   let { step } = options
   let { changes } = run
 
@@ -107,7 +109,15 @@ export function recordTraining(run: Run, options: TrainingRecordOptions): Traini
   return {
     async write(told) {
       await written(told)
-      if ('progress' in told) step = told.progress.step
+      if (!('progress' in told)) return
+      const { progress } = told
+      telemetry.record({
+        kind: 'training',
+        run: run.number,
+        steps: progress.step - step,
+        imagesPerSecond: progress.imagesPerSecond,
+      })
+      step = progress.step
     },
     get step() {
       return step

@@ -3,6 +3,7 @@ import type { TrainingRun } from '../../../db/generated/client.ts'
 import type { EngineRequest } from '../../../engine/ranking.ts'
 import { StorageFullError } from '../../../errors.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import { makingRoom } from '../../../storage/room.ts'
 import type { Trainers } from '../../../trainer/protocol.ts'
 import type { Journal } from '../../journal/journal.ts'
@@ -22,6 +23,7 @@ import { type ControlOutcome, createUpdates } from './updates.ts'
 export interface SupervisorOptions extends TrainingInputs {
   journal: Journal
   logger: Logger
+  telemetry: Telemetry
   engine: EngineRequest
   trainers: Trainers
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
@@ -54,11 +56,18 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
     persistence.persist(() => (stopping.how === 'CANCEL' ? makingRoom(write) : write()), every)
   const parts = { ...options, logger, trainer, updates, stopping, persist }
 
+  const began = performance.now()
+  let outcome: Ending['kind'] = 'failed'
+
   const ended = work()
-    .then((ending) => recordEnding(row, ending, parts))
+    .then((ending) => {
+      outcome = ending.kind
+      return recordEnding(row, ending, parts)
+    })
     .catch(recordBroken)
     .finally(tidy)
     .finally(stopping.over)
+    .finally(measure)
   const over = ended.then(() => ({ kind: 'tooLate' }) as const)
 
   /** From the preparations to the end of the trainer; answers how it ended. */
@@ -96,6 +105,11 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
 
   async function tidy(): Promise<void> {
     await artifacts.tidy(ownerOf(row)).catch((error: unknown) => logger.warn({ err: error }, 'tidying'))
+  }
+
+  function measure(): void {
+    const ms = performance.now() - began
+    options.telemetry.record({ kind: 'attemptEnded', run: row.number, outcome, ms })
   }
 
   function hasRoom(): boolean {

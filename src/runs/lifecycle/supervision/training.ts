@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { EngineRequest } from '../../../engine/ranking.ts'
 import { trainedPreprocessing } from '../../../models/versions.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
+import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { TrainerEnd } from '../../../ports/trainer-launcher.ts'
 import type { FromTrainer, TrainerEnding, TrainingJob } from '../../../trainer/protocol.ts'
 import type { Architecture } from '../../../zoo/architecture.ts'
@@ -31,6 +32,7 @@ export interface ReadyRun {
 export interface TrainingOptions {
   journal: Journal
   logger: Logger
+  telemetry: Telemetry
   engine: EngineRequest
   artifacts: Pick<ArtifactStore, 'tidy'>
   artifactsFolder: string

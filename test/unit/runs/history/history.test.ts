@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
+import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import type { HistoryView } from '../../../../src/runs/history/attempts.ts'
 import { type BucketDelta, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../../src/runs/history/history.ts'
@@ -12,7 +13,7 @@ const db = useDatabase()
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const journal = createJournal(db.prisma, events, createBus<string>())
+  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY)
   const { id } = await db.prisma.trainingRun.create({
     data: {
       status: 'RUNNING',
@@ -42,7 +43,10 @@ async function createRun() {
     end: () => journal.transition(id, 'COMPLETED'),
     async follow(maxPoints: number) {
       const { lastSeq: seq } = await db.prisma.trainingRun.findUniqueOrThrow({ where: { id } })
-      return followBuckets(db.prisma, { journal, bus: events }, id, { seq, maxPoints })
+      return followBuckets(db.prisma, { journal, bus: events, telemetry: NO_TELEMETRY }, id, {
+        seq,
+        maxPoints,
+      })
     },
   }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
+import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
+import type { Measurement } from '../../../../src/ports/telemetry.ts'
 import { followRun } from '../../../../src/runs/journal/follow.ts'
 import { createJournal } from '../../../../src/runs/journal/journal.ts'
 import type { Lagged, RunEvent, RunEventBody } from '../../../../src/runs/model/events.ts'
@@ -24,7 +26,7 @@ const points = (...steps: number[]): RunEventBody => ({
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const journal = createJournal(db.prisma, events, createBus<string>())
+  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY)
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,
   })
@@ -32,8 +34,11 @@ async function createRun() {
   await journal.transition(id, 'RUNNING')
   const append = (step: number) => journal.append(id, [points(step)])
   const end = () => journal.transition(id, 'COMPLETED')
-  const follow = (after = 0, capacity?: number) => followRun({ journal, bus: events }, id, after, capacity)
-  return { id, journal, events, append, end, follow }
+  const measured: Measurement[] = []
+  const telemetry = { record: (measurement: Measurement) => void measured.push(measurement) }
+  const follow = (after = 0, capacity?: number) =>
+    followRun({ journal, bus: events, telemetry }, id, after, capacity)
+  return { id, journal, events, append, end, follow, measured }
 }
 
 async function collect(stream: AsyncIterable<RunEvent | Lagged>): Promise<(RunEvent | Lagged)[]> {
@@ -114,7 +119,9 @@ describe('a reader that is slower than the run', () => {
     expect(lagged).toHaveLength(1)
     expect(sequence(rest)).toEqual(counted(23).slice(3))
     const at = rest.indexOf(lagged[0])
-    expect(lagged[0]).toMatchObject({ from: (rest[at - 1]?.seq ?? 3) + 1, to: 23 })
+    const from = (rest[at - 1]?.seq ?? 3) + 1
+    expect(lagged[0]).toMatchObject({ from, to: 23 })
+    expect(run.measured).toEqual([{ kind: 'subscriptionLagged', missedEvents: 24 - from }])
   })
 
   test('keeps no more than about a thousand points of the journal, however many an event has', async () => {
@@ -134,7 +141,9 @@ describe('a reader that is slower than the run', () => {
         return page
       },
     }
-    expect(await collect(followRun({ journal, bus: run.events }, run.id, 0))).toHaveLength(27)
+    expect(
+      await collect(followRun({ journal, bus: run.events, telemetry: NO_TELEMETRY }, run.id, 0)),
+    ).toHaveLength(27)
     expect(pages.reduce((sum, count) => sum + count)).toBe(24 * 256)
     // The first page knows nothing yet.
     expect(Math.max(...pages)).toBeLessThanOrEqual(8 * 256)
@@ -175,7 +184,9 @@ describe('leaving a stream', () => {
   test('when the log cannot be read passes the error on and leaves no listener', async () => {
     const run = await createRun()
     const broken = { ...run.journal, read: () => Promise.reject(new Error('disk')) }
-    await expect(followRun({ journal: broken, bus: run.events }, run.id, 0).next()).rejects.toThrow('disk')
+    await expect(
+      followRun({ journal: broken, bus: run.events, telemetry: NO_TELEMETRY }, run.id, 0).next(),
+    ).rejects.toThrow('disk')
     expect(run.events.listenerCount).toBe(0)
   })
 })

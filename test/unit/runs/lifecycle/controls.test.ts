@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../../src/adapters/local/run-queue.ts'
+import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { CIFAR10 } from '../../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../../src/errors.ts'
@@ -74,6 +75,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     openRunQueue,
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
+    telemetry: NO_TELEMETRY,
     engine: 'cpu',
     trainers: SCRIPTED,
     artifacts,

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
 import { MAX_BODY_BYTES } from '../../../../src/server/graphql/limits.ts'
@@ -20,6 +21,7 @@ beforeAll(async () => {
     contextOf: () => ({}) as Context,
     allowedOrigins: [],
     logger: pino({ level: 'warn' }, { write }),
+    telemetry: NO_TELEMETRY,
   })
   server = createServer(handler)
   await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { createUploadHandler } from '../../../../src/server/graphql/graphql.ts'
@@ -42,6 +43,7 @@ beforeEach(async () => {
       contextOf: () => ({ models }) as unknown as Context,
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),
+      telemetry: NO_TELEMETRY,
     },
     createUploadStore(folder, 1000),
   )
