@@ -67,6 +67,13 @@ export default {
       to: { pathNot: '^src/client|graphql-ws|node_modules/gql\\.tada' },
     },
     {
+      name: 'processes are jobs, the predictor, or an affair of adapters',
+      comment: 'A trainer may run anywhere: who has one launched does not know of processes.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(process|adapters|predictor)/' },
+      to: { path: '^src/process/child' },
+    },
+    {
       name: 'nothing below schema/ knows GraphQL',
       severity: 'error',
       from: { path: '^src', pathNot: inRooms(['schema', 'server', 'client', 'demo']) },

@@ -79,7 +79,7 @@ export async function startApp(
         artifactsFolder,
         openBus: (name) => createBus(name, telemetry),
         openRunQueue,
-        trainers: createTrainerLauncher(),
+        trainers: createTrainerLauncher(new URL('./trainer/trainer-process.js', import.meta.url)),
         telemetry,
         engines,
         predictor,

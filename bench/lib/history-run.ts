@@ -3,7 +3,6 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
-import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
@@ -107,7 +106,11 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,
     engine: 'cpu',
-    trainers: createTrainerLauncher(),
+    trainers: {
+      launch() {
+        throw new Error('nothing is trained here')
+      },
+    },
     artifactsFolder: folder,
     concurrency: 1,
     autoResume: true,

@@ -4,7 +4,6 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
-import { createTrainerLauncher } from '../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
@@ -18,6 +17,7 @@ import { schema } from '../../src/schema/index.ts'
 import { ADDRESSES } from '../../src/server/addresses.ts'
 import { toClientError } from '../../src/server/graphql/client-error.ts'
 import { openArchitectureRegistry } from '../../src/zoo/registry.ts'
+import { NO_TRAINERS } from './no-trainers.ts'
 import type { GraphQLResult } from './server.ts'
 
 const MAX_PARAMETERS = 1e9
@@ -64,7 +64,7 @@ export async function openInProcess(
     logger,
     telemetry: NO_TELEMETRY,
     engine: 'cpu',
-    trainers: createTrainerLauncher(),
+    trainers: NO_TRAINERS,
     artifacts,
     artifactsFolder: folder,
     autoResume: false,

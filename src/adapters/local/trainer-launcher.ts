@@ -6,7 +6,7 @@ import { type ChildExit, lastWords, startChild } from '../../process/child.ts'
  * @param entry  the compiled file that they run
  */
 export function createTrainerLauncher<ToTrainer, FromTrainer>(
-  entry: URL = new URL('../../trainer/trainer-process.js', import.meta.url),
+  entry: URL,
 ): TrainerLauncher<ToTrainer, FromTrainer> {
   return {
     launch(listener) {

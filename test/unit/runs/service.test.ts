@@ -4,7 +4,6 @@ import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
-import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../src/errors.ts'
@@ -16,6 +15,7 @@ import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../../src/zoo/fit.ts'
 import { RUN_ROW, useDatabase } from '../../support/database.ts'
+import { NO_TRAINERS } from '../../support/no-trainers.ts'
 
 const db = useDatabase()
 
@@ -38,7 +38,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     telemetry: NO_TELEMETRY,
     engine: 'cpu',
-    trainers: createTrainerLauncher(),
+    trainers: NO_TRAINERS,
     artifacts,
     artifactsFolder: db.folder,
     autoResume,
