@@ -30,5 +30,5 @@ export function isKey(text: string): boolean {
   return text.trim() !== '' && [...text].length <= MAX_CHARACTERS && !/[\0\p{Cs}]/u.test(text)
 }
 
-/** What isKey asks for, for a message. */
+/** The rule of isKey in words, for a message. */
 export const KEY = `1 to ${MAX_CHARACTERS} characters, not all of them blank and none of them NUL.`

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { processorName } from './processor.ts'
 
-/** What of a machine makes its engines faster or slower. */
+/** The properties of a machine that decide how fast its engines are. */
 export interface Machine {
   processor: string
   cores: number

@@ -35,7 +35,7 @@ export interface EngineReport {
   notTaken: { engine: EngineName; reason: string }[]
 }
 
-/** What of an engine can be another one's. */
+/** The properties in which two engines can differ, and then compute other numbers. */
 export const ENGINE_PROPERTIES = ['kind', 'processor', 'instructionSet', 'threads'] as const
 export type EngineProperty = (typeof ENGINE_PROPERTIES)[number]
 

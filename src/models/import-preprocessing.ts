@@ -5,7 +5,7 @@ import { fitArchitecture } from '../zoo/fit.ts'
 import type { Naming } from '../zoo/formats/naming.ts'
 import { COVER, type Preprocessing, RESIZE_RULES, type Resize } from './preprocessing.ts'
 
-/** What whoever imports weights says of their pictures. What is left out comes from the file, or a default. */
+/** How pictures become the input of imported weights. What is left out comes from the file, or a default. */
 export interface PreprocessingInput {
   size?: readonly number[]
   resize?: Resize['rule']

@@ -49,7 +49,7 @@ export interface RunService extends RunStreams {
   losses: RunHistory['losses']
   epochs: RunHistory['epochs']
   verify: Verifier['verify']
-  /** What is at work and what waits. */
+  /** The number of runs at work, and of those that wait. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
   readonly listenerCount: number

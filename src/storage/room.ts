@@ -3,7 +3,7 @@ import { rmSync, type StatsFs, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageFullError } from '../errors.ts'
 
-/** What is always left free, so that what has begun can end: a segment of the database's log, or a few checkpoints of a small network. */
+/** Bytes that are always left free, so that work under way can end: a segment of the write-ahead log, or a few checkpoints of a small network. */
 export const LEAST_FREE_BYTES = 16 * 2 ** 20
 /** Asking costs 5 µs on a local disk, and a round trip on a network's. */
 const LOOK_MS = 50

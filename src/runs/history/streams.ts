@@ -12,7 +12,7 @@ import type { RunHistory } from './history.ts'
 /** A run as it is now, or as it was when it was deleted. */
 export type RunNews = { kind: 'changed' | 'deleted'; run: TrainingRun }
 
-/** What of runs can be watched while it happens. */
+/** The live streams of runs. */
 export interface RunStreams {
   /** The run's events after a cursor; throws NotFoundError, or ValidationError for a cursor that is ahead of the journal. */
   follow(id: string, after: number): Promise<AsyncIterableIterator<RunEvent | Lagged>>

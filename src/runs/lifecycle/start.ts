@@ -29,7 +29,7 @@ export interface StartOptions {
   /** The most parameters that a network may have to be trained. */
   maxParameters: number
   datasets: readonly string[]
-  /** What is known of one of them, also before it is there. */
+  /** The facts of one of these data sets, also before it is fetched. */
   datasetFacts(name: string): DatasetFacts | undefined
 }
 

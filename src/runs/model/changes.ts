@@ -1,9 +1,9 @@
 import type { Hyperparameters } from './hyperparameters.ts'
 
-/** What of a run's hyperparameters may change on its way. */
+/** The hyperparameters that may change while a run is under way. */
 export type Changeable = Pick<Hyperparameters, 'learningRate' | 'schedule' | 'epochs'>
 
-/** What a change makes other. */
+/** New values of some of them. */
 export interface ChangedValues extends Partial<Changeable> {
   /** The rest of the schedule goes on from the rate of the step before it (continuedRateAt). */
   continueFromLastRate?: true
@@ -35,7 +35,7 @@ export function latestHyperparameters(
   return hyperparametersAt(hyperparameters, changes, Number.POSITIVE_INFINITY)
 }
 
-/** What of a change is hyperparameters. */
+/** The hyperparameters in a change, without its step and how the rate goes on. */
 export function valuesOf({ step: _, continueFromLastRate: __, ...values }: Change): Partial<Changeable> {
   return values
 }

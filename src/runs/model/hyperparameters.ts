@@ -134,7 +134,7 @@ const bounds = z.object({
   onNonFinite: z.enum(ON_NON_FINITE),
 })
 export const hyperparameters: z.ZodType<Hyperparameters> = bounds
-/** What of them a change may make other. */
+/** The ones that may change while a run is under way. */
 export const changeable = bounds
   .pick({ epochs: true, learningRate: true, schedule: true })
   .partial()
@@ -226,7 +226,7 @@ export type ChangeInput = Pick<HyperparametersInput, 'epochs' | 'learningRate' |
   continueFromLastRate?: boolean
 }
 
-/** What of a run's hyperparameters may change on its way, checked; issues name the input's own fields. */
+/** New values for a run that is under way, checked; issues name the input's own fields. */
 export function resolveChange({
   continueFromLastRate,
   ...asked

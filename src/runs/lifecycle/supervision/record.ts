@@ -26,7 +26,7 @@ export interface TrainingRecordOptions {
   step: number
   datasetDigest: string
   telemetry: Telemetry
-  /** Who asked for an update. */
+  /** The request for an update, by the update's id. */
   requestOf(id: number): ControlRequest | undefined
 }
 
