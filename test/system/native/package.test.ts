@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -38,6 +40,16 @@ describe("import 'vggzoo/native'", () => {
     const manual = readFileSync(join(root, 'docs/engines.md'), 'utf8')
     const listed = manual.match(/The kernels in C\+\+: ([^.]*)\./)?.[1]?.match(/`(\w+)`/g)
     expect(listed?.map((name) => name.slice(1, -1))).toEqual(answer.kernels)
+  })
+
+  test('has declarations, which npm pack writes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vggzoo-declarations-'))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.pack.json', '--outDir', folder], {
+      cwd: root,
+    })
+    expect(readFileSync(join(folder, 'native.d.ts'), 'utf8')).toContain('kernels')
+    await rm(folder, { recursive: true })
   })
 
   test('where it cannot run is an error of one line: what, why and what to do', async () => {
