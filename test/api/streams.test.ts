@@ -112,7 +112,7 @@ describe('subscribers that stop reading', () => {
   let id: string
 
   // A finished run whose journal is about 12 MB as JSON, far more than sockets buffer; long texts, so that it costs little
-  // to make. That the server holds few points, however short, is for test/unit/runs/journal/follow.test.ts.
+  // to make. That the server holds few points, however short, is for test/system/runs/follow.test.ts.
   beforeAll(async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'vggzoo-streams-'))
     await placeMigratedDatabase(join(dataDir, 'database'))

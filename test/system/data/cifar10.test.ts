@@ -15,7 +15,8 @@ import { localFolder } from '../../../src/data/sources/cifar10/origins.ts'
 import { cifar10 as source } from '../../../src/data/sources/cifar10/source.ts'
 import { cachedDatasetFile, cachedDatasetFolder, FETCH_PROCESS } from '../../support/dataset-cache.ts'
 import { createRecordingLog, type RecordingLog } from '../../support/recording-log.ts'
-import { emptyNpmCache, serve, sharedFolder, temporaryFolder } from '../../unit/data/support.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
+import { emptyNpmCache, serve, sharedFolder } from './support.ts'
 
 let cifar10: LoadedDataset
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import { importSafetensors } from '../../../src/zoo/formats/import-safetensors.t
 import { buildModel } from '../../../src/zoo/model.ts'
 import { openSafetensors } from '../../../src/zoo/safetensors-file.ts'
 import { loadWeights } from '../../../src/zoo/weights.ts'
-import { useBackend } from '../../unit/zoo/backend.ts'
+import { useBackend } from '../../support/backend.ts'
 
 // The only one that has Debian's PyTorch.
 const PYTHON = '/usr/bin/python3'

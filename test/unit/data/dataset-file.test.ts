@@ -1,89 +1,19 @@
-import {
-  closeSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { DatasetFacts } from '../../../src/data/dataset-facts.ts'
-import {
-  contentBytes,
-  readHeader,
-  withDatasetFile,
-  writeDatasetFile,
-} from '../../../src/data/dataset-file.ts'
-import { DamagedDatasetError, DatasetUnavailableError } from '../../../src/data/errors.ts'
+import { readHeader, withDatasetFile } from '../../../src/data/dataset-file.ts'
+import { DamagedDatasetError } from '../../../src/data/errors.ts'
 import { loadDataset, loadSplit, readImages } from '../../../src/data/load.ts'
-import { createPreparation } from '../../../src/data/preparation.ts'
-import { createRecordingLog } from '../../support/recording-log.ts'
-import { temporaryFolder } from './support.ts'
+import { BLOCK, END, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-/** Small enough to be written for every test, with more than one block of images. */
-const FACTS: DatasetFacts = {
-  name: 'small',
-  title: 'A small one',
-  classes: ['one', 'other'],
-  count: { train: 100, test: 40 },
-  imageShape: [32, 32, 3],
-  normalization: { mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] },
-}
-const HEADER = 4096
-const BLOCK = 65_536
-
-/** @param seed  another one, another data set */
-async function write(file: string, seed = 1): Promise<void> {
-  async function* images() {
-    for (const split of ['train', 'test'] as const) {
-      const labels = Uint8Array.from({ length: FACTS.count[split] }, (_, i) => (i * seed) % 2)
-      const pixels = Uint8Array.from({ length: labels.length * 3072 }, (_, i) => (i * 7919 * seed) % 251)
-      yield { split, first: 0, labels, pixels }
-    }
-  }
-  const scratch = `${file}.scratch`
-  mkdirSync(scratch, { recursive: true })
-  await writeDatasetFile(file, scratch, FACTS, 'a test', images())
-  rmSync(scratch, { recursive: true })
-}
-
-function overwrite(file: string, at: number, bytes: Uint8Array): void {
-  const descriptor = openSync(file, 'r+')
-  writeSync(descriptor, bytes, 0, bytes.length, at)
-  closeSync(descriptor)
-}
-
-/** As a disk forgets: neither the size nor the time of the file tells of it. */
-function silently(file: string, alter: () => void): void {
-  const { atime, mtime } = statSync(file)
-  alter()
-  utimesSync(file, atime, mtime)
-}
-
-const flip = (file: string, at: number) => overwrite(file, at, Uint8Array.of(readFileSync(file)[at]! ^ 1))
-
-function inHeader(file: string, from: string, to: string): void {
-  const at = readFileSync(file).indexOf(from)
-  overwrite(file, at, Buffer.from(to))
-}
-
-let folder: string
 let file: string
 beforeEach(async () => {
-  folder = temporaryFolder()
-  file = join(folder, 'small.bin')
+  file = join(temporaryFolder(), 'small.bin')
   await write(file)
 })
 
 const TEST_LABELS = HEADER + 100 + 100 * 3072
-const END = HEADER + contentBytes(FACTS)
 
 describe('a data set file that was altered', () => {
   test.each<[string, RegExp, (file: string) => void]>([
@@ -142,80 +72,5 @@ describe('a data set file that was altered', () => {
     await expect(loadDataset(file, digest)).rejects.toThrow(
       `it holds other images or labels (${readHeader(file).digest}) than were prepared (${digest})`,
     )
-  })
-})
-
-describe('the preparation of a data set', () => {
-  function preparation(good: boolean) {
-    const source = join(folder, 'source')
-    mkdirSync(source, { recursive: true })
-    if (good) copyFileSync(file, join(source, 'finished'))
-    const log = createRecordingLog()
-    const preparation = createPreparation({
-      facts: FACTS,
-      file,
-      scratch: join(folder, 'scratch'),
-      modules: [],
-      origins: [{ name: 'a folder', remedy: 'mend it', from: { folder: source } }],
-      logger: log,
-      entry: new URL('../../support/scripted/scripted-fetcher.mjs', import.meta.url),
-    })
-    return { preparation, log }
-  }
-
-  test('tells that a file was altered while the server ran, and makes it again', async () => {
-    const { digest } = readHeader(file)
-    const { preparation: it, log } = preparation(true)
-    expect(await it.ready()).toEqual({ file, digest })
-    flip(file, HEADER + 5)
-    await it.look()
-    expect(it.status()).toMatchObject({ state: 'MISSING', digest: null })
-    expect(it.status().error).toMatch(`${file} is damaged: its content`)
-    expect(log.warnings).toHaveLength(1)
-    expect(await it.ready()).toEqual({ file, digest })
-    expect(it.status()).toMatchObject({ state: 'READY', digest, error: null })
-    await loadDataset(file, digest)
-  })
-
-  test('makes a file again that a reader found damaged, though nothing else tells of it', async () => {
-    const { preparation: it, log } = preparation(true)
-    // In whole seconds: Node sets no finer times.
-    utimesSync(file, 1_000_000_000, 1_000_000_000)
-    const { digest } = await it.ready()
-    silently(file, () => flip(file, END - 1))
-    expect(await it.ready()).toEqual({ file, digest })
-    expect(log.warnings).toEqual([])
-    await expect(loadDataset(file, digest)).rejects.toThrow(DamagedDatasetError)
-    it.distrust()
-    await it.ready()
-    await loadDataset(file, digest)
-  })
-
-  test('takes another whole file for what it is, and refuses one of another data set', async () => {
-    const { preparation: it, log } = preparation(true)
-    const { digest } = await it.ready()
-    await write(file, 3)
-    const other = readHeader(file).digest
-    expect(other).not.toBe(digest)
-    expect(await it.ready()).toEqual({ file, digest: other })
-    expect(it.status()).toMatchObject({ state: 'READY', digest: other })
-    expect(log.warnings).toEqual([])
-  })
-
-  test('names the file and its source when it cannot be made again, and takes one that a person puts there', async () => {
-    const whole = join(folder, 'whole')
-    cpSync(file, whole)
-    const { preparation: it } = preparation(false)
-    truncateSync(file, 1000)
-    const error = await it.ready().catch((thrown: unknown) => thrown)
-    expect(error).toBeInstanceOf(DatasetUnavailableError)
-    expect((error as Error).message).toMatch(/small\.bin is damaged.*a folder: .*To go on, mend it/)
-    expect(it.status()).toMatchObject({ state: 'FAILED', error: (error as Error).message })
-    cpSync(whole, file)
-    await it.look()
-    expect(it.status()).toMatchObject({ state: 'READY', error: null })
-    writeFileSync(file, '')
-    await it.look()
-    expect(it.status()).toMatchObject({ state: 'MISSING', error: expect.stringContaining('does not begin') })
   })
 })

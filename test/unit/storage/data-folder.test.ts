@@ -1,19 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { DataFolderError, prepareDataFolder } from '../../../src/storage/data-folder.ts'
-import { canMount, mountSmallDisk, skipsSmallDisks } from '../../support/small-disk.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'vggzoo-data-'))
 let folder: string
@@ -77,56 +66,5 @@ describe('a data folder', () => {
       /^the data folder \/proc\/nowhere\/data \(DATA_DIR\) cannot be used: /,
     )
     expect(refusal('/proc/nowhere/data')).toMatch(/set another DATA_DIR$/)
-  })
-
-  test.skipIf(skipsSmallDisks)(
-    'of another user is refused, and so is one with a part of another user',
-    () => {
-      expect(canMount).toBe(true)
-      mkdirSync(join(folder, 'database'), { recursive: true })
-      const module = resolve(import.meta.dirname, '../../../dist/storage/data-folder.js')
-      expect(existsSync(module)).toBe(true)
-      const asNobody = () =>
-        execFileSync(
-          'setpriv',
-          [
-            '--reuid=65534',
-            '--regid=65534',
-            '--clear-groups',
-            process.execPath,
-            '--input-type=module',
-            '-e',
-          ].concat(
-            `import { prepareDataFolder } from ${JSON.stringify(module)}
-           try { prepareDataFolder(${JSON.stringify(folder)}) } catch (error) { console.log(error.message) }`,
-          ),
-          { encoding: 'utf8', cwd: '/' },
-        ).trim()
-      chmodSync(root, 0o755)
-      expect(asNobody()).toMatch(
-        `the data folder ${folder} (DATA_DIR) cannot be used: this user may not use it;`,
-      )
-      chmodSync(folder, 0o777)
-      expect(asNobody()).toMatch(
-        `${join(folder, 'database')} in the data folder (DATA_DIR) cannot be used: this user`,
-      )
-    },
-  )
-
-  test.skipIf(skipsSmallDisks)('on a disk that is read-only, or full, is refused', () => {
-    const disk = mountSmallDisk(1)
-    try {
-      disk.fill(0)
-      expect(refusal(disk.folder)).toMatch(
-        /its disk is full; make room, or set DATA_DIR to a folder on another disk/,
-      )
-      expect(refusal(join(disk.folder, 'below'))).toMatch(/its disk is full/)
-      disk.empty()
-      disk.remount('ro')
-      expect(refusal(disk.folder)).toMatch(/its disk is read-only; mount it for writing/)
-      expect(refusal(join(disk.folder, 'below'))).toMatch(/its disk is read-only/)
-    } finally {
-      disk.unmount()
-    }
   })
 })

@@ -14,7 +14,7 @@ import { type Feature, LAYER_KINDS, NOTATIONS } from '../../../src/zoo/layers/ki
 import { LayersModelError } from '../../../src/zoo/layers-model-error.ts'
 import { buildModel, layersOf, variableOf } from '../../../src/zoo/model.ts'
 import { torchTensors } from '../../../src/zoo/torch-layout.ts'
-import { useBackend } from './backend.ts'
+import { useBackend } from '../../support/backend.ts'
 
 const network = (features: string): Architecture => ({
   name: 'all kinds',

@@ -5,7 +5,7 @@ import { adaptiveAveragePoolLayer } from '../../../src/zoo/layers/adaptive-avera
 import { channelNormalization } from '../../../src/zoo/layers/batch-normalization.ts'
 import { steppedDropout } from '../../../src/zoo/layers/dropout.ts'
 import { localResponseNormalizationLayer } from '../../../src/zoo/layers/local-response-normalization.ts'
-import { useBackend } from './backend.ts'
+import { useBackend } from '../../support/backend.ts'
 
 const ChannelNormalization = channelNormalization(tf)
 const SteppedDropout = steppedDropout(tf)

@@ -6,8 +6,8 @@ import { resolveArchitecture } from '../../../src/zoo/architecture-input.ts'
 import { formatFeatures, parseFeatures } from '../../../src/zoo/features.ts'
 import { buildModel } from '../../../src/zoo/model.ts'
 import { randomInput, spoil } from '../../support/architectures.ts'
+import { useBackend } from '../../support/backend.ts'
 import { seededRandom } from '../../support/random.ts'
-import { useBackend } from './backend.ts'
 
 const COUNT = 500
 const MAX_PARAMETERS = 10_000_000

@@ -10,8 +10,8 @@ import { buildModel, initializeWeights } from '../../../src/zoo/model.ts'
 import type { NamedTensor } from '../../../src/zoo/safetensors.ts'
 import { torchTensors } from '../../../src/zoo/torch-layout.ts'
 import { WeightsMismatchError } from '../../../src/zoo/weights-mismatch.ts'
+import { useBackend } from '../../support/backend.ts'
 import { exportWeights, importWeights } from '../../support/weights.ts'
-import { useBackend } from './backend.ts'
 import { torchForward } from './torch-reference.ts'
 
 const mini = findArchitecture('vgg_mini')!

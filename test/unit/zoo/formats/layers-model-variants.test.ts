@@ -6,8 +6,8 @@ import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { importLayersModel } from '../../../../src/zoo/formats/import-layers-model.ts'
 import { buildModel } from '../../../../src/zoo/model.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { useBackend } from '../../../support/backend.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
-import { useBackend } from '../backend.ts'
 import { custom, flat, place, pooled, weightFiles } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))

@@ -8,8 +8,8 @@ import { importLayersModel } from '../../../../src/zoo/formats/import-layers-mod
 import { LayersModelError } from '../../../../src/zoo/layers-model-error.ts'
 import { buildModel } from '../../../../src/zoo/model.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { useBackend } from '../../../support/backend.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
-import { useBackend } from '../backend.ts'
 import { custom, flat, place, randomFile, sha256, tensorsOf, weightFiles } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))

@@ -5,7 +5,7 @@ import { importSafetensors } from '../../../../src/zoo/formats/import-safetensor
 import { outlineOfFile } from '../../../../src/zoo/formats/match-tensors.ts'
 import { openSafetensors } from '../../../../src/zoo/safetensors-file.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
-import { useBackend } from '../backend.ts'
+import { useBackend } from '../../../support/backend.ts'
 import { custom, flat, place, pooled, randomFile, tensorsOf } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { createBus } from '../../../../src/adapters/local/bus.ts'
-import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
-import type { Measurement } from '../../../../src/ports/telemetry.ts'
-import { followRun } from '../../../../src/runs/journal/follow.ts'
-import { createJournal } from '../../../../src/runs/journal/journal.ts'
-import type { Lagged, RunEvent, RunEventBody } from '../../../../src/runs/model/events.ts'
-import { RUN_ROW, useDatabase } from '../../../support/database.ts'
-import { seededRandom } from '../../../support/random.ts'
+import { createBus } from '../../../src/adapters/local/bus.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import type { Measurement } from '../../../src/ports/telemetry.ts'
+import { followRun } from '../../../src/runs/journal/follow.ts'
+import { createJournal } from '../../../src/runs/journal/journal.ts'
+import type { Lagged, RunEvent, RunEventBody } from '../../../src/runs/model/events.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
+import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { RUN_ROW, useDatabase } from '../../support/database.ts'
-import { type InProcess, openInProcess } from '../../support/in-process.ts'
+import { RUN_ROW, useDatabase } from '../support/database.ts'
+import { type InProcess, openInProcess } from '../support/in-process.ts'
 
 const db = useDatabase()
 let api: InProcess

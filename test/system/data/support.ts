@@ -4,13 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-
-/** Removed when the test ends. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'vggzoo-data-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 /** One folder for the tests of a file; call the answer for its path. */
 export function sharedFolder(afterAll: (work: () => void) => void): () => string {

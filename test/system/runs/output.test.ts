@@ -1,14 +1,14 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
-import { createBus } from '../../../../src/adapters/local/bus.ts'
-import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
-import { NotFoundError, ValidationError } from '../../../../src/errors.ts'
-import { createJournal } from '../../../../src/runs/journal/journal.ts'
-import type { RunEvent } from '../../../../src/runs/model/events.ts'
-import { MAX_LINES, type OutputLine } from '../../../../src/runs/output/line.ts'
-import { createRunOutput } from '../../../../src/runs/output/output.ts'
-import { RUN_ROW, useDatabase } from '../../../support/database.ts'
-import { seededRandom } from '../../../support/random.ts'
+import { createBus } from '../../../src/adapters/local/bus.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NotFoundError, ValidationError } from '../../../src/errors.ts'
+import { createJournal } from '../../../src/runs/journal/journal.ts'
+import type { RunEvent } from '../../../src/runs/model/events.ts'
+import { MAX_LINES, type OutputLine } from '../../../src/runs/output/line.ts'
+import { createRunOutput } from '../../../src/runs/output/output.ts'
+import { RUN_ROW, useDatabase } from '../../support/database.ts'
+import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
 const silent = pino({ level: 'silent' })

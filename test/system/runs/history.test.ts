@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { createBus } from '../../../../src/adapters/local/bus.ts'
-import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
-import type { HistoryView } from '../../../../src/runs/history/attempts.ts'
-import { type BucketDelta, followBuckets } from '../../../../src/runs/history/follow-buckets.ts'
-import { createRunHistory } from '../../../../src/runs/history/history.ts'
-import { createJournal } from '../../../../src/runs/journal/journal.ts'
-import type { RunEvent, RunPoint } from '../../../../src/runs/model/events.ts'
-import { ENGINE, RUN_ROW, useDatabase } from '../../../support/database.ts'
-import { seededRandom } from '../../../support/random.ts'
+import { createBus } from '../../../src/adapters/local/bus.ts'
+import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import type { HistoryView } from '../../../src/runs/history/attempts.ts'
+import { type BucketDelta, followBuckets } from '../../../src/runs/history/follow-buckets.ts'
+import { createRunHistory } from '../../../src/runs/history/history.ts'
+import { createJournal } from '../../../src/runs/journal/journal.ts'
+import type { RunEvent, RunPoint } from '../../../src/runs/model/events.ts'
+import { ENGINE, RUN_ROW, useDatabase } from '../../support/database.ts'
+import { seededRandom } from '../../support/random.ts'
 
 const db = useDatabase()
 
@@ -105,9 +105,10 @@ class Reference {
 function keep(bucket: RunPoint[]): RunPoint[] {
   const finite = bucket.filter(({ loss }) => loss !== null)
   const losses = finite.map(({ loss }) => loss!)
+  const [least, most] = [Math.min(...losses), Math.max(...losses)]
   return [
-    finite.find(({ loss }) => loss === Math.min(...losses)),
-    finite.find(({ loss }) => loss === Math.max(...losses)),
+    finite.find(({ loss }) => loss === least),
+    finite.find(({ loss }) => loss === most),
     bucket.at(-1),
     bucket.find(({ loss }) => loss === null),
   ].filter((point) => point !== undefined)

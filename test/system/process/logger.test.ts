@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-const LOGGER = new URL('../../dist/logger.js', import.meta.url).href
+const LOGGER = new URL('../../../dist/logger.js', import.meta.url).href
 
 test.runIf(existsSync('/dev/full'))('a log that cannot be written ends nobody', async () => {
   const program = `

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { PredictOutcome } from '../../../src/predictor/predictor.ts'
-import { RUN_ROW, useDatabase } from '../../support/database.ts'
-import { type InProcess, openInProcess, PREDICTION_ROW, VERSION_ROW } from '../../support/in-process.ts'
+import type { PredictOutcome } from '../../src/predictor/predictor.ts'
+import { RUN_ROW, useDatabase } from '../support/database.ts'
+import { type InProcess, openInProcess, PREDICTION_ROW, VERSION_ROW } from '../support/in-process.ts'
 
 const db = useDatabase()
 const OUTCOME: PredictOutcome = {
