@@ -25,10 +25,11 @@ export default defineConfig({
     expect: { poll: { timeout: 600_000 } },
     sequence: { sequencer: LongestFirst },
     projects: [
-      // What each of them imports, TensorFlow.js above all, takes longer than most of their tests: it is loaded once.
+      // What each of them imports, TensorFlow.js above all, takes longer than most of their tests: it is loaded once. The
+      // tests of the API share a server as well.
       project('unit', { isolate: false }),
-      project('api', needsCifar10),
-      project('kernels'),
+      project('api', { isolate: false }),
+      project('kernels', { isolate: false }),
       project('system', needsCifar10),
       project('load', { ...needsCifar10, maxWorkers: 1 }),
     ],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { completeRun, startRun } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 const COMPARE = `query Compare($ids: [ID!]!, $axis: CurveAxis! = EPOCHS, $maxPoints: Int! = 200) {
   compareTrainingRuns(ids: $ids) {
@@ -24,7 +24,7 @@ let server: TestServer
 let one: string
 let two: string
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
   one = await completeRun(server)
   two = await completeRun(server, { epochs: 2, trainLimit: 32, learningRate: 0.01, optimizer: { adam: {} } })
 })

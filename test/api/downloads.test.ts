@@ -3,24 +3,25 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seededRandom } from '../support/random.ts'
 import { completeRun } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { FRIENDS, sharedServer, stopServers, type TestServer } from '../support/server.ts'
 import { decodeSafetensors } from '../support/weights.ts'
 
-const ALLOWED = 'https://page.example'
+const [, ALLOWED] = FRIENDS
 
 let server: TestServer
 let version: {
   id: string
+  version: number
   digest: string
   bytes: number
   downloads: { safetensors: { url: string }; layersModel: { url: string } }
 }
 let whole: Buffer
 beforeAll(async () => {
-  server = await startServer({ env: { ALLOWED_ORIGINS: ALLOWED } })
+  server = await sharedServer()
   const run = await completeRun(server)
   const { trainingRun } = await server.query(
-    `{ trainingRun(id: "${run}") { modelVersions { id digest bytes downloads { safetensors { url } layersModel { url } } } } }`,
+    `{ trainingRun(id: "${run}") { modelVersions { id version digest bytes downloads { safetensors { url } layersModel { url } } } } }`,
   )
   version = trainingRun.modelVersions[0]
   whole = Buffer.from(await (await get()).arrayBuffer())
@@ -46,7 +47,9 @@ function statusOf(path: string, headers: Record<string, string> = {}): Promise<n
 test('a version is a safetensors file of its digest, under a name for people', async () => {
   const response = await get()
   expect(response.headers.get('content-length')).toBe(String(version.bytes))
-  expect(response.headers.get('content-disposition')).toBe('attachment; filename="vgg_mini-v1.safetensors"')
+  expect(response.headers.get('content-disposition')).toBe(
+    `attachment; filename="vgg_mini-v${version.version}.safetensors"`,
+  )
   expect(response.headers.get('accept-ranges')).toBe('bytes')
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
   expect(whole).toHaveLength(version.bytes)
@@ -134,7 +137,7 @@ test('the LayersModel has the preprocessing, and files of exactly its weights', 
   const model = await response.json()
   expect(model.userDefinedMetadata).toMatchObject({
     architecture: 'vgg_mini',
-    preprocessing: { size: [32, 32] },
+    preprocessing: { size: [16, 24] },
   })
   let bytes = 0
   for (const path of model.weightsManifest[0].paths) {

@@ -9,13 +9,13 @@ import {
   TINY,
   waitForEvent,
 } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 import { batchesTracked } from '../support/weights.ts'
 
 let server: TestServer
 let parent: string
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
   parent = await completeRun(server, { epochs: 3, seed: 21, checkpoints: { keepLatest: 3 } })
 })
 afterAll(stopServers)
@@ -30,7 +30,7 @@ const RUN = `query Run($id: ID!) {
 }`
 const runOf = async (id: string) => (await server.query(RUN, { id })).trainingRun
 const refusal = async (input: object) => {
-  const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
+  const { startTrainingRun } = await server.query(START, { input: { ...TINY, dataset: 'tiny', ...input } })
   return startTrainingRun
 }
 
@@ -43,9 +43,8 @@ test('a run begins with the weights of any checkpoint of another, and both tell 
   const run = await runOf(fork)
   expect(run).toMatchObject({ parent: { id: parent }, parentStep: 8 })
   expect((await runOf(parent)).forks).toEqual([{ id: fork }])
-  const fresh = await runOf(await completeRun(server, { ...still, seed: 21 }))
-  expect(fresh.losses[0].loss).toBe(losses[0].loss)
-  expect(run.losses[0].loss).toBeLessThan(fresh.losses[0].loss)
+  // Of the same seed, so of the same pictures.
+  expect(run.losses[0].loss).toBeLessThan(losses[0].loss)
 })
 
 test('the batches that batch norms have seen are in every checkpoint, and counted on by a fork', async () => {
@@ -79,11 +78,11 @@ test('a fork of a model version goes on from that, also after its run was delete
 test('weights that do not fit, or are not there, are refused with the place in the input', async () => {
   const { checkpoints } = await runOf(parent)
   const initialWeights = checkpoints[0].id
-  const other = await refusal({ architecture: 'vgg11', initialWeights })
+  const other = await refusal({ architecture: 'lecture_custom', initialWeights })
   expect(other.issues).toEqual([
     {
       path: ['initialWeights'],
-      message: 'These are weights of vgg_mini; vgg11 cannot begin with them.',
+      message: 'These are weights of vgg_mini; lecture_custom cannot begin with them.',
     },
   ])
   const nothing = Buffer.from('Checkpoint:nothing').toString('base64')

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { START, TINY } from '../support/runs.ts'
-import { type GraphQLResult, startServer, stopServers, type TestServer } from '../support/server.ts'
+import { type GraphQLResult, sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
 })
 afterAll(stopServers)
 
@@ -75,7 +75,9 @@ describe('what is wrong with an argument is said with BAD_USER_INPUT', () => {
     expect(await refusal('query ($id: ID!) { trainingRun(id: $id) { id } }')).toMatch(/^BAD_USER_INPUT/)
     const paged = 'query ($n: Int) { trainingRuns(first: $n) { totalCount edges { cursor } } }'
     expect(await refusal(paged, { n: 3e9 })).toMatch(/^BAD_USER_INPUT/)
-    expect(await refusal(START, { input: { ...TINY, schedule: {} } })).toMatch(/^BAD_USER_INPUT/)
+    expect(await refusal(START, { input: { ...TINY, dataset: 'tiny', schedule: {} } })).toMatch(
+      /^BAD_USER_INPUT/,
+    )
     const upload = 'query ($f: File!) { predict(input: { image: { upload: $f } }) { __typename } }'
     expect(await refusal(upload, { f: 'text' })).toMatch(/^BAD_USER_INPUT/)
   })
@@ -108,7 +110,7 @@ describe('what is wrong with an argument is said with BAD_USER_INPUT', () => {
 
 describe('startTrainingRun', () => {
   const issues = async (input: object) => {
-    const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
+    const { startTrainingRun } = await server.query(START, { input: { ...TINY, dataset: 'tiny', ...input } })
     return startTrainingRun.issues?.map(({ path }: { path: string[] }) => path.join('.'))
   }
 

@@ -3,18 +3,18 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { completeRun } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 import { decodeSafetensors } from '../support/weights.ts'
 
 const ACTIVATIONS = `query Inspect($layer: String!, $first: Int! = 64) {
-  predict(input: { image: { sample: { split: TEST, index: 5 } } }) {
+  predict(input: { image: { sample: { dataset: "tiny", split: TEST, index: 5 } } }) {
     ... on Prediction { input activations(layer: $layer, first: $first) }
   }
 }`
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
   await completeRun(server)
 })
 afterAll(stopServers)
@@ -29,17 +29,17 @@ async function greys(url: string) {
 
 test('a layer shows a tile for each channel, from black to white', async () => {
   const { predict } = await server.query(ACTIVATIONS, { layer: 'features.0' })
-  // 32 channels of 32 x 32: 6 columns, 6 rows, a pixel around each.
+  // 32 channels of 16 x 24: 6 columns, 6 rows, a pixel around each.
   const { data, width, height } = await greys(predict.activations)
-  expect([width, height]).toEqual([6 * 33 + 1, 6 * 33 + 1])
+  expect([width, height]).toEqual([6 * 25 + 1, 6 * 17 + 1])
   for (const [row, column] of [
     [0, 0],
     [2, 3],
     [5, 1],
   ]) {
     const tile: number[] = []
-    for (let y = 0; y < 32; y++) {
-      for (let x = 0; x < 32; x++) tile.push(data[(row * 33 + 1 + y) * width + column * 33 + 1 + x])
+    for (let y = 0; y < 16; y++) {
+      for (let x = 0; x < 24; x++) tile.push(data[(row * 17 + 1 + y) * width + column * 25 + 1 + x])
     }
     expect([Math.min(...tile), Math.max(...tile)]).toEqual([0, 255])
   }
@@ -56,15 +56,15 @@ test('a pooled layer is drawn larger, a dense layer as a cell for each unit, and
   )
   const pool = architecture.layers.findLast(({ kind }: { kind: string }) => kind === 'MAX_POOL')
   expect(pool.outputShape).toEqual([4, 4, 128])
-  // 4 x 4 enlarged six times.
-  expect(await size(pool.name, 4)).toEqual([2 * 25 + 1, 2 * 25 + 1])
+  // Of images of 16 x 24 it has 2 x 3, enlarged eight times.
+  expect(await size(pool.name, 4)).toEqual([2 * 25 + 1, 2 * 17 + 1])
   expect(await size('classifier.0', 16)).toEqual([4 * 25 + 1, 4 * 25 + 1])
 })
 
 test('a picture that was stored can be looked into later, and gives the same maps', async () => {
   const { predict: now } = await server.query(ACTIVATIONS, { layer: 'features.0' })
   const { predict: stored } = await server.query(
-    'mutation { predict(input: { image: { sample: { split: TEST, index: 5 } } }) { ... on Prediction { id } } }',
+    'mutation { predict(input: { image: { sample: { dataset: "tiny", split: TEST, index: 5 } } }) { ... on Prediction { id } } }',
   )
   const { node } = await server.query(
     'query ($id: ID!) { node(id: $id) { ... on Prediction { activations(layer: "features.0") } } }',
@@ -121,7 +121,7 @@ test('a version whose file was altered is named by every way that leads to it', 
   bytes[bytes.length - 1] ^= 1
   writeFileSync(file, bytes)
   const { predict } = await server.query(
-    `query ($id: ID!) { predict(input: { image: { sample: { index: 1 } }, model: { versionId: $id } }) {
+    `query ($id: ID!) { predict(input: { image: { sample: { dataset: "tiny", index: 1 } }, model: { versionId: $id } }) {
       __typename ... on Error { message } } }`,
     { id: version.id },
   )
@@ -133,4 +133,6 @@ test('a version whose file was altered is named by every way that leads to it', 
     { id: version.id },
   )
   expect(errors?.[0].extensions?.code).toBe('MODEL_UNUSABLE')
+  // Whoever names no version gets the newest one: not this one from now on.
+  await server.query('mutation ($id: ID!) { deleteModelVersion(id: $id) { __typename } }', { id: version.id })
 })

@@ -24,6 +24,14 @@ const register = async (name: string, runId: string, idempotencyKey?: string, of
   return (await of.query(REGISTER, { input })).registerModel
 }
 
+test('a predict before anything is trained says what to do', async () => {
+  const { predict } = await api.query(
+    `{ predict(input: { image: { sample: { index: 5 } } }) { __typename ... on Error { message } } }`,
+  )
+  expect(predict.__typename).toBe('NotFoundError')
+  expect(predict.message).toMatch(/startTrainingRun/)
+})
+
 describe('registering under an idempotency key', () => {
   test('is done once, also when it is sent twice at once, after a restart, and when the checkpoint is gone', async () => {
     const { id } = await addRun()

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectEvents, completeRun } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 /*
  * A data set whose module is named by DATASET_SOURCES: images that are not square, another number of classes, another
@@ -15,7 +15,7 @@ const NORMALIZATION = { mean: [0.32, 0.336, 0.304], std: [0.167, 0.189, 0.139] }
 let server: TestServer
 let id: string
 beforeAll(async () => {
-  server = await startServer({ dataset: 'tiny' })
+  server = await sharedServer()
   id = await completeRun(server, {
     dataset: 'tiny',
     epochs: 3,
@@ -152,21 +152,4 @@ test('what it does not have is refused in its own numbers', async () => {
   // Five pools leave nothing of an image that is 16 pixels high.
   const deep = await server.query(start, { input: { architecture: 'vgg16_cifar', dataset: 'tiny' } })
   expect(deep.startTrainingRun.issues).toMatchObject([{ path: ['architecture'] }])
-})
-
-test('a server that does not have its module any more says so of its run, and shows the rest', async () => {
-  await server.stop()
-  server = await startServer({ dataDir: server.dataDir })
-  const { data, errors } = await server.execute(
-    'query ($id: ID!) { trainingRun(id: $id) { status dataset { name } } trainingRuns { totalCount } }',
-    { id },
-  )
-  expect(errors).toMatchObject([{ extensions: { code: 'DATASET_UNAVAILABLE' } }])
-  expect(errors![0].message).toMatch(/tiny is not known to this server any more.*DATASET_SOURCES/)
-  expect(data).toMatchObject({ trainingRun: null, trainingRuns: { totalCount: 1 } })
-  const { trainingRun } = await server.query(
-    'query ($id: ID!) { trainingRun(id: $id) { status epochs { epoch } } }',
-    { id },
-  )
-  expect(trainingRun).toMatchObject({ status: 'COMPLETED', epochs: [{}, {}, {}] })
 })

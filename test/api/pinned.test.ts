@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectEvents, completeRun, START, TINY } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
-const PINNED = [{ index: 7 }, { split: 'TRAIN', index: 49_999 }]
+const PINNED = [{ index: 7 }, { split: 'TRAIN', index: 239 }]
 const EVENTS = `subscription ($id: ID!) {
   trainingRunEvents(id: $id) {
     __typename
@@ -19,14 +19,14 @@ const RUN = `query ($id: ID!) {
   }
 }`
 const PREDICT = `query ($id: ID!, $split: Split!, $index: Int!) {
-  predict(input: { image: { sample: { split: $split, index: $index } }, model: { runId: $id } }) {
+  predict(input: { image: { sample: { dataset: "tiny", split: $split, index: $index } }, model: { runId: $id } }) {
     ... on Prediction { probabilities { label probability } }
   }
 }`
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
 })
 afterAll(stopServers)
 
@@ -39,7 +39,7 @@ test('an image learns before your eyes: each epoch tells its class probabilities
   expect(epochs.map(({ summary }) => summary.epoch)).toEqual([1, 2, 3])
   expect(trainingRun.pinned).toMatchObject([
     { split: 'TEST', index: 7, sample: { split: 'TEST', index: 7 } },
-    { split: 'TRAIN', index: 49_999, sample: { image: expect.stringMatching(/^data:image\/png/) } },
+    { split: 'TRAIN', index: 239, sample: { image: expect.stringMatching(/^data:image\/png/) } },
   ])
   for (const [i, picture] of trainingRun.pinned.entries()) {
     expect(picture.history).toEqual(
@@ -74,25 +74,19 @@ test('a run that pins nothing tells of nothing', async () => {
 
 test('what cannot be pinned is refused, each with its place', async () => {
   const issues = async (pinned: object[]) => {
-    const { startTrainingRun } = await server.query(START, { input: { ...TINY, pinned } })
+    const { startTrainingRun } = await server.query(START, { input: { ...TINY, dataset: 'tiny', pinned } })
     expect(startTrainingRun.__typename).toBe('ValidationError')
     return startTrainingRun.issues
   }
-  const wrong = [
-    { index: 10_000 },
-    { split: 'TRAIN', index: 10_000 },
-    { index: -1 },
-    { index: 1 },
-    { index: 1 },
-  ]
+  const wrong = [{ index: 60 }, { split: 'TRAIN', index: 60 }, { index: -1 }, { index: 1 }, { index: 1 }]
   expect(await issues(wrong)).toEqual([
     {
       path: ['pinned', '0', 'index'],
-      message: 'The test images are numbered from 0 to 9999; there is no 10000.',
+      message: 'The test images are numbered from 0 to 59; there is no 60.',
     },
     {
       path: ['pinned', '2', 'index'],
-      message: 'The test images are numbered from 0 to 9999; there is no -1.',
+      message: 'The test images are numbered from 0 to 59; there is no -1.',
     },
     { path: ['pinned', '4'], message: 'The same picture as pinned[3].' },
   ])
@@ -103,7 +97,8 @@ test('what cannot be pinned is refused, each with its place', async () => {
 
 test('an idempotency key stands for the pinned pictures too', async () => {
   const start = async (pinned: object[]) =>
-    (await server.query(START, { input: { ...TINY, pinned, idempotencyKey: 'watching' } })).startTrainingRun
+    (await server.query(START, { input: { ...TINY, dataset: 'tiny', pinned, idempotencyKey: 'watching' } }))
+      .startTrainingRun
   const first = await start(PINNED)
   expect(first.__typename).toBe('TrainingRun')
   expect(await start(PINNED)).toMatchObject({ id: first.id })

@@ -2,7 +2,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blackPng } from '../support/images.ts'
 import { completeRun } from '../support/runs.ts'
-import { type GraphQLResult, startServer, stopServers, type TestServer } from '../support/server.ts'
+import { type GraphQLResult, sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 const FIELDS = `
   __typename
@@ -16,12 +16,13 @@ const FIELDS = `
   ... on Error { message }`
 const PREDICT = `query Predict($input: PredictInput!) { predict(input: $input) { ${FIELDS} } }`
 const PREDICT_AND_STORE = `mutation Predict($input: PredictInput!) { predict(input: $input) { ${FIELDS} } }`
-const SAMPLE = { sample: { split: 'TEST', index: 5 } }
+const SAMPLE = { sample: { dataset: 'tiny', split: 'TEST', index: 5 } }
 
 let server: TestServer
 let runId: string
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
+  runId = await completeRun(server)
 })
 afterAll(stopServers)
 
@@ -39,26 +40,16 @@ async function upload(bytes: Uint8Array, headers: Record<string, string> = { 'x-
   }
 }
 
-test('before anything is trained says what to do', async () => {
-  const { predict } = await server.query(PREDICT, { input: { image: SAMPLE } })
-  expect(predict.__typename).toBe('NotFoundError')
-  expect(predict.message).toMatch(/startTrainingRun/)
-})
-
 describe('with a trained network', () => {
-  beforeAll(async () => {
-    runId = await completeRun(server)
-  })
-
-  test('a data-set sample gets ten probabilities, sorted, that sum to 1', async () => {
+  test('a data-set sample gets a probability of each class, sorted, that sum to 1', async () => {
     const { predict } = await server.query(PREDICT, { input: { image: SAMPLE } })
     expect(predict.__typename).toBe('Prediction')
     const values: number[] = predict.probabilities.map((it: { probability: number }) => it.probability)
-    expect(values).toHaveLength(10)
+    expect(values).toHaveLength(3)
     expect(values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 6)
     expect(values).toEqual([...values].sort((a, b) => b - a))
     expect(predict).toMatchObject({ label: predict.probabilities[0].label, confidence: values[0] })
-    expect(predict.modelVersion).toMatchObject({ version: 1, run: { id: runId } })
+    expect(predict.modelVersion).toMatchObject({ version: expect.any(Number), run: { id: runId } })
   })
 
   test('a sample, its PNG as base64 and its PNG as an upload get the same answer', async () => {
@@ -70,13 +61,13 @@ describe('with a trained network', () => {
     expect(body.data.predict.probabilities).toEqual(sample.probabilities)
   })
 
-  test('a large photograph is seen as 32x32', async () => {
+  test('a large photograph is seen in the size of the images of the data set', async () => {
     const photo = await sharp({ create: { width: 640, height: 480, channels: 3, background: 'teal' } })
       .jpeg()
       .toBuffer()
     const { body } = await upload(photo)
     const seen = await sharp(Buffer.from(body.data.predict.input.split(',')[1], 'base64')).metadata()
-    expect([seen.width, seen.height]).toEqual([32, 32])
+    expect([seen.width, seen.height]).toEqual([24, 16])
   })
 
   test('the mutation stores what the query does not', async () => {
@@ -136,7 +127,7 @@ describe('with a trained network', () => {
   test('what is wrong with the input is named', async () => {
     const ask = async (input: object) => (await server.query(PREDICT, { input })).predict
     expect(await ask({ image: { base64: '***' } })).toMatchObject({ __typename: 'ValidationError' })
-    expect(await ask({ image: { sample: { index: 10_000 } } })).toMatchObject({
+    expect(await ask({ image: { sample: { dataset: 'tiny', index: 60 } } })).toMatchObject({
       __typename: 'ValidationError',
     })
     expect(await ask({ image: { sample: { dataset: 'mnist', index: 0 } } })).toMatchObject({
@@ -173,22 +164,22 @@ describe('with a trained network', () => {
 
   test('the query works by GET, and only as many classes as asked for are listed', async () => {
     const ask = async (top: number) => {
-      const query = `{ predict(input: { image: { sample: { index: 5 } } }) {
+      const query = `{ predict(input: { image: { sample: { dataset: "tiny", index: 5 } } }) {
         ... on Prediction { probabilities(top: ${top}) { label } }
       } }`
       const response = await fetch(`${server.url}/graphql?${new URLSearchParams({ query })}`)
       return (await response.json()) as GraphQLResult
     }
-    expect((await ask(3)).data.predict.probabilities).toHaveLength(3)
-    expect((await ask(99)).data.predict.probabilities).toHaveLength(10)
+    expect((await ask(2)).data.predict.probabilities).toHaveLength(2)
+    expect((await ask(99)).data.predict.probabilities).toHaveLength(3)
     for (const top of [0, -1]) expect((await ask(top)).errors?.[0].extensions?.code).toBe('BAD_USER_INPUT')
   })
 
   test('the wrong one of several pictures in one request does not hurt the others', async () => {
     const { data } = await server.execute(`{
-      good: predict(input: { image: { sample: { index: 5 } } }) { __typename }
+      good: predict(input: { image: { sample: { dataset: "tiny", index: 5 } } }) { __typename }
       bad: predict(input: { image: { base64: "AAAA" } }) { __typename }
-      none: predict(input: { image: { sample: { index: -1 } } }) { __typename }
+      none: predict(input: { image: { sample: { dataset: "tiny", index: -1 } } }) { __typename }
     }`)
     expect(data).toEqual({
       good: { __typename: 'Prediction' },
@@ -200,7 +191,7 @@ describe('with a trained network', () => {
   test('more predicts at once than can wait are told when to come back, and the others are answered', async () => {
     const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
     const query = `query ($index: Int!) {
-      predict(input: { image: { sample: { index: $index } } }) {
+      predict(input: { image: { sample: { dataset: "tiny", index: $index } } }) {
         __typename
         ... on OverloadedError { retryAfterMs queueDepth }
       }
@@ -208,8 +199,8 @@ describe('with a trained network', () => {
     // While the predictor stands still, everything waits.
     process.kill(predictor as number, 'SIGSTOP')
     let refused = 0
-    const answers = Array.from({ length: 70 }, async (_, index) => {
-      const answer = (await server.query(query, { index })).predict
+    const answers = Array.from({ length: 70 }, async (_, i) => {
+      const answer = (await server.query(query, { index: i % 60 })).predict
       if (answer.__typename === 'OverloadedError') refused += 1
       if (refused === 6) process.kill(predictor as number, 'SIGCONT')
       return answer

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { completeRun, startRun } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 const FIELDS = `status startedAt finishedAt progress {
   step memoryBytes peakMemoryBytes
@@ -11,7 +11,7 @@ const CANCEL = 'mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } 
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
 })
 afterAll(stopServers)
 

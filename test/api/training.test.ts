@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { collectEvents, completeRun, type Event, START, startRun, TINY } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 let server: TestServer
 /** A run of TINY that has ended; several tests look at it, each from its own side. */
 let id: string
 let events: Event[]
 beforeAll(async () => {
-  server = await startServer()
+  server = await sharedServer()
   id = await startRun(server)
   events = await collectEvents(server, id)
 })
@@ -45,7 +45,7 @@ const RUN = `query Run($id: ID!) {
 }`
 
 describe('a training run', () => {
-  test('trains on real images, streams every step, and ends with an evaluated model version', async () => {
+  test('trains, streams every step, and ends with an evaluated model version', async () => {
     const kinds = events.map((event) => event.__typename)
     expect(events.filter((event) => event.status).map((event) => event.status)).toEqual([
       'PREPARING',
@@ -73,7 +73,7 @@ describe('a training run', () => {
     const sum = (row: number[]) => row.reduce((total, n) => total + n, 0)
     expect(sum(matrix.map(sum))).toBe(TINY.testLimit)
     expect(evaluation.accuracy).toBeCloseTo(sum(matrix.map((row, i) => row[i])) / TINY.testLimit)
-    expect(evaluation.perClass.map((score: { label: string }) => score.label)).toContain('frog')
+    expect(evaluation.perClass.map((score: { label: string }) => score.label)).toContain('green square')
     expect(run.modelVersions[0]).toMatchObject({
       model: { name: 'vgg_mini' },
       architecture: { name: 'vgg_mini' },
@@ -141,7 +141,7 @@ describe('a training run', () => {
 
   test('of the preset lecture has the values of the lecture', async () => {
     const { startTrainingRun } = await server.query(START, {
-      input: { architecture: 'vgg_mini', preset: 'lecture', epochs: 1, trainLimit: 16, testLimit: 16 },
+      input: { architecture: 'vgg_mini', dataset: 'tiny', preset: 'lecture', epochs: 1, trainLimit: 16 },
     })
     const { trainingRun } = await server.query(RUN, { id: startTrainingRun.id })
     expect(trainingRun.seed).toBe(777)
@@ -164,7 +164,8 @@ describe('a training run', () => {
     const run = await startRun(server, {
       learningRate: 10,
       optimizer: { sgd: { weightDecay: 1 } },
-      trainLimit: 512,
+      epochs: 9,
+      trainLimit: 240,
     })
     const log = await collectEvents(server, run)
     expect(log.at(-1)).toMatchObject({ status: 'FAILED', failure: { code: 'LOSS_NOT_FINITE' } })
@@ -248,7 +249,7 @@ describe('startTrainingRun', () => {
   })
 
   test('with the same idempotency key starts one run, however often and however fast it is sent', async () => {
-    const input = { ...TINY, idempotencyKey: 'once' }
+    const input = { ...TINY, dataset: 'tiny', idempotencyKey: 'once' }
     const answers = await Promise.all(Array.from({ length: 5 }, () => server.query(START, { input })))
     expect(new Set(answers.map(({ startTrainingRun }) => startTrainingRun.id)).size).toBe(1)
     const { startTrainingRun } = await server.query(START, { input: { ...input, epochs: 3 } })
@@ -257,7 +258,9 @@ describe('startTrainingRun', () => {
   })
 
   test('refuses two optimizers at once', async () => {
-    const { errors } = await server.execute(START, { input: { ...TINY, optimizer: { sgd: {}, adam: {} } } })
+    const { errors } = await server.execute(START, {
+      input: { ...TINY, dataset: 'tiny', optimizer: { sgd: {}, adam: {} } },
+    })
     expect(errors?.[0].message).toMatch(/exactly one|OneOf/i)
   })
 })

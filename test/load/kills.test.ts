@@ -40,7 +40,7 @@ function effective(events: Event[]): Event[] {
 test('a run whose trainer or server is killed at 50 moments comes to the bytes of one that was left alone', {
   timeout: 3_600_000,
 }, async () => {
-  const survivor = await startSurvivor({ env: { MAX_RESTARTS: '9999' } })
+  const survivor = await startSurvivor({ dataset: 'cifar10', env: { MAX_RESTARTS: '9999' } })
   const alone = await startRun(await survivor.server(), RUN)
   const undisturbed = await collectEvents(await survivor.server(), alone)
   const digest = await finalDigest(await survivor.server(), alone)

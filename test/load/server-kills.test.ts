@@ -58,7 +58,7 @@ function expectTrue(rows: readonly Row[]): void {
 test('a server that is killed every few seconds for five minutes finishes the three runs that it was given', {
   timeout: (MINUTES + 60) * 60_000,
 }, async () => {
-  const survivor = await startSurvivor({ env: { MAX_RESTARTS: '20' } })
+  const survivor = await startSurvivor({ dataset: 'cifar10', env: { MAX_RESTARTS: '20' } })
   const first = await survivor.server()
   const ids = [
     await startRun(first, { ...RUN, seed: 1 }),

@@ -45,9 +45,11 @@ export const CONTROL = (name: 'pause' | 'resume' | 'cancel') => `mutation Contro
 // biome-ignore lint/suspicious/noExplicitAny: members of a union, told apart by __typename
 export type Event = any
 
-/** Starts a run and answers its id. */
+/** Starts a run on the data set of the server and answers its id. */
 export async function startRun(server: TestServer, input: object = {}): Promise<string> {
-  const { startTrainingRun } = await server.query(START, { input: { ...TINY, ...input } })
+  const { startTrainingRun } = await server.query(START, {
+    input: { ...TINY, dataset: server.dataset, ...input },
+  })
   if (startTrainingRun.__typename !== 'TrainingRun') throw new Error(startTrainingRun.message)
   return startTrainingRun.id
 }
@@ -92,4 +94,12 @@ export async function finalDigest(server: TestServer, id: string): Promise<strin
     { id },
   )
   return trainingRun.modelVersions[0].digest
+}
+
+/** Cancels every run that is not over; the newest first, so that none begins because another one ends. */
+export async function cancelRuns(server: TestServer): Promise<void> {
+  const { trainingRuns } = await server.query(
+    '{ trainingRuns(status: [QUEUED, PREPARING, RUNNING, PAUSED], first: 100) { edges { node { id } } } }',
+  )
+  for (const { node } of trainingRuns.edges) await server.query(CONTROL('cancel'), { id: node.id })
 }

@@ -8,11 +8,18 @@ const COSTS: [what: RegExp, cost: number][] = [
   [/\b(spawn|fork|execFile)\w*\(/g, 5],
 ]
 
-/** The longest test files first, so that no worker begins a long one when the other has nothing left to do. */
+/** The longest first. */
+const PROJECTS = ['load', 'system', 'api', 'kernels', 'unit']
+
+/**
+ * One project after the other, since files share a process, and a server, with the next file of their project alone. In
+ * each the longest files first, so that no worker begins a long one when the other has nothing left to do.
+ */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const costs = new Map(files.map((file) => [file, costOf(file.moduleId)]))
-    return files.toSorted((one, other) => costs.get(other)! - costs.get(one)!)
+    const place = ({ project }: TestSpecification) => PROJECTS.indexOf(project.name)
+    return files.toSorted((one, other) => place(one) - place(other) || costs.get(other)! - costs.get(one)!)
   }
 }
 

@@ -8,6 +8,7 @@ import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { placeDataset, placeTinyDataset, TINY_MODULE } from './dataset-cache.ts'
 import { placeMigratedDatabase } from './embedded-database.ts'
+import { cancelRuns } from './runs.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js')
 
@@ -30,6 +31,8 @@ export interface TestServer {
   readonly url: string
   readonly pid: number
   readonly dataDir: string
+  /** The name of the data set that `startRun` trains on. */
+  readonly dataset: string
   /** Runs an operation over HTTP; a result with errors is returned, not thrown. */
   execute(query: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
   /** The same, for operations that must succeed: answers its data. */
@@ -52,24 +55,28 @@ export interface ServerOptions {
   /** An earlier server's folder; else a new one, removed by `stopServers`. */
   dataDir?: string
   env?: NodeJS.ProcessEnv
-  /** The data set that is there from the start, CIFAR-10 when left out: `tiny` is known to no other servers. */
-  dataset?: 'tiny' | false
+  /** The data set that is there from the start and that `startRun` trains on: the tiny one when left out. */
+  dataset?: 'tiny' | 'cifar10' | false
 }
+
+/** A folder without CIFAR-10: whoever asks a server of the tiny data set for the other one is refused, and nothing is fetched. */
+const NO_CIFAR10 = import.meta.dirname
 
 const running = new Set<TestServer>()
 const folders = new Set<string>()
 
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const { dataset = 'tiny' } = options
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'vggzoo-test-'))
   folders.add(dataDir)
   if (options.dataDir === undefined) {
     await placeMigratedDatabase(join(dataDir, 'database'))
-    if (options.dataset === undefined) await placeDataset(dataDir)
-    if (options.dataset === 'tiny') await placeTinyDataset(dataDir)
+    if (dataset === 'cifar10') await placeDataset(dataDir)
+    if (dataset === 'tiny') await placeTinyDataset(dataDir)
   }
   const child = spawnServer({
     DATA_DIR: dataDir,
-    ...(options.dataset === 'tiny' ? { DATASET_SOURCES: TINY_MODULE } : {}),
+    ...(dataset === 'tiny' ? { DATASET_SOURCES: TINY_MODULE, CIFAR10_DIR: NO_CIFAR10 } : {}),
     ...options.env,
   })
   const lines: LogLine[] = []
@@ -119,6 +126,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     url,
     pid: child.pid!,
     dataDir,
+    dataset: dataset || 'cifar10',
     execute,
     async query(query, variables) {
       const { data, errors } = await execute(query, variables)
@@ -161,9 +169,28 @@ export function spawnServer(env: NodeJS.ProcessEnv): ChildProcess {
   })
 }
 
-/** Ends every server of this test file and removes their folders. For afterAll. */
+/** Pages of these origins may read the answers of the shared server. */
+export const FRIENDS = ['https://friend.example', 'https://page.example'] as const
+
+let shared: Promise<TestServer> | undefined
+
+/**
+ * The server that the test files of a process have in common: for those that need no environment of their own and no
+ * empty database. It ends with the process.
+ */
+export function sharedServer(): Promise<TestServer> {
+  shared ??= startServer({ env: { ALLOWED_ORIGINS: FRIENDS.join() } }).then((server) => {
+    running.delete(server)
+    folders.delete(server.dataDir)
+    return server
+  })
+  return shared
+}
+
+/** Ends every server of this test file, with its folder, and what is still at work on the shared one. For afterAll. */
 export async function stopServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop()))
+  if (shared !== undefined) await cancelRuns(await shared)
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   folders.clear()
 }

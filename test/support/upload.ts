@@ -50,3 +50,21 @@ export async function uploadsGone({ dataDir }: Pick<TestServer, 'dataDir'>): Pro
     check()
   })
 }
+
+/** A part of a form: a field, or a file where it has a name. */
+export type Part = [name: string, value: string | Uint8Array, filename?: string]
+export const BOUNDARY = 'a-boundary'
+
+/** A form by hand, for what FormData would not send. */
+export function body(parts: readonly Part[]): Buffer {
+  const pieces = parts.map(([name, value, filename]) =>
+    Buffer.concat([
+      Buffer.from(
+        `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${name}"${filename === undefined ? '' : `; filename="${filename}"`}\r\n\r\n`,
+      ),
+      Buffer.from(value as string),
+      Buffer.from('\r\n'),
+    ]),
+  )
+  return Buffer.concat([...pieces, Buffer.from(`--${BOUNDARY}--\r\n`)])
+}

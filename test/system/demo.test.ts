@@ -15,7 +15,7 @@ const SHORT = ['--epochs', '1', '--train-limit', '640', '--test-limit', '100', '
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer()
+  server = await startServer({ dataset: 'cifar10' })
 })
 afterAll(stopServers)
 

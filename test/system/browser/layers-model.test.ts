@@ -44,7 +44,7 @@ describe.skipIf(!available)('a TF.js export in a browser (apt-get install chromi
     })
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
     const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`
-    server = await startServer({ env: { ALLOWED_ORIGINS: origin } })
+    server = await startServer({ dataset: 'cifar10', env: { ALLOWED_ORIGINS: origin } })
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],

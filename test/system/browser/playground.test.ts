@@ -19,7 +19,7 @@ describe.skipIf(!available)('the playground in a browser without network (apt-ge
   const problems: string[] = []
 
   beforeAll(async () => {
-    server = await startServer()
+    server = await startServer({ dataset: 'cifar10' })
     browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],

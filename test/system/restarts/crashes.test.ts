@@ -2,12 +2,12 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { collectEvents, isStatus, startRun, waitForEvent } from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+import { collectEvents, isStatus, startRun, waitForEvent } from '../../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 
 const LONG = { epochs: 1000, trainLimit: 256 }
 const PREDICT = `mutation {
-  predict(input: { image: { sample: { index: 1 } } }) { __typename ... on Prediction { label } ... on Error { message } }
+  predict(input: { image: { sample: { dataset: "tiny", index: 1 } } }) { __typename ... on Prediction { label } ... on Error { message } }
 }`
 
 /** Runs that are interrupted stay so: what becomes of them otherwise is in resume.test.ts. */

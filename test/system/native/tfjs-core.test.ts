@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { INSTRUCTION_SETS } from './support.ts'
+import { INSTRUCTION_SETS } from '../../kernels/native/support.ts'
 import type { TfjsCoreRun } from './tfjs-core-child.ts'
 
 /** TensorFlow.js' own tests say what its kernels must do; every one of them runs, none is left out here. */

@@ -1,0 +1,51 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { postgresAvailable, startPostgres } from '../../support/postgres.ts'
+import { collectEvents, type Event, startRun, waitForEvent } from '../../support/runs.ts'
+import { startServer, stopServers } from '../../support/server.ts'
+import { refusal } from '../support/refusal.ts'
+
+afterAll(stopServers)
+
+/** The place of an event in its run's log, counted from 1. */
+const placeOf = ({ cursor }: Event) => Number(Buffer.from(cursor, 'base64url').toString().split(':')[1])
+
+describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
+  test('a run trains and is there after a restart, also of PostgreSQL; a second server on the database is refused', async () => {
+    const postgres = await startPostgres()
+    try {
+      const env = { DATABASE_URL: postgres.url }
+      const server = await startServer({ dataset: 'cifar10', env })
+      const id = await startRun(server)
+      const events = await collectEvents(server, id)
+      expect(events.at(-1)).toMatchObject({ status: 'COMPLETED' })
+      const { code, lines } = await refusal(env)
+      expect(code).toBe(1)
+      expect(lines).toEqual([expect.stringMatching(/database .* is in use/)])
+
+      const cut = await startRun(server, { epochs: 8, checkpoints: { everySteps: 2 } })
+      await waitForEvent(server, cut, ({ __typename }) => __typename === 'CheckpointSaved')
+      await postgres.shutDown('immediate')
+      const health = await fetch(`${server.url}/health`)
+      expect([health.status, await health.text()]).toEqual([503, 'The database does not answer.\n'])
+      await expect(server.logged(() => false)).rejects.toThrow('the server ended (1)')
+      await postgres.start()
+      const again = await startServer({ dataDir: server.dataDir, dataset: 'cifar10', env })
+      expect(await collectEvents(again, id)).toEqual(events)
+      const all = await collectEvents(again, cut)
+      expect(all.flatMap(({ status }) => status ?? [])).toEqual([
+        'PREPARING',
+        'RUNNING',
+        'QUEUED',
+        'PREPARING',
+        'RUNNING',
+        'COMPLETED',
+      ])
+      expect(all.map(placeOf)).toEqual(all.map((_, i) => i + 1))
+      const steps = all.flatMap(({ points = [] }) => points.map(({ step }: { step: number }) => step))
+      expect(new Set(steps)).toEqual(new Set(Array.from({ length: 32 }, (_, i) => i + 1)))
+      await again.stop()
+    } finally {
+      await postgres.stop()
+    }
+  })
+})

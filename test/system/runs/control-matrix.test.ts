@@ -1,0 +1,166 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { RunStatus } from '../../../src/runs/model/status.ts'
+import { CONTROLS, type Control, LIFECYCLE, STATUSES } from '../../../src/runs/model/status.ts'
+import { EVENTS, type Event, isStatus, startRun, waitForEvent } from '../../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../../support/server.ts'
+
+const LONG = { epochs: 1000, trainLimit: 256 }
+
+/** As long as this file is there, a trainer does not begin: its run is PREPARING. */
+const HOLD = join(tmpdir(), `vggzoo-hold-${process.pid}`)
+const hold = () => writeFileSync(HOLD, '')
+const release = () => rmSync(HOLD, { force: true })
+const preload = `const { existsSync } = process.getBuiltinModule('node:fs')
+  if (process.argv[1]?.endsWith('trainer-process.js')) {
+    while (existsSync(${JSON.stringify(HOLD)})) await new Promise((resolve) => setTimeout(resolve, 10))
+  }`
+
+let server: TestServer
+beforeAll(async () => {
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(preload)}`
+  server = await startServer({ env: { NODE_OPTIONS, AUTO_RESUME: 'false' } })
+})
+afterAll(async () => {
+  release()
+  await stopServers()
+})
+
+const ARGUMENTS: Record<Control, string> = {
+  PAUSE: '',
+  RESUME: '',
+  CANCEL: '',
+  UPDATE: ', input: { learningRate: 0.001, epochs: 1234 }',
+  MOVE: ', position: 1',
+}
+
+async function apply(control: Control, id: string, more = ARGUMENTS[control]): Promise<Event> {
+  const field = `${control.toLowerCase()}TrainingRun`
+  const result = await server.query(
+    `mutation ($id: ID!) { ${field}(id: $id${more}) { __typename ... on TrainingRun { status } ... on Error { message } } }`,
+    { id },
+  )
+  return result[field]
+}
+
+/** The place in the log of a run that nothing has happened to. */
+const NOTHING_YET = Buffer.from('event:0').toString('base64url')
+
+/** What the log has now: the first so many events. */
+async function logOf(id: string): Promise<Event[]> {
+  const { trainingRun } = await server.query('query ($id: ID!) { trainingRun(id: $id) { cursor } }', { id })
+  const events: Event[] = []
+  if (trainingRun.cursor === NOTHING_YET) return events
+  for await (const { data } of server.subscribe(EVENTS, { id })) {
+    events.push(data.trainingRunEvents)
+    if (data.trainingRunEvents.cursor === trainingRun.cursor) break
+  }
+  return events
+}
+
+/** A run that is in a status, and stays there; `others` are those that it needs beside it. */
+async function runThatIs(status: RunStatus): Promise<{ id: string; others: string[] }> {
+  if (status === 'RUNNING' || status === 'COMPLETED') {
+    release()
+    const id = await startRun(server, status === 'RUNNING' ? LONG : {})
+    await waitForEvent(
+      server,
+      id,
+      status === 'RUNNING' ? (event) => event.__typename === 'LossPoints' : isStatus('COMPLETED'),
+    )
+    return { id, others: [] }
+  }
+  hold()
+  const others = status === 'QUEUED' ? [await startRun(server, LONG)] : []
+  for (const other of others) await waitForEvent(server, other, isStatus('PREPARING'))
+  const id = await startRun(server, LONG)
+  if (status === 'QUEUED') return { id, others }
+  await waitForEvent(server, id, isStatus('PREPARING'))
+  if (status === 'PAUSED') await apply('PAUSE', id)
+  if (status === 'CANCELLED') await apply('CANCEL', id)
+  if (status === 'FAILED') {
+    const { trainingRun } = await server.query('query ($id: ID!) { trainingRun(id: $id) { number } }', { id })
+    const line = await server.logged((it) => it.msg === 'trainer started' && it.run === trainingRun.number)
+    process.kill(line.trainer as number, 'SIGKILL')
+    await waitForEvent(server, id, isStatus('FAILED'))
+  }
+  return { id, others }
+}
+
+async function end(ids: string[]): Promise<void> {
+  for (const id of ids) await apply('CANCEL', id)
+}
+
+describe.each(STATUSES)('a run that is %s', (status) => {
+  const allowed = CONTROLS.filter((control) => LIFECYCLE[status][control] !== null)
+  const refused = CONTROLS.filter((control) => LIFECYCLE[status][control] === null)
+
+  test.runIf(refused.length > 0)(
+    `answers ${refused.join(', ')} with a conflict and stays as it is`,
+    async () => {
+      const { id, others } = await runThatIs(status)
+      const before = await logOf(id)
+      for (const control of refused) {
+        const answer = await apply(control, id)
+        expect(answer.__typename, control).toBe('ConflictError')
+        expect(answer.message).toMatch(new RegExp(`^Run #\\d+ is ${status}; it cannot be `))
+      }
+      const after = await logOf(id)
+      const notPoints = (events: Event[]) => events.filter((event) => event.__typename !== 'LossPoints')
+      expect(notPoints(after)).toEqual(notPoints(before))
+      await end([id, ...others])
+    },
+  )
+
+  test.each(allowed)('does what %s asks for, and its log says at which step', async (control) => {
+    const { id, others } = await runThatIs(status)
+    const before = (await logOf(id)).length
+    const applied = apply(control, id)
+    // What a trainer has to do it cannot do before it trains.
+    if (control === 'UPDATE' && status === 'PREPARING') release()
+    expect(await applied).toMatchObject({ __typename: 'TrainingRun' })
+    const events = (await logOf(id)).slice(before)
+    const at = events.findIndex((event) => event.__typename === 'ControlApplied')
+    const steps = events
+      .slice(0, at)
+      .flatMap((event) => event.points ?? [])
+      .map(({ step }) => step)
+    expect(events[at]).toMatchObject({ control, step: expect.any(Number) })
+    if (steps.length > 0) expect(events[at].step).toBe(steps.at(-1))
+    const to = LIFECYCLE[status][control]
+    if (to !== status && control !== 'UPDATE') expect(events[at + 1]).toMatchObject({ status: to })
+    if (control === 'UPDATE' && status === 'COMPLETED') expect(events[at + 1]).toMatchObject({ status: to })
+    if (control === 'UPDATE') {
+      expect(events[at].change).toEqual({ step: events[at].step, learningRate: 0.001, epochs: 1234 })
+    }
+    await end([id, ...others])
+  })
+})
+
+test('runs leave the queue by priority, by the places they were moved to, then by number', async () => {
+  hold()
+  const blocker = await startRun(server, LONG)
+  await waitForEvent(server, blocker, isStatus('PREPARING'))
+  const [a, b, c, urgent] = [
+    await startRun(server),
+    await startRun(server),
+    await startRun(server),
+    await startRun(server, { priority: 5 }),
+  ]
+  await apply('MOVE', c, ', position: 2')
+  await apply('MOVE', b, ', position: 99')
+  const late = await startRun(server)
+  const ids = [a, b, c, urgent, late]
+  const order: string[] = []
+  // Each makes way for the next as soon as it has left the queue.
+  const followed = ids.map(async (id) => {
+    await waitForEvent(server, id, isStatus('PREPARING'))
+    order.push('abcul'[ids.indexOf(id)]!)
+    await apply('CANCEL', id)
+  })
+  await apply('CANCEL', blocker)
+  await Promise.all(followed)
+  expect(order).toEqual(['u', 'c', 'a', 'b', 'l'])
+})
