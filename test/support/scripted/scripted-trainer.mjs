@@ -1,4 +1,4 @@
-/** In place of a trainer: does what it is told, step by step (test/unit/ports/trainer-launcher-contract.ts). */
+/** In place of a trainer: does what it is told, step by step (test/system/ports/trainer-launcher-contract.ts). */
 import { writeSync } from 'node:fs'
 
 process.on('disconnect', () => process.exit())

@@ -5,7 +5,7 @@ import { Prisma } from '../../../src/db/generated/client.ts'
 import { insertLossPoints } from '../../../src/db/loss-points.ts'
 import { readMigrations } from '../../../src/db/migrations.ts'
 import { type Postgres, postgresAvailable, startPostgres } from '../../support/postgres.ts'
-import { describeRunQueue } from '../../unit/ports/run-queue-contract.ts'
+import { describeRunQueue } from '../ports/run-queue-contract.ts'
 import { embeddedFolder } from './support.ts'
 
 let postgres: Postgres
