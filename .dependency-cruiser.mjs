@@ -74,6 +74,12 @@ export default {
       to: { path: '^src/process/child' },
     },
     {
+      name: 'the command line knows the client alone',
+      severity: 'error',
+      from: { path: '^src/cli' },
+      to: { path: '^src', pathNot: '^src/(cli|client)/' },
+    },
+    {
       name: 'nothing below schema/ knows GraphQL',
       severity: 'error',
       from: { path: '^src', pathNot: inRooms(['schema', 'server', 'client', 'demo']) },

@@ -1,5 +1,5 @@
+import { type Document, type ResultOf, textOf } from './document.ts'
 import { RUN_EVENTS, RUN_LOG_LINES, RUN_STATUS, type RunEvent, type RunLogLine } from './documents.ts'
-import { type Document, type ResultOf, textOf } from './graphql.ts'
 import { createSender, type Headers } from './http.ts'
 import { withIdempotencyKey } from './idempotency.ts'
 import { sendUntilAnswered } from './retry.ts'

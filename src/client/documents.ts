@@ -1,4 +1,5 @@
-import { graphql, type ResultOf, typed } from './graphql.ts'
+import { type ResultOf, typed } from './document.ts'
+import { graphql } from './graphql.ts'
 
 /** What `follow` asks for: all that an event says. */
 export const RUN_EVENTS = typed(
@@ -34,11 +35,13 @@ export const RUN_LOG_LINES = typed(
 )
 
 /** Where a run is, to tell a stream that ended with it from one that was ended. */
-export const RUN_STATUS = graphql(`
-  query RunStatus($id: ID!) {
-    trainingRun(id: $id) { status }
-  }
-`)
+export const RUN_STATUS = typed(
+  graphql(`
+    query RunStatus($id: ID!) {
+      trainingRun(id: $id) { status }
+    }
+  `),
+)
 
 export type RunEvent = Exclude<ResultOf<typeof RUN_EVENTS>['trainingRunEvents'], { __typename: 'Lagged' }>
 export type RunLogLine = ResultOf<typeof RUN_LOG_LINES>['runLogLines']

@@ -9,6 +9,7 @@ export {
   type Stream,
   type SubscribeOptions,
 } from './client.ts'
+export type { Document, ResultOf, VariablesOf } from './document.ts'
 export type { RunEvent, RunLogLine } from './documents.ts'
 export {
   ClientError,
@@ -17,7 +18,6 @@ export {
   OperationError,
   TransportError,
 } from './errors.ts'
-export type { Document, ResultOf, VariablesOf } from './graphql.ts'
 export type { Headers } from './http.ts'
 export { newIdempotencyKey } from './idempotency.ts'
 export type { Connection } from './socket.ts'

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { serverUrl } from '../cli/server-url.ts'
 
 export interface DemoServer {
   url: string
@@ -11,13 +12,12 @@ export interface DemoServer {
 
 /** The server at VGGZOO_URL or on the usual port; when none answers there, one of our own. */
 export async function findOrStartServer(say: (line: string) => void): Promise<DemoServer> {
-  const port = process.env.PORT ?? '4000'
-  const url = process.env.VGGZOO_URL ?? `http://localhost:${port}`
+  const url = serverUrl(undefined, process.env)
   if (await answers(url)) {
     say(`Using the server at ${url}.`)
     return { url, async stop() {} }
   }
-  if (process.env.VGGZOO_URL !== undefined) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
+  if (process.env.VGGZOO_URL) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
   say(`No server at ${url}: starting one.`)
   return startServer()
 }
