@@ -15,12 +15,14 @@ export function addToLossBuckets(
   // LEAST and GREATEST pass over NULL; a comparison with NULL is not true.
   return client.$executeRaw`
     INSERT INTO "LossBucket" AS old ("runId", "level", "attempt", "bucket", "count",
-      "min", "minStep", "max", "maxStep", "last", "nonFinite")
-    SELECT "runId", "level", "attempt", "bucket", "count",
+      "finite", "sum", "min", "minStep", "max", "maxStep", "last", "nonFinite")
+    SELECT "runId", "level", "attempt", "bucket", "count", "finite", "sum",
       "min", "minStep", "max", "maxStep", "last", "nonFinite"
     FROM json_populate_recordset(NULL::"LossBucket", ${JSON.stringify(buckets)}::json)
     ON CONFLICT ("runId", "level", "attempt", "bucket") DO UPDATE SET
       "count" = old."count" + excluded."count",
+      "finite" = old."finite" + excluded."finite",
+      "sum" = old."sum" + excluded."sum",
       "min" = LEAST(old."min", excluded."min"),
       "minStep" = CASE
         WHEN old."min" IS NULL OR (excluded."min", excluded."minStep") < (old."min", old."minStep")

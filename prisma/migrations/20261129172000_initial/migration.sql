@@ -130,6 +130,8 @@ CREATE TABLE "LossBucket" (
     "level" INTEGER NOT NULL,
     "bucket" INTEGER NOT NULL,
     "count" INTEGER NOT NULL,
+    "finite" INTEGER NOT NULL,
+    "sum" DOUBLE PRECISION NOT NULL,
     "min" DOUBLE PRECISION,
     "minStep" INTEGER,
     "max" DOUBLE PRECISION,

@@ -25,6 +25,14 @@ export interface Piece extends Part {
   level: number
 }
 
+/** What is asked of a history: steps afterStep + 1 .. toStep. */
+export interface Range {
+  view: HistoryView
+  afterStep: number
+  /** Undefined for the last. */
+  toStep?: number
+}
+
 export const NO_END = 2 ** 31 - 1
 
 /** The last step of an attempt that counts: what a later attempt went on from, later ones have trained again. */
@@ -33,19 +41,18 @@ export function endOf(attempts: readonly Omit<Attempt, 'last'>[], attempt: numbe
 }
 
 /**
- * What a view shows of each attempt behind a step. The parts of an effective history follow one another.
+ * What a view shows of each attempt in a range. The parts of an effective history follow one another.
  * @param attempts  in their order
  */
 export function partsOf(
   attempts: readonly Omit<Attempt, 'last'>[],
-  view: HistoryView,
-  afterStep: number,
+  { view, afterStep, toStep = NO_END }: Range,
 ): Part[] {
   return attempts
     .map(({ attempt }) => ({
       attempt,
       from: Math.max(0, afterStep),
-      to: view === 'RAW' ? NO_END : endOf(attempts, attempt),
+      to: Math.min(toStep, view === 'RAW' ? NO_END : endOf(attempts, attempt)),
     }))
     .filter(({ from, to }) => from < to)
 }
@@ -56,7 +63,7 @@ export function partsOf(
  */
 export function makersOf(attempts: readonly Omit<Attempt, 'last'>[], until: number): number[] {
   let made = 0
-  return partsOf(attempts, 'EFFECTIVE', 0)
+  return partsOf(attempts, { view: 'EFFECTIVE', afterStep: 0 })
     .filter(({ to }) => {
       const makes = made < Math.min(to, until)
       made = Math.max(made, to)

@@ -2,7 +2,7 @@ import type { PrismaClient } from '../../db/generated/client.ts'
 import { pointsOf } from '../model/buckets.ts'
 import type { RunPoint } from '../model/events.ts'
 import type { MeasuredEpoch } from '../model/measurements.ts'
-import { endOf, type HistoryView } from './attempts.ts'
+import { endOf, type HistoryView, type Range } from './attempts.ts'
 import { readAttempts, readNextSeq, readPoints, readThinned } from './read.ts'
 
 /** Points in one answer: about 1 MB as JSON. A run of 10,000 epochs may have millions. */
@@ -15,12 +15,11 @@ export interface RunEpoch extends MeasuredEpoch {
   attempt: number
 }
 
-export interface LossesQuery {
-  /** Only points of later steps. */
-  afterStep: number
-  /** MIN_POINTS to MAX_LOSSES: thinned to so many; null for the first MAX_LOSSES. */
+export interface LossesQuery extends Range {
+  /** MIN_POINTS to MAX_LOSSES: thinned to so many; null for all as they are, as far as `first` goes. */
   maxPoints: number | null
-  view: HistoryView
+  /** Only the first so many, 1 to MAX_LOSSES: that when left out. Without `maxPoints`. */
+  first?: number
 }
 
 /** What a run has been through, as its database rows tell it. */
@@ -45,10 +44,10 @@ export interface Place {
 
 export function createRunHistory(prisma: PrismaClient): RunHistory {
   return {
-    async losses(runId, { maxPoints, ...query }) {
+    async losses(runId, { maxPoints, first = MAX_LOSSES, ...range }) {
       const attempts = await readAttempts(prisma, runId)
-      if (maxPoints === null) return readPoints(prisma, runId, attempts, { ...query, limit: MAX_LOSSES })
-      const { buckets } = await readThinned(prisma, runId, attempts, { ...query, maxPoints })
+      if (maxPoints === null) return readPoints(prisma, runId, attempts, { ...range, limit: first })
+      const { buckets } = await readThinned(prisma, runId, attempts, { ...range, maxPoints })
       return pointsOf(buckets).sort((one, other) => one.step - other.step || one.attempt - other.attempt)
     },
     async epochs(runId, view) {

@@ -2,7 +2,7 @@ import type { LossBucket, Prisma } from '../../db/generated/client.ts'
 import { sql } from '../../db/generated/internal/prismaNamespace.ts'
 import { type Bucket, type Mark, nameOf, pointsOf, TOP_LEVEL, widen } from '../model/buckets.ts'
 import type { RunPoint } from '../model/events.ts'
-import { type Attempt, type HistoryView, ownerOf, type Part, partsOf, piecesOf } from './attempts.ts'
+import { type Attempt, ownerOf, type Part, partsOf, piecesOf, type Range } from './attempts.ts'
 
 type Reader = Pick<Prisma.TransactionClient, '$queryRaw'>
 
@@ -28,14 +28,14 @@ export function readAttempts(reader: Reader, runId: string): Promise<Attempt[]> 
     ORDER BY "attempt"`
 }
 
-/** The first points of a view behind a step, by step, and those of one step by attempt. */
+/** The first points of a range, by step, and those of one step by attempt. */
 export function readPoints(
   reader: Reader,
   runId: string,
   attempts: readonly Attempt[],
-  { view, afterStep, limit }: { view: HistoryView; afterStep: number; limit: number },
+  { limit, ...range }: Range & { limit: number },
 ): Promise<RunPoint[]> {
-  const parts = JSON.stringify(partsOf(attempts, view, afterStep))
+  const parts = JSON.stringify(partsOf(attempts, range))
   // Each part is a walk along the primary key as far as the limit, however many points lie behind it.
   return readRunPoints(
     reader,
@@ -63,19 +63,19 @@ export async function readNextSeq(
 }
 
 /**
- * The buckets of a view with the narrowest width at which they come to at most `maxPoints` points. They lie at
- * multiples of their width, whatever `afterStep` is. A raw history has at least one bucket of up to four points for
+ * The buckets of a range with the narrowest width at which they come to at most `maxPoints` points. They lie at
+ * multiples of their width, whatever the range is. A raw history has at least one bucket of up to four points for
  * each attempt.
  */
 export async function readThinned(
   reader: Reader,
   runId: string,
   attempts: readonly Attempt[],
-  { view, afterStep, maxPoints }: { view: HistoryView; afterStep: number; maxPoints: number },
+  { maxPoints, ...range }: Range & { maxPoints: number },
 ): Promise<Thinned> {
-  const parts = partsOf(attempts, view, afterStep)
+  const parts = partsOf(attempts, range)
   const load = async (level: number) => {
-    const loaded = await readBuckets(reader, runId, parts, level, view === 'RAW')
+    const loaded = await readBuckets(reader, runId, parts, level, range.view === 'RAW')
     return { seq: loaded.seq, ...widen(loaded.buckets, level, maxPoints), asked: level }
   }
   let best = await load(guess(attempts, parts, maxPoints))
@@ -109,7 +109,7 @@ function guess(attempts: readonly Attempt[], parts: readonly Part[], maxPoints: 
   return level
 }
 
-type Row = Pick<LossBucket, 'bucket' | 'count' | 'last' | 'nonFinite'> & {
+type Row = Pick<LossBucket, 'bucket' | 'count' | 'finite' | 'sum' | 'last' | 'nonFinite'> & {
   series: number
   /** [loss, step] */
   least: [number, number] | null
@@ -134,7 +134,7 @@ async function readBuckets(
     WITH "piece" AS (
       SELECT * FROM json_to_recordset(${pieces}::json) AS t ("attempt" int, "level" int, "from" int, "to" int)
     ), "stored" AS (
-      SELECT "piece"."attempt", b."bucket" << "piece"."level" AS "begin", b."count",
+      SELECT "piece"."attempt", b."bucket" << "piece"."level" AS "begin", b."count", b."finite", b."sum",
         b."min", b."minStep", b."max", b."maxStep", b."last", b."nonFinite"
       FROM "piece" CROSS JOIN LATERAL (
         SELECT * FROM "LossBucket"
@@ -142,7 +142,8 @@ async function readBuckets(
           AND "bucket" >= "piece"."from" AND "bucket" < "piece"."to" OFFSET 0
       ) AS b WHERE "piece"."level" > 0
       UNION ALL
-      SELECT "piece"."attempt", p."step" - 1, 1, p."loss", p."step", p."loss", p."step", p."step",
+      SELECT "piece"."attempt", p."step" - 1, 1,
+        CASE WHEN p."loss" IS NULL THEN 0 ELSE 1 END, coalesce(p."loss", 0), p."loss", p."step", p."loss", p."step", p."step",
         CASE WHEN p."loss" IS NULL THEN p."step" END
       FROM "piece" CROSS JOIN LATERAL (
         SELECT "step", "loss" FROM "LossPoint"
@@ -151,14 +152,15 @@ async function readBuckets(
       ) AS p WHERE "piece"."level" = 0
     )
     SELECT ${isRaw ? sql`"attempt"` : sql`0`} AS "series", "begin" >> ${level}::int AS "bucket",
-      sum("count")::int AS "count",
+      sum("count")::int AS "count", sum("finite")::int AS "finite", sum("sum") AS "sum",
       min(ARRAY["min", "minStep"]) FILTER (WHERE "min" IS NOT NULL) AS "least",
       max(ARRAY["max", -"maxStep"]) FILTER (WHERE "max" IS NOT NULL) AS "greatest",
       max("last") AS "last", min("nonFinite") AS "nonFinite",
       (SELECT "lastSeq" FROM "TrainingRun" WHERE "id" = ${runId}) AS "seq"
     FROM "stored" GROUP BY 1, 2 ORDER BY 1, 2`,
   )
-  const buckets = rows.map(({ series, bucket, count, least, greatest, last, nonFinite }): Bucket<Mark> => {
+  const buckets = rows.map((row): Bucket<Mark> => {
+    const { series, bucket, count, finite, sum, least, greatest, last, nonFinite } = row
     const mark = (step: number, loss: number | null): Mark => {
       return { step, loss, attempt: isRaw ? series : ownerOf(parts, step) }
     }
@@ -166,6 +168,8 @@ async function readBuckets(
       series,
       index: bucket,
       count,
+      finite,
+      sum,
       min: least && mark(least[1], least[0]),
       max: greatest && mark(-greatest[1], greatest[0]),
       last: mark(last, null),

@@ -16,12 +16,14 @@ function bucketsOf(points: readonly LossPoint[]): LossBucket[] {
   return [...attempts].flatMap((attempt) => {
     const own = points.filter((point) => point.attempt === attempt)
     return LEVELS.flatMap((level) =>
-      [...gather(own, level).values()].map(({ index, count, min, max, last, nonFinite }) => ({
+      [...gather(own, level).values()].map(({ index, count, finite, sum, min, max, last, nonFinite }) => ({
         runId,
         attempt,
         level,
         bucket: index,
         count,
+        finite,
+        sum,
         min: min?.loss ?? null,
         minStep: min?.step ?? null,
         max: max?.loss ?? null,

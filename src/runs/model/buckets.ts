@@ -16,6 +16,9 @@ export interface Bucket<Point extends Mark> {
   index: number
   /** Points before thinning. */
   count: number
+  /** Those of them whose loss is finite, and the sum of these losses. */
+  finite: number
+  sum: number
   /** The least finite loss, and of equal ones the first; null when none is finite. Likewise `max`. */
   min: Point | null
   max: Point | null
@@ -36,6 +39,8 @@ export function bucketOf<Point extends Mark>(point: Point, level: number, series
     series,
     index: (point.step - 1) >> level,
     count: 1,
+    finite: finite === null ? 0 : 1,
+    sum: point.loss ?? 0,
     min: finite,
     max: finite,
     last: point,
@@ -49,11 +54,18 @@ export function merge<Point extends Mark>(one: Bucket<Point>, other: Bucket<Poin
     series: one.series,
     index: one.index,
     count: one.count + other.count,
+    finite: one.finite + other.finite,
+    sum: one.sum + other.sum,
     min: first(one.min, other.min, (a, b) => a.loss! - b.loss! || a.step - b.step),
     max: first(one.max, other.max, (a, b) => b.loss! - a.loss! || a.step - b.step),
     last: one.last.step > other.last.step ? one.last : other.last,
     nonFinite: first(one.nonFinite, other.nonFinite, (a, b) => a.step - b.step),
   }
+}
+
+/** The mean of the finite losses; null when there is none. */
+export function meanOf({ finite, sum }: Pick<Bucket<Mark>, 'finite' | 'sum'>): number | null {
+  return finite === 0 ? null : sum / finite
 }
 
 function first<Point>(one: Point | null, other: Point | null, order: (a: Point, b: Point) => number) {

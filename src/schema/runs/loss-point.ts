@@ -1,7 +1,7 @@
 import type { HistoryView as View } from '../../runs/history/attempts.ts'
 import type { BucketDelta } from '../../runs/history/follow-buckets.ts'
 import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../../runs/history/history.ts'
-import type { Bucket } from '../../runs/model/buckets.ts'
+import { type Bucket, meanOf } from '../../runs/model/buckets.ts'
 import type { RunPoint } from '../../runs/model/events.ts'
 import { builder } from '../builder/builder.ts'
 import { checkRange } from '../builder/input-error.ts'
@@ -87,6 +87,11 @@ const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number
       resolve: ({ index, bucketSteps }) => (index + 1) * bucketSteps,
     }),
     count: t.exposeInt('count', { description: 'Number of loss points before thinning.' }),
+    mean: t.float({
+      nullable: true,
+      description: 'Mean of the finite losses; null when none is finite.',
+      resolve: meanOf,
+    }),
     min: t.expose('min', {
       type: LossPointRef,
       nullable: true,

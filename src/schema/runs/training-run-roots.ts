@@ -7,6 +7,7 @@ import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
 import type { Context } from '../builder/context.ts'
 import { resultOf, throwCoded } from '../builder/errors.ts'
+import { badInput } from '../builder/input-error.ts'
 import { ArchitectureRef } from '../zoo/architecture.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
@@ -47,9 +48,15 @@ builder.queryFields((t) => ({
   trainingRun: t.prismaField({
     type: TrainingRunRef,
     nullable: true,
-    description: 'A run by its id; null when there is none.',
-    args: { id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' }) },
-    resolve: (query, _root, { id }, { runs }) => runs.find({ ...query, where: { id: id.id } }),
+    description: 'A run by its id or by its number; null when there is none.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, description: 'Id of the run.' }),
+      number: t.arg.int({ description: 'Instead of `id`: number of the run.' }),
+    },
+    resolve: (query, _root, { id, number }, { runs }) => {
+      if ((id == null) === (number == null)) throw badInput('trainingRun: id or number, and not both.')
+      return runs.find({ ...query, where: id != null ? { id: id.id } : { number: number! } })
+    },
   }),
 }))
 

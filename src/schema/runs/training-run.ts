@@ -10,6 +10,7 @@ import { columnOf, type RunAttempt } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
 import type { Context } from '../builder/context.ts'
 import { described } from '../builder/described.ts'
+import { badInput, checkRange } from '../builder/input-error.ts'
 import { DatasetRef, datasetOf } from '../data/dataset.ts'
 import { EvaluationRef } from '../models/evaluation.ts'
 import { EngineRef } from '../system/engine.ts'
@@ -193,19 +194,29 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     progress: t.field({ type: ProgressRef, description: 'Progress of the run.', resolve: (run) => run }),
     losses: t.field({
       type: [LossPointRef],
-      description: `The loss points so far, by step: the first ${MAX_LOSSES}, or all of them thinned to \`maxPoints\`.`,
+      description: `The loss points so far, by step: the first ${MAX_LOSSES}, or all of them thinned to \`maxPoints\`. Those of a range of steps as a chart zooms in: afterStep and toStep.`,
       complexity: { field: 5, multiplier: 1 },
       args: {
         afterStep: t.arg.int({ description: 'Only points of later steps.' }),
+        toStep: t.arg.int({ description: 'Only points up to this step.' }),
+        first: t.arg.int({
+          description: `Only the first so many, 1 to ${MAX_LOSSES}; that when left out. Not with \`maxPoints\`.`,
+        }),
         maxPoints: t.arg.int({
           description: `Thins to this number of points at most, ${MIN_POINTS} to ${MAX_LOSSES}: of every bucket of steps, the least, the greatest, the last and the first non-finite point are left, so that no peak disappears. Buckets are as wide as they must be, a power of two, and grow with trainingLossBuckets. RAW keeps up to four points of each attempt, though these may be more.`,
         }),
         view: t.arg({ type: HistoryView, defaultValue: 'EFFECTIVE', description: 'Which attempts count.' }),
       },
-      resolve: ({ id }, { afterStep, maxPoints, view }, { runs }) => {
+      resolve: ({ id }, { afterStep, toStep, first, maxPoints, view }, { runs }) => {
         if (maxPoints != null) checkMaxPoints('losses', maxPoints)
+        if (first != null) checkRange('losses: first', first, 1, MAX_LOSSES)
+        if (first != null && maxPoints != null) throw badInput('losses: first or maxPoints, not both.')
+        if (toStep != null && toStep < (afterStep ?? 0))
+          throw badInput(`losses: toStep must not be below afterStep, ${afterStep ?? 0}, as ${toStep} is.`)
         return runs.losses(id, {
           afterStep: afterStep ?? 0,
+          toStep: toStep ?? undefined,
+          first: first ?? undefined,
           maxPoints: maxPoints ?? null,
           view: view ?? 'EFFECTIVE',
         })

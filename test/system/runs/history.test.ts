@@ -5,6 +5,7 @@ import type { HistoryView } from '../../../src/runs/history/attempts.ts'
 import { type BucketDelta, followBuckets } from '../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../src/runs/history/history.ts'
 import { createJournal } from '../../../src/runs/journal/journal.ts'
+import { meanOf } from '../../../src/runs/model/buckets.ts'
 import type { RunEvent, RunPoint } from '../../../src/runs/model/events.ts'
 import { ENGINE, RUN_ROW, useDatabase } from '../../support/database.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -72,17 +73,22 @@ class Reference {
   readonly points: RunPoint[] = []
   readonly begun: number[] = []
 
-  seen(view: HistoryView, afterStep: number): RunPoint[] {
+  seen(view: HistoryView, afterStep: number, toStep = Number.POSITIVE_INFINITY): RunPoint[] {
     const counts = ({ attempt, step }: RunPoint) =>
       view === 'RAW' || this.begun.slice(attempt).every((fromStep) => step <= fromStep)
     return this.points
-      .filter((point) => point.step > afterStep && counts(point))
+      .filter((point) => point.step > afterStep && point.step <= toStep && counts(point))
       .sort((one, other) => one.step - other.step || one.attempt - other.attempt)
   }
 
   /** The narrowest width at which the points are few enough, and those points. */
-  thinned(view: HistoryView, afterStep: number, maxPoints: number): { width: number; points: RunPoint[] } {
-    const points = this.seen(view, afterStep)
+  thinned(
+    view: HistoryView,
+    afterStep: number,
+    maxPoints: number,
+    toStep?: number,
+  ): { width: number; points: RunPoint[]; means: (number | null)[] } {
+    const points = this.seen(view, afterStep, toStep)
     for (let width = 1; ; width *= 2) {
       const buckets = new Map<string, RunPoint[]>()
       for (const point of points) {
@@ -97,7 +103,11 @@ class Reference {
       const series = new Set(points.map(({ attempt }) => (view === 'RAW' ? attempt : 0)))
       if (places.reduce((sum, n) => sum + n, 0) > maxPoints && buckets.size > series.size) continue
       const kept = new Set([...buckets.values()].flatMap(keep))
-      return { width, points: points.filter((point) => kept.has(point)) }
+      return {
+        width,
+        points: points.filter((point) => kept.has(point)),
+        means: [...buckets.values()].map(meanLoss),
+      }
     }
   }
 }
@@ -114,6 +124,14 @@ function keep(bucket: RunPoint[]): RunPoint[] {
   ].filter((point) => point !== undefined)
 }
 
+function meanLoss(bucket: RunPoint[]): number | null {
+  const losses = bucket.flatMap(({ loss }) => loss ?? [])
+  return losses.length === 0 ? null : losses.reduce((sum, loss) => sum + loss, 0) / losses.length
+}
+
+/** Sums in another order differ in their last digits. */
+const rounded = (means: (number | null)[]) => means.map((mean) => mean && Number(mean.toFixed(9)))
+
 const named = (points: readonly RunPoint[]) => points.map(({ attempt, step, loss }) => [attempt, step, loss])
 
 /** What a client that follows the changes has in the end: by the index of a bucket, its count and its points. */
@@ -127,6 +145,16 @@ function applied(changes: readonly BucketDelta[]): Map<number, unknown> {
     }
   }
   return chart
+}
+
+/** The buckets that it has, by step. */
+function chartOf(changes: readonly BucketChange[]): BucketChange['buckets'] {
+  const chart = new Map<number, BucketChange['buckets'][number]>()
+  for (const { reset, buckets } of changes) {
+    if (reset) chart.clear()
+    for (const bucket of buckets) chart.set(bucket.index, bucket)
+  }
+  return [...chart.values()].sort((one, other) => one.index - other.index)
 }
 
 async function collect<Item>(stream: AsyncIterable<Item>): Promise<Item[]> {
@@ -170,6 +198,15 @@ describe('a thinned history', () => {
         const afterStep = below(done + 1)
         const all = await run.history.losses(run.id, { view, afterStep, maxPoints: null })
         expect(named(all)).toEqual(named(reference.seen(view, afterStep).slice(0, 10_000)))
+        const toStep = afterStep + below(done + 1 - afterStep)
+        const range = { view, afterStep, toStep }
+        const [first, maxPoints] = [1 + below(50), 10 + below(100)]
+        const inside = await run.history.losses(run.id, { ...range, first, maxPoints: null })
+        expect(named(inside)).toEqual(named(reference.seen(view, afterStep, toStep).slice(0, first)))
+        const thinned = await run.history.losses(run.id, { ...range, maxPoints })
+        expect(named(thinned), `${view} ${afterStep}..${toStep}, ${maxPoints} points`).toEqual(
+          named(reference.thinned(view, afterStep, maxPoints, toStep).points),
+        )
       }
       for (const maxPoints of [10, 37, 300, 10_000]) {
         for (const view of ['EFFECTIVE', 'RAW'] as const) {
@@ -194,6 +231,8 @@ describe('a thinned history', () => {
         const [fresh] = await collect(await run.follow(maxPoints))
         expect(applied(await changes)).toEqual(applied([fresh]))
         expect(fresh.bucketSteps).toBe(expected.width)
+        expect(rounded(fresh.buckets.map(meanOf))).toEqual(rounded(expected.means))
+        expect(rounded(chartOf(await changes).map(meanOf))).toEqual(rounded(expected.means))
       }
       expect(run.events.listenerCount).toBe(0)
     }
