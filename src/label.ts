@@ -22,6 +22,20 @@ export function readLabel(text: string): string | null {
   return [...label].length <= MAX_CHARACTERS ? label : null
 }
 
+const MAX_NOTES = 10_000
+/** What PostgreSQL does not keep, and controls that are no line end or tab. */
+const UNWRITABLE = /[\p{Cs}]|(?![\n\t])\p{Cc}/u
+
+/** A text of several lines as it is kept: in Unicode's normal form C, with \n between lines. Null for what is none (NOTES). */
+export function readNotes(text: string): string | null {
+  if (text.length > 2 * MAX_NOTES) return null
+  const notes = text.normalize('NFC').replace(/\r\n?/g, '\n').trim()
+  return UNWRITABLE.test(notes) || [...notes].length > MAX_NOTES ? null : notes
+}
+
+/** What readNotes asks for, for a message. */
+export const NOTES = `at most ${MAX_NOTES} characters, and no control characters but tabs and line ends.`
+
 /** What readLabel asks for, for a message. */
 export const LABEL = `1 to ${MAX_CHARACTERS} characters, one of them visible, and no control or invisible characters.`
 

@@ -33,9 +33,13 @@ export function flatMap<In, Out>(
   }
 }
 
-/** What changed and the last that was said of it, each once however often it changed since it was last taken. */
+/**
+ * What changed and the last that was said of it, each once however often it changed since it was last taken.
+ * @param merge  what of two is kept, where that is not the later one
+ */
 export function newestOfEach<News = void>(
   subscribe: (listener: (id: string, news: News) => void) => () => void,
+  merge: (before: News, now: News) => News = (_before, now) => now,
 ): AsyncIterableIterator<{ id: string; news: News }> {
   const changed = new Map<string, News>()
   let wake: (() => void) | undefined
@@ -45,7 +49,7 @@ export function newestOfEach<News = void>(
     wake = undefined
   }
   const detach = subscribe((id, news) => {
-    changed.set(id, news)
+    changed.set(id, changed.has(id) ? merge(changed.get(id) as News, news) : news)
     notify()
   })
   return {

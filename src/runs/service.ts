@@ -7,7 +7,8 @@ import type { OpenRunQueue } from '../ports/run-queue.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
 import { readPinned } from './history/pinned.ts'
-import { createRunStreams, type RunStreams } from './history/streams.ts'
+import { createRunStreams, type DeletedRun, type RunStreams } from './history/streams.ts'
+import { findRun } from './journal/find-run.ts'
 import { ALL_RUNS, createJournal } from './journal/journal.ts'
 import { createCheckpoints } from './lifecycle/checkpoints.ts'
 import { createController } from './lifecycle/control/controller.ts'
@@ -15,6 +16,7 @@ import { deleteRun } from './lifecycle/delete.ts'
 import { createDispatcher } from './lifecycle/dispatcher.ts'
 import { createInterruptions, type RestartPolicy } from './lifecycle/interruption.ts'
 import { waitingRuns } from './lifecycle/queue.ts'
+import { type RenameInput, renameRun } from './lifecycle/rename.ts'
 import { createStart, type StartOptions } from './lifecycle/start.ts'
 import { type SupervisorOptions, superviseRun } from './lifecycle/supervision/supervisor.ts'
 import type { StartRunInput } from './lifecycle/wanted-run.ts'
@@ -33,6 +35,8 @@ export interface RunService extends RunStreams {
   start(input: StartRunInput): Promise<TrainingRun>
   /** See Controller. Throws ValidationError for values out of bounds, too. */
   control(id: string, input: ControlAsked, idempotencyKey?: string): Promise<TrainingRun>
+  /** See renameRun; answers the run as it is then. */
+  rename(id: string, input: RenameInput): Promise<TrainingRun>
   /** See deleteRun. */
   delete(id: string): Promise<TrainingRun>
   /** What the trainers print. */
@@ -62,7 +66,7 @@ export interface RunService extends RunStreams {
 }
 
 export interface RunServiceOptions
-  extends Omit<SupervisorOptions, 'journal' | 'checkpoints' | 'interruptions' | 'output'>,
+  extends Omit<SupervisorOptions, 'journal' | 'history' | 'checkpoints' | 'interruptions' | 'output'>,
     Omit<StartOptions, 'dispatcher' | 'keeper'>,
     RestartPolicy {
   prisma: PrismaClient
@@ -78,8 +82,7 @@ export interface RunServiceOptions
 export function createRunService(options: RunServiceOptions): RunService {
   const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency } = options
   const events = openBus<RunEvent>('run events')
-  const changedRuns = openBus<string>('changed runs')
-  const deletedRuns = openBus<TrainingRun>('deleted runs')
+  const changedRuns = openBus<string | DeletedRun>('changed runs')
   const journal = createJournal(prisma, events, changedRuns, telemetry)
   const output = createRunOutput(prisma, events, openBus('run output'), journal)
   const history = createRunHistory(prisma)
@@ -89,7 +92,6 @@ export function createRunService(options: RunServiceOptions): RunService {
     bus: events,
     history,
     changedRuns,
-    deletedRuns,
     telemetry,
   })
   const checkpoints = createCheckpoints(prisma, journal, keeper)
@@ -123,10 +125,15 @@ export function createRunService(options: RunServiceOptions): RunService {
     async control(id, input, key) {
       return control(id, { input: checkControl(input), key })
     },
+    async rename(id, input) {
+      await renameRun(journal, id, input)
+      return findRun(prisma, id)
+    },
     async delete(id) {
       const run = await deleteRun(prisma, keeper, id)
       verifier.forget(id)
-      deletedRuns.publish(ALL_RUNS, run)
+      const { number, name, status } = run
+      changedRuns.publish(ALL_RUNS, { id, number, name, status })
       return run
     },
     output,
@@ -146,7 +153,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     verify: verifier.verify,
     counts: dispatcher.counts,
     get listenerCount() {
-      return events.listenerCount + changedRuns.listenerCount + deletedRuns.listenerCount
+      return events.listenerCount + changedRuns.listenerCount
     },
     async recover() {
       await dispatcher.recover()

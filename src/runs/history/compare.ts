@@ -1,5 +1,6 @@
 import type { Prisma, TrainingRun } from '../../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../../errors.ts'
+import type { MeasuredEpoch } from '../model/measurements.ts'
 import { columnOf } from '../model/run.ts'
 import type { RunEpoch, RunHistory } from './history.ts'
 
@@ -92,8 +93,11 @@ function leaves(value: unknown, path: readonly string[] = []): Map<string, unkno
 }
 
 /** What a run came to. Every figure is null for a run that has no epoch, or none with that figure. */
-export interface RunFigures {
+export interface RunFigures extends EpochFigures {
   run: TrainingRun
+}
+
+export interface EpochFigures {
   /** The highest test accuracy, and the first epoch that had it. */
   bestTestAccuracy: number | null
   bestEpoch: number | null
@@ -107,17 +111,21 @@ export interface RunFigures {
 
 /** @param epochs  of the run, by epoch */
 export function figuresOf(run: TrainingRun, epochs: readonly RunEpoch[]): RunFigures {
+  return { run, ...figuresOfEpochs(epochs) }
+}
+
+/** @param epochs  of one run, by epoch */
+export function figuresOfEpochs(epochs: readonly MeasuredEpoch[]): EpochFigures {
   const last = epochs.at(-1)
   const accuracies = epochs.flatMap(({ testAccuracy }) => testAccuracy ?? [])
   const losses = epochs.flatMap(({ testLoss }) => testLoss ?? [])
-  const best = accuracies.length === 0 ? null : Math.max(...accuracies)
+  const best = accuracies.length === 0 ? null : accuracies.reduce((one, other) => Math.max(one, other))
   return {
-    run,
     bestTestAccuracy: best,
     bestEpoch:
       epochs.find(({ testAccuracy }) => testAccuracy !== null && testAccuracy === best)?.epoch ?? null,
     lastTestAccuracy: last?.testAccuracy ?? null,
-    bestTestLoss: losses.length === 0 ? null : Math.min(...losses),
+    bestTestLoss: losses.length === 0 ? null : losses.reduce((one, other) => Math.min(one, other)),
     lastTestLoss: last?.testLoss ?? null,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
   }

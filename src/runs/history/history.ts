@@ -13,6 +13,8 @@ export const MIN_POINTS = 10
 /** What an epoch came to, and which attempt of the run trained it. */
 export interface RunEpoch extends MeasuredEpoch {
   attempt: number
+  /** Steps done at its end. */
+  step: number
 }
 
 export interface LossesQuery extends Range {

@@ -9,8 +9,11 @@ import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
 import { type BucketDelta, followBuckets } from './follow-buckets.ts'
 import type { RunHistory } from './history.ts'
 
-/** A run as it is now, or as it was when it was deleted. */
-export type RunNews = { kind: 'changed' | 'deleted'; run: TrainingRun }
+/** What is told of a run that was deleted: as it was then. */
+export type DeletedRun = Pick<TrainingRun, 'id' | 'number' | 'name' | 'status'>
+
+/** A run as it is now, or that it was deleted. */
+export type RunNews = { kind: 'changed'; run: TrainingRun } | { kind: 'deleted'; run: DeletedRun }
 
 /** The live streams of runs. */
 export interface RunStreams {
@@ -27,12 +30,12 @@ export interface RunStreams {
 export interface StreamOptions extends JournalFeed {
   prisma: PrismaClient
   history: Pick<RunHistory, 'placeBehind'>
-  changedRuns: Bus<string>
-  deletedRuns: Bus<TrainingRun>
+  /** Ids of runs that changed, and runs that were deleted. */
+  changedRuns: Bus<string | DeletedRun>
 }
 
 export function createRunStreams(options: StreamOptions): RunStreams {
-  const { prisma, history, changedRuns, deletedRuns } = options
+  const { prisma, history, changedRuns } = options
 
   return {
     async follow(id, after) {
@@ -56,15 +59,15 @@ export function createRunStreams(options: StreamOptions): RunStreams {
       return followBuckets(prisma, options, id, { seq, maxPoints })
     },
     followRuns() {
-      const news = newestOfEach<TrainingRun | null>((listener) => {
-        const detach = [
-          changedRuns.subscribe(ALL_RUNS, (id) => listener(id, null)),
-          deletedRuns.subscribe(ALL_RUNS, (run) => listener(run.id, run)),
-        ]
-        return () => {
-          for (const end of detach) end()
-        }
-      })
+      const news = newestOfEach<DeletedRun | null>(
+        (listener) =>
+          changedRuns.subscribe(ALL_RUNS, (change) => {
+            if (typeof change === 'string') listener(change, null)
+            else listener(change.id, change)
+          }),
+        // That it was deleted is the last word on a run, also when word of a change is late.
+        (before, now) => before ?? now,
+      )
       return flatMap(news, async ({ id, news: deleted }): Promise<RunNews[]> => {
         if (deleted !== null) return [{ kind: 'deleted', run: deleted }]
         // Of one that was deleted at this moment the next news will tell.

@@ -51,7 +51,7 @@ export interface Journal {
 export function createJournal(
   prisma: PrismaClient,
   events: Bus<RunEvent>,
-  changedRuns: Bus<string>,
+  changedRuns: Pick<Bus<string>, 'publish'>,
   telemetry: Telemetry,
 ): Journal {
   const publish = (runId: string, written: RunEvent[]) => {

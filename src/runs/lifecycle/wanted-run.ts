@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import { NO_NORMALIZATION } from '../../data/normalization.ts'
 import { ValidationError } from '../../errors.ts'
-import { isKey, KEY, LABEL, readLabel } from '../../label.ts'
+import { isKey, KEY, LABEL, NOTES, readLabel, readNotes } from '../../label.ts'
 import { type Architecture, ArchitectureError } from '../../zoo/architecture.ts'
 import { analyzeWithin } from '../../zoo/limits.ts'
 import { type CheckpointPolicy, DEFAULT_CHECKPOINT_POLICY } from '../model/checkpoint.ts'
@@ -25,6 +25,7 @@ export interface StartRunInput extends HyperparametersInput {
   architecture: string
   dataset: string
   name?: string
+  notes?: string
   /** Decides initial weights, order of images, augmentation and dropout; a 31-bit integer. */
   seed?: number
   /** The same key never starts a second run. */
@@ -41,6 +42,7 @@ export interface StartRunInput extends HyperparametersInput {
 /** What a valid input asks for, defaults filled in. */
 export interface WantedRun {
   name: string
+  notes: string
   architecture: string
   dataset: string
   /** Null when any seed will do. */
@@ -68,7 +70,7 @@ export function resolveRun(
   initial: InitialWeights | null,
 ): WantedRun {
   const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
-  const { checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
+  const { notes = '', checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
   const issues: Issue[] = []
   const architecture = known.findArchitecture(name, dataset)
   if (architecture === undefined) {
@@ -88,6 +90,8 @@ export function resolveRun(
   }
   const shown = title === undefined ? name : readLabel(title)
   if (shown === null) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
+  const written = readNotes(notes)
+  if (written === null) issues.push({ path: ['notes'], message: `Notes have ${NOTES}` })
   if (seed !== undefined && (!Number.isInteger(seed) || seed < 0)) {
     issues.push({ path: ['seed'], message: 'A seed is an integer from 0 to 2147483647.' })
   }
@@ -138,6 +142,7 @@ export function resolveRun(
   const preset = asked.preset === undefined ? undefined : PRESETS[asked.preset]
   return {
     name: shown!,
+    notes: written!,
     architecture: name,
     dataset,
     seed: seed ?? preset?.seed ?? null,
@@ -164,10 +169,12 @@ export function whyNotTrainable(architecture: Architecture, maxParameters: numbe
   }
 }
 
-/** Whether a run is what was asked for: what an idempotency key compares. */
+/**
+ * Whether a run is what was asked for: what an idempotency key compares. What may have been changed since, its name,
+ * notes and priority, says nothing.
+ */
 export function isSameRun(run: Run, wanted: WantedRun): boolean {
   return (
-    run.name === wanted.name &&
     run.architecture === wanted.architecture &&
     run.dataset === wanted.dataset &&
     (wanted.seed === null || wanted.seed === run.seed) &&

@@ -32,6 +32,14 @@ export function connectionOf(ref: OutputRef<unknown>, name: string) {
 
 type Order = 'asc' | 'desc'
 
+/** Places of a list in its order: `after` and `before` are left out of it, `from` and `to` are not. */
+export interface Stretch<Key> {
+  after?: Key
+  before?: Key
+  from?: Key
+  to?: Key
+}
+
 /** Keys between two others, both left out. */
 export interface KeyRange {
   gt?: number
@@ -52,7 +60,18 @@ interface Asked {
   of?: string
 }
 
-/** A list in the order of a key: a whole number that each of its objects has, that never changes and comes back to no other. */
+/** A list in the order of a key that each of its objects has, and no two at once. */
+interface Listed<Node, Key> {
+  keyOf(node: Node): Key
+  /** Whether what a cursor holds can be a key of the list. */
+  isKey(value: unknown): value is Key
+  /** The first so many of a stretch; the last so many, from behind, with `backward`. */
+  read(stretch: Stretch<Key>, backward: boolean, take: number): Promise<readonly Node[]>
+  has(stretch: Stretch<Key>): Promise<boolean>
+  count(): number | Promise<number>
+}
+
+/** The same where the key is a whole number that never changes and comes back to no other object. */
 interface Keyed<Node> {
   order: Order
   keyOf(node: Node): number
@@ -67,17 +86,13 @@ interface Keyed<Node> {
  * not the object that was there: the page is the same when that object is deleted meanwhile. It costs one query; which
  * side of the page has more is asked only where it is selected and the page itself does not tell.
  */
-export function pageOf<Node>({ args, info, of }: Asked, list: Keyed<Node>) {
+export function pageIn<Node, Key>({ args, info, of }: Asked, list: Listed<Node, Key>) {
   const name = `${info.parentType.name}.${info.fieldName}${of === undefined ? '' : `/${of}`}`
   const keyIn = (place: 'after' | 'before') => {
     const cursor = args[place]
-    return cursor == null ? undefined : readCursor(name, cursor, `${info.fieldName}: ${place}`)
+    return cursor == null ? undefined : readCursor(name, cursor, list.isKey, `${info.fieldName}: ${place}`)
   }
   const [after, before] = [keyIn('after'), keyIn('before')]
-  const forward = list.order === 'asc'
-  const between = (from: number | undefined, to: number | undefined): KeyRange =>
-    forward ? { gt: from, lt: to } : { lt: from, gt: to }
-  const step = forward ? 1 : -1
 
   const read = async () => {
     let backward = false
@@ -90,8 +105,7 @@ export function pageOf<Node>({ args, info, of }: Asked, list: Keyed<Node>) {
       },
       ({ limit, inverted }) => {
         backward = inverted
-        const order = backward === forward ? 'desc' : 'asc'
-        return list.read(between(after, before), order, limit) as Promise<unknown[]>
+        return list.read({ after, before }, backward, limit) as Promise<unknown[]>
       },
     )
     const isCut = backward ? pageInfo.hasPreviousPage : pageInfo.hasNextPage
@@ -103,11 +117,11 @@ export function pageOf<Node>({ args, info, of }: Asked, list: Keyed<Node>) {
         // What the cursor itself stands for, if it is still there, lies outside of the page, too.
         get hasPreviousPage() {
           if (backward) return isCut
-          return after !== undefined && list.has(between(undefined, after + step))
+          return after !== undefined && list.has({ to: after })
         },
         get hasNextPage() {
           if (!backward && (isCut || args.first != null)) return isCut
-          return before !== undefined && list.has(between(before - step, undefined))
+          return before !== undefined && list.has({ from: before })
         },
       },
     }
@@ -123,6 +137,25 @@ export function pageOf<Node>({ args, info, of }: Asked, list: Keyed<Node>) {
       return page().then(({ pageInfo }) => pageInfo)
     },
   } as never
+}
+
+/** A page of a list in the order of a number. */
+export function pageOf<Node>(asked: Asked, { order, keyOf, read, has, count }: Keyed<Node>) {
+  const forward = order === 'asc'
+  const step = forward ? 1 : -1
+  const rangeOf = ({ after, before, from, to }: Stretch<number>): KeyRange => {
+    const behind = from === undefined ? after : from - step
+    const ahead = to === undefined ? before : to + step
+    return forward ? { gt: behind, lt: ahead } : { lt: behind, gt: ahead }
+  }
+  return pageIn<Node, number>(asked, {
+    keyOf,
+    // The columns of keys have 32 bits.
+    isKey: (value): value is number => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31,
+    read: (stretch, backward, take) => read(rangeOf(stretch), backward === forward ? 'desc' : 'asc', take),
+    has: (stretch) => has(rangeOf(stretch)),
+    count,
+  })
 }
 
 interface RowQuery<Key extends string> {
@@ -148,14 +181,7 @@ export function pageOfRows<Key extends string, Row extends { [key in Key]: numbe
     order,
     keyOf: (row) => row[key],
     async read(range, by, take) {
-      const selection = await queryFromInfo({
-        context: asked.context,
-        info: asked.info,
-        select: { [key]: true } as never,
-        paths: [['edges', 'node']],
-        awaitSelections: true,
-      })
-      return list.find({ ...(selection as object), ...query(range, by, take) })
+      return list.find({ ...(await selectionOf(asked, [key])), ...query(range, by, take) })
     },
     async has(range) {
       const found = await list.find({ select: { [key]: true }, ...query(range, order, 1) } as RowQuery<Key>)
@@ -165,19 +191,44 @@ export function pageOfRows<Key extends string, Row extends { [key in Key]: numbe
   })
 }
 
-function cursorOf(list: string, key: number): string {
-  return Buffer.from(`${list}:${key}`).toString('base64url')
+/** What a page asks of its rows, as a query of Prisma, and these columns. */
+export async function selectionOf(
+  { context, info }: { context: Context; info: GraphQLResolveInfo },
+  columns: readonly string[],
+): Promise<object> {
+  return queryFromInfo({
+    context,
+    info,
+    select: Object.fromEntries(columns.map((column) => [column, true])) as never,
+    paths: [['edges', 'node']],
+    awaitSelections: true,
+  })
+}
+
+function cursorOf(list: string, key: unknown): string {
+  return Buffer.from(`${list}:${JSON.stringify(key)}`).toString('base64url')
 }
 
 /** @throws a GraphQLError for what is no cursor of the list */
-function readCursor(list: string, cursor: string, argument: string): number {
+function readCursor<Key>(
+  list: string,
+  cursor: string,
+  isKey: (value: unknown) => value is Key,
+  argument: string,
+): Key {
   const text = Buffer.from(cursor, 'base64url').toString('utf8')
-  const key = Number(text.slice(list.length + 1))
-  // The columns of keys have 32 bits.
-  if (!Number.isInteger(key) || Math.abs(key) >= 2 ** 31 || cursorOf(list, key) !== cursor) {
-    throw badInput(
-      `${argument} is not a cursor of this list. Pass a cursor of one of its edges, or of its pageInfo, unchanged.`,
-    )
+  const key = parsed(text.slice(list.length + 1))
+  if (isKey(key) && cursorOf(list, key) === cursor) return key
+  throw badInput(
+    `${argument} is not a cursor of this list. Pass a cursor of one of its edges, or of its pageInfo, unchanged.`,
+  )
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
-  return key
 }

@@ -1,8 +1,9 @@
 import type { HistoryView as View } from '../../runs/history/attempts.ts'
 import type { BucketDelta } from '../../runs/history/follow-buckets.ts'
-import { MAX_LOSSES, MIN_POINTS, type RunEpoch } from '../../runs/history/history.ts'
+import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
 import { type Bucket, meanOf } from '../../runs/model/buckets.ts'
 import type { RunPoint } from '../../runs/model/events.ts'
+import type { MeasuredEpoch } from '../../runs/model/measurements.ts'
 import { builder } from '../builder/builder.ts'
 import { checkRange } from '../builder/input-error.ts'
 
@@ -45,35 +46,37 @@ export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
   }),
 })
 
-export const EpochSummaryRef = builder.objectRef<RunEpoch>('EpochSummary').implement({
-  description: 'Measurements of one epoch.',
-  fields: (t) => ({
-    epoch: t.exposeInt('epoch', { description: 'Number of the epoch, from 1.' }),
-    trainLoss: t.exposeFloat('trainLoss', {
-      nullable: true,
-      description: 'Mean loss over the steps of the epoch, in nats; null when it is not finite.',
+export const EpochSummaryRef = builder
+  .objectRef<MeasuredEpoch & { attempt: number }>('EpochSummary')
+  .implement({
+    description: 'Measurements of one epoch.',
+    fields: (t) => ({
+      epoch: t.exposeInt('epoch', { description: 'Number of the epoch, from 1.' }),
+      trainLoss: t.exposeFloat('trainLoss', {
+        nullable: true,
+        description: 'Mean loss over the steps of the epoch, in nats; null when it is not finite.',
+      }),
+      trainAccuracy: t.exposeFloat('trainAccuracy', {
+        nullable: true,
+        description:
+          'Fraction of the training images that were right when they were trained on, 0 to 1; null when `trainLoss` is.',
+      }),
+      testLoss: t.exposeFloat('testLoss', {
+        nullable: true,
+        description:
+          'Mean cross-entropy on the test images after the epoch, in nats; null when the network said NaN or an infinite number of one of them.',
+      }),
+      testAccuracy: t.exposeFloat('testAccuracy', {
+        nullable: true,
+        description:
+          'Fraction of the test images that are right after the epoch, 0 to 1; null when `testLoss` is.',
+      }),
+      seconds: t.exposeFloat('seconds', { description: 'Seconds that training and testing took together.' }),
+      attempt: t.exposeInt('attempt', {
+        description: 'Number of the attempt (start of the trainer) that trained it.',
+      }),
     }),
-    trainAccuracy: t.exposeFloat('trainAccuracy', {
-      nullable: true,
-      description:
-        'Fraction of the training images that were right when they were trained on, 0 to 1; null when `trainLoss` is.',
-    }),
-    testLoss: t.exposeFloat('testLoss', {
-      nullable: true,
-      description:
-        'Mean cross-entropy on the test images after the epoch, in nats; null when the network said NaN or an infinite number of one of them.',
-    }),
-    testAccuracy: t.exposeFloat('testAccuracy', {
-      nullable: true,
-      description:
-        'Fraction of the test images that are right after the epoch, 0 to 1; null when `testLoss` is.',
-    }),
-    seconds: t.exposeFloat('seconds', { description: 'Seconds that training and testing took together.' }),
-    attempt: t.exposeInt('attempt', {
-      description: 'Number of the attempt (start of the trainer) that trained it.',
-    }),
-  }),
-})
+  })
 
 const LossBucketRef = builder.objectRef<Bucket<RunPoint> & { bucketSteps: number }>('LossBucket').implement({
   description: 'The loss points of some steps, thinned to those that a chart must not lose.',

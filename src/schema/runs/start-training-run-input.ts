@@ -239,6 +239,7 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
       description: 'Name of the data set, from the query datasets.',
     }),
     name: t.string({ description: 'Name for people; that of the network when left out.' }),
+    notes: t.string({ description: 'Notes of people, in lines.' }),
     preset: t.string({
       description: 'Name of a recipe. "lecture" is that of the lecture this zoo comes from, value for value.',
     }),

@@ -1,14 +1,9 @@
-import type { Prisma, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
-import type { RunService } from '../../runs/service.ts'
-import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import type { DeletedRun } from '../../runs/history/streams.ts'
 import { builder } from '../builder/builder.ts'
-import { connectionOf, pageOfRows } from '../builder/connection.ts'
-import type { Context } from '../builder/context.ts'
 import { resultOf, throwCoded } from '../builder/errors.ts'
 import { badInput } from '../builder/input-error.ts'
-import { ArchitectureRef } from '../zoo/architecture.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
 import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
@@ -17,34 +12,7 @@ import { RunStatusEnum, TrainingRunChange, TrainingRunRef } from './training-run
 /** About as many as a chart has pixels. */
 const DEFAULT_POINTS = 1000
 
-const TrainingRunConnection = connectionOf(TrainingRunRef, 'TrainingRun')
-
-builder.objectField(ArchitectureRef, 'runs', (t) =>
-  t.connection(
-    {
-      type: TrainingRunRef,
-      description: 'Training runs of this network, newest first.',
-      resolve: ({ name: architecture }, args, context, info) =>
-        pageOfRows({ args, context, info, of: architecture }, pagedRuns(context, { architecture })),
-    },
-    TrainingRunConnection,
-  ),
-)
-
 builder.queryFields((t) => ({
-  trainingRuns: t.connection(
-    {
-      type: TrainingRunRef,
-      description: 'Training runs, newest first.',
-      args: {
-        status: t.arg({ type: [RunStatusEnum], description: 'Only runs with one of these statuses.' }),
-        architecture: t.arg.string({ description: 'Name of a network: only its runs.' }),
-      },
-      resolve: (_root, args, context, info) =>
-        pageOfRows({ args, context, info }, pagedRuns(context, filter(args, context.architectures))),
-    },
-    TrainingRunConnection,
-  ),
   trainingRun: t.prismaField({
     type: TrainingRunRef,
     nullable: true,
@@ -73,6 +41,23 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
     resolve: (_root, { input }, { runs }) => runs.start(toStartRunInput(input)),
   }),
+  renameTrainingRun: t.field({
+    type: TrainingRunRef,
+    errors: resultOf(
+      'RenameTrainingRun',
+      [NotFoundError, ValidationError],
+      'The run with its new name and notes, or why it has them not.',
+    ),
+    description:
+      'Gives a run another name, other notes or both, whatever its status; what is left out stays as it is. Who watches trainingRunsChanged hears of it; it is no event of the run.',
+    args: {
+      id: t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Its id.' }),
+      name: t.arg.string({ description: 'As in startTrainingRun.' }),
+      notes: t.arg.string({ description: 'As in startTrainingRun; "" for none.' }),
+    },
+    resolve: (_root, { id, name, notes }, { runs }) =>
+      runs.rename(id.id, { name: name ?? undefined, notes: notes ?? undefined }),
+  }),
   deleteTrainingRun: t.field({
     type: TrainingRunRef,
     errors: resultOf(
@@ -87,7 +72,7 @@ builder.mutationFields((t) => ({
   }),
 }))
 
-builder.objectRef<{ run: TrainingRun }>('TrainingRunDeleted').implement({
+builder.objectRef<{ run: DeletedRun }>('TrainingRunDeleted').implement({
   description: 'A run that was deleted: its id leads to nothing any more.',
   interfaces: [TrainingRunChange],
   fields: (t) => ({
@@ -160,31 +145,8 @@ builder.subscriptionFields((t) => ({
   trainingRunsChanged: t.field({
     type: TrainingRunChange,
     description:
-      'Every run as it is after each change: started, a step further, ended; and at last that it was deleted. A slow reader gets the newest state only.',
+      'Every run as it is after each change: started, a step further, renamed, ended; and at last that it was deleted, which nobody misses. A slow reader gets the newest state only. It goes on until you leave it.',
     subscribe: (_root, _args, { runs }) => runs.followRuns(),
     resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
   }),
 }))
-
-/** Runs by their number, newest first. */
-function pagedRuns({ runs }: Context, where: Prisma.TrainingRunWhereInput) {
-  return {
-    key: 'number' as const,
-    find: (query: Parameters<RunService['list']>[0]) =>
-      runs.list({ ...query, where: { ...query.where, ...where } }),
-    count: () => runs.count(where),
-  }
-}
-
-function filter(
-  { status, architecture }: { status?: readonly string[] | null; architecture?: string | null },
-  architectures: ArchitectureRegistry,
-) {
-  return {
-    ...(status == null ? {} : { status: { in: [...status] as never[] } }),
-    // A name that no network has may not even be text that the database can compare.
-    ...(architecture == null
-      ? {}
-      : { architecture: { in: architectures.find(architecture) ? [architecture] : [] } }),
-  }
-}

@@ -3,6 +3,7 @@ import type { TrainingRun } from '../../db/generated/client.ts'
 import { RunStatus } from '../../db/generated/enums.ts'
 import type { EvaluationResult } from '../../models/evaluation-result.ts'
 import { MAX_LOSSES, MIN_POINTS } from '../../runs/history/history.ts'
+import type { DeletedRun } from '../../runs/history/streams.ts'
 import { type Change, latestHyperparameters } from '../../runs/model/changes.ts'
 import type { FAILURE_CODES, RunFailure } from '../../runs/model/failure.ts'
 import { rateChangeAt } from '../../runs/model/learning-rate.ts'
@@ -124,7 +125,7 @@ export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').impleme
 
 /** What a watcher of all runs is told: a run's row, or that of one that is gone. */
 export const TrainingRunChange = builder
-  .interfaceRef<TrainingRun | { run: TrainingRun }>('TrainingRunChange')
+  .interfaceRef<TrainingRun | { run: DeletedRun }>('TrainingRunChange')
   .implement({
     description: 'A run as it is after a change, or that it is gone.',
     fields: (t) => ({
@@ -155,6 +156,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       description: 'Number of the run; runs are numbered in the order of their start.',
     }),
     name: t.exposeString('name', { description: 'Name for people.' }),
+    notes: t.exposeString('notes', { description: 'Notes of people; empty when there are none.' }),
     status: t.expose('status', { type: RunStatusEnum, description: 'Lifecycle state of the run.' }),
     architecture: t.field({
       type: ArchitectureRef,
@@ -237,6 +239,19 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
       description:
         'Evaluation of the weights that the run ended with, those of its last epoch whose test was finite, or with early stopping of the best; null until it is COMPLETED.',
       resolve: (run, _args, { datasets }) => evaluationOf(run, datasets),
+    }),
+    bestTestAccuracy: t.exposeFloat('bestTestAccuracy', {
+      nullable: true,
+      description: 'The highest after any epoch; null before the first, or when none was finite.',
+    }),
+    lastTestLoss: t.exposeFloat('lastTestLoss', {
+      nullable: true,
+      description: 'After the last epoch; null before the first, or when it was not finite.',
+    }),
+    seconds: t.exposeFloat('seconds', {
+      nullable: true,
+      description:
+        'What its epochs took, training and testing; without the queue and pauses. Null before the first.',
     }),
     failure: t.field({
       type: RunFailureRef,

@@ -148,8 +148,8 @@ function applied(changes: readonly BucketDelta[]): Map<number, unknown> {
 }
 
 /** The buckets that it has, by step. */
-function chartOf(changes: readonly BucketChange[]): BucketChange['buckets'] {
-  const chart = new Map<number, BucketChange['buckets'][number]>()
+function chartOf(changes: readonly BucketDelta[]): BucketDelta['buckets'] {
+  const chart = new Map<number, BucketDelta['buckets'][number]>()
   for (const { reset, buckets } of changes) {
     if (reset) chart.clear()
     for (const bucket of buckets) chart.set(bucket.index, bucket)

@@ -1,5 +1,7 @@
 import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { FromTrainer, TrainerProgress } from '../../../trainer/protocol.ts'
+import { figuresOfEpochs } from '../../history/compare.ts'
+import type { RunHistory } from '../../history/history.ts'
 import type { Journal } from '../../journal/journal.ts'
 import { latestHyperparameters, withChange } from '../../model/changes.ts'
 import type { ControlRequest } from '../../model/controls.ts'
@@ -21,6 +23,7 @@ export interface TrainingRecord {
 
 export interface TrainingRecordOptions {
   journal: Journal
+  history: Pick<RunHistory, 'epochs'>
   checkpoints: Pick<Checkpoints, 'wentOnFrom' | 'save'>
   /** Steps of the checkpoint that the trainer is to go on from. */
   step: number
@@ -32,14 +35,17 @@ export interface TrainingRecordOptions {
 
 export function recordTraining(run: Run, options: TrainingRecordOptions): TrainingRecord {
   const { id, attempt } = run
-  const { journal, checkpoints, datasetDigest, telemetry } = options
+  const { journal, history, checkpoints, datasetDigest, telemetry } = options
   let { step } = options
   let { changes } = run
+  /** Those that count, by epoch. */
+  let epochs: MeasuredEpoch[] = []
 
   async function begin({ engine, fromStep, steps }: Told<'started'>): Promise<void> {
     const startedAt = new Date()
     // Before it trains: where it would go on next time is where it is now.
     await checkpoints.wentOnFrom(id, fromStep)
+    epochs = (await history.epochs(id, 'EFFECTIVE')).filter((epoch) => epoch.step <= fromStep)
     await journal.transition(id, 'RUNNING', {
       step: fromStep,
       patch: {
@@ -48,6 +54,7 @@ export function recordTraining(run: Run, options: TrainingRecordOptions): Traini
         steps,
         startedAt: run.startedAt ?? startedAt,
         datasetDigest,
+        ...figureColumns(epochs),
         attempts: { create: { attempt, fromStep, engine: { ...engine }, startedAt } },
       },
     })
@@ -60,8 +67,11 @@ export function recordTraining(run: Run, options: TrainingRecordOptions): Traini
 
   async function endEpoch(told: Told<'epoch'>): Promise<void> {
     const { summary, pinned, progress } = told
+    // One that was saved before its test is tested again by the next attempt.
+    epochs = [...epochs.filter(({ epoch }) => epoch < summary.epoch), summary]
     await journal.append(id, [epochEnded(run, told)], {
       ...rowOf(run, progress),
+      ...figureColumns(epochs),
       epochSummaries: {
         create: { attempt, step: progress.step, ...summary, ...pinnedColumn(pinned) },
       },
@@ -134,6 +144,11 @@ function rowOf(run: Run, { peakMemoryBytes, phases, ...progress }: TrainerProgre
     phases: { ...phases },
     peakMemoryBytes: Math.max(peakMemoryBytes, Number(run.peakMemoryBytes ?? 0)),
   }
+}
+
+function figureColumns(epochs: readonly MeasuredEpoch[]) {
+  const { bestTestAccuracy, lastTestLoss, seconds } = figuresOfEpochs(epochs)
+  return { bestTestAccuracy, lastTestLoss, seconds: epochs.length === 0 ? null : seconds }
 }
 
 /** The event of an epoch's end, with what the pinned pictures came to. */

@@ -6,6 +6,7 @@ import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
 import { makingRoom } from '../../../storage/room.ts'
 import type { Trainers } from '../../../trainer/protocol.ts'
+import type { RunHistory } from '../../history/history.ts'
 import type { Journal } from '../../journal/journal.ts'
 import type { ControlRequest } from '../../model/controls.ts'
 import { toRun } from '../../model/run.ts'
@@ -22,6 +23,7 @@ import { type ControlOutcome, createUpdates } from './updates.ts'
 
 export interface SupervisorOptions extends TrainingInputs {
   journal: Journal
+  history: Pick<RunHistory, 'epochs'>
   logger: Logger
   telemetry: Telemetry
   engine: EngineRequest

@@ -6,6 +6,7 @@ import type { Telemetry } from '../../../ports/telemetry.ts'
 import type { TrainerEnd } from '../../../ports/trainer-launcher.ts'
 import type { FromTrainer, TrainerEnding, TrainingJob } from '../../../trainer/protocol.ts'
 import type { Architecture } from '../../../zoo/architecture.ts'
+import type { RunHistory } from '../../history/history.ts'
 import type { Journal } from '../../journal/journal.ts'
 import { failureOfEnd } from '../../model/failure.ts'
 import type { Run } from '../../model/run.ts'
@@ -31,6 +32,7 @@ export interface ReadyRun {
 
 export interface TrainingOptions {
   journal: Journal
+  history: Pick<RunHistory, 'epochs'>
   logger: Logger
   telemetry: Telemetry
   engine: EngineRequest

@@ -28,6 +28,7 @@ const run = (id: string) => ({ id, number: 1, imagesPerSecond: null }) as unknow
 const epoch = (number: number, more: Partial<RunEpoch> = {}): RunEpoch => ({
   attempt: 1,
   epoch: number,
+  step: 10 * number,
   trainLoss: 1,
   trainAccuracy: 0.5,
   testLoss: 1,
