@@ -116,13 +116,22 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   await keeper.sweep()
   const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger, telemetry })
   parts.add({ drain: evaluator.close, close: evaluator.close })
+  const predictions = createPredictionService({
+    prisma,
+    openBus,
+    models,
+    predictor,
+    logger,
+    architectures,
+    datasets,
+  })
   const system = createSystemService({
     version: packageVersion,
     database: database.kind,
     engine: predictor.engine,
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
-    openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount,
+    openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount + predictions.listenerCount,
   })
   return {
     architectures,
@@ -145,7 +154,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       datasetFacts,
       engine: system.engine,
     }),
-    predictions: createPredictionService({ prisma, models, predictor, logger, architectures, datasets }),
+    predictions,
     evaluations: createEvaluationService({
       prisma,
       checkRoom,

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
 import { z } from 'zod'
+import { followRows } from '../concurrency/follow-rows.ts'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import type { ModelService, VersionRef } from '../models/service.ts'
+import type { OpenBus } from '../ports/bus.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { kindOf } from '../zoo/layers/kinds.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -29,6 +31,10 @@ export interface PredictInput {
 
 /** A prediction with the version that made it, as it was then: it may be deleted since. */
 export type MadePrediction = Omit<Prediction, 'seq'> & { modelVersion: ModelVersion }
+
+const EVERY_VERSION = 'predictions'
+/** Each has a picture: a reader that is slow keeps so many in memory. */
+const PAGE = 16
 
 const storedProbabilities = z.array(z.object({ label: z.string(), probability: z.number() }))
 
@@ -56,10 +62,17 @@ export interface PredictionService {
   ): Promise<Buffer>
   list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
+  /**
+   * Predictions as they are stored, of one version or of all, each once and in their order: those behind a place (`seq`),
+   * or from now on. Throws NotFoundError for a version that is not there, ValidationError for a place that is ahead.
+   */
+  follow(modelVersionId?: string, after?: number): Promise<AsyncIterableIterator<Prediction>>
+  readonly listenerCount: number
 }
 
 export interface PredictionServiceOptions {
   prisma: PrismaClient
+  openBus: OpenBus
   models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict'>
   logger: Pick<Logger, 'error'>
@@ -69,6 +82,7 @@ export interface PredictionServiceOptions {
 
 export function createPredictionService({
   prisma,
+  openBus,
   models,
   predictor,
   logger,
@@ -76,6 +90,8 @@ export function createPredictionService({
   datasets,
 }: PredictionServiceOptions): PredictionService {
   const answers = createKnownAnswers()
+  /** Says, by the version's id, that predictions were stored. */
+  const stored = openBus<void>('predictions')
 
   /**
    * Does it with the version that is meant. One that is deleted at work was the wrong one, if another is meant since.
@@ -172,10 +188,9 @@ export function createPredictionService({
           input: new Uint8Array(prediction.input),
           probabilities: probabilities as Prisma.InputJsonValue,
         }
-        const stored = await prisma.prediction
-          .create({ data })
-          .catch((error: unknown) => fail(version, error))
-        return { ...stored, modelVersion }
+        const row = await prisma.prediction.create({ data }).catch((error: unknown) => fail(version, error))
+        for (const topic of [EVERY_VERSION, version.id]) stored.publish(topic, undefined)
+        return { ...row, modelVersion }
       })
     },
     async activations({ modelVersionId, input }, inspect) {
@@ -194,5 +209,31 @@ export function createPredictionService({
     },
     list: (query) => prisma.prediction.findMany(query),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),
+    async follow(modelVersionId, after) {
+      if (modelVersionId !== undefined) await models.resolve({ versionId: modelVersionId })
+      const newest = await prisma.counter.findUnique({ where: { name: 'Prediction' } })
+      const last = newest?.value ?? 0
+      if (after !== undefined && after > last) {
+        const message = 'The cursor is ahead of all predictions: it belongs to another server.'
+        throw new ValidationError([{ path: ['after'], message }])
+      }
+      return followRows(
+        {
+          subscribe: (look) => stored.subscribe(modelVersionId ?? EVERY_VERSION, look),
+          read: (place, take) =>
+            prisma.prediction.findMany({
+              where: { modelVersionId, seq: { gt: place } },
+              orderBy: { seq: 'asc' },
+              take,
+            }),
+          placeOf: ({ seq }) => seq,
+        },
+        after ?? last,
+        PAGE,
+      )
+    },
+    get listenerCount() {
+      return stored.listenerCount
+    },
   }
 }

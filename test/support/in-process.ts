@@ -77,7 +77,15 @@ export async function openInProcess(
     maxParameters: MAX_PARAMETERS,
     prepareDataset: () => Promise.reject(new Error('Nothing trains here.')),
   })
-  const predictions = createPredictionService({ prisma, models, predictor, logger, architectures, datasets })
+  const predictions = createPredictionService({
+    prisma,
+    openBus: createBus,
+    models,
+    predictor,
+    logger,
+    architectures,
+    datasets,
+  })
   const parts = { architectures, models, runs, predictions }
   const execute = async (source: string, variableValues?: Record<string, unknown>) => {
     const contextValue = {

@@ -1,12 +1,9 @@
-import { newestOfEach } from '../../concurrency/iterate.ts'
+import { followRows } from '../../concurrency/follow-rows.ts'
 import type { Bus } from '../../ports/bus.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { RunEvent } from '../model/events.ts'
 import { isFinal } from '../model/status.ts'
 import type { OutputLine } from './line.ts'
-
-/** Lines read at once: a slow subscriber holds no more than these. */
-const PAGE = 100
 
 export interface OutputFeed {
   /** Up to `limit` lines after a number, in order. */
@@ -18,69 +15,33 @@ export interface OutputFeed {
 }
 
 /**
- * The lines of a run after `after`, then those to come, each once and in order; ends when the run has ended.
- *
- * Every line comes from the table. What is live is only the word that there are more, which is the same word however
- * often it was given: a subscriber costs one page, however slow it is, and no line can be missed or sent twice.
- * One that is more than MAX_LINES behind finds the oldest gone; their numbers are missing then.
+ * The lines of a run after `after`, then those to come, each once and in order; ends when the run has ended. A subscriber
+ * that is more than MAX_LINES behind finds the oldest gone; their numbers are missing then.
  */
 export function followOutput(
-  feed: OutputFeed,
+  { read, position, written, events }: OutputFeed,
   runId: string,
   after: number,
 ): AsyncIterableIterator<OutputLine> {
-  const { read, position, written, events } = feed
-  const words = newestOfEach((listener) => {
-    const look = () => listener(runId)
-    const detachLines = written.subscribe(runId, look)
-    const detachEvents = events.subscribe(runId, (event) => {
-      if (event.kind === 'STATUS_CHANGED' && isFinal(event.status)) look()
-    })
-    // What is there already.
-    look()
-    return () => {
-      detachLines()
-      detachEvents()
-    }
-  })
-
-  async function* lines(): AsyncGenerator<OutputLine, undefined> {
-    let cursor = after
-    for await (const _ of words) {
-      for (;;) {
-        // Read before the lines: a run that is final here has printed its last already.
-        const run = await position(runId)
-        const page = await read(runId, cursor, PAGE)
-        for (const line of page) {
-          yield line
-          cursor = line.number
+  return followRows(
+    {
+      subscribe(look) {
+        const detachLines = written.subscribe(runId, look)
+        const detachEvents = events.subscribe(runId, (event) => {
+          if (event.kind === 'STATUS_CHANGED' && isFinal(event.status)) look()
+        })
+        return () => {
+          detachLines()
+          detachEvents()
         }
-        if (page.length === PAGE) continue
-        if (run === null || isFinal(run.status)) return undefined
-        break
-      }
-    }
-  }
-
-  const generator = lines()
-  return {
-    [Symbol.asyncIterator]() {
-      return this
+      },
+      read: (place, limit) => read(runId, place, limit),
+      placeOf: ({ number }) => number,
+      async isOver() {
+        const run = await position(runId)
+        return run === null || isFinal(run.status)
+      },
     },
-    async next() {
-      try {
-        const result = await generator.next()
-        if (result.done) await words.return?.()
-        return result
-      } catch (error) {
-        await words.return?.()
-        throw error
-      }
-    },
-    async return() {
-      // First, as a generator that waits for a word hears of return() only when that wait ends.
-      await words.return?.()
-      return generator.return(undefined)
-    },
-  }
+    after,
+  )
 }

@@ -10,8 +10,9 @@ import { DEFAULT_PAGE, MAX_PAGE } from './page-limits.ts'
 /**
  * One connection type for each type of node, whatever fields lead to it: TrainingRunConnection and TrainingRunEdge.
  * Left to Pothos, each field would have one of its own.
+ * @param edge  the type of its edges, where that is there already
  */
-export function connectionOf(ref: OutputRef<unknown>, name: string) {
+export function connectionOf(ref: OutputRef<unknown>, name: string, edge: object = edgeOptions(name)) {
   const connection = builder.connectionObject(
     {
       type: ref as never,
@@ -25,9 +26,14 @@ export function connectionOf(ref: OutputRef<unknown>, name: string) {
         }),
       }),
     },
-    { name: `${name}Edge`, description: `One ${name} of a page, with its cursor.` },
+    edge as never,
   )
   return connection as never
+}
+
+/** Of its edges, for who makes them a type that other fields have, too. */
+export function edgeOptions<Name extends string>(name: Name) {
+  return { name: `${name}Edge`, description: `One ${name} of a page, with its cursor.` }
 }
 
 type Order = 'asc' | 'desc'
@@ -150,8 +156,7 @@ export function pageOf<Node>(asked: Asked, { order, keyOf, read, has, count }: K
   }
   return pageIn<Node, number>(asked, {
     keyOf,
-    // The columns of keys have 32 bits.
-    isKey: (value): value is number => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31,
+    isKey: isNumber,
     read: (stretch, backward, take) => read(rangeOf(stretch), backward === forward ? 'desc' : 'asc', take),
     has: (stretch) => has(rangeOf(stretch)),
     count,
@@ -204,6 +209,20 @@ export async function selectionOf(
     awaitSelections: true,
   })
 }
+
+/** The cursor of a place of a list that pageOf makes pages of: for what follows it live. */
+export function cursorAt(list: string, place: number): string {
+  return cursorOf(list, place)
+}
+
+/** What it says. Throws a GraphQLError for what is no cursor of the list. */
+export function placeAt(list: string, cursor: string, argument: string): number {
+  return readCursor(list, cursor, isNumber, argument)
+}
+
+// The columns of keys have 32 bits.
+const isNumber = (value: unknown): value is number =>
+  Number.isInteger(value) && Math.abs(value as number) < 2 ** 31
 
 function cursorOf(list: string, key: unknown): string {
   return Buffer.from(`${list}:${JSON.stringify(key)}`).toString('base64url')

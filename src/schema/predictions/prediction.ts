@@ -11,7 +11,7 @@ import {
 import type { ClassProbability } from '../../predictor/protocol.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { builder } from '../builder/builder.ts'
-import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { connectionOf, cursorAt, edgeOptions, pageOfRows, placeAt } from '../builder/connection.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
 import { SplitEnum } from '../data/dataset.ts'
@@ -189,6 +189,10 @@ builder.mutationField('predict', (t) =>
   }),
 )
 
+/** Of the cursors of `predictions`, which a subscription gives, too. */
+const LIST = 'Query.predictions'
+const PredictionEdge = builder.edgeObject({ type: PredictionRef, ...edgeOptions('Prediction') })
+
 builder.queryField('predictions', (t) =>
   t.connection(
     {
@@ -214,8 +218,28 @@ builder.queryField('predictions', (t) =>
           },
         ),
     },
-    connectionOf(PredictionRef, 'Prediction'),
+    connectionOf(PredictionRef, 'Prediction', PredictionEdge),
   ),
+)
+
+builder.subscriptionField('predictionMade', (t) =>
+  t.field({
+    type: PredictionEdge,
+    description:
+      'Stored predictions as they are made, each once and in their order, with the cursor that it has in the list `predictions`. It goes on until you leave it.',
+    args: {
+      modelVersion: t.arg.globalID({ for: ModelVersionRef, description: 'Only those of this version.' }),
+      after: t.arg.string({
+        description:
+          'Only what came behind this cursor, of the last one you got or of the list: then you miss none. Left out, from now on.',
+      }),
+    },
+    subscribe: async (_root, { modelVersion, after }, { predictions }) => {
+      const place = after == null ? undefined : placeAt(LIST, after, 'predictionMade: after')
+      return predictions.follow(modelVersion?.id, place).catch(throwCoded)
+    },
+    resolve: (prediction) => ({ cursor: cursorAt(LIST, prediction.seq), node: prediction }),
+  }),
 )
 
 /** One that is not stored has no place among those that are. */
