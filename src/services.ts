@@ -131,7 +131,11 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engine: predictor.engine,
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
-    openSubscriptions: () => runs.listenerCount + models.aliases.listenerCount + predictions.listenerCount,
+    openSubscriptions: () =>
+      [runs, models.aliases, predictions, ...datasets.values()].reduce(
+        (sum, { listenerCount }) => sum + listenerCount,
+        0,
+      ),
   })
   return {
     architectures,

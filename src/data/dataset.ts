@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
+import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
@@ -44,6 +45,12 @@ export interface DatasetStore {
   imagePng(split: Split, index: number, scale: number): Promise<Buffer>
   /** `count` different places in a split; the same seed chooses the same ones. */
   samples(split: Split, count: number, seed: number): number[]
+  /** Bytes that a fetch downloads from the first place that is tried; null where that is on this machine. */
+  readonly downloadBytes: number | null
+  /** A word now, and one whenever `state` is another one since the last was taken: a slow reader misses only words. */
+  follow(): AsyncIterableIterator<void>
+  /** Readers that follow it now. */
+  readonly listenerCount: number
   /** Ends a fetch and leaves nothing of it behind. */
   close(): Promise<void>
 }
@@ -68,14 +75,19 @@ export function createDatasetStore(options: {
   const { facts } = options.source
   const file = datasetFile(options.folder, facts.name)
   const { source, logger, folder } = options
+  const origins = options.origins ?? source.origins()
+  const listeners = new Set<() => void>()
   const preparation = createPreparation({
     facts,
     modules: options.modules ?? [],
     file,
     scratch: join(folder, `${facts.name}.fetch`),
-    origins: options.origins ?? source.origins(),
+    origins,
     logger,
     telemetry: options.telemetry,
+    onChange() {
+      for (const listener of listeners) listener()
+    },
     entry: options.entry,
   })
 
@@ -121,6 +133,19 @@ export function createDatasetStore(options: {
     },
     samples(split, count, seed) {
       return [...new Random(seed).permutation(facts.count[split]).subarray(0, count)]
+    },
+    downloadBytes: origins[0] === undefined || 'folder' in origins[0].from ? null : origins[0].from.bytes,
+    follow() {
+      const words = newestOfEach((listener) => {
+        const word = () => listener(facts.name)
+        listeners.add(word)
+        word()
+        return () => listeners.delete(word)
+      })
+      return flatMap(words, () => [undefined])
+    },
+    get listenerCount() {
+      return listeners.size
     },
     close: preparation.close,
   }

@@ -5,14 +5,14 @@
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
-import { type DecodedImages, writeDatasetFile } from './dataset-file.ts'
-import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
+import { contentBytes, type DecodedImages, writeDatasetFile } from './dataset-file.ts'
+import type { FetchJob, FetchProgress, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import { fetchTarball } from './fetch-tarball.ts'
 import { openDatasetSources } from './registry.ts'
 import type { DatasetOrigin } from './source.ts'
 
-/** How much of the progress is fetching; the rest is decoding. */
-const FETCHING = 0.8
+/** Progress is told when it is another percent, and of a slow network as often as a person looks. */
+const TOLD_EVERY_MS = 250
 
 dieWithParent()
 // pacote leaves promises behind that reject when its cache does not have the file; the fetch itself goes on.
@@ -42,25 +42,33 @@ async function make({ dataset, modules, origin, file, scratch }: FetchJob): Prom
 
 async function folderOf({ from }: DatasetOrigin, scratch: string): Promise<string> {
   if ('folder' in from) return from.folder
-  await fetchTarball(from, `${scratch}/fetched`, (fraction) => report(fraction * FETCHING))
+  const { bytes: totalBytes } = from
+  const report = reporter('DOWNLOADING', totalBytes)
+  await fetchTarball(from, `${scratch}/fetched`, report)
   return `${scratch}/fetched`
 }
 
 async function* counted(
-  { count }: DatasetFacts,
+  facts: DatasetFacts,
   images: AsyncIterable<DecodedImages>,
 ): AsyncGenerator<DecodedImages, void> {
+  const report = reporter('CONVERTING', contentBytes(facts))
   let done = 0
   for await (const some of images) {
     yield some
-    done += some.labels.length
-    report(FETCHING + (1 - FETCHING) * (done / (count.train + count.test)))
+    done += some.labels.length + some.pixels.length
+    report(done)
   }
 }
 
-let reported = 0
-function report(progress: number): void {
-  if (progress < reported + 0.01) return
-  reported = progress
-  void parent.send({ type: 'progress', progress })
+function reporter(phase: FetchProgress['phase'], totalBytes: number): (bytes: number) => void {
+  let told = { bytes: 0, at: 0 }
+  return (bytes) => {
+    const at = performance.now()
+    // Called again from the beginning when npm's cache turns out to be damaged.
+    const isNews = bytes < told.bytes || bytes >= told.bytes + totalBytes / 100
+    if (!isNews && at < told.at + TOLD_EVERY_MS) return
+    told = { bytes, at }
+    void parent.send({ type: 'progress', phase, bytes, totalBytes })
+  }
 }

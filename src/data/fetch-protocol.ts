@@ -15,9 +15,19 @@ export interface FetchJob {
 /** The job is all that the server says to a fetch process. */
 export type ToFetcher = FetchJob
 
-/** What a fetch process says: how far it is, 0 to 1, as often as that changes by a percent, then how it ended. */
+export const FETCH_PHASES = ['DOWNLOADING', 'CONVERTING'] as const
+
+/** How far a fetch is. */
+export interface FetchProgress {
+  phase: (typeof FETCH_PHASES)[number]
+  /** What is downloaded, or of the prepared images what is written: so many bytes of so many. */
+  bytes: number
+  totalBytes: number
+}
+
+/** What a fetch process says: how far it is, as often as a person would look, then how it ended. */
 export type FromFetcher =
-  | { type: 'progress'; progress: number }
+  | ({ type: 'progress' } & FetchProgress)
   | { type: 'done' }
   /** `reason`: half a sentence; `code`: what the system answered (ENOSPC). */
   | { type: 'failed'; reason: string; code?: string }

@@ -22,13 +22,13 @@ export interface Tarball {
  * files into `folder`. They may be used only when this resolves: then the whole is verified. Only for a process of its
  * own: pacote's streams throw, uncaught, when a connection breaks at a bad moment.
  *
- * @param progress  called with the fraction that is fetched, 0 to 1
+ * @param progress  called with the bytes that are fetched, at most `bytes`
  * @throws an Error whose message is half a sentence: what went wrong
  */
 export async function fetchTarball(
   { spec, integrity, bytes, files }: Tarball,
   folder: string,
-  progress: (fraction: number) => void,
+  progress: (received: number) => void,
 ): Promise<void> {
   // npm tells the programs that it starts which registry and cache a person has set.
   const { npm_config_registry: registry, npm_config_cache: cache } = process.env
@@ -57,7 +57,7 @@ export async function fetchTarball(
     let received = 0
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       received += chunk.length
-      progress(Math.min(1, received / bytes))
+      progress(Math.min(bytes, received))
       if (!unpack.write(chunk)) await Promise.race([once(unpack, 'drain'), closed])
     }
     unpack.end()

@@ -7,10 +7,16 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
-import { type DatasetHeader, fileIdentity, readHeader, withDatasetFile } from './dataset-file.ts'
+import {
+  contentBytes,
+  type DatasetHeader,
+  fileIdentity,
+  readHeader,
+  withDatasetFile,
+} from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
 import { DamagedDatasetError, DatasetUnavailableError, damagedDataset } from './errors.ts'
-import type { FetchJob, FromFetcher, ToFetcher } from './fetch-protocol.ts'
+import type { FetchJob, FetchProgress, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import type { DatasetOrigin } from './source.ts'
 
 export const DATASET_STATES = ['MISSING', 'FETCHING', 'READY', 'FAILED'] as const
@@ -19,6 +25,8 @@ export interface DatasetStatus {
   state: (typeof DATASET_STATES)[number]
   /** 0 to 1. */
   progress: number
+  /** Null unless FETCHING. */
+  fetch: FetchProgress | null
   /** See DatasetHeader; null unless READY. */
   digest: string | null
   source: string | null
@@ -57,6 +65,8 @@ export function createPreparation(options: {
   origins: readonly DatasetOrigin[]
   logger?: Pick<Logger, 'info' | 'warn'>
   telemetry?: Telemetry
+  /** Called when the status is another one. */
+  onChange?(): void
   /** The compiled fetch-process.js, where this file itself is not compiled. */
   entry?: URL
 }): Preparation {
@@ -68,7 +78,8 @@ export function createPreparation(options: {
   /** Identity of the file that `header` and `damage` are of; undefined before it was read through. */
   let seen: string | null | undefined
   let looking: Promise<void> | null = null
-  let fetching: { source: string; progress: number } | null = null
+  /** From the first source that is tried to the last. */
+  let fetching: ({ source: string } & FetchProgress) | null = null
   let failure: string | null = null
   let work: Promise<PreparedFile> | null = null
   const closing = new AbortController()
@@ -81,6 +92,8 @@ export function createPreparation(options: {
       noteDamage(error)
     }
   }
+  /** What `onChange` was last called for. */
+  let told = status()
 
   function checked(read: DatasetHeader): DatasetHeader {
     const differs = (['name', 'count', 'imageShape'] as const).find(
@@ -116,6 +129,7 @@ export function createPreparation(options: {
     } catch (error) {
       noteDamage(error)
     }
+    changed()
   }
 
   const verified = () =>
@@ -127,6 +141,12 @@ export function createPreparation(options: {
   async function prepare(): Promise<PreparedFile> {
     await look()
     if (header !== null) return { file, digest: header.digest }
+    return fetch().finally(() => {
+      fetching = null
+    })
+  }
+
+  async function fetch(): Promise<PreparedFile> {
     const failures: string[] = []
     for (const origin of origins) {
       try {
@@ -150,9 +170,13 @@ export function createPreparation(options: {
   }
 
   async function fetchFrom(origin: DatasetOrigin): Promise<PreparedFile> {
-    const state = { source: origin.name, progress: 0 }
-    fetching = state
+    const began: FetchProgress =
+      'folder' in origin.from
+        ? { phase: 'CONVERTING', bytes: 0, totalBytes: contentBytes(facts) }
+        : { phase: 'DOWNLOADING', bytes: 0, totalBytes: origin.from.bytes }
+    fetching = { source: origin.name, ...began }
     failure = null
+    changed()
     try {
       logger?.info({ dataset: facts.name, source: origin.name }, 'fetching the data set')
       await mkdir(dirname(file), { recursive: true })
@@ -161,7 +185,8 @@ export function createPreparation(options: {
       await runFetcher(
         { dataset: facts.name, modules: options.modules, origin, file, scratch },
         (progress) => {
-          state.progress = progress
+          fetching = { source: origin.name, ...progress }
+          changed()
         },
       )
       // Its checksums were computed from what is on the disk, a moment ago.
@@ -171,12 +196,11 @@ export function createPreparation(options: {
       logger?.info({ dataset: facts.name, digest: header.digest }, 'the data set is ready')
       return { file, digest: header.digest }
     } finally {
-      fetching = null
       await rm(scratch, { recursive: true, force: true })
     }
   }
 
-  async function runFetcher(task: FetchJob, onProgress: (progress: number) => void): Promise<void> {
+  async function runFetcher(task: FetchJob, onProgress: (progress: FetchProgress) => void): Promise<void> {
     const answer = await runJob<ToFetcher, FromFetcher, 'progress'>(
       {
         name: 'dataset',
@@ -186,7 +210,7 @@ export function createPreparation(options: {
         onOutput: (line) => logger?.info({ dataset: facts.name }, line),
         telemetry: options.telemetry,
       },
-      { progress: ({ progress }) => onProgress(progress) },
+      { progress: ({ phase, bytes, totalBytes }) => onProgress({ phase, bytes, totalBytes }) },
       closing.signal,
     )
     if (answer.type === 'done') return
@@ -194,28 +218,42 @@ export function createPreparation(options: {
     throw Object.assign(new Error(reason), { code })
   }
 
+  function status(): DatasetStatus {
+    if (fetching !== null) {
+      const { source, ...fetch } = fetching
+      return { state: 'FETCHING', progress: progressOf(fetch), fetch, digest: null, source, error: null }
+    }
+    if (header !== null) {
+      const { digest, source } = header
+      return { state: 'READY', progress: 1, fetch: null, digest, source, error: null }
+    }
+    return {
+      state: failure === null ? 'MISSING' : 'FAILED',
+      progress: 0,
+      fetch: null,
+      digest: null,
+      source: null,
+      error: failure ?? damage,
+    }
+  }
+
+  /** Of what a look finds nothing may be new. */
+  function changed(): void {
+    const now = status()
+    if (isDeepStrictEqual(now, told)) return
+    told = now
+    options.onChange?.()
+  }
+
   return {
-    status() {
-      if (fetching !== null) {
-        return { state: 'FETCHING', ...fetching, digest: null, error: null }
-      }
-      if (header !== null) {
-        return { state: 'READY', progress: 1, digest: header.digest, source: header.source, error: null }
-      }
-      return {
-        state: failure === null ? 'MISSING' : 'FAILED',
-        progress: 0,
-        digest: null,
-        source: null,
-        error: failure ?? damage,
-      }
-    },
+    status,
     look,
     async ready(signal) {
       closing.signal.throwIfAborted()
       if (work === null) {
         work = prepare().finally(() => {
           work = null
+          changed()
         })
         // All who wait may have given up by the time it fails.
         work.catch(() => {})
@@ -230,6 +268,14 @@ export function createPreparation(options: {
       await Promise.allSettled([work, looking])
     },
   }
+}
+
+/** How much of the progress is downloading; the rest is converting. */
+const DOWNLOADING = 0.8
+
+function progressOf({ phase, bytes, totalBytes }: FetchProgress): number {
+  const part = bytes / totalBytes
+  return phase === 'DOWNLOADING' ? DOWNLOADING * part : DOWNLOADING + (1 - DOWNLOADING) * part
 }
 
 /** Waits for the work, or rejects with the signal's reason as soon as it is aborted. */

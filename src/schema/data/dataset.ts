@@ -1,6 +1,8 @@
+import { flatMap } from '../../concurrency/iterate.ts'
 import type { DATASET_STATES, DatasetStore } from '../../data/dataset.ts'
 import type { Split } from '../../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../../data/errors.ts'
+import type { FetchProgress } from '../../data/fetch-protocol.ts'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { NotFoundError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
@@ -19,6 +21,25 @@ const DatasetState = builder.enumType('DatasetState', {
     FETCHING: 'Being downloaded and converted.',
     READY: 'On this machine, and verified.',
     FAILED: 'The last fetch failed; `error` says why, and it can be tried again.',
+  }),
+})
+
+const DatasetFetch = builder.objectRef<FetchProgress>('DatasetFetch').implement({
+  description: 'How far a fetch of a data set is.',
+  fields: (t) => ({
+    phase: t.field({
+      type: builder.enumType('DatasetPhase', {
+        description: 'What is done to fetch a data set.',
+        values: described<FetchProgress['phase']>({
+          DOWNLOADING: 'Its files are downloaded.',
+          CONVERTING: 'Its images are decoded, and written as trainers read them.',
+        }),
+      }),
+      description: 'What is done now.',
+      resolve: ({ phase }) => phase,
+    }),
+    bytes: t.exposeFloat('bytes', { description: 'Done of this phase: bytes downloaded, or written.' }),
+    totalBytes: t.exposeFloat('totalBytes', { description: 'All of this phase.' }),
   }),
 })
 
@@ -107,6 +128,17 @@ builder.node(DatasetRef, {
       description: 'State of the data on this machine.',
       resolve: async (store) => (await store.present()).state,
     }),
+    fetch: t.field({
+      type: DatasetFetch,
+      nullable: true,
+      description: 'What a fetch is at; null unless FETCHING.',
+      resolve: async (store) => (await store.present()).fetch,
+    }),
+    downloadBytes: t.float({
+      nullable: true,
+      description: 'Bytes that a fetch downloads; null where the files are on this machine.',
+      resolve: (store) => store.downloadBytes,
+    }),
     progress: t.float({
       description: 'Progress of a fetch, 0 to 1.',
       resolve: async (store) => (await store.present()).progress,
@@ -177,12 +209,35 @@ builder.mutationField('prepareDataset', (t) =>
       }),
     },
     resolve: (_root, { name }, { datasets }) => {
-      const store = datasets.get(name)
-      if (store === undefined)
-        throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+      const store = named(datasets, name)
       // How it ends is the store's state: FAILED with an error that the next query shows.
       store.prepare().catch(() => {})
       return store
     },
   }),
 )
+
+builder.subscriptionField('datasetChanged', (t) =>
+  t.field({
+    type: DatasetRef,
+    description:
+      'A data set as it is now, and whenever its state, or how far a fetch is, is another. A slow reader gets the newest state only. It goes on until you leave it, also when the data set is READY: its file may be damaged and fetched again.',
+    args: { name: t.arg.string({ required: true, description: `Such as ${DEFAULT_DATASET}.` }) },
+    subscribe: async (_root, { name }, { datasets }) => {
+      try {
+        const store = named(datasets, name)
+        return flatMap(store.follow(), () => [store])
+      } catch (error) {
+        return throwCoded(error)
+      }
+    },
+    resolve: (store) => store,
+  }),
+)
+
+/** @throws NotFoundError */
+function named(datasets: ReadonlyMap<string, DatasetStore>, name: string): DatasetStore {
+  const store = datasets.get(name)
+  if (store !== undefined) return store
+  throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+}

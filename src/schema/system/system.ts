@@ -47,7 +47,7 @@ const System = builder.objectRef<SystemService>('System').implement({
       resolve: (it) => it.queue(),
     }),
     openSubscriptions: t.int({
-      description: 'Number of subscribers that listen to runs now.',
+      description: 'Number of subscriptions that are open now.',
       resolve: (it) => it.openSubscriptions(),
     }),
   }),

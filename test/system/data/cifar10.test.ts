@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDatasetStore, type DatasetStore, datasetFile } from '../../../src/data/dataset.ts'
 import { readHeader } from '../../../src/data/dataset-file.ts'
 import { type LoadedDataset, loadDataset } from '../../../src/data/load.ts'
+import type { DatasetStatus } from '../../../src/data/preparation.ts'
 import type { DatasetOrigin } from '../../../src/data/source.ts'
 import { BINARY_FILES } from '../../../src/data/sources/cifar10/binary-batches.ts'
 import { localFolder } from '../../../src/data/sources/cifar10/origins.ts'
@@ -124,6 +125,7 @@ describe('the official binary files', () => {
     expect(store.state()).toEqual({
       state: 'READY',
       progress: 1,
+      fetch: null,
       digest: present(),
       source: files(),
       error: null,
@@ -146,8 +148,11 @@ describe('the official binary files', () => {
     })
     const log = createRecordingLog()
     const store = storeIn(join(folder, 'datasets'), [archive(url, tgz), archive(url, tgz)], log)
-    const seen: number[] = []
-    const watching = watchProgress(store, seen)
+    const seen: DatasetStatus[] = []
+    const words = store.follow()
+    const watching = (async () => {
+      for await (const _ of words) seen.push(store.state())
+    })()
     const impatient = new AbortController()
     const gaveUp = store.prepare(impatient.signal).catch((error) => error)
     const [first, second] = await Promise.all([
@@ -155,13 +160,23 @@ describe('the official binary files', () => {
       store.prepare(),
       log.next('warn').then(() => impatient.abort(new Error('no patience'))),
     ])
-    watching.stop()
+    await words.return?.()
+    await watching
+    expect(store.listenerCount).toBe(0)
     expect(first).toEqual(second)
     expect((await gaveUp).message).toBe('no patience')
     expect(requests).toBe(2)
     expect(log.warnings).toEqual(['a source of the data set failed'])
     expect(store.state()).toMatchObject({ state: 'READY', digest: present() })
-    expect(seen.some((progress) => progress > 0 && progress < 1)).toBe(true)
+    expect(seen.some(({ progress }) => progress > 0 && progress < 1)).toBe(true)
+    // Between one source and the next it is neither missing nor failed.
+    expect(new Set(seen.slice(1).map(({ state }) => state))).toEqual(new Set(['FETCHING', 'READY']))
+    expect(seen.map(({ fetch }) => fetch)).toContainEqual({
+      phase: 'DOWNLOADING',
+      bytes: expect.any(Number),
+      totalBytes: store.downloadBytes,
+    })
+    expect(seen.some(({ fetch }) => fetch?.phase === 'CONVERTING')).toBe(true)
     expect(readdirSync(join(folder, 'datasets'))).toEqual(['cifar10.bin'])
   })
 
@@ -313,21 +328,5 @@ function archiveOf(source: DatasetOrigin, tgz: Buffer): DatasetOrigin {
   return {
     ...source,
     from: { ...source.from, integrity: `md5-${createHash('md5').update(tgz).digest('base64')}` },
-  }
-}
-
-/** Notes the progress at every turn of the event loop. */
-function watchProgress(store: DatasetStore, seen: number[]): { stop(): void } {
-  let watching = true
-  const look = () => {
-    const { state, progress } = store.state()
-    if (state === 'FETCHING' && seen.at(-1) !== progress) seen.push(progress)
-    if (watching) setImmediate(look)
-  }
-  look()
-  return {
-    stop() {
-      watching = false
-    },
   }
 }
