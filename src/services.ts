@@ -129,6 +129,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     version: packageVersion,
     database: database.kind,
     engine: predictor.engine,
+    predictor,
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>

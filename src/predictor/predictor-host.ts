@@ -73,6 +73,7 @@ export function createHost(options: HostOptions): Host {
     killedFor = undefined
     const started = startChild<ToPredictor, FromPredictor>({
       entry: options.entry,
+      role: 'predictor',
       env: { UV_THREADPOOL_SIZE: String(DECODERS) },
       onMessage,
       onOutput: (line) => logger.info({ predictor: started.pid }, line),

@@ -53,6 +53,8 @@ export interface Predictor {
   predict(request: PredictRequest, signal?: AbortSignal): Promise<PredictOutcome>
   /** Requests that are not answered yet. */
   readonly queueDepth: number
+  /** Pictures that were classified so far. */
+  readonly answered: number
   /** Rejects what is open, and resolves when the process is gone. */
   close(): Promise<void>
 }
@@ -90,6 +92,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
   const rate = createRate()
   let lastId = 0
   let openBytes = 0
+  let answered = 0
 
   const host = createHost({
     entry: options.entry ?? new URL('./predictor-process.js', import.meta.url),
@@ -125,6 +128,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
       rate.answered()
       if (message.type === 'rejected') entry.reject(fromRejection(message.rejection))
       else {
+        if (entry.request.inspect === undefined) answered += 1
         entry.resolve({
           probabilities: message.probabilities,
           input: Buffer.from(message.png),
@@ -167,6 +171,9 @@ export function createPredictor(options: PredictorOptions): Predictor {
     engine: () => host.engine(),
     get queueDepth() {
       return open.size
+    },
+    get answered() {
+      return answered
     },
     async predict({ model, image, inspect }, signal) {
       signal?.throwIfAborted()

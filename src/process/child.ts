@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { eachLine } from './lines.ts'
+import { type ChildRole, noteChild } from './running.ts'
 import { STOP_SIGNALS } from './signals.ts'
 
 /** The child inherits this descriptor; its end of file tells the child that the parent is gone. */
@@ -50,6 +51,8 @@ export interface Child<ToChild> {
 
 export interface ChildOptions<FromChild> {
   entry: URL
+  /** A job when left out. */
+  role?: ChildRole
   env?: NodeJS.ProcessEnv
   onMessage(message: FromChild): void
   /** Called with each line the child prints; a long one is cut (lines.ts). */
@@ -70,6 +73,7 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     env: { ...process.env, ...options.env },
     execArgv: ['--enable-source-maps', `--import=data:text/javascript,${DEAF}`],
   })
+  if (child.pid !== undefined) child.once('exit', noteChild(child.pid, options.role ?? 'job'))
   let stderr = ''
   eachLine(child.stdout, (line) => options.onOutput(line, 'STDOUT'))
   eachLine(child.stderr, (line) => {

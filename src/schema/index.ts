@@ -17,6 +17,7 @@ import './models/import-model.ts'
 import './models/evaluate-model.ts'
 import './predictions/prediction.ts'
 import './system/system.ts'
+import './system/system-stats.ts'
 import { builder } from './builder/builder.ts'
 
 /** The executable schema: types and resolvers, without the services behind them, which each request's context brings. */

@@ -1,6 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import type { EngineTrial } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
+import { childProcesses } from '../process/running.ts'
+import { ownUsage, usageOf } from '../process/usage.ts'
+import { createStatsSampler, type StatsSampler } from './stats.ts'
 
 export interface SystemFacts {
   version: string
@@ -20,17 +23,39 @@ export interface SystemService extends Omit<SystemFacts, 'queue'> {
   /** What `auto` measured on this machine, fastest first; empty where there was nothing to compare. */
   engineTrials(): readonly EngineTrial[]
   openSubscriptions(): number
+  /** See StatsSampler. */
+  follow: StatsSampler['follow']
 }
 
 export function createSystemService(
   sources: Pick<SystemService, 'version' | 'database' | 'queue' | 'engineTrials' | 'openSubscriptions'> & {
     engine(): Promise<EngineReport>
+    /** The predictor's load: pictures that are open, and that were answered so far. */
+    predictor: { readonly queueDepth: number; readonly answered: number }
   },
 ): SystemService {
+  const { predictor, ...rest } = sources
   const limit = process.constrainedMemory()
+  const cores = availableParallelism()
+  const openSubscriptions = () => sources.openSubscriptions() + sampler.listenerCount
+  const sampler = createStatsSampler({
+    cores,
+    processes: () => [
+      { pid: process.pid, role: 'server', usage: ownUsage() },
+      ...[...childProcesses].map(([pid, role]) => ({ pid, role, usage: usageOf(pid) })),
+    ],
+    answered: () => predictor.answered,
+    snapshot: async () => ({
+      queue: await sources.queue(),
+      predictionsOpen: predictor.queueDepth,
+      openSubscriptions: openSubscriptions(),
+    }),
+  })
   return {
-    ...sources,
-    cores: availableParallelism(),
+    ...rest,
+    openSubscriptions,
+    follow: sampler.follow,
+    cores,
     // Without a container the limit is 0, or absurdly large.
     memoryBytes: limit > 0 && limit < totalmem() ? limit : totalmem(),
     engine: () => sources.engine().catch(() => null),

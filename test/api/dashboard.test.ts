@@ -64,3 +64,45 @@ describe('datasetChanged', () => {
     await expect.poll(listeners).toBe(0)
   })
 })
+
+describe('systemStats', () => {
+  const STATS = `subscription ($everyMs: Int!) {
+    systemStats(everyMs: $everyMs) {
+      at server { ...Load } trainers { ...Load } predictor { ...Load } jobs { ...Load }
+      training predicting queue { running } predictionsOpen predictionsPerSecond openSubscriptions
+    }
+  }
+  fragment Load on ProcessLoad { processes cpu memoryBytes }`
+
+  test('tells at once what is used, and then how much of the cores it was', async () => {
+    const stream = server.subscribe(STATS, { everyMs: 250 })
+    const first = await value(stream, 'systemStats')
+    expect(first.server).toEqual({ processes: 1, cpu: null, memoryBytes: expect.any(Number) })
+    expect(first.server.memoryBytes).toBeGreaterThan(2 ** 20)
+    expect(first.trainers).toEqual({ processes: 0, cpu: null, memoryBytes: 0 })
+    expect(first).toMatchObject({ training: false, predicting: false, openSubscriptions: 1 })
+    const second = await value(stream, 'systemStats')
+    for (const load of [second.server, second.predictor]) {
+      expect(load.processes).toBe(1)
+      expect(load.cpu).toBeGreaterThanOrEqual(0)
+      expect(load.cpu).toBeLessThanOrEqual(1)
+      expect(load.memoryBytes).toBeGreaterThan(2 ** 20)
+    }
+    expect(second.predictionsPerSecond).toBe(0)
+    expect(second.at > first.at).toBe(true)
+    await stream.return?.()
+    await expect.poll(listeners).toBe(0)
+  })
+
+  test('refuses times that are too short or too long', async () => {
+    for (const everyMs of [-1, 0, 249, 60_001]) {
+      const { value: refused } = await server.subscribe(STATS, { everyMs }).next()
+      expect(refused.errors).toMatchObject([
+        {
+          message: `systemStats: everyMs must be from 250 to 60000, not ${everyMs}.`,
+          extensions: { code: 'BAD_USER_INPUT' },
+        },
+      ])
+    }
+  })
+})

@@ -10,7 +10,11 @@ export function createTrainerLauncher<ToTrainer, FromTrainer>(
 ): TrainerLauncher<ToTrainer, FromTrainer> {
   return {
     launch(listener) {
-      const { pid, send, kill, exited } = startChild<ToTrainer, FromTrainer>({ entry, ...listener })
+      const { pid, send, kill, exited } = startChild<ToTrainer, FromTrainer>({
+        entry,
+        role: 'trainer',
+        ...listener,
+      })
       return { name: pid, send, kill: () => kill('SIGKILL'), ended: exited.then(endOf) }
     },
   }

@@ -2,7 +2,7 @@ import type { SystemFacts, SystemService } from '../../system/service.ts'
 import { builder } from '../builder/builder.ts'
 import { EngineRef, EngineTrialRef } from './engine.ts'
 
-const Queue = builder.objectRef<SystemFacts['queue']>('Queue').implement({
+export const Queue = builder.objectRef<SystemFacts['queue']>('Queue').implement({
   description: 'Queue of training runs.',
   fields: (t) => ({
     running: t.exposeInt('running', { description: 'Number of runs at work.' }),
