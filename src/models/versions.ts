@@ -57,7 +57,7 @@ type EvaluatedRun = Omit<TrainingRun, 'evaluation'> & { evaluation: unknown }
  * Makes a checkpoint of a run the next version of a model. When its weights are those that the run ended with, the
  * version has the run's evaluation at once.
  */
-export function createTrainedVersion(
+export async function createTrainedVersion(
   tx: Prisma.TransactionClient,
   name: string,
   run: EvaluatedRun,
@@ -65,6 +65,11 @@ export function createTrainedVersion(
   facts: DatasetFacts,
 ): Promise<ModelVersion> {
   const { normalization } = settings.parse(run.hyperparameters)
+  const evaluated = evaluationOf(run, checkpoint)
+  const mistakes =
+    evaluated.evaluation === undefined
+      ? null
+      : await tx.evaluationMistakes.findUnique({ where: { runId: run.id } })
   return createVersion(tx, name, {
     architecture: run.architecture,
     dataset: run.dataset,
@@ -74,7 +79,8 @@ export function createTrainedVersion(
     bytes: checkpoint.bytes,
     digest: checkpoint.digest,
     preprocessing: { ...trainedPreprocessing(facts, normalization) },
-    ...evaluationOf(run, checkpoint),
+    ...evaluated,
+    mistakes: mistakes === null ? undefined : { create: { records: mistakes.records } },
   })
 }
 

@@ -27,7 +27,12 @@ export interface EvaluationService {
    * UnusableModelError, OverloadedError.
    */
   evaluate(input: EvaluateInput): Promise<ModelVersion>
+  /** Every mistake of the evaluation of a run or of a version (mistakes.ts); null where they were not kept. */
+  mistakes(of: EvaluatedThing): Promise<Uint8Array | null>
 }
+
+/** What has an evaluation. */
+export type EvaluatedThing = { runId: string } | { modelVersionId: string }
 
 export function createEvaluationService(options: {
   prisma: PrismaClient
@@ -55,7 +60,7 @@ export function createEvaluationService(options: {
       checkLabels(model.preprocessing.labels, store)
       // Before minutes of work.
       options.checkRoom()
-      const result = await store
+      const { result, mistakes } = await store
         .using(({ file, digest }) =>
           evaluator.evaluate({
             datasetFile: file,
@@ -69,15 +74,24 @@ export function createEvaluationService(options: {
           return failFor(version, error, options)
         })
       const evaluation: StoredEvaluation = { ...result, dataset: name }
+      const records = new Uint8Array(mistakes)
       return prisma.modelVersion
         .update({
           where: { id: version.id },
-          data: { evaluation: { ...evaluation } satisfies Prisma.InputJsonObject, evaluatedAt: new Date() },
+          data: {
+            evaluation: { ...evaluation } satisfies Prisma.InputJsonObject,
+            evaluatedAt: new Date(),
+            mistakes: { upsert: { create: { records }, update: { records } } },
+          },
         })
         .catch((error: unknown) => {
           if (!isMissing(error)) throw error
           throw new NotFoundError('The model version was deleted while it was evaluated.')
         })
+    },
+    async mistakes(of) {
+      const row = await prisma.evaluationMistakes.findUnique({ where: of })
+      return row?.records ?? null
     },
   }
 }

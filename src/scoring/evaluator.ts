@@ -2,13 +2,12 @@ import type { Logger } from 'pino'
 import { createTurns } from '../concurrency/one-at-a-time.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import { OverloadedError } from '../errors.ts'
-import type { EvaluationResult } from '../models/evaluation-result.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { PredictorUnavailableError } from '../predictor/errors.ts'
 import { closedError } from '../predictor/predictor-host.ts'
 import { fromRejection } from '../predictor/rejection.ts'
 import { runJob } from '../process/job.ts'
-import type { EvaluationJob, FromEvaluator } from './protocol.ts'
+import type { Evaluated, EvaluationJob, FromEvaluator } from './protocol.ts'
 
 /** Evaluates weights, one at a time, each in a process of its own: minutes of work that no prediction waits for. */
 export interface ModelEvaluator {
@@ -17,9 +16,7 @@ export interface ModelEvaluator {
    * Rejects with OverloadedError, DamagedDatasetError, DamagedArtifactError, UnusableModelError or
    * PredictorUnavailableError.
    */
-  evaluate(
-    job: Pick<EvaluationJob, 'datasetFile' | 'datasetDigest' | 'model' | 'limit'>,
-  ): Promise<EvaluationResult>
+  evaluate(job: Pick<EvaluationJob, 'datasetFile' | 'datasetDigest' | 'model' | 'limit'>): Promise<Evaluated>
   /** Ends what is at work and refuses what waits. */
   close(): Promise<void>
 }
@@ -41,12 +38,12 @@ const FIRST_GUESS_MS = 60_000
 export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvaluator {
   const { engine, artifactsFolder, logger, telemetry, maxWaiting = 8, silenceMs = 900_000 } = options
   const entry = options.entry ?? new URL('./scoring-process.js', import.meta.url)
-  const open = new Map<string, Promise<EvaluationResult>>()
+  const open = new Map<string, Promise<Evaluated>>()
   const inTurn = createTurns()
   const closing = new AbortController()
   let tookMs = FIRST_GUESS_MS
 
-  async function run(task: EvaluationJob): Promise<EvaluationResult> {
+  async function run(task: EvaluationJob): Promise<Evaluated> {
     const began = performance.now()
     const answer = await runJob<EvaluationJob, FromEvaluator, 'seen'>(
       {
@@ -68,7 +65,7 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
           { ms: Math.round(tookMs), engine: answer.engine, images: answer.result.count },
           'evaluated',
         )
-        return answer.result
+        return { result: answer.result, mistakes: answer.mistakes }
       case 'unavailable':
         throw new PredictorUnavailableError(answer.message)
       case 'damagedDataset':

@@ -16,10 +16,17 @@ export interface EvaluationJob {
   limit: number | null
 }
 
+/** What an evaluation comes to. */
+export interface Evaluated {
+  result: EvaluationResult
+  /** Every mistake (mistakes.ts). */
+  mistakes: Uint8Array
+}
+
 /** Signs of life, then one of the others. */
 export type FromEvaluator =
   | { type: 'seen'; images: number }
-  | { type: 'evaluated'; result: EvaluationResult; engine: EngineReport }
+  | ({ type: 'evaluated'; engine: EngineReport } & Evaluated)
   /** The engine that was asked for by name is not there. */
   | { type: 'unavailable'; message: string }
   /** The data set's file is not what it was. */

@@ -62,7 +62,7 @@ async function evaluate({
     }
     void parent.send({ type: 'seen', images: start + indexes.length })
   }
-  return { type: 'evaluated', result: tally.result(), engine }
+  return { type: 'evaluated', result: tally.result(), mistakes: tally.mistakes(), engine }
 }
 
 /** As a prediction of the same sample sees it: RGB bytes of the network's size. */

@@ -1,4 +1,5 @@
 import { type EvaluationResult, MAX_MISTAKES, type Mistake } from '../models/evaluation-result.ts'
+import { createMistakeWriter } from './mistakes.ts'
 
 /** Counts what a network gets right, logits by logits. */
 export interface Tally {
@@ -10,6 +11,8 @@ export interface Tally {
    */
   add(logits: ArrayLike<number>, label: number): void
   result(): EvaluationResult
+  /** Every mistake, as mistakes.ts writes them. */
+  mistakes(): Uint8Array
 }
 
 /**
@@ -19,6 +22,7 @@ export interface Tally {
 export function createTally(classes: number): Tally {
   const confusionMatrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
   const mistakes: Mistake[] = []
+  const writer = createMistakeWriter(classes)
   let lossSum = 0
   let top5 = 0
   let answered = 0
@@ -36,6 +40,7 @@ export function createTally(classes: number): Tally {
     if (predicted === label) return
     const probability = (i: number) => Math.exp(logits[i] - largest) / sum
     const confidence = probability(predicted)
+    writer.add(count, label, predicted, probability)
     if (isAmong(mistakes, confidence)) {
       insert(mistakes, {
         index: count,
@@ -67,6 +72,7 @@ export function createTally(classes: number): Tally {
         mistakes,
       }
     },
+    mistakes: writer.bytes,
   }
 }
 

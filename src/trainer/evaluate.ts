@@ -11,6 +11,8 @@ export interface Evaluator {
   /** The batches of a split in its own order: a mistake is known by its place. */
   add(batch: ImageBatch): Promise<void>
   result(): EvaluationResult
+  /** Every mistake (scoring/mistakes.ts). */
+  mistakes(): Uint8Array
   /** The layer that the first image without an answer broke, such as features.3: the first on its way; null for none. */
   readonly brokenLayer: string | null
 }
@@ -52,6 +54,7 @@ export function createEvaluator(
       }
     },
     result: tally.result,
+    mistakes: tally.mistakes,
   }
 }
 

@@ -74,7 +74,8 @@ export type FromTrainer =
 
 export type TrainerEnding =
   /** `step`: of the checkpoint that the run comes to: its last, or with early stopping its best. */
-  | { type: 'completed'; evaluation: EvaluationResult; step: number }
+  /** `mistakes`: all of them (scoring/mistakes.ts); null when an earlier attempt made the evaluation. */
+  | { type: 'completed'; evaluation: EvaluationResult; mistakes: Uint8Array | null; step: number }
   | { type: 'stopped'; how: StopKind; step: number }
   | { type: 'failed'; failure: RunFailure }
 

@@ -32,7 +32,7 @@ export interface TrainingHooks {
 
 export type TrainingOutcome =
   /** `step`: of the weights that are the run's result. */
-  | { kind: 'trained'; evaluation: EvaluationResult; step: number }
+  | { kind: 'trained'; evaluation: EvaluationResult; mistakes: Uint8Array | null; step: number }
   | { kind: 'stopped'; how: StopKind; state: TrainerState }
   | ({ kind: 'notFinite' } & NotFinite)
 
@@ -64,6 +64,8 @@ export async function train(
   let whole = createStepMeter(from?.whole)
   let window = createStepMeter(from?.window)
   let evaluation = from?.evaluation ?? null
+  /** Of the evaluations of this attempt: a checkpoint has no room for them. */
+  const mistakes = new WeakMap<EvaluationResult, Uint8Array>()
   let lastFinite = from?.lastFinite ?? null
   /** Where the last test of all was not finite. */
   let brokenLayer: string | null = null
@@ -121,6 +123,7 @@ export async function train(
     const evaluated = await evaluate(job, dataset.test, session, () => hooks.applyRequests({ step, epoch }))
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
     evaluation = evaluated.result()
+    mistakes.set(evaluation, evaluated.mistakes())
     brokenLayer = evaluated.brokenLayer
     const evaluationTook = performance.now() - evaluationStarted
     clock.evaluated(evaluationTook)
@@ -144,7 +147,12 @@ export async function train(
   const result = rule === null ? lastFinite : earlyStopping.best
   if (result === null)
     return { kind: 'notFinite', what: 'TESTS', step, epoch, loss: null, layer: brokenLayer }
-  return { kind: 'trained', evaluation: result.evaluation, step: result.step }
+  return {
+    kind: 'trained',
+    evaluation: result.evaluation,
+    mistakes: mistakes.get(result.evaluation) ?? null,
+    step: result.step,
+  }
 
   function notFinite(what: 'STEP' | 'EPOCH', last: StepResult | undefined): TrainingOutcome {
     const [layer = null] = last?.broken?.split('/') ?? []

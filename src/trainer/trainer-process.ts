@@ -104,7 +104,12 @@ function endingOf(outcome: TrainingOutcome): TrainerEnding {
     case 'notFinite':
       return { type: 'failed', failure: failureOfNotFinite(outcome) }
     case 'trained':
-      return { type: 'completed', evaluation: outcome.evaluation, step: outcome.step }
+      return {
+        type: 'completed',
+        evaluation: outcome.evaluation,
+        mistakes: outcome.mistakes,
+        step: outcome.step,
+      }
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TINY_MODULE } from '../support/dataset-cache.ts'
+import { completeRun } from '../support/runs.ts'
 import { type GraphQLResult, startServer, stopServers, type TestServer } from '../support/server.ts'
 
 /* What a page shows that is open while things happen. */
@@ -104,5 +105,122 @@ describe('systemStats', () => {
         },
       ])
     }
+  })
+})
+
+describe('the mistakes of an evaluation', () => {
+  const MISTAKES = `fragment Mistakes on Evaluation {
+    confusionMatrix
+    worstMistakes(first: 3) { index predicted }
+    mistakes(first: 100) {
+      totalCount
+      edges { cursor node { index label predicted confidence trueConfidence probabilities { label probability } } }
+    }
+  }`
+  const CLASSES = ['red disc', 'green square', 'blue triangle']
+  const RUN = `query ($id: ID!) { trainingRun(id: $id) {
+    evaluation { ...Mistakes } modelVersions { id }
+  } } ${MISTAKES}`
+  const VERSION = `query ($id: ID!, $label: String, $predicted: String, $first: Int, $after: String) {
+    node(id: $id) { ... on ModelVersion { evaluation {
+      mistakes(label: $label, predicted: $predicted, first: $first, after: $after) {
+        totalCount edges { cursor node { index label predicted sample { label image } } } pageInfo { hasNextPage }
+      }
+    } } }
+  }`
+  const wrong = (matrix: number[][]) =>
+    matrix.flatMap((row, c) => row.filter((_, p) => p !== c)).reduce((a, b) => a + b)
+
+  let id: string
+  let versionId: string
+  beforeAll(async () => {
+    // It learns next to nothing.
+    id = await completeRun(server, { dataset: 'tiny', learningRate: 1e-6, testLimit: 60 })
+  })
+
+  test('are all there for a run and for the version made of it, each with what every class was given', async () => {
+    const { trainingRun } = await server.query(RUN, { id })
+    const { evaluation, modelVersions } = trainingRun
+    versionId = modelVersions[0].id
+    const { node: version } = await server.query(
+      `query ($id: ID!) { node(id: $id) { ... on ModelVersion { evaluation { ...Mistakes } } } } ${MISTAKES}`,
+      { id: versionId },
+    )
+    const nodes = (of: typeof evaluation) => of.mistakes.edges.map((edge: { node: object }) => edge.node)
+    expect(nodes(version.evaluation)).toEqual(nodes(evaluation))
+    const { totalCount, edges } = evaluation.mistakes
+    expect(totalCount).toBe(wrong(evaluation.confusionMatrix))
+    expect(totalCount).toBeGreaterThan(0)
+    expect(edges).toHaveLength(totalCount)
+    for (const { node } of edges) {
+      const given = Object.fromEntries(
+        node.probabilities.map((it: { label: string; probability: number }) => [it.label, it.probability]),
+      )
+      expect(Object.keys(given)).toEqual(CLASSES)
+      expect(given[node.predicted]).toBe(Math.max(...(Object.values(given) as number[])))
+      expect([given[node.predicted], given[node.label]]).toEqual([node.confidence, node.trueConfidence])
+      expect((Object.values(given) as number[]).reduce((a, b) => a + b)).toBeCloseTo(1, 5)
+    }
+  })
+
+  test('are found by the cell of the confusion matrix, page by page, with their pictures', async () => {
+    const { trainingRun } = await server.query(RUN, { id })
+    const { confusionMatrix } = trainingRun.evaluation
+    for (const [c, label] of CLASSES.entries()) {
+      for (const [p, predicted] of CLASSES.entries()) {
+        if (c === p) continue
+        const { node } = await server.query(VERSION, { id: versionId, label, predicted, first: 2 })
+        const { totalCount, edges, pageInfo } = node.evaluation.mistakes
+        expect(totalCount).toBe(confusionMatrix[c][p])
+        expect(pageInfo.hasNextPage).toBe(totalCount > 2)
+        for (const edge of edges) {
+          expect(edge.node).toMatchObject({ label, predicted, sample: { label } })
+          expect(edge.node.sample.image).toMatch(/^data:image\/png;base64,/)
+        }
+        if (totalCount <= 2) continue
+        const after = edges[1].cursor
+        const next = await server.query(VERSION, { id: versionId, label, predicted, first: 2, after })
+        const indexes = [...edges, ...next.node.evaluation.mistakes.edges].map((edge) => edge.node.index)
+        expect(new Set(indexes).size).toBe(Math.min(4, totalCount))
+        // The cursor is of this cell.
+        const { errors } = await server.execute(VERSION, { id: versionId, label, first: 2, after })
+        expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+      }
+    }
+  })
+
+  test('of what is no class, or no mistake, are an error', async () => {
+    for (const cell of [
+      { label: 'cat' },
+      { predicted: 'cat' },
+      { label: CLASSES[0], predicted: CLASSES[0] },
+    ]) {
+      const { errors } = await server.execute(VERSION, { id: versionId, ...cell })
+      expect(errors).toMatchObject([
+        {
+          message: expect.stringMatching(/^mistakes: (label|predicted) /),
+          extensions: { code: 'BAD_USER_INPUT' },
+        },
+      ])
+    }
+  })
+
+  test('are those of evaluateModel since, stay when the run is deleted, and go with the version', async () => {
+    const EVALUATE = `mutation ($id: ID!) { evaluateModel(id: $id, limit: 20) {
+      __typename ... on ModelVersion { evaluation { ...Mistakes } } } } ${MISTAKES}`
+    const { evaluateModel } = await server.query(EVALUATE, { id: versionId })
+    const { confusionMatrix, mistakes } = evaluateModel.evaluation
+    expect(mistakes.totalCount).toBe(wrong(confusionMatrix))
+    for (const { node } of mistakes.edges) expect(node.index).toBeLessThan(20)
+    const { trainingRun } = await server.query(RUN, { id })
+    expect(trainingRun.evaluation.mistakes.totalCount).toBe(wrong(trainingRun.evaluation.confusionMatrix))
+    await server.query('mutation ($id: ID!) { deleteTrainingRun(id: $id) { __typename } }', { id })
+    const { node } = await server.query(VERSION, { id: versionId })
+    expect(node.evaluation.mistakes.totalCount).toBe(mistakes.totalCount)
+    const { deleteModelVersion } = await server.query(
+      'mutation ($id: ID!) { deleteModelVersion(id: $id) { __typename } }',
+      { id: versionId },
+    )
+    expect(deleteModelVersion.__typename).toBe('ModelVersion')
   })
 })

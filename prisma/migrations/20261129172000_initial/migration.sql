@@ -272,6 +272,16 @@ CREATE TABLE "Prediction" (
     CONSTRAINT "Prediction_pkey" PRIMARY KEY ("id")
 );
 
+-- CreateTable
+CREATE TABLE "EvaluationMistakes" (
+    "id" TEXT NOT NULL,
+    "runId" TEXT,
+    "modelVersionId" TEXT,
+    "records" BYTEA NOT NULL,
+
+    CONSTRAINT "EvaluationMistakes_pkey" PRIMARY KEY ("id")
+);
+
 -- CreateIndex
 CREATE UNIQUE INDEX "TrainingRun_number_key" ON "TrainingRun"("number");
 
@@ -336,6 +346,12 @@ CREATE UNIQUE INDEX "ModelAlias_modelId_name_key" ON "ModelAlias"("modelId", "na
 CREATE UNIQUE INDEX "Prediction_seq_key" ON "Prediction"("seq");
 
 -- CreateIndex
+CREATE UNIQUE INDEX "EvaluationMistakes_runId_key" ON "EvaluationMistakes"("runId");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "EvaluationMistakes_modelVersionId_key" ON "EvaluationMistakes"("modelVersionId");
+
+-- CreateIndex
 CREATE INDEX "Prediction_modelVersionId_seq_idx" ON "Prediction"("modelVersionId", "seq");
 
 -- AddForeignKey
@@ -385,3 +401,9 @@ ALTER TABLE "ModelAlias" ADD CONSTRAINT "ModelAlias_versionId_fkey" FOREIGN KEY 
 
 -- AddForeignKey
 ALTER TABLE "Prediction" ADD CONSTRAINT "Prediction_modelVersionId_fkey" FOREIGN KEY ("modelVersionId") REFERENCES "ModelVersion"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EvaluationMistakes" ADD CONSTRAINT "EvaluationMistakes_runId_fkey" FOREIGN KEY ("runId") REFERENCES "TrainingRun"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EvaluationMistakes" ADD CONSTRAINT "EvaluationMistakes_modelVersionId_fkey" FOREIGN KEY ("modelVersionId") REFERENCES "ModelVersion"("id") ON DELETE CASCADE ON UPDATE CASCADE;

@@ -1,14 +1,19 @@
 import type { DatasetStore } from '../../data/dataset.ts'
 import { type EvaluationResult, MAX_MISTAKES, type Mistake } from '../../models/evaluation-result.ts'
+import type { EvaluatedThing } from '../../scoring/evaluations.ts'
+import { MAX_BYTES, readMistakes } from '../../scoring/mistakes.ts'
 import { type ClassScore, scoreClasses } from '../../scoring/scores.ts'
 import { builder } from '../builder/builder.ts'
-import { checkRange } from '../builder/input-error.ts'
+import { connectionOf, pageOf } from '../builder/connection.ts'
+import { badInput, checkRange } from '../builder/input-error.ts'
 import { DatasetRef, SampleRef } from '../data/dataset.ts'
+import { ClassProbabilityRef } from '../predictions/class-probability.ts'
 
 /** A stored result, and the data set whose classes belong to its rows and columns. */
 interface EvaluationShape {
   result: EvaluationResult
   store: DatasetStore
+  of: EvaluatedThing
 }
 
 const ClassScoreRef = builder.objectRef<ClassScore & { label: string }>('ClassScore').implement({
@@ -33,7 +38,12 @@ const ClassScoreRef = builder.objectRef<ClassScore & { label: string }>('ClassSc
   }),
 })
 
-const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake').implement({
+interface MistakeShape extends Mistake {
+  store: DatasetStore
+  probabilities?: readonly number[]
+}
+
+const MistakeRef = builder.objectRef<MistakeShape>('Mistake').implement({
   description: 'A test image that was taken for another class.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Its place in the test split, from 0.' }),
@@ -50,6 +60,14 @@ const MistakeRef = builder.objectRef<Mistake & { store: DatasetStore }>('Mistake
     }),
     trueConfidence: t.exposeFloat('trueConfidence', {
       description: 'Probability of the true class, 0 to 1.',
+    }),
+    probabilities: t.field({
+      type: [ClassProbabilityRef],
+      nullable: true,
+      description: 'How likely each class is, in the order of Dataset.classes; null in worstMistakes.',
+      complexity: { field: 1, multiplier: 1 },
+      resolve: ({ store, probabilities }) =>
+        probabilities?.map((probability, c) => ({ label: store.facts.classes[c], probability })),
     }),
     sample: t.field({
       type: SampleRef,
@@ -124,5 +142,60 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
         return result.mistakes.slice(0, first).map((mistake) => ({ ...mistake, store }))
       },
     }),
+    mistakes: t.connection(
+      {
+        type: MistakeRef,
+        nullable: true,
+        description: `Every image that it took for another class, of one cell of confusionMatrix if you name both classes; the most confident mistake first. Null where they were not kept: of an evaluation that an earlier attempt of the run made, which evaluateModel makes again. Of very many, the first ${MAX_BYTES / 2 ** 20} MiB.`,
+        args: {
+          label: t.arg.string({ description: 'Only images of this class.' }),
+          predicted: t.arg.string({ description: 'Only images that were taken for this class.' }),
+        },
+        resolve: async ({ result, store, of }, { label, predicted, ...args }, { evaluations }, info) => {
+          const cell = cellOf(store, label, predicted)
+          const records = await evaluations.mistakes(of)
+          if (records === null) return null
+          const found = readMistakes(records, result.confusionMatrix.length, cell).map((mistake, rank) => ({
+            ...mistake,
+            rank,
+            store,
+            confidence: mistake.probabilities[mistake.predicted],
+            trueConfidence: mistake.probabilities[mistake.label],
+          }))
+          const within = ({ gt = -1, lt = found.length }) => found.slice(Math.max(0, gt + 1), Math.max(0, lt))
+          return pageOf<(typeof found)[number]>(
+            { args, info, of: JSON.stringify([of, cell]) },
+            {
+              order: 'asc',
+              keyOf: ({ rank }) => rank,
+              read: async (range, order, take) =>
+                (order === 'asc' ? within(range) : within(range).reverse()).slice(0, take),
+              has: async (range) => within(range).length > 0,
+              count: () => found.length,
+            },
+          )
+        },
+      },
+      connectionOf(MistakeRef, 'Mistake'),
+    ),
   }),
 })
+
+/** @throws a GraphQLError for what is no class, or no mistake */
+function cellOf(
+  { facts: { name, classes } }: DatasetStore,
+  label?: string | null,
+  predicted?: string | null,
+) {
+  const indexOf = (argument: string, named: string | null | undefined) => {
+    if (named == null) return undefined
+    const index = classes.indexOf(named)
+    if (index >= 0) return index
+    throw badInput(`mistakes: ${argument} is no class of ${name}. These are: ${classes.join(', ')}.`)
+  }
+  const cell = { label: indexOf('label', label), predicted: indexOf('predicted', predicted) }
+  if (cell.label === undefined || cell.label !== cell.predicted) return cell
+  throw badInput(
+    `mistakes: label and predicted are both ${label}, and what is taken for what it is, is none.`,
+  )
+}

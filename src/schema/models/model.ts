@@ -126,7 +126,9 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
         'Its newest evaluation: that of its run when it has the weights that the run ended with, or what evaluateModel made. Null until there is one.',
       resolve: (version, _args, { datasets }) => {
         const { evaluation } = toVersion(version)
-        return evaluation && { result: evaluation, store: datasetOf(datasets, evaluation.dataset) }
+        if (evaluation === null) return null
+        const of = { modelVersionId: version.id }
+        return { result: evaluation, store: datasetOf(datasets, evaluation.dataset), of }
       },
     }),
     evaluatedAt: t.expose('evaluatedAt', {

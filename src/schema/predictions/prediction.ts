@@ -8,7 +8,6 @@ import {
   type MadePrediction,
   probabilitiesOf,
 } from '../../predictor/predictions.ts'
-import type { ClassProbability } from '../../predictor/protocol.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, cursorAt, edgeOptions, pageOfRows, placeAt } from '../builder/connection.ts'
@@ -17,18 +16,11 @@ import { badInput, checkRange } from '../builder/input-error.ts'
 import { SplitEnum } from '../data/dataset.ts'
 import { ModelVersionRef } from '../models/model.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
+import { ClassProbabilityRef } from './class-probability.ts'
 
 /** Of a forward pass, in an operation's complexity. */
 const COST = 100
 const MAX_MAPS = 1024
-
-export const ClassProbabilityRef = builder.objectRef<ClassProbability>('ClassProbability').implement({
-  description: 'Probability of one class.',
-  fields: (t) => ({
-    label: t.exposeString('label', { description: 'The class.' }),
-    probability: t.exposeFloat('probability', { description: '0 to 1; all of them add up to 1.' }),
-  }),
-})
 
 const PredictionRef = builder.prismaNode('Prediction', {
   nullable: true,

@@ -2,7 +2,7 @@ import type { PinnedResult } from '../../runs/model/pinned.ts'
 import { columnOf } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
 import { datasetOf, SampleRef, type SampleShape, SplitEnum } from '../data/dataset.ts'
-import { ClassProbabilityRef } from '../predictions/prediction.ts'
+import { ClassProbabilityRef } from '../predictions/class-probability.ts'
 import { TrainingRunRef } from './training-run.ts'
 
 /** The probabilities by class, with the names of the classes. */

@@ -139,11 +139,11 @@ export const TrainingRunChange = builder
 
 /** What a run came to, for EvaluationRef; null before that. */
 export function evaluationOf(
-  run: Pick<TrainingRun, 'evaluation' | 'dataset'>,
+  run: Pick<TrainingRun, 'id' | 'evaluation' | 'dataset'>,
   datasets: Context['datasets'],
-): { result: EvaluationResult; store: DatasetStore } | null {
+): { result: EvaluationResult; store: DatasetStore; of: { runId: string } } | null {
   const result = columnOf(run, 'evaluation')
-  return result && { result, store: datasetOf(datasets, run.dataset) }
+  return result && { result, store: datasetOf(datasets, run.dataset), of: { runId: run.id } }
 }
 
 export const TrainingRunRef = builder.prismaNode('TrainingRun', {

@@ -28,7 +28,7 @@ function create(options: Partial<ModelEvaluatorOptions> = {}) {
   })
   open.push(evaluator)
   const evaluate = (how: string, limit: number | null = null) =>
-    evaluator.evaluate({ datasetFile: how, datasetDigest: '', model, limit })
+    evaluator.evaluate({ datasetFile: how, datasetDigest: '', model, limit }).then(({ result }) => result)
   return { evaluator, log, evaluate }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_MISTAKES } from '../../../src/models/evaluation-result.ts'
+import { createMistakeWriter, MAX_BYTES, readMistakes } from '../../../src/scoring/mistakes.ts'
 import { createTally } from '../../../src/scoring/tally.ts'
 
 /** The result for images of so many classes: [logits, label] each. */
@@ -102,4 +103,44 @@ test('what is right is always among the five most likely', () => {
 
 test('a loss does not overflow with large logits', () => {
   expect(tallied(2, [[1000, 999], 1]).loss).toBeCloseTo(Math.log(1 + Math.E), 9)
+})
+
+describe('every mistake of an evaluation', () => {
+  test('is kept with the soft-max of each class, and found by its cell, the most confident first', () => {
+    const tally = createTally(3)
+    const images: [number[], number][] = []
+    for (let i = 0; i < 400; i++) images.push([[i % 7, (i * 3) % 5, (i * 5) % 11], i % 3])
+    images.push([[Number.NaN, 0, 0], 1])
+    for (const [logits, label] of images) tally.add(logits, label)
+    const { confusionMatrix, mistakes: worst } = tally.result()
+    const bytes = tally.mistakes()
+    for (const label of [0, 1, 2]) {
+      for (const predicted of [0, 1, 2]) {
+        const cell = readMistakes(bytes, 3, { label, predicted })
+        expect(cell).toHaveLength(label === predicted ? 0 : confusionMatrix[label]![predicted]!)
+        for (const { index, probabilities } of cell) {
+          const [logits, truth] = images[index]!
+          expect(truth).toBe(label)
+          const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0)
+          logits.forEach((logit, c) => {
+            expect(probabilities[c]).toBeCloseTo(Math.exp(logit) / sum, 6)
+          })
+        }
+        const confidences = cell.map(({ probabilities }) => probabilities[predicted]!)
+        expect(confidences).toEqual([...confidences].sort((one, other) => other - one))
+      }
+    }
+    const all = readMistakes(bytes, 3, {})
+    expect(all.slice(0, 5).map(({ index }) => index)).toEqual(worst.slice(0, 5).map(({ index }) => index))
+    expect(readMistakes(new Uint8Array(0), 3, {})).toEqual([])
+  })
+
+  test('is kept as far as there is room', () => {
+    const writer = createMistakeWriter(256)
+    const room = Math.floor(MAX_BYTES / (6 + 4 * 256))
+    for (let index = 0; index < room + 10; index++) writer.add(index, 255, 0, () => 1)
+    expect(writer.bytes().length).toBeLessThanOrEqual(MAX_BYTES)
+    const kept = readMistakes(writer.bytes(), 256, { label: 255 })
+    expect(kept.map(({ index }) => index)).toEqual(Array.from({ length: room }, (_, i) => i))
+  })
 })

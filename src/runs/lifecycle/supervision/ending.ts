@@ -43,6 +43,12 @@ export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOp
         patch: { evaluation, ...finished() },
         // In the same transaction: whoever hears COMPLETED can predict with the result.
         within: async (tx) => {
+          // Those of an earlier end are of other weights.
+          await tx.evaluationMistakes.deleteMany({ where: { runId: run.id } })
+          if (told.mistakes !== null) {
+            const records = new Uint8Array(told.mistakes)
+            await tx.evaluationMistakes.create({ data: { runId: run.id, records } })
+          }
           await createTrainedVersion(tx, run.architecture, { ...run, evaluation }, checkpoint, facts)
         },
       })
