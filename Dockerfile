@@ -16,6 +16,7 @@ COPY tsconfig.json tsconfig.build.json prisma.config.ts schema.graphql ./
 COPY prisma prisma
 COPY scripts scripts
 COPY src src
+COPY web web
 RUN npm run build
 
 # ------------------------------------------------------------------ production dependencies of the CPU image

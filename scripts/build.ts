@@ -1,13 +1,14 @@
-/** Compiles src to dist when anything it is made from changed. Types are checked by `npm run check`. */
+/** Compiles src and web to dist when anything they are made from changed. Types are checked by `npm run check`. */
 import { spawnSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
+import { build } from 'vite'
 import { generateIfStale } from './generate.ts'
 import { isFresh, markFresh } from './stale.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+const inputs = ['src', 'web', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
 const output = 'dist'
 
 generateIfStale()
@@ -24,6 +25,11 @@ if (!isFresh(root, inputs, output)) {
     rmSync(resolve(root, fresh), { recursive: true, force: true })
     process.exit(1)
   }
+  await build({
+    configFile: resolve(root, 'web/vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: resolve(root, fresh, 'web') },
+  })
   markFresh(root, inputs, fresh)
   rmSync(resolve(root, output), { recursive: true, force: true })
   renameSync(resolve(root, fresh), resolve(root, output))

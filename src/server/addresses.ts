@@ -5,11 +5,15 @@ import type { Addresses } from '../schema/builder/context.ts'
 export const GRAPHQL_PATH = '/graphql'
 export const HEALTH_PATH = '/health'
 /** The paths of files of models begin with this. */
-export const DOWNLOADS_PATH = '/models/'
+export const DOWNLOADS_PATH = '/downloads/'
+/** Scripts and styles of the dashboard. */
+export const ASSETS_PATH = '/assets/'
+/** What the dashboard shows: the page at `/`, and those whose paths begin with one of these. */
+export const PAGES = ['runs', 'new', 'compare', 'models', 'networks', 'predict', 'data', 'system'] as const
 
 const SAFETENSORS = 'model.safetensors'
 const LAYERS_MODEL = 'layers-model'
-const DOWNLOAD = /^\/models\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
+const DOWNLOAD = /^\/downloads\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
 
 export const ADDRESSES: Addresses = {
   safetensors: ({ id }) => `${DOWNLOADS_PATH}${id}/${SAFETENSORS}`,

@@ -7,6 +7,7 @@ import { createDownloadHandler } from './downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
 import { createOriginPolicy } from './origin.ts'
+import { createPageHandler } from './pages.ts'
 import type { UploadStore } from './upload-store.ts'
 
 export interface ApiOptions {
@@ -24,7 +25,7 @@ export interface ApiOptions {
   health(): Promise<object>
 }
 
-/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the files of models, and its health. */
+/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, and its health. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
   const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, health } = options
   const context: Context = { ...services, addresses: ADDRESSES, database: { prisma } }
@@ -35,6 +36,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),
     downloads: createDownloadHandler({ contextOf, allowedOrigins, logger }),
+    pages: createPageHandler(logger),
     policy: createOriginPolicy({ host, address: server.address, allowedOrigins }),
     health,
   })

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StorageFullError } from '../errors.ts'
-import { DOWNLOADS_PATH, GRAPHQL_PATH, HEALTH_PATH } from './addresses.ts'
+import { ASSETS_PATH, DOWNLOADS_PATH, GRAPHQL_PATH, HEALTH_PATH, PAGES } from './addresses.ts'
 import type { GraphQLHandler } from './graphql/graphql.ts'
 import { isMultipart } from './graphql/uploads-plugin.ts'
 
@@ -12,12 +12,20 @@ export interface Handlers {
   /** For requests with files. */
   uploadHandler: GraphQLHandler
   downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** The dashboard. */
+  pages: Handler
   /** Rejects when the server can't do its work. */
   health(): Promise<object>
 }
 
 /** What answers at a path, the query left out; a path that ends with / stands for all that begin with it, but for the root. */
-export function routesOf({ handler, uploadHandler, downloads, health }: Handlers): (path: string) => Handler {
+export function routesOf({
+  handler,
+  uploadHandler,
+  downloads,
+  pages,
+  health,
+}: Handlers): (path: string) => Handler {
   const routes: Readonly<Record<string, Handler>> = {
     [GRAPHQL_PATH](request, response) {
       const hasFiles = isMultipart(request.method, request.headers['content-type'])
@@ -25,7 +33,9 @@ export function routesOf({ handler, uploadHandler, downloads, health }: Handlers
     },
     [DOWNLOADS_PATH]: (request, response) => void downloads(request, response),
     [HEALTH_PATH]: (_request, response) => void answerHealth(health, response),
-    '/': (_request, response) => void response.writeHead(302, { location: GRAPHQL_PATH }).end(),
+    [ASSETS_PATH]: pages,
+    '/': pages,
+    ...Object.fromEntries(PAGES.flatMap((page) => [`/${page}`, `/${page}/`]).map((path) => [path, pages])),
   }
   const folders = Object.keys(routes).filter((path) => path.endsWith('/') && path !== '/')
   return (path) => {
@@ -35,7 +45,11 @@ export function routesOf({ handler, uploadHandler, downloads, health }: Handlers
 }
 
 const nothingHere: Handler = (_request, response) =>
-  text(response, 404, `There is nothing here. The API and its playground are at ${GRAPHQL_PATH}.`)
+  text(
+    response,
+    404,
+    `There is nothing here. The dashboard is at /, the API and its playground are at ${GRAPHQL_PATH}.`,
+  )
 
 async function answerHealth(health: Handlers['health'], response: ServerResponse): Promise<void> {
   try {

@@ -181,19 +181,19 @@ describe('who may', () => {
 test('paths that lead to no file of a version, or out of the folder, are not found', async () => {
   const id = Buffer.from(version.id, 'base64').toString('utf8').split(':')[1]
   for (const path of [
-    '/models/',
-    '/models/x/model.safetensors',
-    `/models/${id}`,
-    `/models/${id}/`,
-    `/models/${id}/other`,
-    `/models/${id}/layers-model/`,
-    `/models/${id}/layers-model/..`,
-    `/models/${id}/layers-model/%2e%2e`,
-    `/models/${id}/layers-model/..%2f..%2f..%2fdatabase%2fPG_VERSION`,
-    `/models/${id}/layers-model/../../../../database/PG_VERSION`,
-    '/models/../database/PG_VERSION',
-    '/models/%00',
-    '/models//model.safetensors',
+    '/downloads/',
+    '/downloads/x/model.safetensors',
+    `/downloads/${id}`,
+    `/downloads/${id}/`,
+    `/downloads/${id}/other`,
+    `/downloads/${id}/layers-model/`,
+    `/downloads/${id}/layers-model/..`,
+    `/downloads/${id}/layers-model/%2e%2e`,
+    `/downloads/${id}/layers-model/..%2f..%2f..%2fdatabase%2fPG_VERSION`,
+    `/downloads/${id}/layers-model/../../../../database/PG_VERSION`,
+    '/downloads/../database/PG_VERSION',
+    '/downloads/%00',
+    '/downloads//model.safetensors',
   ]) {
     expect([path, await statusOf(path)]).toEqual([path, 404])
   }

@@ -36,6 +36,7 @@ beforeEach(async () => {
     handler,
     uploadHandler: handler,
     downloads: async (_request, response) => void response.end('a download'),
+    pages: (_request, response) => void response.end('the dashboard'),
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
     health: async () => ({}),
   })
@@ -301,9 +302,9 @@ describe('a request that offers a protocol the server does not speak is answered
 
   test('on every path and by every method', async () => {
     expect(await answers('/health', { headers: OFFER })).toEqual([200, '{}'])
-    expect(await answers('/models/x/model.safetensors', { headers: OFFER })).toEqual([200, 'a download'])
+    expect(await answers('/downloads/x/model.safetensors', { headers: OFFER })).toEqual([200, 'a download'])
     expect(await answers('/nowhere', { headers: OFFER })).toMatchObject([404, /nothing here/])
-    expect(await answers('/', { headers: OFFER })).toMatchObject([302, ''])
+    expect(await answers('/', { headers: OFFER })).toEqual([200, 'the dashboard'])
     expect(await answers('/health', { method: 'HEAD', headers: OFFER })).toEqual([200, ''])
     expect((await answers('/graphql', { method: 'PUT', headers: OFFER }))[0]).toBe(405)
   })

@@ -16,15 +16,15 @@ test('the address of a file of a version leads to that file', () => {
 })
 
 test.each([
-  '/models/',
-  '/models/a',
-  '/models/a/other',
-  '/models/a/model.safetensors/part',
-  '/models/a/layers-model',
-  '/models/a/layers-model/',
-  '/models/a/layers-model/b/c',
-  '/models/a%2Fb/model.safetensors',
-  '/models/../model.safetensors/x',
+  '/downloads/',
+  '/downloads/a',
+  '/downloads/a/other',
+  '/downloads/a/model.safetensors/part',
+  '/downloads/a/layers-model',
+  '/downloads/a/layers-model/',
+  '/downloads/a/layers-model/b/c',
+  '/downloads/a%2Fb/model.safetensors',
+  '/downloads/../model.safetensors/x',
   '/other/a/model.safetensors',
 ])('%s is the address of nothing', (path) => {
   expect(downloadAt(path)).toBeNull()

@@ -43,7 +43,7 @@ async function open(headers: Record<string, string> = {}, method = 'GET'): Promi
   const asked = request({
     host: '127.0.0.1',
     port,
-    path: '/models/x/model.safetensors',
+    path: '/downloads/x/model.safetensors',
     method,
     headers,
   }).end()
@@ -130,7 +130,7 @@ describe('a client that goes away leaves no file open', () => {
   test('before its file is found', async () => {
     const closed = nextFileClosed()
     const { port } = server.address() as AddressInfo
-    const asked = request({ host: '127.0.0.1', port, path: '/models/x/model.safetensors' }).on(
+    const asked = request({ host: '127.0.0.1', port, path: '/downloads/x/model.safetensors' }).on(
       'error',
       () => {},
     )

@@ -29,6 +29,7 @@ beforeEach(async () => {
     handler,
     uploadHandler: handler,
     downloads: async (_request, response) => void response.end(),
+    pages: (_request, response) => void response.end(),
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
     health: async () => ({}),
   })

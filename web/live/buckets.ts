@@ -1,0 +1,57 @@
+import { type Signal, signal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import { graphql, type ResultOf } from '../../src/client/graphql.ts'
+import { listen } from './stream.ts'
+import { throttle } from './throttle.ts'
+
+const LOSS_BUCKETS = graphql(`
+  subscription LossBuckets($id: ID!, $maxPoints: Int!) {
+    trainingLossBuckets(id: $id, maxPoints: $maxPoints) {
+      reset
+      buckets {
+        firstStep
+        lastStep
+        count
+        mean
+        min { loss }
+        max { loss }
+        last { step epoch loss learningRate imagesPerSecond attempt at }
+        nonFinite { step nonFinite }
+      }
+    }
+  }
+`)
+
+export type Bucket = ResultOf<typeof LOSS_BUCKETS>['trainingLossBuckets']['buckets'][number]
+
+/** Drawn at most so often: 10 Hz. */
+const DRAW_MS = 100
+/** No chart is wider, and each point is a pixel. */
+const MAX_POINTS = 1000
+
+/** The loss of a run, thinned, as it grows; null before the first answer. */
+export function useBuckets(runId: string | null): Signal<readonly Bucket[] | null> {
+  const shown = useMemo(() => signal<readonly Bucket[] | null>(null), [])
+  useEffect(() => {
+    if (runId === null) return
+    const known = new Map<number, Bucket>()
+    const draw = throttle(DRAW_MS, () => {
+      // A hidden page draws nothing; it is drawn when it is seen.
+      if (document.visibilityState === 'hidden') return
+      shown.value = [...known.values()].sort((one, other) => one.firstStep - other.firstStep)
+    })
+    const take = ({ trainingLossBuckets: change }: ResultOf<typeof LOSS_BUCKETS>) => {
+      if (change.reset) known.clear()
+      for (const bucket of change.buckets) known.set(bucket.firstStep, bucket)
+      draw()
+    }
+    const leave = listen(LOSS_BUCKETS, { id: runId, maxPoints: MAX_POINTS }, take, { run: runId })
+    document.addEventListener('visibilitychange', draw)
+    return () => {
+      leave()
+      draw.cancel()
+      document.removeEventListener('visibilitychange', draw)
+    }
+  }, [runId])
+  return shown
+}

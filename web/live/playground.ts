@@ -1,0 +1,13 @@
+/** Where the playground opens with a document filled in. */
+export function playground(text: string, variables: object = {}): string {
+  const query = new URLSearchParams({ query: tidy(text) })
+  if (Object.keys(variables).length > 0) query.set('variables', JSON.stringify(variables, null, 2))
+  return `/graphql?${query}`
+}
+
+/** Without the indentation of the code that it stands in. */
+function tidy(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  const indent = Math.min(...lines.map((line) => line.length - line.trimStart().length))
+  return lines.map((line) => line.slice(indent)).join('\n')
+}

@@ -1,0 +1,11 @@
+import { render } from 'preact'
+import { App } from './app.tsx'
+import { startRouter } from './router.ts'
+import { startTheme } from './theme.ts'
+import './style/tokens.css'
+import './style/base.css'
+import './style/layout.css'
+
+startTheme()
+startRouter()
+render(<App />, document.getElementById('app')!)

@@ -1,0 +1,103 @@
+import { duration, loss, moment, percent } from '../format.ts'
+import { useEvents } from '../live/events.ts'
+import { useQuery } from '../live/query.ts'
+import { cardOf, useCards, useRunsChanged } from '../live/runs-changed.ts'
+import { Failure } from '../parts/failure.tsx'
+import { Figures } from '../parts/figures.tsx'
+import { RunProgress } from '../parts/run-progress.tsx'
+import { useTitle } from '../parts/title.ts'
+import { Change } from '../run/change.tsx'
+import { Charts } from '../run/charts.tsx'
+import { Checkpoints } from '../run/checkpoints.tsx'
+import { Confusion } from '../run/confusion.tsx'
+import { Controls } from '../run/controls.tsx'
+import { type Details, RUN_DETAILS } from '../run/details.ts'
+import { Epochs } from '../run/epochs.tsx'
+import { Heading } from '../run/heading.tsx'
+import { Mistakes } from '../run/mistakes.tsx'
+import { Output } from '../run/output.tsx'
+import { Pinned } from '../run/pinned.tsx'
+import { Settings } from '../run/settings.tsx'
+import '../run/run.css'
+
+/** One run, from its curve down to what it was made of: sections of one page. */
+export default function RunPage({ number }: { number: string }) {
+  const asked = Number(number)
+  const isNumber = Number.isSafeInteger(asked) && asked > 0
+  const { data, error, refresh } = useQuery(RUN_DETAILS, isNumber ? { number: asked } : null)
+  const run = data?.trainingRun ?? null
+  useCards(data, run === null ? [] : [run])
+  useRunsChanged(() => {})
+  useEvents(run, refresh)
+  useTitle(run === null ? `Run ${number}` : titleOf(cardOf(run).value))
+  if (!isNumber || (data !== null && run === null))
+    return (
+      <div class="empty">
+        <h1>There is no run #{number}.</h1>
+        <a class="button" href="/runs">
+          All runs
+        </a>
+      </div>
+    )
+  if (run === null) return error === null ? null : <Failure error={error} />
+  return <Run run={run} refresh={refresh} />
+}
+
+function titleOf({ number, status, progress }: ReturnType<typeof cardOf>['value']): string {
+  const share = progress.steps === 0 ? 0 : progress.step / progress.steps
+  return status === 'RUNNING' ? `${percent(share, 0)} · #${number}` : `#${number} ${status.toLowerCase()}`
+}
+
+function Run({ run, refresh }: { run: Details; refresh: () => void }) {
+  const card = cardOf(run).value
+  const last = run.epochs.at(-1)
+  const best = bestOf(run)
+  return (
+    <>
+      <Heading run={run} card={card} onRenamed={refresh} />
+      {run.failure !== null && <Failed failure={run.failure} />}
+      <RunProgress run={card} />
+      <Controls run={card} />
+      <Change run={run} card={card} />
+      <Figures
+        of={[
+          ['Best test accuracy', percent(best?.testAccuracy)],
+          ['Test loss', loss(last?.testLoss)],
+          ['Training loss', loss(last?.trainLoss)],
+          ['Last epoch took', duration(last?.seconds)],
+          ['Started', moment(run.startedAt)],
+          ['Engine', run.engine?.kind.toLowerCase() ?? '–'],
+        ]}
+      />
+      <Charts run={run} />
+      <Epochs epochs={run.epochs} />
+      <Pinned id={run.id} epochs={run.epochs.length} />
+      {run.evaluation !== null && <Confusion evaluation={run.evaluation} classes={run.dataset.classes} />}
+      {run.evaluation !== null && <Mistakes id={run.id} />}
+      <Checkpoints run={run} />
+      <Output id={run.id} />
+      <Settings run={run} />
+    </>
+  )
+}
+
+function Failed({ failure }: { failure: NonNullable<Details['failure']> }) {
+  const { code, message, step, layer } = failure
+  const where = [step !== null && `step ${step}`, layer !== null && `layer ${layer}`]
+    .filter(Boolean)
+    .join(', ')
+  return (
+    <div class="error">
+      <strong>{code.toLowerCase().replaceAll('_', ' ')}</strong>
+      {where !== '' && ` (${where})`}: {message}
+    </div>
+  )
+}
+
+function bestOf({ epochs }: Details): Details['epochs'][number] | undefined {
+  return epochs.reduce<Details['epochs'][number] | undefined>(
+    (best, epoch) =>
+      epoch.testAccuracy !== null && epoch.testAccuracy > (best?.testAccuracy ?? -1) ? epoch : best,
+    undefined,
+  )
+}

@@ -1,0 +1,32 @@
+import type { ComponentChildren } from 'preact'
+import { useId } from 'preact/hooks'
+import { playground } from '../live/playground.ts'
+
+interface Props {
+  title: string
+  /** What stands beside the title. */
+  tools?: ComponentChildren
+  /** What it shows, to be opened in the playground. */
+  query?: { text: string; variables?: object }
+  children: ComponentChildren
+}
+
+export function Panel({ title, tools, query, children }: Props) {
+  const id = useId()
+  return (
+    <section class="panel" aria-labelledby={id}>
+      <div class="row spread">
+        <h2 id={id}>{title}</h2>
+        <div class="row">
+          {tools}
+          {query !== undefined && (
+            <a class="small" href={playground(query.text, query.variables)}>
+              Show the query
+            </a>
+          )}
+        </div>
+      </div>
+      {children}
+    </section>
+  )
+}

@@ -1,0 +1,63 @@
+import { duration, moment, percent } from '../format.ts'
+import { cardOf, type RunCard } from '../live/runs-changed.ts'
+import { Status } from './status.tsx'
+
+/** Runs, a line each, as they are now. */
+export function RunRows({ runs }: { runs: readonly RunCard[] }) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Run</th>
+            <th scope="col">Network</th>
+            <th scope="col">Status</th>
+            <th scope="col" class="number">
+              Progress
+            </th>
+            <th scope="col" class="number">
+              Started
+            </th>
+            <th scope="col" class="number">
+              Took or will take
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {runs.map((run) => (
+            <Row key={run.id} run={run} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Row({ run }: { run: RunCard }) {
+  const { number, name, architecture, status, progress, queue, createdAt, startedAt, finishedAt } =
+    cardOf(run).value
+  return (
+    <tr>
+      <th scope="row">
+        <a href={`/runs/${number}`}>
+          #{number} {name}
+        </a>
+      </th>
+      <td>{architecture.name}</td>
+      <td>
+        <Status status={status} />
+      </td>
+      <td class="number">{progress.steps === 0 ? '–' : percent(progress.step / progress.steps, 0)}</td>
+      <td class="number">{moment(startedAt ?? createdAt)}</td>
+      <td class="number">
+        {finishedAt !== null && startedAt !== null
+          ? duration((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000)
+          : queue?.secondsUntilStart != null
+            ? `starts in ${duration(queue.secondsUntilStart)}`
+            : progress.secondsRemaining === null
+              ? '–'
+              : `${duration(progress.secondsRemaining)} left`}
+      </td>
+    </tr>
+  )
+}

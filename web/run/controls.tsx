@@ -1,0 +1,88 @@
+import { graphql } from '../../src/client/graphql.ts'
+import { expectMember, useDoing } from '../live/mutate.ts'
+import type { RunCard } from '../live/runs-changed.ts'
+import { Failure } from '../parts/failure.tsx'
+
+const PAUSE = graphql(`
+  mutation Pause($id: ID!, $idempotencyKey: String) {
+    control: pauseTrainingRun(id: $id, idempotencyKey: $idempotencyKey) {
+      __typename
+      ... on TrainingRun { status }
+      ... on Error { message }
+    }
+  }
+`)
+
+const RESUME = graphql(`
+  mutation Resume($id: ID!, $idempotencyKey: String) {
+    control: resumeTrainingRun(id: $id, idempotencyKey: $idempotencyKey) {
+      __typename
+      ... on TrainingRun { status }
+      ... on Error { message }
+    }
+  }
+`)
+
+const CANCEL = graphql(`
+  mutation Cancel($id: ID!, $idempotencyKey: String) {
+    control: cancelTrainingRun(id: $id, idempotencyKey: $idempotencyKey) {
+      __typename
+      ... on TrainingRun { status }
+      ... on Error { message }
+    }
+  }
+`)
+
+/** Which control has a meaning in which status; the server has the last word. */
+const ALLOWED = {
+  pause: ['QUEUED', 'PREPARING', 'RUNNING'],
+  resume: ['PAUSED', 'FAILED'],
+  cancel: ['QUEUED', 'PREPARING', 'RUNNING', 'PAUSED', 'FAILED'],
+}
+
+/** Pause, resume and cancel. The status that is shown changes when the run itself says so. */
+export function Controls({ run }: { run: Pick<RunCard, 'id' | 'number' | 'status'> }) {
+  const doing = useDoing()
+  const ask = (document: typeof PAUSE | typeof RESUME | typeof CANCEL) =>
+    void doing.run(async (client) => {
+      const { control } = await client.mutate(document as typeof PAUSE, { id: run.id })
+      return expectMember(control, 'TrainingRun')
+    })
+  const may = (control: keyof typeof ALLOWED) => ALLOWED[control].includes(run.status)
+  return (
+    <div class="stack">
+      <div class="row">
+        {may('pause') && (
+          <button type="button" disabled={doing.asked} onClick={() => ask(PAUSE)}>
+            Pause
+          </button>
+        )}
+        {may('resume') && (
+          <button type="button" disabled={doing.asked} onClick={() => ask(RESUME)}>
+            Resume
+          </button>
+        )}
+        {may('cancel') && (
+          <button
+            type="button"
+            disabled={doing.asked}
+            onClick={() => {
+              if (window.confirm(`Cancel run #${run.number}? It cannot be resumed; its best weights stay.`))
+                ask(CANCEL)
+            }}
+          >
+            Cancel
+          </button>
+        )}
+        <a class="button" href={`/new?from=${run.number}`}>
+          Fork
+        </a>
+        <a class="button" href={`/compare?runs=${run.number}`}>
+          Compare
+        </a>
+        {doing.asked && <span class="small muted">asked</span>}
+      </div>
+      {doing.error !== null && <Failure error={doing.error} />}
+    </div>
+  )
+}

@@ -1,0 +1,71 @@
+import { graphql, type ResultOf } from '../../src/client/graphql.ts'
+import { RUN_CARD } from '../live/runs-changed.ts'
+
+/** All that the page of a run shows beside its curve, which comes by itself. */
+export const RUN_DETAILS = graphql(
+  `
+    query RunDetails($number: Int!) {
+      trainingRun(number: $number) {
+        ...RunCard
+        notes
+        cursor
+        attempt
+        seed
+        priority
+        bestStep
+        datasetDigest
+        parentStep
+        parent { number name }
+        forks { number name status }
+        dataset { name classes }
+        engine { kind device instructionSet threads }
+        attempts { attempt fromStep startedAt }
+        failure { code message step layer }
+        hyperparameters {
+          preset
+          epochs
+          batchSize
+          learningRate
+          logEvery
+          labelSmoothing
+          trainLimit
+          testLimit
+          onNonFinite
+          mean
+          std
+          optimizer {
+            __typename
+            ... on Sgd { momentum nesterov weightDecay }
+            ... on Adam { beta1 beta2 weightDecay }
+          }
+          schedule {
+            __typename
+            ... on StepSchedule { epochs gamma }
+            ... on CosineSchedule { warmupEpochs finalLearningRate }
+            ... on OneCycleSchedule { warmupFraction initialDivisor finalDivisor }
+          }
+          augmentation { horizontalFlip cropPadding cutout }
+          earlyStopping { metric patience minDelta }
+        }
+        changes { step learningRate epochs rateBefore rateAfter }
+        epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds attempt }
+        checkpoints { step epoch bytes createdAt testAccuracy }
+        modelVersions { version accuracy model { name } downloads { safetensors { url } layersModel { url } } }
+        evaluation {
+          loss
+          accuracy
+          top5Accuracy
+          count
+          unanswered
+          confusionMatrix
+          perClass { label precision recall f1 count predicted }
+        }
+        progress { memoryBytes peakMemoryBytes phases { data forwardBackward optimizer evaluation saving } }
+      }
+    }
+  `,
+  [RUN_CARD],
+)
+
+export type Details = NonNullable<ResultOf<typeof RUN_DETAILS>['trainingRun']>
+export type Epoch = Details['epochs'][number]
