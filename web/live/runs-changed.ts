@@ -59,8 +59,8 @@ const listeners = new Set<Listener>()
 let stop: (() => void) | null = null
 
 /**
- * Hears that runs have changed, while the page shows them: `list` when one was started, deleted or has another status
- * (or when some of it may have been missed), `progress` when the card alone is another. All hear one subscription.
+ * Hears that runs have changed, while the page shows them: `list` when one was started, deleted, or has another status,
+ * name or place in the queue (or when some of it may have been missed), `progress` when the card alone is another. All hear one subscription.
  */
 export function useRunsChanged(listener: Listener): void {
   useEffect(() => {
@@ -83,11 +83,18 @@ function start(): () => void {
     if (change.__typename !== 'TrainingRun') return tell('list')
     const before = cards.get(change.id)
     const isOther =
-      before === undefined || before.value.status !== change.status || before.value.name !== change.name
+      before === undefined ||
+      before.value.status !== change.status ||
+      before.value.name !== change.name ||
+      before.value.queue?.position !== change.queue?.position
     cardOf(change).value = change
     tell(isOther ? 'list' : 'progress')
   })
-  const ignore = reconnections.subscribe(() => tell('list'))
+  const seen = reconnections.peek()
+  // Not what it is now, which it says at once: what shows runs has just asked.
+  const ignore = reconnections.subscribe((count) => {
+    if (count !== seen) tell('list')
+  })
   return () => {
     leave()
     ignore()
