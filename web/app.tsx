@@ -12,7 +12,10 @@ type Page = ComponentType<Record<string, string>>
 /** Which page a path is, loaded when it is first seen. The server answers with the dashboard for these paths: PAGES in src/server/addresses.ts. */
 const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }>][] = [
   ['/', () => import('./pages/home.tsx')],
+  ['/runs', () => import('./pages/runs.tsx')],
   ['/runs/:number', () => import('./pages/run.tsx')],
+  ['/new', () => import('./pages/new.tsx')],
+  ['/compare', () => import('./pages/compare.tsx')],
 ]
 
 export function App() {

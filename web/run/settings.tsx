@@ -1,13 +1,11 @@
-import { bytes, count, rate, words } from '../format.ts'
+import { bytes, count, rate } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
 import type { Details } from './details.ts'
-
-type Hyperparameters = Details['hyperparameters']
+import { augmentationText, earlyStoppingText, optimizerText, scheduleText } from './settings-text.ts'
 
 /** What the run was told, and where it comes from: enough to do it again. */
 export function Settings({ run }: { run: Details }) {
   const it = run.hyperparameters
-  const { augmentation } = it
   const rows: [string, string][] = [
     ['Preset', it.preset ?? 'none'],
     ['Epochs', String(it.epochs)],
@@ -16,22 +14,8 @@ export function Settings({ run }: { run: Details }) {
     ['Schedule', scheduleText(it.schedule)],
     ['Optimizer', optimizerText(it.optimizer)],
     ['Label smoothing', rate(it.labelSmoothing)],
-    [
-      'Augmentation',
-      [
-        augmentation.horizontalFlip && 'flip',
-        augmentation.cropPadding > 0 && `crop ${augmentation.cropPadding}`,
-        augmentation.cutout > 0 && `cutout ${augmentation.cutout}`,
-      ]
-        .filter(Boolean)
-        .join(', ') || 'none',
-    ],
-    [
-      'Early stopping',
-      it.earlyStopping === null
-        ? 'none'
-        : `${words(it.earlyStopping.metric)}, patience ${it.earlyStopping.patience}`,
-    ],
+    ['Augmentation', augmentationText(it.augmentation)],
+    ['Early stopping', earlyStoppingText(it.earlyStopping)],
     ['Training images', it.trainLimit === null ? 'all' : count(it.trainLimit)],
     ['Test images', it.testLimit === null ? 'all' : count(it.testLimit)],
     ['Loss logged every', `${it.logEvery} steps`],
@@ -72,25 +56,4 @@ export function Settings({ run }: { run: Details }) {
       )}
     </Panel>
   )
-}
-
-function scheduleText(schedule: Hyperparameters['schedule']): string {
-  switch (schedule.__typename) {
-    case 'StepSchedule':
-      return `times ${schedule.gamma} every ${schedule.epochs} epochs`
-    case 'CosineSchedule':
-      return `cosine to ${rate(schedule.finalLearningRate)}, ${schedule.warmupEpochs} epochs of warm-up`
-    case 'OneCycleSchedule':
-      return `one cycle, ${100 * schedule.warmupFraction} % rising`
-    default:
-      return 'constant'
-  }
-}
-
-function optimizerText(optimizer: Hyperparameters['optimizer']): string {
-  if (optimizer.__typename === 'Sgd') {
-    const { momentum, nesterov, weightDecay } = optimizer
-    return `SGD, momentum ${momentum}${nesterov ? ' (Nesterov)' : ''}, weight decay ${rate(weightDecay)}`
-  }
-  return `Adam, betas ${optimizer.beta1} and ${optimizer.beta2}, weight decay ${rate(optimizer.weightDecay)}`
 }

@@ -1,0 +1,55 @@
+import { rate, words } from '../format.ts'
+
+/** Settings of several values in a few words. */
+
+type Schedule =
+  | { __typename: 'StepSchedule'; epochs: number; gamma: number }
+  | { __typename: 'CosineSchedule'; warmupEpochs: number; finalLearningRate: number }
+  | { __typename: 'OneCycleSchedule'; warmupFraction: number }
+  | { __typename: 'ConstantSchedule' }
+
+type Optimizer =
+  | { __typename: 'Sgd'; momentum: number; nesterov: boolean; weightDecay: number }
+  | { __typename: 'Adam'; beta1: number; beta2: number; weightDecay: number }
+
+export function scheduleText(schedule: Schedule): string {
+  switch (schedule.__typename) {
+    case 'StepSchedule':
+      return `times ${schedule.gamma} every ${schedule.epochs} epochs`
+    case 'CosineSchedule':
+      return `cosine to ${rate(schedule.finalLearningRate)}, ${schedule.warmupEpochs} epochs of warm-up`
+    case 'OneCycleSchedule':
+      return `one cycle, ${100 * schedule.warmupFraction} % rising`
+    default:
+      return 'constant'
+  }
+}
+
+export function optimizerText(optimizer: Optimizer): string {
+  if (optimizer.__typename === 'Sgd') {
+    const { momentum, nesterov, weightDecay } = optimizer
+    return `SGD, momentum ${momentum}${nesterov ? ' (Nesterov)' : ''}, weight decay ${rate(weightDecay)}`
+  }
+  return `Adam, betas ${optimizer.beta1} and ${optimizer.beta2}, weight decay ${rate(optimizer.weightDecay)}`
+}
+
+export function augmentationText({
+  horizontalFlip,
+  cropPadding,
+  cutout,
+}: {
+  horizontalFlip: boolean
+  cropPadding: number
+  cutout: number
+}): string {
+  const parts = [
+    horizontalFlip && 'flip',
+    cropPadding > 0 && `crop ${cropPadding}`,
+    cutout > 0 && `cutout ${cutout}`,
+  ].filter(Boolean)
+  return parts.join(', ') || 'none'
+}
+
+export function earlyStoppingText(stopping: { metric: string; patience: number } | null): string {
+  return stopping === null ? 'none' : `${words(stopping.metric)}, patience ${stopping.patience}`
+}

@@ -1,0 +1,186 @@
+import { useSignalEffect } from '@preact/signals'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { graphql, type ResultOf, type VariablesOf } from '../../src/client/graphql.ts'
+import { client, reconnections } from '../live/api.ts'
+import { RUN_CARD } from '../live/runs-changed.ts'
+import { throttle } from '../live/throttle.ts'
+
+const LIST = graphql(
+  `
+    query Runs(
+      $after: String
+      $status: [RunStatus!]
+      $architecture: String
+      $search: String
+      $orderBy: TrainingRunOrderInput
+    ) {
+      trainingRuns(
+        first: 100
+        after: $after
+        status: $status
+        architecture: $architecture
+        search: $search
+        orderBy: $orderBy
+      ) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        edges { node { ...RunCard notes bestTestAccuracy lastTestLoss seconds } }
+      }
+    }
+  `,
+  [RUN_CARD],
+)
+
+/** Beside the list, because one operation with both for a hundred runs would cost more than the server grants. */
+const SETTINGS = graphql(`
+  query SettingsOfRuns(
+    $after: String
+    $status: [RunStatus!]
+    $architecture: String
+    $search: String
+    $orderBy: TrainingRunOrderInput
+  ) {
+    trainingRuns(
+      first: 100
+      after: $after
+      status: $status
+      architecture: $architecture
+      search: $search
+      orderBy: $orderBy
+    ) {
+      edges {
+        node {
+          id
+          seed
+          dataset { name }
+          engine { kind }
+          hyperparameters {
+            preset
+            epochs
+            batchSize
+            learningRate
+            logEvery
+            labelSmoothing
+            trainLimit
+            testLimit
+            onNonFinite
+            optimizer {
+              __typename
+              ... on Sgd { momentum nesterov weightDecay }
+              ... on Adam { beta1 beta2 weightDecay }
+            }
+            schedule {
+              __typename
+              ... on StepSchedule { epochs gamma }
+              ... on CosineSchedule { warmupEpochs finalLearningRate }
+              ... on OneCycleSchedule { warmupFraction initialDivisor finalDivisor }
+            }
+            augmentation { horizontalFlip cropPadding cutout }
+            earlyStopping { metric patience }
+          }
+        }
+      }
+    }
+  }
+`)
+
+export type Listed = ResultOf<typeof LIST>['trainingRuns']['edges'][number]['node']
+export type Settings = ResultOf<typeof SETTINGS>['trainingRuns']['edges'][number]['node']
+export type Filter = Omit<VariablesOf<typeof LIST>, 'after'>
+
+interface Page {
+  runs: readonly Listed[]
+  settings: readonly Settings[]
+  total: number
+  /** Where the next one begins; null when there is none. */
+  next: string | null
+}
+
+export interface RunList {
+  /** Null before the first answer. */
+  readonly pages: readonly Page[] | null
+  readonly error: Error | null
+  /** Reads the next page, if there is one. */
+  more(): void
+  /** Reads all again that was read. */
+  refresh(): void
+}
+
+const REFRESH_MS = 500
+
+/** Runs, a hundred more whenever they are asked for. */
+export function useRunList(filter: Filter): RunList {
+  const [state, setState] = useState<{ pages: readonly Page[] | null; error: Error | null }>({
+    pages: null,
+    error: null,
+  })
+  const ask = useRef<(what: 'all' | 'more') => void>(() => {})
+  const more = useMemo(() => () => ask.current('more'), [])
+  const refresh = useMemo(() => throttle(REFRESH_MS, () => ask.current('all')), [])
+  useEffect(() => {
+    const leaving = new AbortController()
+    const { signal } = leaving
+    const wanted = { all: true, more: false }
+    let pages: readonly Page[] = []
+    let isReading = false
+    const read = async () => {
+      if (isReading) return
+      isReading = true
+      while (!signal.aborted && (wanted.all || wanted.more)) {
+        const count = wanted.all ? Math.max(1, pages.length) : pages.length + 1
+        const kept = wanted.all ? [] : pages
+        wanted.all = wanted.more = false
+        try {
+          pages = await readPages(filter, kept, count, signal)
+          if (!signal.aborted) setState({ pages, error: null })
+        } catch (error) {
+          if (!signal.aborted) setState((before) => ({ ...before, error: error as Error }))
+        }
+      }
+      isReading = false
+    }
+    ask.current = (what) => {
+      if (what === 'more' && (pages.length === 0 || pages.at(-1)!.next === null)) return
+      wanted[what] = true
+      void read()
+    }
+    void read()
+    return () => {
+      ask.current = () => {}
+      leaving.abort()
+    }
+  }, [JSON.stringify(filter)])
+  const seen = useRef(reconnections.peek())
+  useSignalEffect(() => {
+    if (reconnections.value === seen.current) return
+    seen.current = reconnections.value
+    ask.current('all')
+  })
+  useEffect(() => refresh.cancel, [])
+  return { ...state, more, refresh }
+}
+
+async function readPages(
+  filter: Filter,
+  kept: readonly Page[],
+  count: number,
+  signal: AbortSignal,
+): Promise<readonly Page[]> {
+  const pages = [...kept]
+  while (pages.length < count) {
+    const last = pages.at(-1)
+    if (last?.next === null) break
+    const variables = { ...filter, after: last?.next ?? null }
+    const [{ trainingRuns: list }, { trainingRuns: beside }] = await Promise.all([
+      client.query(LIST, variables, { signal }),
+      client.query(SETTINGS, variables, { signal }),
+    ])
+    pages.push({
+      runs: list.edges.map(({ node }) => node),
+      settings: beside.edges.map(({ node }) => node),
+      total: list.totalCount,
+      next: list.pageInfo.hasNextPage ? (list.pageInfo.endCursor ?? null) : null,
+    })
+  }
+  return pages
+}
