@@ -28,24 +28,32 @@ export function useQuery<Result, Variables extends object>(
   const refresh = useMemo(() => throttle(REFRESH_MS, () => ask.current()), [])
   useEffect(() => {
     if (variables === null) return
-    let current: AbortController | null = null
+    const leaving = new AbortController()
+    const { signal } = leaving
+    let isAsking = false
+    let again = false
+    const read = async () => {
+      isAsking = true
+      while (again && !signal.aborted) {
+        again = false
+        try {
+          const data = await client.query(document, variables, { signal })
+          if (!signal.aborted) setState({ data, error: null })
+        } catch (error) {
+          if (!signal.aborted) setState(({ data }) => ({ data, error: error as Error }))
+        }
+      }
+      isAsking = false
+    }
     ask.current = () => {
-      current?.abort()
-      const mine = new AbortController()
-      current = mine
-      client.query(document, variables, { signal: mine.signal }).then(
-        (data) => {
-          if (!mine.signal.aborted) setState({ data, error: null })
-        },
-        (error: Error) => {
-          if (!mine.signal.aborted) setState(({ data }) => ({ data, error }))
-        },
-      )
+      again = true
+      // The answer under way is awaited, or one that is slower than the page refreshes would never come.
+      if (!isAsking) void read()
     }
     ask.current()
     return () => {
       ask.current = () => {}
-      current?.abort()
+      leaving.abort()
     }
   }, [document, key])
   const seen = useRef(reconnections.peek())
