@@ -1,6 +1,7 @@
 import { graphql } from '../../src/client/graphql.ts'
 import { Champions } from '../home/champions.tsx'
 import { FirstVisit } from '../home/first-visit.tsx'
+import { Queue } from '../home/queue.tsx'
 import { Running } from '../home/running.tsx'
 import { useQuery } from '../live/query.ts'
 import { RUN_CARD, type RunCard, useCards, useRunsChanged } from '../live/runs-changed.ts'
@@ -13,7 +14,7 @@ const HOME = graphql(
   `
     query Home {
       running: trainingRuns(first: 4, status: [PREPARING, RUNNING, PAUSED]) { edges { node { ...RunCard } } }
-      queued: trainingRuns(first: 10, status: [QUEUED]) { totalCount edges { node { ...RunCard } } }
+      queued: trainingRuns(first: 100, status: [QUEUED]) { totalCount edges { node { ...RunCard } } }
       recent: trainingRuns(first: 8, status: [COMPLETED, FAILED, CANCELLED]) { totalCount edges { node { ...RunCard } } }
     }
   `,
@@ -47,7 +48,7 @@ export default function Home() {
       ))}
       {queued.length > 0 && (
         <Panel title={`Queue (${data.queued.totalCount})`}>
-          <RunRows runs={queued} />
+          <Queue runs={queued} onMove={refresh} />
         </Panel>
       )}
       {recent.length > 0 && (

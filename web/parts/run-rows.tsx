@@ -1,9 +1,16 @@
+import type { ComponentChildren } from 'preact'
 import { duration, moment, percent } from '../format.ts'
 import { cardOf, type RunCard } from '../live/runs-changed.ts'
 import { Status } from './status.tsx'
 
+interface Props {
+  runs: readonly RunCard[]
+  /** What can be done with a run, at the end of its line, and what that column is called. */
+  tools?: { title: string; of: (run: RunCard) => ComponentChildren }
+}
+
 /** Runs, a line each, as they are now. */
-export function RunRows({ runs }: { runs: readonly RunCard[] }) {
+export function RunRows({ runs, tools }: Props) {
   return (
     <div class="scroll">
       <table>
@@ -21,11 +28,12 @@ export function RunRows({ runs }: { runs: readonly RunCard[] }) {
             <th scope="col" class="number">
               Took or will take
             </th>
+            {tools !== undefined && <th scope="col">{tools.title}</th>}
           </tr>
         </thead>
         <tbody>
           {runs.map((run) => (
-            <Row key={run.id} run={run} />
+            <Row key={run.id} run={run} tools={tools} />
           ))}
         </tbody>
       </table>
@@ -33,7 +41,7 @@ export function RunRows({ runs }: { runs: readonly RunCard[] }) {
   )
 }
 
-function Row({ run }: { run: RunCard }) {
+function Row({ run, tools }: { run: RunCard; tools: Props['tools'] }) {
   const { number, name, architecture, status, progress, queue, createdAt, startedAt, finishedAt } =
     cardOf(run).value
   return (
@@ -58,6 +66,7 @@ function Row({ run }: { run: RunCard }) {
               ? '–'
               : `${duration(progress.secondsRemaining)} left`}
       </td>
+      {tools !== undefined && <td>{tools.of(run)}</td>}
     </tr>
   )
 }
