@@ -174,7 +174,8 @@ export function dataOf({ xs, curves }: Pick<ChartProps, 'xs' | 'curves'>): uPlot
   return [xs, ...curves.map((curve) => curve.values), ...bands] as unknown as uPlot.AlignedData
 }
 
-function Swatch({ curve }: { curve: Curve }) {
+/** How a curve is drawn. */
+export function Swatch({ curve }: { curve: Pick<Curve, 'token' | 'dash' | 'faint' | 'dots'> }) {
   return (
     <svg
       width="22"

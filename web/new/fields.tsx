@@ -67,7 +67,8 @@ export function Choice({
       {(ids) => (
         <select
           {...ids}
-          value={form.values[name] ?? ''}
+          // The first is what the server takes where nothing is said.
+          value={form.values[name] || options[0]?.[0]}
           onChange={(event) => form.set(name, event.currentTarget.value)}
         >
           {options.map(([value, title]) => (

@@ -218,7 +218,7 @@ export function MoreGroup({ form }: { form: Form }) {
         name="onNonFinite"
         label="When a loss is not finite"
         options={[
-          ['', 'it fails'],
+          ['FAIL', 'it fails'],
           ['CONTINUE', 'it goes on without that step'],
         ]}
       />

@@ -173,7 +173,7 @@ function RunForm({ choices, run }: FormProps) {
 function Presets({ values, onChoose }: { values: Values; onChoose: (values: Values) => void }) {
   const chosen = params.value.get('preset') ?? 'standard'
   return (
-    <fieldset>
+    <fieldset class="recipes">
       <legend>Recipe</legend>
       {Object.entries(PRESETS).map(([name, preset]) => (
         <label key={name} class="row">

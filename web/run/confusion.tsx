@@ -6,10 +6,18 @@ import type { Details } from './details.ts'
 type Evaluation = NonNullable<Details['evaluation']>
 
 /** Which classes were taken for which. */
-export function Confusion({ evaluation, classes }: { evaluation: Evaluation; classes: readonly string[] }) {
+export function Confusion({
+  evaluation,
+  classes,
+  title = 'Confusion matrix',
+}: {
+  evaluation: Evaluation
+  classes: readonly string[]
+  title?: string
+}) {
   const { confusionMatrix, perClass, accuracy, top5Accuracy, count, unanswered } = evaluation
   return (
-    <Panel title="Confusion matrix">
+    <Panel title={title}>
       <Figures
         of={[
           ['Accuracy', percent(accuracy)],
@@ -20,7 +28,7 @@ export function Confusion({ evaluation, classes }: { evaluation: Evaluation; cla
         ]}
       />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-      <section class="scroll" tabIndex={0} aria-label="Confusion matrix">
+      <section class="scroll" tabIndex={0} aria-label={`${title}, the table`}>
         <table class="matrix">
           <caption class="small muted" style={{ textAlign: 'start' }}>
             A row is a true class, a column what it was taken for.

@@ -1,7 +1,10 @@
+import { useEffect } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
+import { go } from '../router.ts'
+import { isTyping } from './keys.ts'
 import { ENDED, MAX_SELECTED } from './view.ts'
 
 const DELETE = graphql(`
@@ -24,6 +27,15 @@ interface Props {
 /** What can be done with the runs that were selected. */
 export function Selection({ selected, runs, onChange }: Props) {
   const doing = useDoing()
+  const comparison = selected.length > 1 ? `/compare?runs=${selected.join(',')}` : null
+  useEffect(() => {
+    if (comparison === null) return
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'c' && !isTyping(event)) go(comparison)
+    }
+    document.addEventListener('keydown', onKey)
+    return () => document.removeEventListener('keydown', onKey)
+  }, [comparison])
   const ended = runs.filter(({ status }) => ENDED.includes(status))
   const remove = async () => {
     const names = ended.map(({ number }) => `#${number}`).join(', ')
@@ -45,11 +57,11 @@ export function Selection({ selected, runs, onChange }: Props) {
       <div class="row selection" role="group" aria-label="Selected runs">
         <span class="small muted" role="status">
           {selected.length === 0
-            ? 'Select runs to compare them. j and k move, x selects, e names, Enter opens, / searches.'
+            ? 'Select runs to compare them. j and k move, x selects, c compares, e names, Enter opens, / searches.'
             : `${selected.length} selected${selected.length === MAX_SELECTED ? ', as many as can be compared' : ''}`}
         </span>
-        {selected.length > 1 && (
-          <a class="button primary" href={`/compare?runs=${selected.join(',')}`}>
+        {comparison !== null && (
+          <a class="button primary" href={comparison} aria-keyshortcuts="c">
             Compare {selected.length}
           </a>
         )}
