@@ -21,7 +21,8 @@ const DRAW_MS = 500
 export default function Runs() {
   useTitle('Runs')
   const view = viewOf(params.value)
-  const { pages, error, more, refresh } = useRunList(filterOf(view))
+  const filter = filterOf(view)
+  const { pages, error, more, refresh } = useRunList(filter)
   const [, redraw] = useState(0)
   const draw = useMemo(
     () =>
@@ -35,7 +36,7 @@ export default function Runs() {
   const [edited, edit] = useState<Row | null>(null)
   const listed = useMemo(() => listedOf(pages), [pages])
   useCards(pages, listed.runs)
-  const traces = useTraces(listed.runs.slice(...inView))
+  const traces = useTraces(listed.runs.slice(...inView), draw)
   const rows: Row[] = listed.runs.map((run) => ({
     listed: run,
     // Not its value: a row that followed each of its changes would be drawn with each.
@@ -68,6 +69,7 @@ export default function Runs() {
             onChange={select}
           />
           <RunsTable
+            list={JSON.stringify(filter)}
             rows={rows}
             total={pages[0]!.total}
             columns={columns}

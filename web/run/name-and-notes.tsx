@@ -27,7 +27,10 @@ export function NameAndNotes({ run, onClose }: Props) {
   const [notes, setNotes] = useState(run.notes)
   const [issues, setIssues] = useState<readonly { path: readonly string[]; message: string }[]>([])
   const doing = useDoing()
-  useEffect(() => dialog.current!.showModal(), [])
+  useEffect(() => {
+    dialog.current!.showModal()
+    dialog.current!.querySelector('input')!.select()
+  }, [])
   const save = async () => {
     const answer = await doing.run(async (client) => {
       const { renameTrainingRun } = await client.mutate(RENAME, { id: run.id, name, notes })

@@ -77,6 +77,8 @@ const FIGURES: readonly Column[] = [
   },
 ]
 
+const UNKNOWN = '–'
+
 interface Setting {
   id: string
   title: string
@@ -114,7 +116,7 @@ const SETTINGS: readonly Setting[] = [
   setting('augmentation', 'Augmentation', (_run, it) => augmentationText(it.augmentation)),
   setting('earlyStopping', 'Early stopping', (_run, it) => earlyStoppingText(it.earlyStopping)),
   setting('onNonFinite', 'Not finite', (_run, { onNonFinite }) => words(onNonFinite)),
-  setting('engine', 'Engine', ({ engine }) => engine?.kind.toLowerCase() ?? '–'),
+  setting('engine', 'Engine', ({ engine }) => engine?.kind.toLowerCase() ?? UNKNOWN),
   setting('logEvery', 'Logged every', (_run, { logEvery }) => `${logEvery} steps`, true),
   setting('seed', 'Seed', ({ seed }) => String(seed), true),
 ]
@@ -149,7 +151,9 @@ export function columnsOf(rows: readonly Row[], asked: readonly string[] | null)
   return COLUMNS.filter(({ id }) => USUAL.includes(id) || differing.includes(id))
 }
 
+/** What a run does not have yet is no other value. */
 function differs(rows: readonly Row[], text: Setting['text']): boolean {
-  const first = rows[0]
-  return first !== undefined && rows.some((row) => text(row) !== text(first))
+  const known = new Set(rows.map(text))
+  known.delete(UNKNOWN)
+  return known.size > 1
 }

@@ -29,7 +29,7 @@ export function Filters({ view, columns }: { view: View; columns: readonly Colum
   const known =
     view.architecture === null || names.includes(view.architecture) ? names : [view.architecture, ...names]
   return (
-    <search class="stack">
+    <search class="stack filters">
       <div class="row">
         <label class="row">
           <span class="small muted">Search</span>

@@ -10,6 +10,8 @@ const ROW_PX = 40
 const MARGIN = 4
 
 interface Props {
+  /** Says of what it is the list: that of something else begins at its top. */
+  list: string
   rows: readonly Row[]
   total: number
   columns: readonly Column[]
@@ -24,9 +26,13 @@ interface Props {
 
 /** Runs in a box that scrolls: only the rows in view are there. */
 export function RunsTable(props: Props) {
-  const { rows, total, columns, sort, selected, onSort, onSelect, onEdit, onView } = props
+  const { list, rows, total, columns, sort, selected, onSort, onSelect, onEdit, onView } = props
   const box = useRef<HTMLElement>(null)
   const { first, last, look } = useRowsInView(box, rows.length)
+  useLayoutEffect(() => {
+    box.current!.scrollTop = 0
+    look()
+  }, [list])
   useEffect(() => onView(first, last), [first, last])
   const at = useRowKeys(box, props, look)
   return (

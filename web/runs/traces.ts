@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { client } from '../live/api.ts'
 import { cardOf, type RunCard } from '../live/runs-changed.ts'
@@ -32,12 +32,14 @@ const AGAIN_MS = 2000
 
 const known = new Map<string, Trace>()
 
-/** What is known of these runs: asked for once when a run is over, and again while it goes on. */
-export function useTraces(inView: readonly RunCard[]): ReadonlyMap<string, Trace> {
-  const [, redraw] = useState(0)
+/**
+ * What is known of these runs: asked for once when a run is over, and again while it goes on.
+ * @param onAnswer hears that more is known
+ */
+export function useTraces(inView: readonly RunCard[], onAnswer: () => void): ReadonlyMap<string, Trace> {
   const view = useMemo(() => ({ runs: inView, ask: throttle(ASK_MS, () => void read()) }), [])
   view.runs = inView
-  const read = useMemo(() => reader(view, () => redraw((n) => n + 1)), [])
+  const read = useMemo(() => reader(view, onAnswer), [])
   useEffect(view.ask)
   useEffect(() => {
     const timer = setInterval(view.ask, AGAIN_MS)
