@@ -4,10 +4,10 @@ import { throttle } from '../live/throttle.ts'
 import { Failure } from '../parts/failure.tsx'
 import { useTitle } from '../parts/title.ts'
 import { params, setParams } from '../router.ts'
-import { NameAndNotes } from '../run/name-and-notes.tsx'
 import { columnsOf, type Row } from '../runs/columns.tsx'
 import { Filters } from '../runs/filters.tsx'
 import { useRunList } from '../runs/list.ts'
+import { NamingDialog } from '../runs/naming-dialog.tsx'
 import { Selection } from '../runs/selection.tsx'
 import { RunsTable } from '../runs/table.tsx'
 import { useTraces } from '../runs/traces.ts'
@@ -86,7 +86,7 @@ export default function Runs() {
         </div>
       )}
       {edited !== null && (
-        <NameAndNotes
+        <NamingDialog
           run={{ ...edited.listed, name: edited.card.name }}
           onClose={() => {
             edit(null)

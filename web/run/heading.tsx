@@ -1,20 +1,8 @@
 import { useState } from 'preact/hooks'
-import { graphql } from '../../src/client/graphql.ts'
-import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
-import { Failure } from '../parts/failure.tsx'
 import { Status } from '../parts/status.tsx'
 import type { Details } from './details.ts'
-
-const RENAME = graphql(`
-  mutation Rename($id: ID!, $name: String, $notes: String) {
-    renameTrainingRun(id: $id, name: $name, notes: $notes) {
-      __typename
-      ... on Error { message }
-      ... on ValidationError { issues { path message } }
-    }
-  }
-`)
+import { Naming } from './naming.tsx'
 
 interface Props {
   run: Details
@@ -58,37 +46,5 @@ export function Heading({ run, card, onRenamed }: Props) {
         )}
       </details>
     </header>
-  )
-}
-
-function Naming({ run, onDone }: { run: Details; onDone: () => void }) {
-  const doing = useDoing()
-  const [name, setName] = useState(run.name)
-  const [notes, setNotes] = useState(run.notes)
-  const save = async (event: Event) => {
-    event.preventDefault()
-    const done = await doing.run(async (client) => {
-      const { renameTrainingRun } = await client.mutate(RENAME, { id: run.id, name, notes })
-      return expectMember(renameTrainingRun, 'TrainingRun')
-    })
-    if (done !== null) onDone()
-  }
-  return (
-    <form class="stack" onSubmit={(event) => void save(event)}>
-      <label class="field">
-        <span class="label">Name</span>
-        <input value={name} onInput={({ currentTarget }) => setName(currentTarget.value)} />
-      </label>
-      <label class="field">
-        <span class="label">Notes</span>
-        <textarea rows={3} value={notes} onInput={({ currentTarget }) => setNotes(currentTarget.value)} />
-      </label>
-      <div class="row">
-        <button type="submit" disabled={doing.asked}>
-          Save
-        </button>
-      </div>
-      {doing.error !== null && <Failure error={doing.error} />}
-    </form>
   )
 }
