@@ -16,6 +16,10 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/runs/:number', () => import('./pages/run.tsx')],
   ['/new', () => import('./pages/new.tsx')],
   ['/compare', () => import('./pages/compare.tsx')],
+  ['/predict', () => import('./pages/predict.tsx')],
+  ['/models', () => import('./pages/models.tsx')],
+  ['/models/:name', () => import('./pages/model.tsx')],
+  ['/models/:name/:version', () => import('./pages/version.tsx')],
 ]
 
 export function App() {

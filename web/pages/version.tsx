@@ -1,0 +1,125 @@
+import { graphql } from '../../src/client/graphql.ts'
+import { bytes, loss, moment, percent, words } from '../format.ts'
+import { expectMember, useDoing } from '../live/mutate.ts'
+import { useQuery } from '../live/query.ts'
+import { Aliases } from '../models/aliases.tsx'
+import { useModelsChanged } from '../models/changes.ts'
+import { VERSION, type Version } from '../models/documents.ts'
+import { Evaluation } from '../models/evaluation.tsx'
+import { useVersionId } from '../models/find-version.ts'
+import { Lineage } from '../models/lineage.tsx'
+import { Downloads, Filters, Preprocessing } from '../models/weights.tsx'
+import { Failure } from '../parts/failure.tsx'
+import { Figures } from '../parts/figures.tsx'
+import { useTitle } from '../parts/title.ts'
+import { go } from '../router.ts'
+import '../models/models.css'
+import '../run/run.css'
+
+const DELETE = graphql(`
+  mutation DeleteVersion($id: ID!) {
+    deleteModelVersion(id: $id) {
+      __typename
+      ... on ModelVersion { id }
+      ... on Error { message }
+    }
+  }
+`)
+
+/** One version of a model: where it comes from, how good it is, and what can be done with it. */
+export default function VersionPage({ name, version }: { name: string; version: string }) {
+  useTitle(`${name} ${version}`)
+  const number = Number(version)
+  const found = useVersionId(name, number)
+  const id = found !== null && 'id' in found ? found.id : null
+  const { data, error, refresh } = useQuery(VERSION, id === null ? null : { id })
+  useModelsChanged(refresh)
+  if (found === null) return null
+  if ('error' in found) return <Failure error={found.error} />
+  if (id !== null && data === null) return error === null ? null : <Failure error={error} />
+  if (data?.node?.__typename !== 'ModelVersion') {
+    return (
+      <div class="empty">
+        <h1>
+          There is no version {version} of {name}.
+        </h1>
+        <a class="button" href={`/models/${encodeURIComponent(name)}`}>
+          All versions
+        </a>
+      </div>
+    )
+  }
+  return <Shown version={data.node} refresh={refresh} />
+}
+
+function Shown({ version: it, refresh }: { version: Version; refresh: () => void }) {
+  const model = encodeURIComponent(it.model.name)
+  return (
+    <>
+      <div class="row spread">
+        <div>
+          <p class="small">
+            <a href="/models">Models</a> / <a href={`/models/${model}`}>{it.model.name}</a>
+          </p>
+          <h1>
+            {it.model.name} version {it.version}
+          </h1>
+          <p class="muted">
+            <a href={`/networks/${encodeURIComponent(it.architecture.name)}`}>{it.architecture.name}</a>
+            {it.dataset !== null && (
+              <>
+                {' '}
+                that learned from{' '}
+                <a href={`/data/${encodeURIComponent(it.dataset.name)}`}>{it.dataset.name}</a>
+              </>
+            )}
+          </p>
+        </div>
+        <div class="row">
+          <a class="button primary" href={`/predict?model=${model}@${it.version}`}>
+            Show it a picture
+          </a>
+          <Delete version={it} />
+        </div>
+      </div>
+      <Figures
+        of={[
+          ['Accuracy', percent(it.accuracy ?? it.evaluation?.accuracy)],
+          ['Test loss', loss(it.evaluation?.loss)],
+          ['Origin', words(it.origin)],
+          ['Size', bytes(it.bytes)],
+          ['Made', moment(it.createdAt)],
+        ]}
+      />
+      <Lineage version={it} />
+      <Aliases model={it.model.name} version={it.version} />
+      <Evaluation version={it} onDone={refresh} />
+      <Filters id={it.id} />
+      <div class="columns">
+        <Downloads version={it} />
+        <Preprocessing version={it} />
+      </div>
+    </>
+  )
+}
+
+function Delete({ version: { id, version, model } }: { version: Version }) {
+  const doing = useDoing()
+  const remove = async () => {
+    const question = `Delete version ${version} of ${model.name}, with its predictions? It cannot be brought back.`
+    if (!window.confirm(question)) return
+    const done = await doing.run(async (client) => {
+      const { deleteModelVersion } = await client.mutate(DELETE, { id })
+      return expectMember(deleteModelVersion, 'ModelVersion')
+    })
+    if (done !== null) go(`/models/${encodeURIComponent(model.name)}`)
+  }
+  return (
+    <>
+      <button type="button" disabled={doing.asked} onClick={() => void remove()}>
+        Delete
+      </button>
+      {doing.error !== null && <Failure error={doing.error} />}
+    </>
+  )
+}
