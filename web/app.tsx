@@ -20,6 +20,9 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/models', () => import('./pages/models.tsx')],
   ['/models/:name', () => import('./pages/model.tsx')],
   ['/models/:name/:version', () => import('./pages/version.tsx')],
+  ['/networks', () => import('./pages/networks.tsx')],
+  ['/networks/new', () => import('./pages/new-network.tsx')],
+  ['/networks/:name', () => import('./pages/network.tsx')],
 ]
 
 export function App() {
