@@ -23,6 +23,8 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/networks', () => import('./pages/networks.tsx')],
   ['/networks/new', () => import('./pages/new-network.tsx')],
   ['/networks/:name', () => import('./pages/network.tsx')],
+  ['/data', () => import('./pages/data.tsx')],
+  ['/data/:name', () => import('./pages/dataset.tsx')],
 ]
 
 export function App() {

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
+import { otherSeed, readSeed, useSamples } from '../data/samples.ts'
 import { useQuery } from '../live/query.ts'
 import { Drop } from '../parts/drop.tsx'
 import { Failure } from '../parts/failure.tsx'
@@ -7,22 +8,19 @@ import { useTitle } from '../parts/title.ts'
 import { useModel } from '../predict/model.ts'
 import { ModelChoice } from '../predict/model-choice.tsx'
 import { PictureCard } from '../predict/picture-card.tsx'
-import { type Picture, useUploads } from '../predict/pictures.ts'
+import { useUploads } from '../predict/pictures.ts'
 import { params, setParams } from '../router.ts'
 import '../predict/predict.css'
 import '../run/run.css'
 
-const TRIES = graphql(`
-  query Tries($seed: Int!) {
-    datasets {
-      name
-      samples(count: 6, seed: $seed, split: TEST) { index label image(scale: 4) }
-    }
+const DATASETS = graphql(`
+  query TryDatasets {
+    datasets { id name state }
   }
 `)
 
-/** Seeds that fit into an Int. */
-const MOST_SEEDS = 1_000_000
+/** Pictures of a data set at once. */
+const TRIES = 6
 
 /** Shows pictures to a model. Those of a data set are in the address; those of a person stay on the page. */
 export default function Predict() {
@@ -58,7 +56,8 @@ export default function Predict() {
       <div class="row">
         <button
           type="button"
-          onClick={() => setParams({ seed: String(Math.floor(Math.random() * MOST_SEEDS)) })}
+          disabled={!tries.isPossible}
+          onClick={() => setParams({ seed: String(otherSeed()) })}
         >
           {tries.pictures.length === 0 ? 'Try pictures of the data set' : 'Try others of the data set'}
         </button>
@@ -101,20 +100,21 @@ export default function Predict() {
   )
 }
 
-/** Pictures of the test split, which no network learned from. */
-function useTries(text: string | null): { pictures: (Picture & { own: false })[]; error: Error | null } {
-  const seed = Number(text ?? Number.NaN)
-  const isSeed = Number.isSafeInteger(seed) && seed >= 0 && seed < 2 ** 31
-  const { data, error } = useQuery(TRIES, isSeed ? { seed } : null)
-  if (!isSeed) return { pictures: [], error: null }
-  const [dataset] = data?.datasets ?? []
-  const pictures = dataset?.samples.map(({ index, label, image }) => ({
-    key: `${dataset.name} ${index}`,
-    name: `Test picture ${index} of ${dataset.name}`,
-    source: { sample: { dataset: dataset.name, split: 'TEST' as const, index } },
+/** Pictures of the test split, which no network learned from, of the first data set that is here. */
+function useTries(text: string | null) {
+  const seed = readSeed(text)
+  const { data } = useQuery(DATASETS, {})
+  const dataset = data?.datasets.find(({ state }) => state === 'READY')
+  const { samples, error } = useSamples(
+    dataset === undefined || seed === null ? null : { id: dataset.id, count: TRIES, seed, split: 'TEST' },
+  )
+  const pictures = (samples ?? []).map(({ index, label, image }) => ({
+    key: `${dataset!.name} ${index}`,
+    name: `Test picture ${index} of ${dataset!.name}`,
+    source: { sample: { dataset: dataset!.name, split: 'TEST' as const, index } },
     url: image,
     truth: label,
     own: false as const,
   }))
-  return { pictures: pictures ?? [], error }
+  return { pictures, error, isPossible: dataset !== undefined }
 }
