@@ -25,6 +25,7 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/networks/:name', () => import('./pages/network.tsx')],
   ['/data', () => import('./pages/data.tsx')],
   ['/data/:name', () => import('./pages/dataset.tsx')],
+  ['/system', () => import('./pages/system.tsx')],
 ]
 
 export function App() {

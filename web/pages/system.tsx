@@ -1,0 +1,143 @@
+import { graphql, type ResultOf } from '../../src/client/graphql.ts'
+import { bytes, count, words } from '../format.ts'
+import { useQuery } from '../live/query.ts'
+import { useRunsChanged } from '../live/runs-changed.ts'
+import { Failure } from '../parts/failure.tsx'
+import { Figures } from '../parts/figures.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { useTitle } from '../parts/title.ts'
+import './system.css'
+
+const SYSTEM = graphql(`
+  query System {
+    system {
+      version
+      database
+      cores
+      memoryBytes
+      processMemoryBytes
+      openSubscriptions
+      queue { running queued concurrency }
+      engine { kind device processor instructionSet threads notTaken { engine reason } }
+      engineTrials { engine imagesPerSecond failure }
+    }
+  }
+`)
+
+type Facts = ResultOf<typeof SYSTEM>['system']
+
+/** What this server computes on, and how busy it is. */
+export default function System() {
+  useTitle('System')
+  const { data, error, refresh } = useQuery(SYSTEM, {})
+  useRunsChanged(refresh)
+  if (data === null) return error === null ? null : <Failure error={error} />
+  const { system } = data
+  return (
+    <>
+      <h1>System</h1>
+      <Engine engine={system.engine} />
+      <Trials trials={system.engineTrials} />
+      <Panel title="Work" query={{ text: QUERY }}>
+        <Figures
+          of={[
+            ['Training', `${system.queue.running} of ${system.queue.concurrency} at once`],
+            ['Waiting', count(system.queue.queued)],
+            ['Subscriptions to runs', count(system.openSubscriptions)],
+          ]}
+        />
+      </Panel>
+      <Panel title="Machine and server">
+        <Figures
+          of={[
+            ['Cores', system.cores],
+            ['Memory of the machine', bytes(system.memoryBytes)],
+            ['Memory of the server', bytes(system.processMemoryBytes)],
+            ['Database', system.database],
+            ['vggzoo', system.version],
+          ]}
+        />
+      </Panel>
+    </>
+  )
+}
+
+const QUERY = `{
+  system { openSubscriptions queue { running queued concurrency } }
+}`
+
+function Engine({ engine }: { engine: Facts['engine'] }) {
+  if (engine === null) {
+    return (
+      <Panel title="Engine">
+        <p>No engine can run on this machine: nothing can be trained or predicted.</p>
+      </Panel>
+    )
+  }
+  const { kind, device, instructionSet, threads, notTaken } = engine
+  return (
+    <Panel title={`Engine: ${words(kind)}`}>
+      <Figures
+        of={[
+          ['Device', device],
+          ['Instructions', instructionSet],
+          ['Threads', threads ?? 'not said'],
+        ]}
+      />
+      {notTaken.length > 0 && (
+        <>
+          <h3>Why not a better one</h3>
+          <dl class="reasons">
+            {notTaken.map(({ engine: name, reason }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{reason}</dd>
+              </div>
+            ))}
+          </dl>
+        </>
+      )}
+    </Panel>
+  )
+}
+
+/** The engines that were timed against each other, the fastest first. */
+function Trials({ trials }: { trials: Facts['engineTrials'] }) {
+  if (trials.length === 0) return null
+  const fastest = Math.max(...trials.map(({ imagesPerSecond }) => imagesPerSecond ?? 0))
+  return (
+    <Panel title="Engines that were tried here">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      <section class="scroll" tabIndex={0} aria-label="Trials of engines">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Engine</th>
+              <th scope="col" class="number">
+                Images of vgg_mini in a second
+              </th>
+              <th scope="col">Beside the fastest</th>
+            </tr>
+          </thead>
+          <tbody>
+            {trials.map(({ engine, imagesPerSecond, failure }) => (
+              <tr key={engine}>
+                <th scope="row">{engine}</th>
+                <td class="number">{count(imagesPerSecond)}</td>
+                <td>
+                  {failure ?? (
+                    <progress
+                      value={imagesPerSecond ?? 0}
+                      max={fastest}
+                      aria-label={`Speed of ${engine} beside the fastest`}
+                    />
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </Panel>
+  )
+}
