@@ -82,12 +82,14 @@ export function Aliases({ model, version }: Props) {
           ))}
         </ul>
       )}
-      <NewAlias
-        versions={versions}
-        version={version}
-        taken={aliases.map(({ name }) => name)}
-        onDone={refresh}
-      />
+      {versions.length > 0 && (
+        <NewAlias
+          versions={versions}
+          version={version}
+          taken={aliases.map(({ name }) => name)}
+          onDone={refresh}
+        />
+      )}
     </Panel>
   )
 }

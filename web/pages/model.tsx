@@ -86,6 +86,9 @@ export default function ModelPage({ name }: { name: string }) {
             </tbody>
           </table>
         </section>
+        {versions.totalCount === 0 && (
+          <p class="muted">No version is left. Train its network, or import weights below.</p>
+        )}
         <div class="row small">
           {after !== null && <a href={base}>The newest</a>}
           {versions.pageInfo.hasNextPage && (

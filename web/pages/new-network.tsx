@@ -86,8 +86,8 @@ export default function NewNetwork() {
         {problem !== null && <Failure error={problem} />}
       </form>
       {plan !== null && (
-        // What one sees is the last list that made sense.
-        <div class="stack" style={{ opacity: error === null ? 1 : 0.55, gap: 'var(--space-6)' }}>
+        <div class={`stack planned ${error === null ? '' : 'outdated'}`}>
+          {error !== null && <p class="muted">Below is the last list that made sense.</p>}
           <Picture network={plan.architecture} />
           <Panel title="What training it on cifar10 would take">
             <Figures

@@ -73,7 +73,8 @@ export function useModel(text: string | null): Chosen {
   }
   const version = asked.which === '' ? versions[0] : versions.find((it) => String(it.version) === asked.which)
   if (version === undefined) {
-    return { ...nothing, choices, problem: `${asked.name} has no version or alias ${asked.which}.` }
+    const what = asked.which === '' ? 'version' : `version or alias ${asked.which}`
+    return { ...nothing, choices, problem: `${asked.name} has no ${what}.` }
   }
   return { ...nothing, choices, model: { versionId: version.id }, weights: version.id }
 }
