@@ -1,5 +1,3 @@
-import { expectMember } from './mutate.ts'
-
 /** A wrong value of an input, and the fields that lead to it. */
 export interface Issue {
   readonly path: readonly string[]
@@ -21,14 +19,15 @@ export class Refusal extends Error {
 
 /**
  * The member of a result union that was asked for.
- * @throws Refusal for a ValidationError, and an Error with the message of any other member
+ * @throws Refusal for a ValidationError whose issues were asked for, and an Error with the message of any other member
  */
 export function accept<Union extends Member, Name extends Union['__typename']>(
   result: Union,
   name: Name,
 ): Extract<Union, { __typename: Name }> {
-  if (result.__typename === 'ValidationError') throw new Refusal(result.message ?? '', result.issues ?? [])
-  return expectMember(result, name)
+  if (result.__typename === name) return result as Extract<Union, { __typename: Name }>
+  const message = result.message ?? `The server answered with ${result.__typename}.`
+  throw result.issues === undefined ? new Error(message) : new Refusal(message, result.issues)
 }
 
 /** What is wrong with a value: with the field that a path leads to, or with one within it. */

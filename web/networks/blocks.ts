@@ -1,4 +1,10 @@
-import type { LayerShape } from './documents.ts'
+/** What is drawn of a layer. */
+export interface LayerShape {
+  index: number
+  name: string
+  kind: string
+  outputShape: readonly number[]
+}
 
 /** What is drawn of a network: the layers that change the shape of what comes in. The others belong to the one before. */
 export interface Block<Layer extends LayerShape = LayerShape> {
@@ -28,7 +34,7 @@ export interface Layout<Layer extends LayerShape = LayerShape> {
   height: number
 }
 
-const FORMS: Partial<Record<LayerShape['kind'], Block['form']>> = {
+const FORMS: Partial<Record<string, Block['form']>> = {
   CONV: 'conv',
   MAX_POOL: 'pool',
   ADAPTIVE_AVG_POOL: 'pool',

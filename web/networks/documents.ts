@@ -2,7 +2,7 @@ import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { RUN_CARD } from '../live/runs-changed.ts'
 
 /** What the drawing of a layer is made of. */
-export const SHAPE = graphql(`
+const SHAPE = graphql(`
   fragment LayerShape on Layer { index name kind outputShape }
 `)
 
@@ -112,7 +112,6 @@ export const DELETE = graphql(`
   }
 `)
 
-export type LayerShape = ResultOf<typeof SHAPE>
 export type Network = ResultOf<typeof NETWORK>
 export type Layer = Network['layers'][number]
 export type Plan = ResultOf<typeof PLAN>

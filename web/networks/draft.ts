@@ -1,8 +1,13 @@
-import type { VariablesOf } from '../../src/client/graphql.ts'
 import { type Issue, Refusal } from '../live/refusal.ts'
-import type { Network, PLAN_NETWORK } from './documents.ts'
 
-type ArchitectureInput = VariablesOf<typeof PLAN_NETWORK>['input']
+/** What a draft can be made of. */
+interface Network {
+  features: string
+  batchNorm: boolean
+  inputShape: readonly number[]
+  classes: number
+  layers: readonly { kind: string; units: number | null; outputShape: readonly number[] }[]
+}
 
 /** A network as it is typed, and as it stands in the address. */
 export const EMPTY_DRAFT = {
@@ -68,7 +73,7 @@ const UNNAMED = 'unnamed'
  * The draft as the API takes it.
  * @throws Refusal for what is no number where one belongs
  */
-export function toInput(draft: Draft): ArchitectureInput {
+export function toInput(draft: Draft) {
   const issues: Issue[] = []
   const number = (text: string, path: readonly string[], isWhole = true): number => {
     const value = Number(text)

@@ -1,7 +1,7 @@
 import { useId, useMemo } from 'preact/hooks'
 import { count, words } from '../format.ts'
-import { type Block, layOut, middleOf } from './blocks.ts'
-import type { Layer, LayerShape } from './documents.ts'
+import { type Block, type LayerShape, layOut, middleOf } from './blocks.ts'
+import type { Layer } from './documents.ts'
 import './networks.css'
 
 interface Props {

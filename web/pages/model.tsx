@@ -7,6 +7,7 @@ import { Import } from '../models/import.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { useTitle } from '../parts/title.ts'
+import { predictAddress } from '../predict/address.ts'
 import { params } from '../router.ts'
 import '../models/models.css'
 
@@ -38,7 +39,7 @@ export default function ModelPage({ name }: { name: string }) {
           </p>
           <h1>{name}</h1>
         </div>
-        <a class="button primary" href={`/predict?model=${encodeURIComponent(name)}`}>
+        <a class="button primary" href={predictAddress(name)}>
           Show it a picture
         </a>
       </div>

@@ -12,6 +12,7 @@ import { Downloads, Filters, Preprocessing } from '../models/weights.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { useTitle } from '../parts/title.ts'
+import { predictAddress } from '../predict/address.ts'
 import { go } from '../router.ts'
 import '../models/models.css'
 import '../run/run.css'
@@ -76,7 +77,7 @@ function Shown({ version: it, refresh }: { version: Version; refresh: () => void
           </p>
         </div>
         <div class="row">
-          <a class="button primary" href={`/predict?model=${model}@${it.version}`}>
+          <a class="button primary" href={predictAddress(it.model.name, it.version)}>
             Show it a picture
           </a>
           <Delete version={it} />

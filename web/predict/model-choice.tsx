@@ -1,6 +1,7 @@
 import { percent } from '../format.ts'
 import { setParams } from '../router.ts'
-import { type Chosen, readModel } from './model.ts'
+import { readModel, writeModel } from './address.ts'
+import type { Chosen } from './model.ts'
 
 /** Which model is asked, and which of its versions. The address keeps it. */
 export function ModelChoice({ text, chosen }: { text: string | null; chosen: Chosen }) {
@@ -19,7 +20,7 @@ export function ModelChoice({ text, chosen }: { text: string | null; chosen: Cho
           aria-describedby={problem === null ? undefined : 'model-problem'}
           onChange={(event) => {
             const name = event.currentTarget.value
-            setParams({ model: name === '' ? null : name })
+            setParams({ model: name === '' ? null : writeModel(name) })
           }}
         >
           <option value="">The newest that answers</option>
@@ -39,7 +40,7 @@ export function ModelChoice({ text, chosen }: { text: string | null; chosen: Cho
             value={asked.which}
             onChange={(event) => {
               const which = event.currentTarget.value
-              setParams({ model: which === '' ? asked.name : `${asked.name}@${which}` })
+              setParams({ model: writeModel(asked.name, which) })
             }}
           >
             <option value="">The newest</option>

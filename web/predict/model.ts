@@ -1,6 +1,7 @@
 import { graphql } from '../../src/client/graphql.ts'
 import { useQuery } from '../live/query.ts'
 import { useStream } from '../live/stream.ts'
+import { readModel } from './address.ts'
 import type { ModelRef } from './documents.ts'
 
 const NAMES = graphql(`
@@ -21,13 +22,6 @@ const CHOICES = graphql(`
 const MOVED = graphql(`
   subscription AnswerMoved { aliasMoved { name } }
 `)
-
-/** What an address names: pets@champion, pets@3, pets for its newest version, nothing for the newest of all. */
-export function readModel(text: string | null): { name: string; which: string } | null {
-  if (text === null || text === '') return null
-  const at = text.lastIndexOf('@')
-  return at === -1 ? { name: text, which: '' } : { name: text.slice(0, at), which: text.slice(at + 1) }
-}
 
 export interface Choices {
   names: readonly string[]
