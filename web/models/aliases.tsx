@@ -83,12 +83,7 @@ export function Aliases({ model, version }: Props) {
         </ul>
       )}
       {versions.length > 0 && (
-        <NewAlias
-          versions={versions}
-          version={version}
-          taken={aliases.map(({ name }) => name)}
-          onDone={refresh}
-        />
+        <NewAlias versions={versions} version={version} aliases={aliases} onDone={refresh} />
       )}
     </Panel>
   )
@@ -181,16 +176,17 @@ function AliasRow({ model, alias, versions, isHere, onDone }: RowProps) {
 interface NewProps {
   versions: readonly Version[]
   version: number | undefined
-  taken: readonly string[]
+  aliases: Model['aliases']
   onDone: () => void
 }
 
-function NewAlias({ versions, version, taken, onDone }: NewProps) {
+function NewAlias({ versions, version, aliases, onDone }: NewProps) {
   const doing = useDoing()
   const [name, setName] = useState('')
   const [chosen, choose] = useState<string | null>(null)
   const versionId = chosen ?? (versions.find((it) => it.version === version) ?? versions[0])?.id ?? ''
-  const isTaken = taken.includes(name)
+  const taken = aliases.find((alias) => alias.name === name)
+  const isProtected = taken?.protected ?? false
   const set = async () => {
     const made = await doing.run(async (client) => {
       const { setModelAlias } = await client.mutate(SET, { input: { name, versionId } })
@@ -209,12 +205,16 @@ function NewAlias({ versions, version, taken, onDone }: NewProps) {
         void set()
       }}
     >
-      <Field label="New alias" problems={problemsOf(doing.error, 'name')}>
+      <Field
+        label="New alias"
+        hint={isProtected ? 'It is protected: it does not move.' : undefined}
+        problems={problemsOf(doing.error, 'name')}
+      >
         {(control) => (
           <input
             {...control}
             value={name}
-            placeholder={taken.includes('champion') ? 'candidate' : 'champion'}
+            placeholder={aliases.some((alias) => alias.name === 'champion') ? 'candidate' : 'champion'}
             onInput={(event) => setName(event.currentTarget.value)}
           />
         )}
@@ -234,8 +234,8 @@ function NewAlias({ versions, version, taken, onDone }: NewProps) {
         <span class="label" aria-hidden="true">
           &nbsp;
         </span>
-        <button type="submit" disabled={doing.asked || name === '' || versionId === ''}>
-          {isTaken ? 'Move it' : 'Set it'}
+        <button type="submit" disabled={doing.asked || name === '' || isProtected}>
+          {taken === undefined ? 'Set it' : 'Move it'}
         </button>
       </div>
       {other !== null && <Failure error={other} />}
