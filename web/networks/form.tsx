@@ -43,7 +43,7 @@ export function NetworkFields({ draft, onChange, error }: Props) {
           <Field label="Classes" problems={problemsOf(error, 'classes')}>
             {(control) => <input {...control} {...text('classes', '10')} inputMode="numeric" />}
           </Field>
-          <label class="row">
+          <label class="row" style={{ flexWrap: 'nowrap' }}>
             <input
               type="checkbox"
               checked={draft.batchNorm === '1'}
