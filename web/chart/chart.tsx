@@ -7,7 +7,8 @@ import { downloadCsv, downloadPng } from './export.ts'
 import { chartOptions } from './options.ts'
 import './chart.css'
 
-export type Values = readonly (number | null)[]
+/** null is a gap in a curve; undefined is where it has no point and goes on to its next. */
+export type Values = readonly (number | null | undefined)[]
 
 /** One curve over the axis that all of a chart share. */
 export interface Curve {

@@ -1,7 +1,7 @@
 /**
  * Exponential mean of a curve, its bias removed as Adam does (Kingma and Ba, 2015, section 3), with the half-life in
  * steps: how much it smooths does not depend on how far apart the points are. A constant stays what it is. What is not
- * there (null) stays a gap and changes nothing.
+ * there (null, a gap, or undefined, nothing) stays what it is and changes nothing.
  * @param steps where each value stands, rising
  * @param halfLife in steps; 0 leaves the curve as it is
  */
@@ -9,8 +9,8 @@ export function smooth(
   steps: ArrayLike<number>,
   values: ArrayLike<number | null | undefined>,
   halfLife: number,
-): (number | null)[] {
-  const smoothed: (number | null)[] = []
+): (number | null | undefined)[] {
+  const smoothed: (number | null | undefined)[] = []
   let mean = 0
   let weight = 0
   // The first one stands for as many steps as lie before the second.
@@ -18,7 +18,7 @@ export function smooth(
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
     if (value == null) {
-      smoothed.push(null)
+      smoothed.push(value)
       continue
     }
     const step = steps[i]!

@@ -1,12 +1,41 @@
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 
-export const DATASETS = graphql(`
-  query Datasets {
-    datasets { id name state progress error source digest imageShape classes trainCount testCount }
+const DATASET = graphql(`
+  fragment DatasetFacts on Dataset {
+    id
+    name
+    state
+    error
+    source
+    digest
+    imageShape
+    classes
+    trainCount
+    testCount
+    downloadBytes
+    fetch { phase bytes totalBytes }
   }
 `)
 
-export type Dataset = ResultOf<typeof DATASETS>['datasets'][number]
+export type Dataset = ResultOf<typeof DATASET>
+
+export const DATASETS = graphql(
+  `
+    query Datasets {
+      datasets { ...DatasetFacts }
+    }
+  `,
+  [DATASET],
+)
+
+export const DATASET_CHANGED = graphql(
+  `
+    subscription DatasetChanged($name: String!) {
+      datasetChanged(name: $name) { ...DatasetFacts }
+    }
+  `,
+  [DATASET],
+)
 
 export const SAMPLES = graphql(`
   query Samples($id: ID!, $count: Int!, $seed: Int!, $split: Split!) {

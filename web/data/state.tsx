@@ -1,19 +1,17 @@
-import { percent, words } from '../format.ts'
+import { bytes, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { Failure } from '../parts/failure.tsx'
 import { type Dataset, PREPARE } from './documents.ts'
 
 /** Whether a data set is here, and what brings it here. */
-export function State({ dataset, onAsked }: { dataset: Dataset; onAsked: () => void }) {
-  const { name, state, progress, error, source } = dataset
+export function State({ dataset }: { dataset: Dataset }) {
+  const { name, state, error, source, downloadBytes } = dataset
   const doing = useDoing()
-  const fetch = async () => {
-    await doing.run(async (client) => {
+  const fetch = () =>
+    doing.run(async (client) => {
       const { prepareDataset } = await client.mutate(PREPARE, { name })
       return expectMember(prepareDataset, 'Dataset')
     })
-    onAsked()
-  }
   return (
     <div class="stack">
       <div class="row">
@@ -24,19 +22,36 @@ export function State({ dataset, onAsked }: { dataset: Dataset; onAsked: () => v
           </span>
         )}
         {(state === 'MISSING' || state === 'FAILED') && (
-          <button type="button" class="primary" disabled={doing.asked} onClick={() => void fetch()}>
-            {state === 'FAILED' ? 'Fetch it again' : 'Fetch it'}
-          </button>
+          <>
+            <button type="button" class="primary" disabled={doing.asked} onClick={() => void fetch()}>
+              {state === 'FAILED' ? 'Fetch it again' : 'Fetch it'}
+            </button>
+            {downloadBytes !== null && <span class="small muted">downloads {bytes(downloadBytes)}</span>}
+          </>
         )}
       </div>
-      {state === 'FETCHING' && (
-        <>
-          <progress value={progress} max={1} aria-label={`Progress of ${name}`} />
-          <p class="small muted">{percent(progress, 0)}</p>
-        </>
-      )}
+      {state === 'FETCHING' && <Fetching dataset={dataset} />}
       {error !== null && <Failure error={error} />}
       {doing.error !== null && <Failure error={doing.error} />}
     </div>
+  )
+}
+
+function Fetching({ dataset: { name, fetch } }: { dataset: Dataset }) {
+  const isKnown = fetch !== null && fetch.totalBytes > 0
+  return (
+    <>
+      <progress
+        value={isKnown ? fetch.bytes : undefined}
+        max={isKnown ? fetch.totalBytes : 1}
+        aria-label={`Progress of ${name}`}
+      />
+      {fetch !== null && (
+        <p class="small muted">
+          {words(fetch.phase)}: {bytes(fetch.bytes)}
+          {fetch.totalBytes > 0 && ` of ${bytes(fetch.totalBytes)}`}
+        </p>
+      )}
+    </>
   )
 }

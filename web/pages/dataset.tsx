@@ -1,8 +1,9 @@
-import { useDatasets } from '../data/datasets.ts'
-import type { Dataset } from '../data/documents.ts'
+import { DATASETS, type Dataset } from '../data/documents.ts'
+import { useLive } from '../data/live.ts'
 import { otherSeed, readSeed, type Split, useSamples } from '../data/samples.ts'
 import { State } from '../data/state.tsx'
 import { count } from '../format.ts'
+import { useQuery } from '../live/query.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -19,7 +20,7 @@ const SPLITS: readonly [Split, string][] = [
 /** One data set: whether it is here, what classes it has, and what its pictures look like. */
 export default function DatasetPage({ name }: { name: string }) {
   useTitle(name)
-  const { data, error, refresh } = useDatasets()
+  const { data, error } = useQuery(DATASETS, {})
   if (data === null) return error === null ? null : <Failure error={error} />
   const dataset = data.datasets.find((it) => it.name === name)
   if (dataset === undefined) {
@@ -32,7 +33,12 @@ export default function DatasetPage({ name }: { name: string }) {
       </div>
     )
   }
-  const { classes, trainCount, testCount, imageShape, digest, state } = dataset
+  return <Shown asked={dataset} />
+}
+
+function Shown({ asked }: { asked: Dataset }) {
+  const dataset = useLive(asked)
+  const { name, classes, trainCount, testCount, imageShape, digest, state } = dataset
   return (
     <>
       <div>
@@ -41,7 +47,7 @@ export default function DatasetPage({ name }: { name: string }) {
         </p>
         <h1>{name}</h1>
       </div>
-      <State dataset={dataset} onAsked={refresh} />
+      <State dataset={dataset} />
       <Figures
         of={[
           ['Training images', count(trainCount)],

@@ -5,6 +5,7 @@ import { useQuery } from '../live/query.ts'
 import { Drop } from '../parts/drop.tsx'
 import { Failure } from '../parts/failure.tsx'
 import { useTitle } from '../parts/title.ts'
+import { Kept } from '../predict/kept.tsx'
 import { useModel } from '../predict/model.ts'
 import { ModelChoice } from '../predict/model-choice.tsx'
 import { PictureCard } from '../predict/picture-card.tsx'
@@ -96,6 +97,7 @@ export default function Predict() {
           ))}
         </ul>
       )}
+      <Kept />
     </>
   )
 }

@@ -1,12 +1,12 @@
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { bytes, count, words } from '../format.ts'
 import { useQuery } from '../live/query.ts'
-import { useRunsChanged } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { useTitle } from '../parts/title.ts'
-import './system.css'
+import { Load } from '../system/load.tsx'
+import '../system/system.css'
 
 const SYSTEM = graphql(`
   query System {
@@ -15,9 +15,6 @@ const SYSTEM = graphql(`
       database
       cores
       memoryBytes
-      processMemoryBytes
-      openSubscriptions
-      queue { running queued concurrency }
       engine { kind device processor instructionSet threads notTaken { engine reason } }
       engineTrials { engine imagesPerSecond failure }
     }
@@ -29,30 +26,20 @@ type Facts = ResultOf<typeof SYSTEM>['system']
 /** What this server computes on, and how busy it is. */
 export default function System() {
   useTitle('System')
-  const { data, error, refresh } = useQuery(SYSTEM, {})
-  useRunsChanged(refresh)
+  const { data, error } = useQuery(SYSTEM, {})
   if (data === null) return error === null ? null : <Failure error={error} />
   const { system } = data
   return (
     <>
       <h1>System</h1>
+      <Load />
       <Engine engine={system.engine} />
       <Trials trials={system.engineTrials} />
-      <Panel title="Work" query={{ text: QUERY }}>
-        <Figures
-          of={[
-            ['Training', `${system.queue.running} of ${system.queue.concurrency} at once`],
-            ['Waiting', count(system.queue.queued)],
-            ['Subscriptions to runs', count(system.openSubscriptions)],
-          ]}
-        />
-      </Panel>
       <Panel title="Machine and server">
         <Figures
           of={[
             ['Cores', system.cores],
             ['Memory of the machine', bytes(system.memoryBytes)],
-            ['Memory of the server', bytes(system.processMemoryBytes)],
             ['Database', system.database],
             ['vggzoo', system.version],
           ]}
@@ -61,10 +48,6 @@ export default function System() {
     </>
   )
 }
-
-const QUERY = `{
-  system { openSubscriptions queue { running queued concurrency } }
-}`
 
 function Engine({ engine }: { engine: Facts['engine'] }) {
   if (engine === null) {

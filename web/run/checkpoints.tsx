@@ -21,7 +21,8 @@ export function Checkpoints({ run }: { run: Details }) {
         </p>
       ))}
       {checkpoints.length > 0 && (
-        <div class="scroll">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        <section class="scroll" tabIndex={0} aria-label="Checkpoints">
           <table>
             <thead>
               <tr>
@@ -48,7 +49,7 @@ export function Checkpoints({ run }: { run: Details }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </Panel>
   )

@@ -94,25 +94,17 @@ function curvesOf(
   }
   const xs = places.map(({ x }) => x)
   const steps = places.map(({ bucket, x }) => bucket?.last.step ?? x)
-  const mean = places.map(({ bucket }) => bucket?.mean ?? null)
+  // A test stands between two steps, and is no gap in their curve: undefined is nothing, null a gap.
+  const ofBuckets = (value: (bucket: Bucket) => number | null) =>
+    places.map(({ bucket }) => (bucket === null ? undefined : value(bucket)))
   const token = '--series-1'
   const raw = {
     label: 'training loss',
     token,
-    // A test stands between two steps, and is no gap in their curve.
-    values: bridged(
-      mean,
-      places.map(({ bucket }) => bucket === null),
-    ),
+    values: ofBuckets(({ mean }) => mean),
     band: {
-      least: bridged(
-        places.map(({ bucket }) => bucket?.min?.loss ?? null),
-        places.map(({ bucket }) => bucket === null),
-      ),
-      greatest: bridged(
-        places.map(({ bucket }) => bucket?.max?.loss ?? null),
-        places.map(({ bucket }) => bucket === null),
-      ),
+      least: ofBuckets(({ min }) => min?.loss ?? null),
+      greatest: ofBuckets(({ max }) => max?.loss ?? null),
     },
   }
   const curves = [
@@ -141,13 +133,4 @@ function curvesOf(
         ],
   )
   return { xs, curves, gaps }
-}
-
-/** Values with those that are left out replaced by a point on the line between their neighbours. */
-function bridged(values: readonly (number | null)[], leftOut: readonly boolean[]): (number | null)[] {
-  return values.map((value, i) => {
-    if (!leftOut[i]) return value
-    const [before, after] = [values[i - 1] ?? null, values[i + 1] ?? null]
-    return before === null || after === null ? (before ?? after) : (before + after) / 2
-  })
 }
