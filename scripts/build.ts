@@ -15,22 +15,27 @@ generateIfStale()
 if (!isFresh(root, inputs, output)) {
   // Beside the old one and then in its place: a server that runs keeps its files until the new ones are whole.
   const fresh = `${output}.${process.pid}.tmp`
+  try {
+    compile(fresh)
+    await build({
+      configFile: resolve(root, 'web/vite.config.ts'),
+      logLevel: 'warn',
+      build: { outDir: resolve(root, fresh, 'web') },
+    })
+    markFresh(root, inputs, fresh)
+    rmSync(resolve(root, output), { recursive: true, force: true })
+    renameSync(resolve(root, fresh), resolve(root, output))
+  } finally {
+    rmSync(resolve(root, fresh), { recursive: true, force: true })
+  }
+}
+
+function compile(folder: string): void {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  const result = spawnSync(
+  const { status } = spawnSync(
     process.execPath,
-    [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', fresh],
+    [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', folder],
     { cwd: root, stdio: 'inherit' },
   )
-  if (result.status !== 0) {
-    rmSync(resolve(root, fresh), { recursive: true, force: true })
-    process.exit(1)
-  }
-  await build({
-    configFile: resolve(root, 'web/vite.config.ts'),
-    logLevel: 'warn',
-    build: { outDir: resolve(root, fresh, 'web') },
-  })
-  markFresh(root, inputs, fresh)
-  rmSync(resolve(root, output), { recursive: true, force: true })
-  renameSync(resolve(root, fresh), resolve(root, output))
+  if (status !== 0) throw new Error('src could not be compiled: see above.')
 }

@@ -110,8 +110,13 @@ describe('the server', () => {
   test('says that it is well, and what is where', async () => {
     const health = await fetch(`${server.url}/health`)
     expect(await health.json()).toMatchObject({ status: 'ok' })
-    const root = await fetch(server.url, { redirect: 'manual' })
-    expect(root.headers.get('location')).toBe('/graphql')
+    for (const page of ['/', '/runs', '/runs/42', '/networks/new?features=64']) {
+      const { status, headers } = await fetch(`${server.url}${page}`)
+      expect([page, status, headers.get('content-type')]).toEqual([page, 200, 'text/html; charset=utf-8'])
+    }
+    expect((await fetch(`${server.url}/assets/nothing.js`)).status).toBe(404)
+    expect((await fetch(`${server.url}/assets/../app.js`)).status).toBe(404)
+    expect((await fetch(server.url, { method: 'POST' })).status).toBe(405)
     const nowhere = await fetch(`${server.url}/nowhere`)
     expect(nowhere.status).toBe(404)
     expect(await nowhere.text()).toMatch('/graphql')

@@ -89,7 +89,12 @@ test('a run that has stopped early and is interrupted before it says so is over,
   expect(first.outcome).toMatchObject({ kind: 'trained', step: 2 })
 
   const from = first.states.at(-1)
-  expect(await run(hyperparameters, { session, from })).toEqual({ ...first, states: [] })
+  // All mistakes of a test are known to the attempt that made it: a checkpoint has no room for them.
+  expect(await run(hyperparameters, { session, from })).toEqual({
+    ...first,
+    states: [],
+    outcome: { ...first.outcome, mistakes: null },
+  })
   const more = await run(hyperparameters, { session, from, changes: [{ step: 4, epochs: 11 }] })
   expect(more.states.map(({ step }) => step)).toEqual([6])
   session.dispose()
@@ -278,7 +283,9 @@ async function live(
     session.dispose()
     if (end === null) continue
     const { weights, slots } = end
-    return { outcome, weights, slots, changes, losses: [...losses.values()], attempt }
+    // Null where the test was made by an attempt that was killed: a checkpoint has no room for them.
+    const result = { ...outcome, mistakes: null }
+    return { outcome: result, weights, slots, changes, losses: [...losses.values()], attempt }
   }
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { graphql } from '../../src/client/graphql.ts'
+import { graphql } from '../../../src/client/graphql.ts'
 import {
   type Client,
   type Connection,
@@ -11,9 +11,9 @@ import {
   OperationError,
   type RunEvent,
   TransportError,
-} from '../../src/client/node.ts'
-import { noise } from '../support/images.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+} from '../../../src/client/node.ts'
+import { noise } from '../../support/images.ts'
+import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 
 const START = graphql(`
   mutation StartForClient($input: StartTrainingRunInput!) {
