@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loss as written } from '../../../web/format.ts'
 import { completeRun, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 import { type OpenedBrowser, openBrowser } from './support.ts'
@@ -30,9 +31,6 @@ async function plotted(page: Page): Promise<Map<number, string>> {
   expect(new Set(steps.map(([step]) => step)).size, 'each step once').toBe(steps.length)
   return new Map(steps.filter(([, loss]) => loss !== '–'))
 }
-
-/** The loss as the page writes it. */
-const written = (loss: number) => loss.toPrecision(4)
 
 async function lossesOf(server: TestServer, id: string): Promise<Map<number, string>> {
   const { trainingRun } = await server.query(
@@ -208,7 +206,7 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
     browser.expectDisconnection()
     await server.stop('SIGKILL')
     await page.getByText('The server does not answer.').waitFor()
-    server = await startServer({ dataDir: server.dataDir, env: { PORT: port } })
+    server = await startServer({ dataset: 'cifar10', dataDir: server.dataDir, env: { PORT: port } })
     await page.getByText('The server does not answer.').waitFor({ state: 'detached' })
     await waitForEvent(server, id, (event) => event.status === 'COMPLETED')
     await page.locator('.status', { hasText: 'completed' }).waitFor()
