@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
 import { ASSETS_PATH } from './addresses.ts'
+import { text } from './routes.ts'
 
 /** The dashboard as `npm run build` makes it of web/. Seen from src/server and from dist/server alike. */
 const FOLDER = resolve(import.meta.dirname, '../../dist/web')
@@ -30,7 +31,7 @@ export function createPageHandler(logger: Pick<Logger, 'error'>) {
   return (request: IncomingMessage, response: ServerResponse) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
-      answer(response, 405, 'Only GET and HEAD.')
+      text(response, 405, 'Only GET and HEAD.')
       return
     }
     const path = new URL(request.url!, 'http://localhost').pathname
@@ -49,16 +50,12 @@ export function createPageHandler(logger: Pick<Logger, 'error'>) {
     })
       .on('error', ({ status, message }: Error & { status?: number }) => {
         response.setHeader('cache-control', 'no-store')
-        if (status === 412 || status === 416) return answer(response, status, message)
-        if (isAsset) return answer(response, 404, 'There is no such file of the dashboard.')
+        if (status === 412 || status === 416) return text(response, status, message)
+        if (isAsset) return text(response, 404, 'There is no such file of the dashboard.')
         logger.error({ path, message }, 'the dashboard is not built')
-        answer(response, 404, 'The dashboard is not built: run `npm run build` and start the server again.')
+        text(response, 404, 'The dashboard is not built: run `npm run build` and start the server again.')
       })
-      .on('directory', () => answer(response, 404, 'There is no such file of the dashboard.'))
+      .on('directory', () => text(response, 404, 'There is no such file of the dashboard.'))
       .pipe(response)
   }
-}
-
-function answer(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
 }

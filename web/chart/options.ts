@@ -17,6 +17,13 @@ export function chartOptions(
   const text = colourOf(element, '--muted')
   const line = colourOf(element, '--line')
   const bad = colourOf(element, '--bad')
+  // Asked of the page once: a chart is drawn ten times a second, and made anew when the theme changes.
+  const tokens = new Map<string, string>()
+  const markColour = (token: string) => {
+    const known = tokens.get(token) ?? colourOf(element, token)
+    tokens.set(token, known)
+    return known
+  }
   const colours = curves.map((curve) => colourOf(element, curve.token))
   const banded = curves.flatMap((curve, i) => (curve.band === undefined ? [] : [i]))
   const axis = {
@@ -94,7 +101,7 @@ export function chartOptions(
       ],
       draw: [
         (plot) => {
-          for (const { x, token } of latest().marks ?? []) drawMark(plot, x, colourOf(element, token))
+          for (const { x, token } of latest().marks ?? []) drawMark(plot, x, markColour(token))
           for (const { x } of latest().gaps ?? []) drawGap(plot, x, bad)
         },
       ],

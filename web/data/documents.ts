@@ -1,6 +1,6 @@
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 
-const DATASET = graphql(`
+export const DATASET = graphql(`
   fragment DatasetFacts on Dataset {
     id
     name

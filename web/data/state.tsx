@@ -37,7 +37,8 @@ export function State({ dataset }: { dataset: Dataset }) {
   )
 }
 
-function Fetching({ dataset: { name, fetch } }: { dataset: Dataset }) {
+/** How far its fetch is. */
+export function Fetching({ dataset: { name, fetch } }: { dataset: Dataset }) {
   const isKnown = fetch !== null && fetch.totalBytes > 0
   return (
     <>

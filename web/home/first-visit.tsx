@@ -1,6 +1,9 @@
-import { useEffect } from 'preact/hooks'
-import { graphql } from '../../src/client/graphql.ts'
-import { duration, percent } from '../format.ts'
+import { graphql, type ResultOf } from '../../src/client/graphql.ts'
+import { DATASET } from '../data/documents.ts'
+import { useLive } from '../data/live.ts'
+import { useSamples } from '../data/samples.ts'
+import { Fetching } from '../data/state.tsx'
+import { bytes, duration } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
 import { START_RUN } from '../live/start-run.ts'
@@ -17,70 +20,55 @@ const FIRST_RUN = {
   pinned: [0, 1, 2, 3].map((index) => ({ index })),
 }
 
-const WELCOME = graphql(`
-  query Welcome {
-    datasets {
-      name
-      state
-      progress
-      error
-      trainCount
-      classes
-    }
-    architecture(name: "vgg_mini") {
-      plan {
-        ... on ArchitecturePlan { engine secondsPerEpoch }
+const PICTURES = { count: 16, seed: 5, split: 'TRAIN' } as const
+
+const WELCOME = graphql(
+  `
+    query Welcome {
+      datasets { ...DatasetFacts }
+      architecture(name: "vgg_mini") {
+        plan {
+          ... on ArchitecturePlan { secondsPerEpoch }
+        }
       }
+      system { engine { device } }
     }
-    system { engine { kind device } }
-  }
-`)
-
-const SAMPLES = graphql(`
-  query WelcomeSamples {
-    datasets {
-      name
-      samples(count: 16, seed: 5) { index label image(scale: 3) }
-    }
-  }
-`)
-
-const POLL_MS = 500
+  `,
+  [DATASET],
+)
 
 /** An empty zoo: what it is, what it learns from, and one thing to do. */
 export function FirstVisit() {
-  const { data, error, refresh } = useQuery(WELCOME, {})
-  const { asked, error: refused, run } = useDoing()
-  const dataset = data?.datasets[0]
-  const isReady = dataset?.state === 'READY'
-  const { data: pictures } = useQuery(SAMPLES, isReady ? {} : null)
-  useEffect(() => {
-    if (data === null || isReady) return
-    const timer = setInterval(refresh, POLL_MS)
-    return () => clearInterval(timer)
-  }, [isReady, data === null])
+  const { data, error } = useQuery(WELCOME, {})
+  if (data !== null) return <Welcome {...data} />
+  return error === null ? null : <Failure error={error} />
+}
+
+function Welcome({ datasets, architecture, system }: ResultOf<typeof WELCOME>) {
+  const dataset = useLive(datasets[0]!)
+  const { state, classes, trainCount, downloadBytes } = dataset
+  const { samples } = useSamples(state === 'READY' ? { id: dataset.id, ...PICTURES } : null)
+  const doing = useDoing()
   const train = async () => {
-    const started = await run(async (client) => {
+    const started = await doing.run(async (client) => {
       const { startTrainingRun } = await client.mutate(START_RUN, { input: FIRST_RUN })
       return expectMember(startTrainingRun, 'TrainingRun')
     })
     if (started !== null) go(`/runs/${started.number}`)
   }
-  if (data === null || dataset === undefined) return error === null ? null : <Failure error={error} />
-  const plan = data.architecture?.plan
+  const plan = architecture?.plan
   const perEpoch = plan !== undefined && 'secondsPerEpoch' in plan ? plan.secondsPerEpoch : null
-  const estimate =
-    perEpoch == null ? null : (FIRST_RUN.epochs * perEpoch * FIRST_RUN.trainLimit) / dataset.trainCount
+  const estimate = perEpoch == null ? null : (FIRST_RUN.epochs * perEpoch * FIRST_RUN.trainLimit) / trainCount
   return (
     <div class="empty">
       <h1>Teach a network to see, and watch it learn.</h1>
       <p>
-        vggzoo trains the VGG family of image classifiers. A small one learns to tell {dataset.classes.length}{' '}
-        kinds of pictures apart, among them {dataset.classes.slice(0, 3).join(', ')}, on this machine.
+        vggzoo trains the VGG family of image classifiers. A small one learns to tell {classes.length} kinds
+        of pictures apart, among them {classes.slice(0, 3).join(', ')}, on this machine.
       </p>
-      {pictures !== null && (
+      {samples !== null && (
         <ul class="pictures" style={{ maxWidth: '44rem', width: '100%' }}>
-          {pictures.datasets[0]!.samples.map(({ index, label, image }) => (
+          {samples.map(({ index, label, image }) => (
             <li key={index}>
               <img class="pixelated" src={image} alt={label} width="96" height="96" />
             </li>
@@ -88,27 +76,20 @@ export function FirstVisit() {
         </ul>
       )}
       <div class="row">
-        <button type="button" class="primary" disabled={asked} onClick={() => void train()}>
+        <button type="button" class="primary" disabled={doing.asked} onClick={() => void train()}>
           Train vgg_mini now
         </button>
         <span class="muted">
-          {isReady
-            ? `${estimate === null ? '' : `About ${duration(estimate)} `}on ${data.system.engine?.device ?? 'this machine'}`
-            : dataset.state === 'FETCHING'
-              ? `The data set is being fetched: ${percent(dataset.progress, 0)}`
-              : 'Fetches 139 MB first'}
+          {(state === 'MISSING' || state === 'FAILED') &&
+            downloadBytes !== null &&
+            `Downloads ${bytes(downloadBytes)} first. `}
+          {estimate !== null && `About ${duration(estimate)} `}
+          {system.engine !== null && `on ${system.engine.device}`}
         </span>
       </div>
-      {dataset.state === 'FETCHING' && (
-        <progress
-          value={dataset.progress}
-          max={1}
-          aria-label="Progress of the data set"
-          style={{ maxWidth: '44rem' }}
-        />
-      )}
+      {state === 'FETCHING' && <Fetching dataset={dataset} />}
       {dataset.error !== null && <Failure error={dataset.error} />}
-      {refused !== null && <Failure error={refused} />}
+      {doing.error !== null && <Failure error={doing.error} />}
     </div>
   )
 }

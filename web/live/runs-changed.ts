@@ -80,7 +80,10 @@ function start(): () => void {
     for (const listener of listeners) listener(change)
   }
   const leave = listen(RUNS_CHANGED, {}, ({ trainingRunsChanged: change }) => {
-    if (change.__typename !== 'TrainingRun') return tell('list')
+    if (change.__typename !== 'TrainingRun') {
+      cards.delete(change.id)
+      return tell('list')
+    }
     const before = cards.get(change.id)
     const isOther =
       before === undefined ||

@@ -1,5 +1,5 @@
-import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
+import { Field } from '../parts/field.tsx'
 import type { Values } from './values.ts'
 
 /** The form as its fields see it. */
@@ -108,36 +108,18 @@ export function Flag({ form, name, label }: FieldProps) {
   )
 }
 
-interface Ids {
-  id: string
-  'aria-invalid': boolean
-  'aria-describedby': string | undefined
-}
-
-/** A label over a control, and under it what is wrong, else what it is. */
+/** A control of the form under its name. */
 function Labelled({
   form,
   name,
   label,
   hint,
   children,
-}: FieldProps & { children: (ids: Ids) => ComponentChildren }) {
-  const id = useId()
+}: FieldProps & { children: Parameters<typeof Field>[0]['children'] }) {
   const problem = form.problem(name)
-  const about = problem ?? hint
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      {children({
-        id,
-        'aria-invalid': problem !== undefined,
-        'aria-describedby': about === undefined ? undefined : `${id}-about`,
-      })}
-      {about !== undefined && (
-        <span id={`${id}-about`} class={problem === undefined ? 'small muted' : 'problem'}>
-          {about}
-        </span>
-      )}
-    </div>
+    <Field label={label} hint={hint} problems={problem === undefined ? [] : [problem]}>
+      {children}
+    </Field>
   )
 }

@@ -1,8 +1,8 @@
 import { words } from '../format.ts'
+import type { Hyperparameters } from '../run/hyperparameters.ts'
 import { augmentationText, optimizerText, scheduleText } from '../run/settings-text.ts'
 import { Choice, Flag, type Form, Line, Text } from './fields.tsx'
 import { PinnedChoice } from './pinned-choice.tsx'
-import type { Hyperparameters } from './run-to-fork.ts'
 
 type Options = readonly (readonly [value: string, title: string])[]
 

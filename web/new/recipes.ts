@@ -1,4 +1,4 @@
-import type { Hyperparameters } from './run-to-fork.ts'
+import type { Hyperparameters } from '../run/hyperparameters.ts'
 
 /**
  * What the server fills in where nothing is asked for, and the lecture's recipe: shown in the form before a run has them.

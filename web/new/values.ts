@@ -1,7 +1,8 @@
 import type { VariablesOf } from '../../src/client/graphql.ts'
 import type { START_RUN } from '../live/start-run.ts'
+import type { Hyperparameters } from '../run/hyperparameters.ts'
 import { DEFAULTS, LECTURE, LECTURE_SEED } from './recipes.ts'
-import type { Hyperparameters, RunToFork } from './run-to-fork.ts'
+import type { RunToFork } from './run-to-fork.ts'
 
 /**
  * What stands in the fields of the form, by the path of each in StartTrainingRunInput; nothing, or "", is left out.

@@ -4,6 +4,7 @@ import { rate } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
+import { ALLOWED } from './allowed.ts'
 import type { Details } from './details.ts'
 
 const UPDATE = graphql(`
@@ -17,14 +18,12 @@ const UPDATE = graphql(`
   }
 `)
 
-const MAY: readonly string[] = ['QUEUED', 'PREPARING', 'RUNNING', 'PAUSED', 'COMPLETED']
-
 /** Another learning rate or another number of epochs, from the next step on. */
 export function Change({ run, card }: { run: Details; card: RunCard }) {
   const doing = useDoing()
   const [learningRate, setRate] = useState('')
   const [epochs, setEpochs] = useState('')
-  if (!MAY.includes(card.status)) return null
+  if (!ALLOWED.UPDATE.includes(card.status)) return null
   const ended = card.status === 'COMPLETED'
   const input = {
     ...(learningRate.trim() !== '' && { learningRate: Number(learningRate) }),

@@ -2,6 +2,7 @@ import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
+import { ALLOWED } from './allowed.ts'
 
 const PAUSE = graphql(`
   mutation Pause($id: ID!, $idempotencyKey: String) {
@@ -33,13 +34,6 @@ const CANCEL = graphql(`
   }
 `)
 
-/** Which control has a meaning in which status; the server has the last word. */
-const ALLOWED = {
-  pause: ['QUEUED', 'PREPARING', 'RUNNING'],
-  resume: ['PAUSED', 'FAILED'],
-  cancel: ['QUEUED', 'PREPARING', 'RUNNING', 'PAUSED', 'FAILED'],
-}
-
 /** Pause, resume and cancel. The status that is shown changes when the run itself says so. */
 export function Controls({ run }: { run: Pick<RunCard, 'id' | 'number' | 'status'> }) {
   const doing = useDoing()
@@ -52,17 +46,17 @@ export function Controls({ run }: { run: Pick<RunCard, 'id' | 'number' | 'status
   return (
     <div class="stack">
       <div class="row">
-        {may('pause') && (
+        {may('PAUSE') && (
           <button type="button" disabled={doing.asked} onClick={() => ask(PAUSE)}>
             Pause
           </button>
         )}
-        {may('resume') && (
+        {may('RESUME') && (
           <button type="button" disabled={doing.asked} onClick={() => ask(RESUME)}>
             Resume
           </button>
         )}
-        {may('cancel') && (
+        {may('CANCEL') && (
           <button
             type="button"
             disabled={doing.asked}

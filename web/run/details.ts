@@ -1,5 +1,6 @@
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { RUN_CARD } from '../live/runs-changed.ts'
+import { HYPERPARAMETERS } from './hyperparameters.ts'
 
 /** All that the page of a run shows beside its curve, which comes by itself. */
 export const RUN_DETAILS = graphql(
@@ -21,32 +22,7 @@ export const RUN_DETAILS = graphql(
         engine { kind device instructionSet threads }
         attempts { attempt fromStep startedAt }
         failure { code message step layer }
-        hyperparameters {
-          preset
-          epochs
-          batchSize
-          learningRate
-          logEvery
-          labelSmoothing
-          trainLimit
-          testLimit
-          onNonFinite
-          mean
-          std
-          optimizer {
-            __typename
-            ... on Sgd { momentum nesterov weightDecay }
-            ... on Adam { beta1 beta2 weightDecay }
-          }
-          schedule {
-            __typename
-            ... on StepSchedule { epochs gamma }
-            ... on CosineSchedule { warmupEpochs finalLearningRate }
-            ... on OneCycleSchedule { warmupFraction initialDivisor finalDivisor }
-          }
-          augmentation { horizontalFlip cropPadding cutout }
-          earlyStopping { metric patience minDelta }
-        }
+        hyperparameters { ...HyperparameterFacts }
         changes { step learningRate epochs rateBefore rateAfter }
         epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds attempt }
         checkpoints { step epoch bytes createdAt testAccuracy }
@@ -64,7 +40,7 @@ export const RUN_DETAILS = graphql(
       }
     }
   `,
-  [RUN_CARD],
+  [RUN_CARD, HYPERPARAMETERS],
 )
 
 export type Details = NonNullable<ResultOf<typeof RUN_DETAILS>['trainingRun']>

@@ -1,18 +1,9 @@
 import { rate, words } from '../format.ts'
+import type { Hyperparameters } from './hyperparameters.ts'
 
 /** Settings of several values in a few words. */
 
-type Schedule =
-  | { __typename: 'StepSchedule'; epochs: number; gamma: number }
-  | { __typename: 'CosineSchedule'; warmupEpochs: number; finalLearningRate: number }
-  | { __typename: 'OneCycleSchedule'; warmupFraction: number }
-  | { __typename: 'ConstantSchedule' }
-
-type Optimizer =
-  | { __typename: 'Sgd'; momentum: number; nesterov: boolean; weightDecay: number }
-  | { __typename: 'Adam'; beta1: number; beta2: number; weightDecay: number }
-
-export function scheduleText(schedule: Schedule): string {
+export function scheduleText(schedule: Hyperparameters['schedule']): string {
   switch (schedule.__typename) {
     case 'StepSchedule':
       return `times ${schedule.gamma} every ${schedule.epochs} epochs`
@@ -25,7 +16,7 @@ export function scheduleText(schedule: Schedule): string {
   }
 }
 
-export function optimizerText(optimizer: Optimizer): string {
+export function optimizerText(optimizer: Hyperparameters['optimizer']): string {
   if (optimizer.__typename === 'Sgd') {
     const { momentum, nesterov, weightDecay } = optimizer
     return `SGD, momentum ${momentum}${nesterov ? ' (Nesterov)' : ''}, weight decay ${rate(weightDecay)}`

@@ -4,6 +4,7 @@ import { graphql, type ResultOf, type VariablesOf } from '../../src/client/graph
 import { client, reconnections } from '../live/api.ts'
 import { RUN_CARD } from '../live/runs-changed.ts'
 import { throttle } from '../live/throttle.ts'
+import { HYPERPARAMETERS } from '../run/hyperparameters.ts'
 
 const LIST = graphql(
   `
@@ -32,7 +33,8 @@ const LIST = graphql(
 )
 
 /** Beside the list, because one operation with both for a hundred runs would cost more than the server grants. */
-const SETTINGS = graphql(`
+const SETTINGS = graphql(
+  `
   query SettingsOfRuns(
     $after: String
     $status: [RunStatus!]
@@ -54,35 +56,14 @@ const SETTINGS = graphql(`
           seed
           dataset { name }
           engine { kind }
-          hyperparameters {
-            preset
-            epochs
-            batchSize
-            learningRate
-            logEvery
-            labelSmoothing
-            trainLimit
-            testLimit
-            onNonFinite
-            optimizer {
-              __typename
-              ... on Sgd { momentum nesterov weightDecay }
-              ... on Adam { beta1 beta2 weightDecay }
-            }
-            schedule {
-              __typename
-              ... on StepSchedule { epochs gamma }
-              ... on CosineSchedule { warmupEpochs finalLearningRate }
-              ... on OneCycleSchedule { warmupFraction initialDivisor finalDivisor }
-            }
-            augmentation { horizontalFlip cropPadding cutout }
-            earlyStopping { metric patience }
-          }
+          hyperparameters { ...HyperparameterFacts }
         }
       }
     }
   }
-`)
+`,
+  [HYPERPARAMETERS],
+)
 
 export type Listed = ResultOf<typeof LIST>['trainingRuns']['edges'][number]['node']
 export type Settings = ResultOf<typeof SETTINGS>['trainingRuns']['edges'][number]['node']
