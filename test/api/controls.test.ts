@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CONTROLS, type Control } from '../../src/runs/model/status.ts'
-import { EVENTS, type Event, isStatus, startRun, waitForEvent } from '../support/runs.ts'
+import { CONTROLS } from '../../src/runs/model/status.ts'
+import { applyControl, journalOf } from '../support/controls.ts'
+import { isStatus, startRun, waitForEvent } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
 /*
@@ -17,39 +18,12 @@ beforeAll(async () => {
 })
 afterAll(stopServers)
 
-const ARGUMENTS: Record<Control, string> = {
-  PAUSE: '',
-  RESUME: '',
-  CANCEL: '',
-  UPDATE: ', input: { learningRate: 0.001, epochs: 1234 }',
-  MOVE: ', position: 1',
-}
-
-async function apply(control: Control, id: string, more = ARGUMENTS[control]): Promise<Event> {
-  const field = `${control.toLowerCase()}TrainingRun`
-  const result = await server.query(
-    `mutation ($id: ID!) { ${field}(id: $id${more}) { __typename ... on TrainingRun { status } ... on Error { message } } }`,
-    { id },
-  )
-  return result[field]
-}
-
-/** What the log has now: the first so many events. */
-async function logOf(id: string): Promise<Event[]> {
-  const { trainingRun } = await server.query('query ($id: ID!) { trainingRun(id: $id) { cursor } }', { id })
-  const events: Event[] = []
-  for await (const { data } of server.subscribe(EVENTS, { id })) {
-    events.push(data.trainingRunEvents)
-    if (data.trainingRunEvents.cursor === trainingRun.cursor) break
-  }
-  return events
-}
-
 test('a control of a run that is not there, or with values that cannot be, says so', async () => {
   const nothing = Buffer.from('TrainingRun:nothing').toString('base64')
-  for (const control of CONTROLS) expect((await apply(control, nothing)).__typename).toBe('NotFoundError')
+  for (const control of CONTROLS)
+    expect((await applyControl(server, control, nothing)).__typename).toBe('NotFoundError')
   const waiting = await startRun(server)
-  expect(await apply('PAUSE', waiting)).toMatchObject({ status: 'PAUSED' })
+  expect(await applyControl(server, 'PAUSE', waiting)).toMatchObject({ status: 'PAUSED' })
   for (const [control, more] of [
     ['UPDATE', ', input: {}'],
     ['UPDATE', ', input: { learningRate: -1 }'],
@@ -59,7 +33,9 @@ test('a control of a run that is not there, or with values that cannot be, says 
     ['MOVE', ', priority: 100000'],
     ['PAUSE', ', idempotencyKey: ""'],
   ] as const) {
-    expect((await apply(control, waiting, more)).__typename, `${control}${more}`).toBe('ValidationError')
+    expect((await applyControl(server, control, waiting, more)).__typename, `${control}${more}`).toBe(
+      'ValidationError',
+    )
   }
 })
 
@@ -69,10 +45,10 @@ test('the same key does a control once, also when it is sent twice at once', asy
   }`
   const answers = await Promise.all([1, 2].map(() => server.query(PAUSE, { id })))
   for (const { pauseTrainingRun } of answers) expect(pauseTrainingRun).toMatchObject({ status: 'PAUSED' })
-  await apply('RESUME', id)
+  await applyControl(server, 'RESUME', id)
   // It was done: sent again after the run has gone on, it does not pause it again.
   expect((await server.query(PAUSE, { id })).pauseTrainingRun.__typename).toBe('TrainingRun')
-  const controls = (await logOf(id)).filter((event) => event.__typename === 'ControlApplied')
+  const controls = (await journalOf(server, id)).filter((event) => event.__typename === 'ControlApplied')
   expect(controls.map(({ control }) => control)).toEqual(['PAUSE', 'RESUME'])
-  await apply('CANCEL', id)
+  await applyControl(server, 'CANCEL', id)
 })

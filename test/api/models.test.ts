@@ -1,24 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PREDICT, REGISTER, SET_ALIAS } from '../support/models.ts'
 import { collectEvents, completeRun, isStatus, startRun, waitForEvent } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
-const REGISTER = `mutation Register($input: RegisterModelInput!) {
-  registerModel(input: $input) {
-    __typename
-    ... on ModelVersion { id version digest accuracy origin model { name } run { id } checkpoint { id step } }
-    ... on Error { message }
-  }
-}`
-const SET_ALIAS = `mutation Set($input: SetModelAliasInput!) {
-  setModelAlias(input: $input) {
-    __typename
-    ... on ModelAlias { id name protected movedAt version { id } model { name } }
-    ... on ValidationError { issues { path message } }
-    ... on Error { message }
-  }
-}`
 const DELETE_ALIAS = `mutation Delete($input: ModelAliasInput!) {
   deleteModelAlias(input: $input) { __typename ... on ModelAlias { name } ... on Error { message } }
 }`
@@ -27,13 +13,6 @@ const DELETE_VERSION = `mutation Delete($id: ID!) {
 }`
 const DELETE_RUN = `mutation Delete($id: ID!) {
   deleteTrainingRun(id: $id) { __typename ... on TrainingRun { status } ... on Error { message } }
-}`
-const PREDICT = `query Predict($input: PredictInput!) {
-  predict(input: $input) {
-    __typename
-    ... on Prediction { probabilities { label probability } modelVersion { id } }
-    ... on Error { message }
-  }
 }`
 const IMAGE = { sample: { dataset: 'tiny', split: 'TEST', index: 5 } }
 

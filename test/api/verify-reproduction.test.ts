@@ -1,28 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectEvents, completeRun, finalDigest } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-
-const VERIFY = `mutation ($id: ID!, $steps: Int!) {
-  verifyReproduction(id: $id, steps: $steps) {
-    __typename
-    ... on Reproduction {
-      steps points identical sameDevice engineDifferences
-      engine { kind }
-      attempts { attempt engine { kind threads } }
-      firstDifference { step expected actual difference }
-    }
-    ... on ValidationError { issues { path message } }
-    ... on Error { message }
-  }
-}`
-
-/** Everything that steps depend on: order, augmentation, batch norm, momentum, a schedule, epochs. */
-const RUN = { epochs: 3, trainLimit: 72, batchSize: 16, logEvery: 2, augmentation: { cropPadding: 4 } }
-const STEPS = 15
-
-async function verify(server: TestServer, id: string, steps: number) {
-  return (await server.query(VERIFY, { id, steps })).verifyReproduction
-}
+import { RUN, STEPS, verify } from '../support/verify.ts'
 
 let server: TestServer
 /** A run that has ended. */

@@ -1,22 +1,10 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PREDICT, REGISTER, SET_ALIAS } from '../../support/models.ts'
 import { completeRun } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 
-const REGISTER = `mutation Register($input: RegisterModelInput!) {
-  registerModel(input: $input) { ... on ModelVersion { id } ... on Error { message } }
-}`
-const SET_ALIAS = `mutation Set($input: SetModelAliasInput!) {
-  setModelAlias(input: $input) { ... on ModelAlias { version { id } } ... on Error { message } }
-}`
-const PREDICT = `query Predict($input: PredictInput!) {
-  predict(input: $input) {
-    __typename
-    ... on Prediction { probabilities { label probability } modelVersion { id } }
-    ... on Error { message }
-  }
-}`
 const IMAGE = { sample: { split: 'TEST', index: 5 } }
 
 /** Its sums come in one order, whatever shares a batch: an answer tells its version to the last bit. */

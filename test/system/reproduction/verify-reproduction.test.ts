@@ -4,28 +4,7 @@ import { openDatabase } from '../../../src/db/client.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { CONTROL, completeRun, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
-
-const VERIFY = `mutation ($id: ID!, $steps: Int!) {
-  verifyReproduction(id: $id, steps: $steps) {
-    __typename
-    ... on Reproduction {
-      steps points identical sameDevice engineDifferences
-      engine { kind }
-      attempts { attempt engine { kind threads } }
-      firstDifference { step expected actual difference }
-    }
-    ... on ValidationError { issues { path message } }
-    ... on Error { message }
-  }
-}`
-
-/** Everything that steps depend on: order, augmentation, batch norm, momentum, a schedule, epochs. */
-const RUN = { epochs: 3, trainLimit: 72, batchSize: 16, logEvery: 2, augmentation: { cropPadding: 4 } }
-const STEPS = 15
-
-async function verify(server: TestServer, id: string, steps: number) {
-  return (await server.query(VERIFY, { id, steps })).verifyReproduction
-}
+import { RUN, STEPS, VERIFY, verify } from '../../support/verify.ts'
 
 /** Stops a server, alters its database, and starts another one on it. */
 async function altered(server: TestServer, alter: (prisma: PrismaClient) => Promise<unknown>) {

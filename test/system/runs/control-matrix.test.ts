@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunStatus } from '../../../src/runs/model/status.ts'
-import { CONTROLS, type Control, LIFECYCLE, STATUSES } from '../../../src/runs/model/status.ts'
-import { EVENTS, type Event, isStatus, startRun, waitForEvent } from '../../support/runs.ts'
+import { CONTROLS, LIFECYCLE, STATUSES } from '../../../src/runs/model/status.ts'
+import { applyControl, journalOf } from '../../support/controls.ts'
+import { type Event, isStatus, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 
 const LONG = { epochs: 1000, trainLimit: 256 }
@@ -28,38 +29,6 @@ afterAll(async () => {
   await stopServers()
 })
 
-const ARGUMENTS: Record<Control, string> = {
-  PAUSE: '',
-  RESUME: '',
-  CANCEL: '',
-  UPDATE: ', input: { learningRate: 0.001, epochs: 1234 }',
-  MOVE: ', position: 1',
-}
-
-async function apply(control: Control, id: string, more = ARGUMENTS[control]): Promise<Event> {
-  const field = `${control.toLowerCase()}TrainingRun`
-  const result = await server.query(
-    `mutation ($id: ID!) { ${field}(id: $id${more}) { __typename ... on TrainingRun { status } ... on Error { message } } }`,
-    { id },
-  )
-  return result[field]
-}
-
-/** The place in the log of a run that nothing has happened to. */
-const NOTHING_YET = Buffer.from('event:0').toString('base64url')
-
-/** What the log has now: the first so many events. */
-async function logOf(id: string): Promise<Event[]> {
-  const { trainingRun } = await server.query('query ($id: ID!) { trainingRun(id: $id) { cursor } }', { id })
-  const events: Event[] = []
-  if (trainingRun.cursor === NOTHING_YET) return events
-  for await (const { data } of server.subscribe(EVENTS, { id })) {
-    events.push(data.trainingRunEvents)
-    if (data.trainingRunEvents.cursor === trainingRun.cursor) break
-  }
-  return events
-}
-
 /** A run that is in a status, and stays there; `others` are those that it needs beside it. */
 async function runThatIs(status: RunStatus): Promise<{ id: string; others: string[] }> {
   if (status === 'RUNNING' || status === 'COMPLETED') {
@@ -78,8 +47,8 @@ async function runThatIs(status: RunStatus): Promise<{ id: string; others: strin
   const id = await startRun(server, LONG)
   if (status === 'QUEUED') return { id, others }
   await waitForEvent(server, id, isStatus('PREPARING'))
-  if (status === 'PAUSED') await apply('PAUSE', id)
-  if (status === 'CANCELLED') await apply('CANCEL', id)
+  if (status === 'PAUSED') await applyControl(server, 'PAUSE', id)
+  if (status === 'CANCELLED') await applyControl(server, 'CANCEL', id)
   if (status === 'FAILED') {
     const { trainingRun } = await server.query('query ($id: ID!) { trainingRun(id: $id) { number } }', { id })
     const line = await server.logged((it) => it.msg === 'trainer started' && it.run === trainingRun.number)
@@ -90,7 +59,7 @@ async function runThatIs(status: RunStatus): Promise<{ id: string; others: strin
 }
 
 async function end(ids: string[]): Promise<void> {
-  for (const id of ids) await apply('CANCEL', id)
+  for (const id of ids) await applyControl(server, 'CANCEL', id)
 }
 
 describe.each(STATUSES)('a run that is %s', (status) => {
@@ -101,13 +70,13 @@ describe.each(STATUSES)('a run that is %s', (status) => {
     `answers ${refused.join(', ')} with a conflict and stays as it is`,
     async () => {
       const { id, others } = await runThatIs(status)
-      const before = await logOf(id)
+      const before = await journalOf(server, id)
       for (const control of refused) {
-        const answer = await apply(control, id)
+        const answer = await applyControl(server, control, id)
         expect(answer.__typename, control).toBe('ConflictError')
         expect(answer.message).toMatch(new RegExp(`^Run #\\d+ is ${status}; it cannot be `))
       }
-      const after = await logOf(id)
+      const after = await journalOf(server, id)
       const notPoints = (events: Event[]) => events.filter((event) => event.__typename !== 'LossPoints')
       expect(notPoints(after)).toEqual(notPoints(before))
       await end([id, ...others])
@@ -116,12 +85,12 @@ describe.each(STATUSES)('a run that is %s', (status) => {
 
   test.each(allowed)('does what %s asks for, and its log says at which step', async (control) => {
     const { id, others } = await runThatIs(status)
-    const before = (await logOf(id)).length
-    const applied = apply(control, id)
+    const before = (await journalOf(server, id)).length
+    const applied = applyControl(server, control, id)
     // What a trainer has to do it cannot do before it trains.
     if (control === 'UPDATE' && status === 'PREPARING') release()
     expect(await applied).toMatchObject({ __typename: 'TrainingRun' })
-    const events = (await logOf(id)).slice(before)
+    const events = (await journalOf(server, id)).slice(before)
     const at = events.findIndex((event) => event.__typename === 'ControlApplied')
     const steps = events
       .slice(0, at)
@@ -149,8 +118,8 @@ test('runs leave the queue by priority, by the places they were moved to, then b
     await startRun(server),
     await startRun(server, { priority: 5 }),
   ]
-  await apply('MOVE', c, ', position: 2')
-  await apply('MOVE', b, ', position: 99')
+  await applyControl(server, 'MOVE', c, ', position: 2')
+  await applyControl(server, 'MOVE', b, ', position: 99')
   const late = await startRun(server)
   const ids = [a, b, c, urgent, late]
   const order: string[] = []
@@ -158,9 +127,9 @@ test('runs leave the queue by priority, by the places they were moved to, then b
   const followed = ids.map(async (id) => {
     await waitForEvent(server, id, isStatus('PREPARING'))
     order.push('abcul'[ids.indexOf(id)]!)
-    await apply('CANCEL', id)
+    await applyControl(server, 'CANCEL', id)
   })
-  await apply('CANCEL', blocker)
+  await applyControl(server, 'CANCEL', blocker)
   await Promise.all(followed)
   expect(order).toEqual(['u', 'c', 'a', 'b', 'l'])
 })
