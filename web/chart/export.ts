@@ -1,6 +1,6 @@
 import uPlot from 'uplot'
-import { type ChartProps, type Curve, dataOf } from './chart.tsx'
 import { colourOf } from './colours.ts'
+import { type ChartProps, type Curve, dataOf } from './model.ts'
 import { chartOptions } from './options.ts'
 
 /** In pixels of the page; the picture has twice as many each way. */

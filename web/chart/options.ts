@@ -1,6 +1,6 @@
 import uPlot from 'uplot'
-import type { ChartProps } from './chart.tsx'
 import { colourOf } from './colours.ts'
+import type { ChartProps } from './model.ts'
 
 /**
  * How uPlot draws a chart; `latest` is what it shows now, which changes more often than how.

@@ -1,5 +1,5 @@
-import type { Curve } from '../chart/chart.tsx'
 import { signOf } from '../chart/colours.ts'
+import type { Curve } from '../chart/model.ts'
 import type { Comparison } from './comparison.ts'
 
 export function labelOf({ number, name }: { number: number; name: string }): string {

@@ -1,5 +1,6 @@
 import { useMemo, useRef } from 'preact/hooks'
-import { Chart, type Range } from '../chart/chart.tsx'
+import { Chart } from '../chart/chart.tsx'
+import type { Range } from '../chart/model.ts'
 import { AddRun } from '../compare/add-run.tsx'
 import { COMPARISON, type Comparison, useRunsNumbered } from '../compare/comparison.ts'
 import { epochCurves, labelOf, lossCurves } from '../compare/curves.ts'

@@ -1,5 +1,6 @@
 import { useMemo } from 'preact/hooks'
-import { Chart, type Mark, type Range } from '../chart/chart.tsx'
+import { Chart } from '../chart/chart.tsx'
+import type { Mark, Range } from '../chart/model.ts'
 import { count, rate } from '../format.ts'
 import { type Bucket, useBuckets } from '../live/buckets.ts'
 import { cardOf } from '../live/runs-changed.ts'

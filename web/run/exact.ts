@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
-import type { Range } from '../chart/chart.tsx'
+import type { Range } from '../chart/model.ts'
 import type { Bucket } from '../live/buckets.ts'
 import { useQuery } from '../live/query.ts'
 

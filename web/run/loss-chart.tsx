@@ -1,5 +1,6 @@
 import { useMemo } from 'preact/hooks'
-import { Chart, type Gap, type Mark, type Range } from '../chart/chart.tsx'
+import { Chart } from '../chart/chart.tsx'
+import type { Gap, Mark, Range } from '../chart/model.ts'
 import { smooth } from '../chart/smoothing.ts'
 import { loss } from '../format.ts'
 import type { Bucket } from '../live/buckets.ts'

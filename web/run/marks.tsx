@@ -1,4 +1,4 @@
-import type { Mark } from '../chart/chart.tsx'
+import type { Mark } from '../chart/model.ts'
 import { rate } from '../format.ts'
 import type { Details } from './details.ts'
 

@@ -83,7 +83,7 @@ describe.each(STATUSES)('a run that is %s', (status) => {
     },
   )
 
-  test.each(allowed)('does what %s asks for, and its log says at which step', async (control) => {
+  test.each(allowed)('does what %s asks for, and its journal says at which step', async (control) => {
     const { id, others } = await runThatIs(status)
     const before = (await journalOf(server, id)).length
     const applied = applyControl(server, control, id)

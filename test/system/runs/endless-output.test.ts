@@ -28,7 +28,7 @@ async function collectLines(server: TestServer, id: string): Promise<Line[]> {
 
 const texts = (lines: Line[]): string[] => lines.map(({ text }) => text)
 
-test('a trainer that prints without end and dies leaves a bounded log with its last words in it', async () => {
+test('a trainer that prints without end and dies leaves bounded output with its last words in it', async () => {
   // Runs before the trainer's own code, in the trainer alone.
   const preload = `if (process.argv[1].endsWith('trainer-process.js')) process.once('message', () => {
     const { writeSync } = process.getBuiltinModule('node:fs')

@@ -64,7 +64,7 @@ describe('following a run', () => {
     expect(events[2]).toMatchObject({ kind: 'LOSS_POINTS', points: [{ step: 1, loss: 2.3 }] })
   })
 
-  test('that has ended gives its log and ends at once, also behind its last event', async () => {
+  test('that has ended gives its journal and ends at once, also behind its last event', async () => {
     const run = await createRun()
     await run.end()
     expect(sequence(await collect(run.follow()))).toEqual([1, 2, 3])
@@ -181,7 +181,7 @@ describe('leaving a stream', () => {
     expect(run.events.listenerCount).toBe(0)
   })
 
-  test('when the log cannot be read passes the error on and leaves no listener', async () => {
+  test('when the journal cannot be read passes the error on and leaves no listener', async () => {
     const run = await createRun()
     const broken = { ...run.journal, read: () => Promise.reject(new Error('disk')) }
     await expect(
@@ -191,7 +191,7 @@ describe('leaving a stream', () => {
   })
 })
 
-describe('the log', () => {
+describe('the journal', () => {
   test('refuses a transition that its run cannot make, and only one of two at once wins', async () => {
     const run = await createRun()
     const outcomes = await Promise.all([

@@ -126,7 +126,7 @@ describe('a trainer that prints without end', () => {
   })
 })
 
-test('a database that takes no lines costs the run its log and nothing else', async () => {
+test('a database that takes no lines costs the run its output and nothing else', async () => {
   const run = await createRun()
   const logged: { msg: string }[] = []
   const writer = run.output.open(
