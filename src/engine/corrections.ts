@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 
 /**
  * Where images are made larger by whole numbers, as the VGG head does with small ones, the cpu kernel of TensorFlow.js

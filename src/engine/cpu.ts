@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { EngineCandidate } from './candidate.ts'
 import { processorName } from './processor.ts'
 

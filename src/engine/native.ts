@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { EngineCandidate, EngineRefused, EngineStarted } from './candidate.ts'
 import { BACKEND } from './native/kernels.ts'
 import { startNative } from './native/start.ts'

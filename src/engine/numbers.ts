@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 
 /**
  * The numbers of a float32 tensor that is not disposed, once they are computed. `tensor.data()` gives the same, but

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { EngineCandidate, EngineRefused } from './candidate.ts'
 import { correctGradients } from './corrections.ts'
 import { cpuEngine } from './cpu.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import util from 'node:util'
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { EngineCandidate, EngineRefused, EngineStarted } from './candidate.ts'
 import { processorName } from './processor.ts'
 

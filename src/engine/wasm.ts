@@ -1,9 +1,8 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { EngineCandidate, EngineRefused, EngineStarted } from './candidate.ts'
 import { processorName } from './processor.ts'
-import { completeWasmBackend } from './wasm/complete.ts'
 
 const PACKAGE = '@tensorflow/tfjs-backend-wasm'
 
@@ -12,6 +11,7 @@ export const wasmEngine: EngineCandidate = {
   name: 'wasm',
   async start(): Promise<EngineStarted | EngineRefused> {
     const { setWasmPaths, BackendWasm } = await import('@tensorflow/tfjs-backend-wasm')
+    const { completeWasmBackend } = await import('./wasm/complete.ts')
     // The binaries beside the package's own script: no network, whatever the working directory.
     setWasmPaths(join(dirname(createRequire(import.meta.url).resolve(PACKAGE)), '/'))
     if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'))) {

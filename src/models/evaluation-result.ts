@@ -15,7 +15,7 @@ export interface EvaluationResult {
   confusionMatrix: number[][]
   /** Test images seen. */
   count: number
-  /** The most confident ones, at most MAX_MISTAKES: by confidence, ties by index. */
+  /** The most confident ones, at most MAX_MISTAKES (scoring/tally.ts): by confidence, ties by index. */
   mistakes: Mistake[]
 }
 
@@ -35,9 +35,6 @@ export type Mistake = {
 export interface StoredEvaluation extends EvaluationResult {
   dataset: string
 }
-
-/** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
-export const MAX_MISTAKES = 100
 
 const figure = z.number().nullable()
 

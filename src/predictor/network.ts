@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs'
 import { numbersOf } from '../engine/numbers.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
+import { tf } from '../tensorflow.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { forwardOf, resultsOf } from '../zoo/forward.ts'

@@ -71,7 +71,7 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...options.env },
-    execArgv: ['--enable-source-maps', `--import=data:text/javascript,${DEAF}`],
+    execArgv: [`--import=data:text/javascript,${DEAF}`],
   })
   if (child.pid !== undefined) child.once('exit', noteChild(child.pid, options.role ?? 'job'))
   let stderr = ''

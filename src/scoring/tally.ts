@@ -1,5 +1,8 @@
-import { type EvaluationResult, MAX_MISTAKES, type Mistake } from '../models/evaluation-result.ts'
+import type { EvaluationResult, Mistake } from '../models/evaluation-result.ts'
 import { createMistakeWriter } from './mistakes.ts'
+
+/** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
+export const MAX_MISTAKES = 100
 
 /** Counts what a network gets right, logits by logits. */
 export interface Tally {

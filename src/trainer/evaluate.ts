@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs'
 import type { ImageBatch } from '../data/batches.ts'
 import { numbersOf } from '../engine/numbers.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import { createTally, isAnswer } from '../scoring/tally.ts'
+import { tf } from '../tensorflow.ts'
 import { forwardOf, resultsOf } from '../zoo/forward.ts'
 import { finiteness } from './finite.ts'
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import { numbersOf } from '../engine/numbers.ts'
+import { tf } from '../tensorflow.ts'
 
 /**
  * The first variable of a model that has a value which is not finite, such as features.3/kernel; null when there is none.

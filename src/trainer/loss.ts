@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import { fusedLayers } from '../engine/fused.ts'
+import { tf } from '../tensorflow.ts'
 
 /**
  * The mean soft-max cross-entropy in nats of logits [n, classes], with labels smoothed to

@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs'
 import { fusedLayers } from '../engine/fused.ts'
 import type { Optimizer } from '../runs/model/hyperparameters.ts'
+import { tf } from '../tensorflow.ts'
 
 /** Updates variables in place from their gradients. */
 export interface Stepper {

@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs'
 import { epochBatches } from '../data/batches.ts'
 import type { LoadedDataset, LoadedSplit } from '../data/load.ts'
 import type { Normalization } from '../data/normalization.ts'
 import { numbersOf } from '../engine/numbers.ts'
-import { NO_AUGMENTATION } from '../runs/model/hyperparameters.ts'
+import { NO_AUGMENTATION } from '../runs/model/evaluation.ts'
 import type { PinnedPicture, PinnedResult } from '../runs/model/pinned.ts'
+import { tf } from '../tensorflow.ts'
 import { forwardOf } from '../zoo/forward.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import * as tf from '@tensorflow/tfjs'
 import { numbersOf } from '../engine/numbers.ts'
+import { tf } from '../tensorflow.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { SafetensorsFile } from '../zoo/safetensors-file.ts'
 import { loadWeights, weightVariables } from '../zoo/weights.ts'

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import { type FusedLayers, fusedLayers } from '../engine/fused.ts'
+import { tf } from '../tensorflow.ts'
 import { fusedTogether } from './fused-groups.ts'
 import { isChain } from './graph.ts'
 import type { BuiltLayer } from './layers/kind.ts'

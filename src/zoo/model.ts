@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import { Random } from '../random.ts'
+import { tf } from '../tensorflow.ts'
 import { analyze } from './analysis.ts'
 import type { Architecture } from './architecture.ts'
 import { type BuildOptions, type BuiltLayer, type Layer, PICTURE } from './layers/kind.ts'

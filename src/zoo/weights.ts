@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../tensorflow.ts'
 import type { Architecture } from './architecture.ts'
 import { variableOf } from './model.ts'
 import type { SafetensorsFile } from './safetensors-file.ts'

@@ -1,8 +1,12 @@
-import * as tf from '@tensorflow/tfjs'
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
+import { createRequire } from 'node:module'
+import type * as cpu from '@tensorflow/tfjs-backend-cpu'
+import { tf } from '../../tensorflow.ts'
 import type { NativeAddon } from './addon.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { PackedFilters } from './packed-filters.ts'
+
+/** By require, as all of TensorFlow.js. */
+const { MathBackendCPU }: typeof cpu = createRequire(import.meta.url)('@tensorflow/tfjs-backend-cpu')
 
 type Values = tf.backend_util.BackendValues
 

@@ -1,11 +1,12 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { ConvolutionGeometry } from './addon.ts'
 import type { NativeBackend } from './backend.ts'
 import { areFloats, isRow, registerNativeKernel } from './kernels.ts'
 
 interface Attributes {
   strides: [number, number] | number
-  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding
   dataFormat: 'NHWC' | 'NCHW'
   dimRoundingMode?: 'floor' | 'round' | 'ceil'
   dilations?: [number, number] | number
@@ -19,7 +20,7 @@ export function convolutionGeometry(
   filterShape: readonly number[],
   { strides, dilations, pad, dimRoundingMode, dataFormat }: Attributes,
 ): ConvolutionGeometry | null {
-  const info = backend_util.computeConv2DInfo(
+  const info = tf.backend_util.computeConv2DInfo(
     inputShape as Shape4D,
     filterShape as Shape4D,
     strides,
@@ -27,7 +28,7 @@ export function convolutionGeometry(
     pad,
     dimRoundingMode,
     false,
-    backend_util.convertConv2DDataFormat(dataFormat),
+    tf.backend_util.convertConv2DDataFormat(dataFormat),
   )
   if (info.dataFormat !== 'channelsLast' || info.dilationHeight !== 1 || info.dilationWidth !== 1) return null
   const geometry = Int32Array.of(
@@ -62,7 +63,7 @@ function isWhole(geometry: ConvolutionGeometry): boolean {
 
 /** `conv2dTranspose` takes any shape for its results: its images need not be what they would be convolved to. */
 function resultsFit([n, , , , , , , , , , , , oh, ow, co]: ConvolutionGeometry, dy: TensorInfo): boolean {
-  return util.arraysEqual(dy.shape, [n, oh, ow, co])
+  return tf.util.arraysEqual(dy.shape, [n, oh, ow, co])
 }
 
 /** The convolution of dy whose result is the gradient of the images. */

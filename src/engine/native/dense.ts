@@ -1,4 +1,5 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { NativeBackend } from './backend.ts'
 import { areFloats, isRow, registerNativeKernel } from './kernels.ts'
 
@@ -36,9 +37,9 @@ function multiply(
   if (!areFloats(a, b, bias) || (transposeA && transposeB)) return null
   const [rows, depth] = lastTwo(a.shape, transposeA)
   const [depthOfB, columns] = lastTwo(b.shape, transposeB)
-  const leading = backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
-  const count = util.sizeFromShape(leading)
-  if ([a, b].some(({ shape }) => util.sizeFromShape(shape.slice(0, -2)) !== count)) return null
+  const leading = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+  const count = tf.util.sizeFromShape(leading)
+  if ([a, b].some(({ shape }) => tf.util.sizeFromShape(shape.slice(0, -2)) !== count)) return null
   if (depth !== depthOfB || (bias && !isRow(bias, columns))) return null
   const shape = [...leading, rows, columns]
   const { addon } = backend

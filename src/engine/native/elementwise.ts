@@ -1,4 +1,5 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import { BINARY, FACTOR, UNARY } from './addon.ts'
 import type { NativeBackend } from './backend.ts'
 import { areFloats, registerNativeKernel } from './kernels.ts'
@@ -35,7 +36,7 @@ function registerUnary(
     kernelName,
     ({ inputs: { x }, attrs, backend }) => {
       if (!areFloats(x)) return null
-      const y = backend.take(util.sizeFromShape(x.shape))
+      const y = backend.take(tf.util.sizeFromShape(x.shape))
       backend.addon.unary(op, backend.values(x), ...limits(attrs), y)
       return backend.output(y, x.shape)
     },
@@ -50,8 +51,8 @@ function registerBinary(kernelName: string, op: number): void {
 }
 
 function combine(backend: NativeBackend, op: number, a: TensorInfo, b: TensorInfo): TensorInfo | null {
-  const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape)
-  const size = util.sizeFromShape(shape)
+  const shape = tf.backend_util.assertAndGetBroadcastShape(a.shape, b.shape)
+  const size = tf.util.sizeFromShape(shape)
   const left = placesIn(shape, a.shape)
   const right = placesIn(shape, b.shape)
   if (left === null || right === null) return null
@@ -74,8 +75,8 @@ function combine(backend: NativeBackend, op: number, a: TensorInfo, b: TensorInf
 
 /** How a factor lies in the result seen as [rows, columns]: as its last dimensions, as its first ones, or all of it. */
 function placesIn(shape: number[], factorShape: number[]): { kind: number; columns?: number } | null {
-  const size = util.sizeFromShape(factorShape)
-  if (size === util.sizeFromShape(shape)) return { kind: FACTOR.whole }
+  const size = tf.util.sizeFromShape(factorShape)
+  if (size === tf.util.sizeFromShape(shape)) return { kind: FACTOR.whole }
   if (size === 1) return { kind: FACTOR.scalar }
   const aligned = [...new Array(shape.length - factorShape.length).fill(1), ...factorShape]
   const first = aligned.findIndex((length) => length !== 1)
@@ -84,7 +85,7 @@ function placesIn(shape: number[], factorShape: number[]): { kind: number; colum
   }
   const end = aligned.findLastIndex((length) => length !== 1) + 1
   if (aligned.slice(0, end).every((length, i) => length === shape[i])) {
-    return { kind: FACTOR.column, columns: util.sizeFromShape(shape.slice(end)) }
+    return { kind: FACTOR.column, columns: tf.util.sizeFromShape(shape.slice(end)) }
   }
   return null
 }

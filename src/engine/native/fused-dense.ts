@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { NativeBackend } from './backend.ts'
 import { inPlaceOf, registerConsumingGradient, tensorOf } from './fused-gradient.ts'
 import { type KernelCall, registerFusedKernel } from './kernels.ts'

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import { type FusedLayers, registerFusedLayers } from '../fused.ts'
 import type { NativeBackend } from './backend.ts'
 import { registerFusedConvolutions } from './fused-convolution.ts'

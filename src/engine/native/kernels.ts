@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { NativeBackend } from './backend.ts'
 
 /** The backend's name; TensorFlow.js lets none contain an underscore. */

@@ -1,4 +1,5 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { PoolGeometry } from './addon.ts'
 import { areFloats, type KernelCall, registerNativeKernel, replaceKernel } from './kernels.ts'
 
@@ -18,7 +19,7 @@ export function registerPools(): void {
     ({ inputs: { dy, input }, attrs, backend }) => {
       const geometry = gradientGeometry(dy, input, attrs)
       if (geometry === null) return null
-      const dx = backend.take(util.sizeFromShape(input.shape))
+      const dx = backend.take(tf.util.sizeFromShape(input.shape))
       backend.addon.maxPoolGradient(geometry, backend.values(input), backend.values(dy), dx)
       return backend.output(dx, input.shape)
     },
@@ -28,7 +29,7 @@ export function registerPools(): void {
     ({ inputs: { dy, input }, attrs, backend }) => {
       const geometry = gradientGeometry(dy, input, attrs)
       if (geometry === null) return null
-      const dx = backend.take(util.sizeFromShape(input.shape))
+      const dx = backend.take(tf.util.sizeFromShape(input.shape))
       backend.addon.averagePoolGradient(geometry, backend.values(dy), dx)
       return backend.output(dx, input.shape)
     },
@@ -39,7 +40,7 @@ export function registerPools(): void {
   >('FusedBatchNorm', ({ inputs: { x, mean, variance, offset, scale }, attrs, backend }) => {
     const c = x.shape.at(-1) ?? 0
     const perChannel = [mean, variance, offset, scale].every(
-      (tensor) => tensor === undefined || tensor === null || util.sizeFromShape(tensor.shape) === c,
+      (tensor) => tensor === undefined || tensor === null || tf.util.sizeFromShape(tensor.shape) === c,
     )
     if (!perChannel || !areFloats(x, mean, variance)) return null
     const factor = new Float32Array(c)
@@ -51,7 +52,7 @@ export function registerPools(): void {
       factor[i] = (gamma?.[i] ?? 1) / Math.sqrt(v[i] + (attrs.varianceEpsilon ?? 0.001))
       shift[i] = (beta?.[i] ?? 0) - m[i] * factor[i]
     }
-    const size = util.sizeFromShape(x.shape)
+    const size = tf.util.sizeFromShape(x.shape)
     const y = backend.take(size)
     backend.addon.scaleShift(
       Int32Array.of(size / c, 1, 1, c),
@@ -102,7 +103,7 @@ function pool(
   // The cpu backend shows the images themselves then, whatever the padding and the strides.
   if (kh === 1 && kw === 1 && oh === h && ow === w) return null
   const shape = [n, oh, ow, c]
-  const y = backend.take(util.sizeFromShape(shape))
+  const y = backend.take(tf.util.sizeFromShape(shape))
   backend.addon.poolForward(geometry, average, backend.values(x), y)
   return backend.output(y, shape)
 }
@@ -112,14 +113,14 @@ function gradientGeometry(dy: TensorInfo, input: TensorInfo, attrs: Attributes):
   const geometry = areFloats(dy, input) ? geometryOf(input.shape, attrs) : null
   if (geometry === null) return null
   const [n, , , c, , , , , , , oh, ow] = geometry
-  return util.arraysEqual(dy.shape, [n, oh, ow, c]) ? geometry : null
+  return tf.util.arraysEqual(dy.shape, [n, oh, ow, c]) ? geometry : null
 }
 
 function geometryOf(
   shape: readonly number[],
   { filterSize, strides, pad, dimRoundingMode }: Attributes,
 ): PoolGeometry | null {
-  const info = backend_util.computePool2DInfo(
+  const info = tf.backend_util.computePool2DInfo(
     shape as [number, number, number, number],
     filterSize,
     strides,

@@ -1,4 +1,5 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import { REDUCE } from './addon.ts'
 import { areFloats, type KernelCall, registerNativeKernel } from './kernels.ts'
 
@@ -23,7 +24,7 @@ export function registerReductions(): void {
     ({ inputs: { x }, attrs: { perm }, backend }) => {
       const turned = areFloats(x) ? asMatrices(x.shape, perm) : null
       if (turned === null) return null
-      const y = backend.take(util.sizeFromShape(x.shape))
+      const y = backend.take(tf.util.sizeFromShape(x.shape))
       backend.addon.transpose(...turned, backend.values(x), y)
       return backend.output(
         y,
@@ -40,14 +41,14 @@ function reduce(
   scale: (count: number) => number,
 ): TensorInfo | null {
   if (!areFloats(x)) return null
-  const axes = util.parseAxisParam(axis, x.shape).sort((one, other) => one - other)
+  const axes = tf.util.parseAxisParam(axis, x.shape).sort((one, other) => one - other)
   if (axes.length === 0) return null
-  const [reducedShape, countShape] = backend_util.computeOutAndReduceShapes(x.shape, axes)
-  const shape = keepDims ? backend_util.expandShapeToKeepDim(reducedShape, axes) : reducedShape
-  const count = util.sizeFromShape(countShape)
-  const kept = util.sizeFromShape(reducedShape)
+  const [reducedShape, countShape] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes)
+  const shape = keepDims ? tf.backend_util.expandShapeToKeepDim(reducedShape, axes) : reducedShape
+  const count = tf.util.sizeFromShape(countShape)
+  const kept = tf.util.sizeFromShape(reducedShape)
   const { addon } = backend
-  if (backend_util.axesAreInnerMostDims(axes, x.shape.length)) {
+  if (tf.backend_util.axesAreInnerMostDims(axes, x.shape.length)) {
     const y = backend.take(kept)
     addon.reduceRows(op, kept, count, backend.values(x), scale(count), y)
     return backend.output(y, shape)
@@ -68,7 +69,7 @@ function registerSoftmax(): void {
       const along = dim ?? axis ?? -1
       if (!areFloats(logits) || rank === 0 || (along !== -1 && along !== rank - 1)) return null
       const columns = logits.shape[rank - 1]
-      const size = util.sizeFromShape(logits.shape)
+      const size = tf.util.sizeFromShape(logits.shape)
       const y = backend.take(size)
       backend.addon.softmax(size / columns, columns, backend.values(logits), y)
       return backend.output(y, logits.shape)
@@ -84,6 +85,6 @@ function asMatrices(shape: readonly number[], perm: readonly number[]): [number,
   const length = perm.length - same
   const rotated = perm.slice(same).every((axis, i) => axis === same + ((split - same + i) % length))
   if (!rotated) return null
-  const size = (from: number, to: number) => util.sizeFromShape(shape.slice(from, to) as number[])
+  const size = (from: number, to: number) => tf.util.sizeFromShape(shape.slice(from, to) as number[])
   return [size(0, same), size(same, split), size(split, perm.length)]
 }

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { NativeAddon } from './addon.ts'
 import { NativeBackend } from './backend.ts'
 import { registerConvolutions } from './convolution.ts'

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 import { addGradientSums } from './channel-sums.ts'
 import { overrideWasmKernel, registerWasmKernel } from './kernels.ts'
 import { addressOf, floats, scratchRegions } from './memory.ts'

@@ -1,9 +1,9 @@
-import { backend_util } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import type { Convolution } from './layout.ts'
 
 export interface ConvolutionAttributes {
   strides: [number, number] | number
-  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding
   dataFormat: 'NHWC' | 'NCHW'
   dimRoundingMode?: 'floor' | 'round' | 'ceil'
   dilations?: [number, number] | number
@@ -14,8 +14,8 @@ export function convolutionInfo(
   inputShape: readonly number[],
   filterShape: readonly number[],
   { strides, dilations, pad, dimRoundingMode, dataFormat }: ConvolutionAttributes,
-): backend_util.Conv2DInfo {
-  return backend_util.computeConv2DInfo(
+): tf.backend_util.Conv2DInfo {
+  return tf.backend_util.computeConv2DInfo(
     inputShape as [number, number, number, number],
     filterShape as [number, number, number, number],
     strides,
@@ -23,7 +23,7 @@ export function convolutionInfo(
     pad,
     dimRoundingMode,
     false,
-    backend_util.convertConv2DDataFormat(dataFormat),
+    tf.backend_util.convertConv2DDataFormat(dataFormat),
   )
 }
 
@@ -31,7 +31,7 @@ export function convolutionInfo(
  * The convolution as Winograd's algorithm takes it, or null where it does not apply or does not pay: other than 3x3,
  * strides, dilations, or so few or small pictures that most of the 4x4 tiles would be empty.
  */
-export function asWinograd(info: backend_util.Conv2DInfo): Convolution | null {
+export function asWinograd(info: tf.backend_util.Conv2DInfo): Convolution | null {
   const { padInfo } = info
   const plain =
     info.dataFormat === 'channelsLast' &&
@@ -56,7 +56,7 @@ export function asWinograd(info: backend_util.Conv2DInfo): Convolution | null {
 }
 
 /** Whether the convolution is a matrix product of pixels and channels. */
-export function isPointwise(info: backend_util.Conv2DInfo): boolean {
+export function isPointwise(info: tf.backend_util.Conv2DInfo): boolean {
   const { padInfo } = info
   return (
     info.dataFormat === 'channelsLast' &&

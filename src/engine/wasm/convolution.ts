@@ -1,5 +1,6 @@
-import { type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 import { asWinograd, type ConvolutionAttributes, convolutionInfo } from './convolution-info.ts'
 import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { addressOf } from './memory.ts'
@@ -40,7 +41,7 @@ function forward(
 ): TensorInfo | null {
   const info = convolutionInfo(x.shape, filter.shape, attrs)
   // XNNPACK writes to a place that is not its own when there is nothing to compute.
-  if (util.sizeFromShape(info.outShape) === 0) return backend.makeOutput(info.outShape, 'float32')
+  if (tf.util.sizeFromShape(info.outShape) === 0) return backend.makeOutput(info.outShape, 'float32')
   const convolution = asWinograd(info)
   // A bias of another shape than [channels] is legal, and XNNPACK's matter.
   if (!convolution || floor === null || (bias && bias.shape.join() !== `${info.outChannels}`)) return null

@@ -1,5 +1,6 @@
-import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 import { runOnCpu } from './fallback.ts'
 import { overrideWasmKernel, runWasmKernel } from './kernels.ts'
 import { multiplyMatrices } from './matrix-multiply.ts'
@@ -39,7 +40,7 @@ export function registerMatrixProducts(): void {
 }
 
 const isBatched = (...factors: readonly TensorInfo[]): boolean =>
-  factors.some(({ shape }) => util.sizeFromShape(shape.slice(0, -2)) > 1)
+  factors.some(({ shape }) => tf.util.sizeFromShape(shape.slice(0, -2)) > 1)
 
 function then(
   backend: BackendWasm,
@@ -66,8 +67,8 @@ function product(
   const [rows, depth] = lastTwo(a.shape, transposeA)
   const [depthOfB, columns] = lastTwo(b.shape, transposeB)
   if (depth !== depthOfB || a.dtype !== 'float32' || b.dtype !== 'float32') return null
-  const elementsOfA = util.sizeFromShape(a.shape)
-  const elementsOfB = util.sizeFromShape(b.shape)
+  const elementsOfA = tf.util.sizeFromShape(a.shape)
+  const elementsOfB = tf.util.sizeFromShape(b.shape)
   if (elementsOfA === 0 || elementsOfB === 0) return zeros(backend, a.shape, b.shape, rows, columns)
   if (elementsOfA !== rows * depth || elementsOfB !== depth * columns) return null
   if (rows < SMALLEST && !transposeA && !transposeB) return null
@@ -92,10 +93,10 @@ function zeros(
   rows: number,
   columns: number,
 ): TensorInfo {
-  const leading = broadcast_util.assertAndGetBroadcastShape(shapeOfA.slice(0, -2), shapeOfB.slice(0, -2))
+  const leading = tf.broadcast_util.assertAndGetBroadcastShape(shapeOfA.slice(0, -2), shapeOfB.slice(0, -2))
   const out = backend.makeOutput([...leading, rows, columns], 'float32')
   const at = addressOf(backend, out) / 4
-  floats(backend).fill(0, at, at + util.sizeFromShape(out.shape))
+  floats(backend).fill(0, at, at + tf.util.sizeFromShape(out.shape))
   return out
 }
 

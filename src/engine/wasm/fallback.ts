@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 import { type KernelCall, registerWasmKernel } from './kernels.ts'
 
 /** WebAssembly's backend has no complex numbers, so these stay what they are there: absent. */

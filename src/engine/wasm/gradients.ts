@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 
 /**
  * The gradient of a mean is dy / n everywhere. The stock one multiplies with a tensor of ones that JavaScript fills,

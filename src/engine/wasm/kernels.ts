@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 
 type KernelResult = tf.TensorInfo | tf.TensorInfo[]
 

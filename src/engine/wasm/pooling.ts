@@ -1,4 +1,5 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs'
+import type { TensorInfo } from '@tensorflow/tfjs'
+import { tf } from '../../tensorflow.ts'
 import { runOnCpu } from './fallback.ts'
 import { overrideWasmKernel, registerWasmKernel } from './kernels.ts'
 import { addressOf } from './memory.ts'
@@ -7,7 +8,7 @@ import { simdKernels } from './simd.ts'
 interface PoolAttributes {
   filterSize: [number, number] | number
   strides: [number, number] | number
-  pad: 'valid' | 'same' | number | backend_util.ExplicitPadding
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding
   dimRoundingMode?: 'floor' | 'round' | 'ceil'
 }
 
@@ -16,7 +17,7 @@ export function registerEmptyPools(): void {
   for (const kernelName of ['MaxPool', 'AvgPool']) {
     overrideWasmKernel<{ x: TensorInfo }, PoolAttributes>(kernelName, ({ inputs, attrs, backend }) => {
       const { outShape } = poolInfo(inputs.x, attrs)
-      return util.sizeFromShape(outShape) === 0 ? backend.makeOutput(outShape, 'float32') : null
+      return tf.util.sizeFromShape(outShape) === 0 ? backend.makeOutput(outShape, 'float32') : null
     })
   }
 }
@@ -36,7 +37,7 @@ export function registerMaxPoolGradient(): void {
       const square = [filterHeight, filterWidth, strideHeight, strideWidth].every((size) => size === 2)
       const whole = info.inHeight === 2 * info.outHeight && info.inWidth === 2 * info.outWidth
       const unmoved = padInfo.top === 0 && padInfo.left === 0
-      const empty = util.sizeFromShape(input.shape) === 0
+      const empty = tf.util.sizeFromShape(input.shape) === 0
       if (!square || !whole || !unmoved || inChannels % 4 !== 0 || empty) {
         return runOnCpu('MaxPoolGrad', call)
       }
@@ -54,5 +55,5 @@ export function registerMaxPoolGradient(): void {
 
 function poolInfo(x: TensorInfo, { filterSize, strides, pad, dimRoundingMode }: PoolAttributes) {
   const shape = x.shape as [number, number, number, number]
-  return backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
+  return tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
 }

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
+import { tf } from '../../tensorflow.ts'
 import { addChannelSums } from './channel-sums.ts'
 import { overrideWasmKernel } from './kernels.ts'
 import { addressOf, floats } from './memory.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Normalization } from '../../data/normalization.ts'
+import { NO_AUGMENTATION } from './evaluation.ts'
 
 /**
  * Everything that decides what a run computes, apart from its architecture, data set and seed.
@@ -56,9 +57,6 @@ export const SCHEDULE_DEFAULTS = {
   cosine: { warmupEpochs: 0, finalLearningRate: 0 },
   oneCycle: { warmupFraction: 0.3, initialDivisor: 25, finalDivisor: 1e4 },
 } as const
-/** Images in a step of an evaluation. */
-export const EVALUATION_BATCH = 128
-export const NO_AUGMENTATION: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
 
 const fraction = z.number().min(0).lt(1)
 const sgd = z

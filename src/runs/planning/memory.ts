@@ -4,7 +4,8 @@ import { FLOAT } from '../../engine/training-memory.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { outlineOf } from '../../zoo/layer-memory.ts'
-import { EVALUATION_BATCH, type Optimizer } from '../model/hyperparameters.ts'
+import { EVALUATION_BATCH } from '../model/evaluation.ts'
+import type { Optimizer } from '../model/hyperparameters.ts'
 
 /** What the process of a run needs, in bytes: the parts of its peak. */
 export interface TrainingMemory {

@@ -1,10 +1,10 @@
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import type { StartRunInput } from '../../runs/lifecycle/wanted-run.ts'
 import { DEFAULT_CHECKPOINT_POLICY } from '../../runs/model/checkpoint.ts'
+import { NO_AUGMENTATION } from '../../runs/model/evaluation.ts'
 import {
   EARLY_STOPPING_DEFAULTS,
   type HyperparametersInput,
-  NO_AUGMENTATION,
   OPTIMIZER_DEFAULTS,
   type Optimizer,
   SCHEDULE_DEFAULTS,

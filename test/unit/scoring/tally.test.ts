@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_MISTAKES } from '../../../src/models/evaluation-result.ts'
 import { createMistakeWriter, MAX_BYTES, readMistakes } from '../../../src/scoring/mistakes.ts'
-import { createTally } from '../../../src/scoring/tally.ts'
+import { createTally, MAX_MISTAKES } from '../../../src/scoring/tally.ts'
 
 /** The result for images of so many classes: [logits, label] each. */
 function tallied(classes: number, ...images: [number[], number][]) {
