@@ -1,11 +1,8 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { openArtifactStore } from './adapters/local/artifact-store.ts'
-import { createBus } from './adapters/local/bus.ts'
-import { openRunQueue } from './adapters/local/run-queue.ts'
+import { openLocalPorts } from './adapters/local/ports.ts'
 import { NO_TELEMETRY } from './adapters/local/telemetry.ts'
-import { createTrainerLauncher } from './adapters/local/trainer-launcher.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
@@ -20,6 +17,7 @@ import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
 import { watchRoom } from './storage/room.ts'
 import { createEngines } from './system/engines.ts'
+import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 
 export interface App {
   readonly url: string
@@ -47,13 +45,8 @@ export async function startApp(
     const room = watchRoom(dataDir)
     await claimData(config, logger, parts)
 
-    const engines = createEngines({
-      choice: engine,
-      file: join(dataDir, 'engines.json'),
-      version: packageVersion,
-      logger,
-      telemetry,
-    })
+    const file = join(dataDir, 'engines.json')
+    const engines = createEngines({ choice: engine, file, version: packageVersion, logger, telemetry })
     parts.add({ drain: engines.close, close: engines.close })
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')
@@ -69,41 +62,29 @@ export async function startApp(
     if (engine !== 'auto') await Promise.race([predictor.engine(), once(stopping, 'abort')])
     stopping.throwIfAborted()
 
-    const artifacts = openArtifactStore(artifactsFolder, room)
-    const services = await createServices(
-      {
-        config,
-        logger,
-        database,
-        artifacts,
-        artifactsFolder,
-        openBus: (name) => createBus(name, telemetry),
-        openRunQueue,
-        trainers: createTrainerLauncher(new URL('./trainer/trainer-process.js', import.meta.url)),
-        telemetry,
-        engines,
-        predictor,
-      },
-      parts,
-    )
+    const trainer = new URL('./trainer/trainer-process.js', import.meta.url)
+    const ports = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
+    const services = await createServices({ ...ports, config, logger, database, engines, predictor }, parts)
     const uploads = createUploadStore(join(dataDir, 'uploads'), config.maxModelBytes, room)
     await uploads.sweep()
 
+    const { prisma } = database
+    async function health() {
+      room.check()
+      await prisma.$queryRaw`SELECT 1`
+      return { status: 'ok', version: packageVersion }
+    }
     // Added last and so closed first, before the parts that it answers with.
     parts.add(
       serveApi(server, {
         services,
-        prisma: database.prisma,
+        prisma,
         uploads,
         host: config.host,
         allowedOrigins,
         logger,
         telemetry,
-        async health() {
-          room.check()
-          await database.prisma.$queryRaw`SELECT 1`
-          return { status: 'ok', version: services.system.version }
-        },
+        health,
       }),
     )
     engines.compare(predictor.engine())

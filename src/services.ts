@@ -7,10 +7,7 @@ import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { packageVersion } from './package-version.ts'
 import type { Parts } from './parts.ts'
-import type { ArtifactStore } from './ports/artifact-store.ts'
-import type { OpenBus } from './ports/bus.ts'
-import type { OpenRunQueue } from './ports/run-queue.ts'
-import type { Telemetry } from './ports/telemetry.ts'
+import type { Ports } from './ports/ports.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
 import { createPlanner } from './runs/planning/planner.ts'
@@ -21,21 +18,14 @@ import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
 import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
-import type { Trainers } from './trainer/protocol.ts'
+import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
 /** What the domain stands on. */
-export interface Ground {
+export interface Ground extends Ports<ToTrainer, FromTrainer> {
   config: Config
   logger: Logger
   database: Database
-  artifacts: ArtifactStore
-  /** Where child processes open the same store. */
-  artifactsFolder: string
-  openBus: OpenBus
-  openRunQueue: OpenRunQueue
-  trainers: Trainers
-  telemetry: Telemetry
   engines: Engines
   predictor: Predictor
 }
