@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { openDatasetStores } from './data/stores.ts'
 import type { Database } from './db/client.ts'
+import { createChangedModels } from './models/changed-models.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { packageVersion } from './package-version.ts'
@@ -60,10 +61,12 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   /** As it trains on the data set. */
   const findArchitecture = (name: string, dataset: string) => architectures.find(name, datasetFacts(dataset))
   const keeper = createWeightsKeeper(prisma, artifacts)
+  const changedModels = createChangedModels(prisma, openBus)
   const models = parts.add(
     createModelService({
       prisma,
       openBus,
+      changedModels,
       artifacts,
       keeper,
       architectures,
@@ -76,6 +79,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     prisma,
     openBus,
     openRunQueue,
+    changedModels,
     keeper,
     logger,
     telemetry,
@@ -123,7 +127,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
-      [runs, models.aliases, predictions, ...datasets.values()].reduce(
+      [runs, models.aliases, changedModels, predictions, ...datasets.values()].reduce(
         (sum, { listenerCount }) => sum + listenerCount,
         0,
       ),
@@ -154,6 +158,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       prisma,
       checkRoom,
       models,
+      changedModels,
       evaluator,
       architectures,
       datasets,

@@ -4,6 +4,7 @@ import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
+import { createChangedModels } from '../../src/models/changed-models.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
 import { writePoints } from '../../src/runs/journal/write-points.ts'
@@ -101,6 +102,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     prisma,
     openBus: createBus,
     openRunQueue,
+    changedModels: createChangedModels(prisma, createBus),
     artifacts: openArtifactStore(folder),
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),

@@ -4,6 +4,7 @@ import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/gener
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { readLabel } from '../label.ts'
 import type { OpenBus } from '../ports/bus.ts'
+import type { ChangedModels } from './changed-models.ts'
 
 export interface SetAliasInput {
   versionId: string
@@ -41,7 +42,11 @@ export function isAlias(name: string): boolean {
   return NAME.test(name)
 }
 
-export function createModelAliases(prisma: PrismaClient, openBus: OpenBus): ModelAliases {
+export function createModelAliases(
+  prisma: PrismaClient,
+  openBus: OpenBus,
+  changedModels: Pick<ChangedModels, 'publish'>,
+): ModelAliases {
   const moves = openBus<string>('alias moves')
 
   const move = (versionId: string, name: string, wanted: boolean | undefined) =>
@@ -83,10 +88,11 @@ export function createModelAliases(prisma: PrismaClient, openBus: OpenBus): Mode
         throw isBrokenReference(error) ? new NotFoundError(NO_VERSION) : error
       })
       for (const topic of [EVERY_MODEL, alias.modelId]) moves.publish(topic, alias.id)
+      changedModels.publish(alias.modelId)
       return alias
     },
-    remove: (modelName, name) =>
-      prisma.$transaction(async (tx) => {
+    async remove(modelName, name) {
+      const removed = await prisma.$transaction(async (tx) => {
         const known = readLabel(modelName)
         const alias =
           known === null || !isAlias(name)
@@ -99,7 +105,10 @@ export function createModelAliases(prisma: PrismaClient, openBus: OpenBus): Mode
           )
         }
         return tx.modelAlias.delete({ where: { id: alias.id } })
-      }),
+      })
+      changedModels.publish(removed.modelId)
+      return removed
+    },
     list: (query) => prisma.modelAlias.findMany(query),
     // By the alias in one statement: read one after the other, it may have moved, and what it named may be deleted.
     versionOf: async ({ id, versionId }, query) =>

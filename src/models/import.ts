@@ -17,6 +17,7 @@ import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
+import type { ChangedModels } from './changed-models.ts'
 import type { Converter } from './converter.ts'
 import { foreignFile, partOfSeveral } from './foreign-file.ts'
 import {
@@ -47,6 +48,7 @@ export interface ImportOptions {
   converter: Converter
   architectures: Pick<ArchitectureRegistry, 'using'>
   once: Once
+  changedModels: Pick<ChangedModels, 'publish'>
 }
 
 /** A model.json is a few hundred kilobytes; it is read into the server's memory. */
@@ -57,7 +59,7 @@ const MAX_MODEL_JSON_BYTES = 16 * 2 ** 20
  * that is wrong, or NotFoundError.
  */
 export function createModelImport(options: ImportOptions): (input: ImportInput) => Promise<ModelVersion> {
-  const { prisma, artifacts, keeper, converter, architectures, once } = options
+  const { prisma, artifacts, keeper, converter, architectures, once, changedModels } = options
 
   async function importAs(
     { name, architecture: base, weights, preprocessing: asked }: ImportInput,
@@ -135,9 +137,11 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     const input = { ...asked, name }
     const { architecture, idempotencyKey: key } = input
     const request = key === undefined ? {} : await requestOf(input)
-    return once(key, request, (remember) =>
+    const made = await once(key, request, (remember) =>
       architectures.using(architecture, (known) => importAs(input, known, remember)),
     )
+    changedModels.publish(made.modelId)
+    return made
   }
 }
 

@@ -9,6 +9,7 @@ import type { OpenBus } from '../ports/bus.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { createModelAliases, isAlias, type ModelAliases } from './aliases.ts'
+import type { ChangedModels } from './changed-models.ts'
 import { createConverter } from './converter.ts'
 import { createDownloads, type Downloads } from './downloads.ts'
 import { drawFilters } from './filters.ts'
@@ -35,6 +36,7 @@ export interface RegisterInput {
 /** Weights that are kept under names, in versions. */
 export interface ModelService {
   readonly aliases: ModelAliases
+  readonly changed: ChangedModels
   readonly downloads: Downloads
   /** See createModelImport. */
   import(input: ImportInput): Promise<ModelVersion>
@@ -51,6 +53,7 @@ export interface ModelService {
    */
   deleteVersion(id: string): Promise<ModelVersion>
   getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
+  findVersion(query: Prisma.ModelVersionFindUniqueArgs): Promise<ModelVersion | null>
   /** A PNG of the filters of its first convolution. Throws DamagedArtifactError, NotFoundError. */
   filters(version: Pick<ModelVersion, 'id' | 'digest'>): Promise<Buffer>
   list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
@@ -66,6 +69,7 @@ export interface ModelService {
 export interface ModelServiceOptions {
   prisma: PrismaClient
   openBus: OpenBus
+  changedModels: ChangedModels
   artifacts: ArtifactStore
   keeper: WeightsKeeper
   /** By the name of the data set. */
@@ -80,7 +84,7 @@ const NO_VERSION = 'There is no model version with this id.'
 const NEWEST = { seq: 'desc' } as const
 
 export function createModelService(options: ModelServiceOptions): ModelService {
-  const { prisma, artifacts, keeper, facts, architectures } = options
+  const { prisma, changedModels, artifacts, keeper, facts, architectures } = options
   const converter = createConverter(options)
   const once = createOnce(prisma)
 
@@ -162,7 +166,8 @@ export function createModelService(options: ModelServiceOptions): ModelService {
   }
 
   return {
-    aliases: createModelAliases(prisma, options.openBus),
+    changed: changedModels,
+    aliases: createModelAliases(prisma, options.openBus, changedModels),
     downloads: createDownloads({
       prisma,
       artifacts,
@@ -188,7 +193,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     async register({ name: asked, weights, idempotencyKey }) {
       const name = readLabel(asked)
       if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
-      return once(idempotencyKey, { register: name, weights }, async (remember) => {
+      const made = await once(idempotencyKey, { register: name, weights }, async (remember) => {
         const { run, ...checkpoint } = await checkpointOf(weights)
         const known = facts(run.dataset)
         if (known === undefined) throw new Error(`The data set ${run.dataset} is not known to this server.`)
@@ -202,15 +207,19 @@ export function createModelService(options: ModelServiceOptions): ModelService {
           throw error
         }
       })
+      changedModels.publish(made.modelId)
+      return made
     },
     async deleteVersion(id) {
       const known = await prisma.modelVersion.findUnique({ where: { id } })
       if (known === null) throw new NotFoundError(NO_VERSION)
       const version = await keeper.release([known.digest], () => prisma.$transaction((tx) => forget(tx, id)))
+      changedModels.publish(version.modelId)
       if (version.runId !== null) await pruneCheckpoints(prisma, keeper, version.runId)
       return version
     },
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
+    findVersion: (query) => prisma.modelVersion.findUnique(query),
     async filters({ id, digest }) {
       try {
         return await drawFilters(await artifacts.materialise(digest))

@@ -5,6 +5,7 @@ import { DEFAULT_DATASET } from '../data/registry.ts'
 import { isMissing } from '../db/errors.ts'
 import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
+import type { ChangedModels } from '../models/changed-models.ts'
 import type { StoredEvaluation } from '../models/evaluation-result.ts'
 import type { ModelService } from '../models/service.ts'
 import { failFor, refOf } from '../predictor/version-ref.ts'
@@ -42,9 +43,10 @@ export function createEvaluationService(options: {
   evaluator: Pick<ModelEvaluator, 'evaluate'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
+  changedModels: Pick<ChangedModels, 'publish'>
   logger: Pick<Logger, 'error'>
 }): EvaluationService {
-  const { prisma, models, evaluator, architectures, datasets } = options
+  const { prisma, models, evaluator, architectures, datasets, changedModels } = options
   return {
     async evaluate({ versionId, dataset, limit }) {
       const version = await models.resolve({ versionId })
@@ -75,7 +77,7 @@ export function createEvaluationService(options: {
         })
       const evaluation: StoredEvaluation = { ...result, dataset: name }
       const records = new Uint8Array(mistakes)
-      return prisma.modelVersion
+      const evaluated = await prisma.modelVersion
         .update({
           where: { id: version.id },
           data: {
@@ -88,6 +90,8 @@ export function createEvaluationService(options: {
           if (!isMissing(error)) throw error
           throw new NotFoundError('The model version was deleted while it was evaluated.')
         })
+      changedModels.publish(evaluated.modelId)
+      return evaluated
     },
     async mistakes(of) {
       const row = await prisma.evaluationMistakes.findUnique({ where: of })

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PREDICT, REGISTER, SET_ALIAS } from '../support/models.ts'
 import { collectEvents, completeRun, isStatus, startRun, waitForEvent } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
+import { untilSubscriptions } from '../support/streams.ts'
 
 const DELETE_ALIAS = `mutation Delete($input: ModelAliasInput!) {
   deleteModelAlias(input: $input) { __typename ... on ModelAlias { name } ... on Error { message } }
@@ -90,6 +91,53 @@ describe('registering', () => {
     expect(run).toMatchObject({ id: first, seed: 1, architecture: { name: 'vgg_mini' } })
     expect(run.datasetDigest).toMatch(/^[0-9a-f]{64}$/)
     expect(run.datasetDigest).toBe(run.dataset.digest)
+  })
+})
+
+describe('a model', () => {
+  test('that changes is told of, whatever changed', async () => {
+    const changes = server.subscribe(
+      'subscription { modelsChanged { name aliases { name } versions(first: 1) { totalCount edges { node { version evaluation { count } } } } } }',
+    )
+    let asked = changes.next()
+    await untilSubscriptions(server, 1)
+    const told = async () => {
+      const { name, aliases, versions } = (await asked).value.data.modelsChanged
+      asked = changes.next()
+      const { version, evaluation } = versions.edges[0].node
+      return [
+        name,
+        versions.totalCount,
+        version,
+        evaluation?.count,
+        ...aliases.map(({ name }: { name: string }) => name),
+      ]
+    }
+    const one = await register('watched', { runId: first })
+    expect(await told()).toEqual(['watched', 1, 1, 32])
+    await server.query('mutation ($id: ID!) { evaluateModel(id: $id, limit: 8) { __typename } }', {
+      id: one.id,
+    })
+    expect(await told()).toEqual(['watched', 1, 1, 8])
+    await setAlias({ versionId: one.id, name: 'champion' })
+    expect(await told()).toEqual(['watched', 1, 1, 8, 'champion'])
+    await server.query(DELETE_ALIAS, { input: { model: 'watched', name: 'champion' } })
+    expect(await told()).toEqual(['watched', 1, 1, 8])
+    const two = await register('watched', { runId: second })
+    expect(await told()).toEqual(['watched', 2, 2, 32])
+    await server.query(DELETE_VERSION, { id: two.id })
+    expect(await told()).toEqual(['watched', 1, 1, 8])
+    await completeRun(server, { seed: 97 })
+    expect((await told())[0]).toBe('vgg_mini')
+    await changes.return?.()
+  })
+
+  test('has each version under its number', async () => {
+    const { id } = await register('numbered', { runId: first })
+    const { model } = await server.query(
+      '{ model(name: "numbered") { one: version(number: 1) { id } two: version(number: 2) { id } } }',
+    )
+    expect(model).toEqual({ one: { id }, two: null })
   })
 })
 

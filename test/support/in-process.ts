@@ -6,6 +6,7 @@ import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
+import { createChangedModels } from '../../src/models/changed-models.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
 import { createModelService } from '../../src/models/service.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
@@ -45,9 +46,11 @@ export async function openInProcess(
   const keeper = createWeightsKeeper(prisma, artifacts)
   const architectures = await openArchitectureRegistry({ prisma, maxParameters: MAX_PARAMETERS })
   const facts = () => CIFAR10
+  const changedModels = createChangedModels(prisma, createBus)
   const models = createModelService({
     prisma,
     openBus: createBus,
+    changedModels,
     artifacts,
     keeper,
     architectures,
@@ -60,6 +63,7 @@ export async function openInProcess(
     prisma,
     openBus: createBus,
     openRunQueue,
+    changedModels,
     keeper,
     logger,
     telemetry: NO_TELEMETRY,

@@ -43,23 +43,10 @@ export const VERSIONS = graphql(`
   }
 `)
 
-/** To find the id of a version by its number: the newest first. */
-export const VERSION_IDS = graphql(`
-  query VersionIds($name: String!, $after: String) {
-    model(name: $name) {
-      versions(first: 100, after: $after) {
-        pageInfo { hasNextPage endCursor }
-        edges { node { id version } }
-      }
-    }
-  }
-`)
-
 export const VERSION = graphql(`
-  query Version($id: ID!) {
-    node(id: $id) {
-      __typename
-      ... on ModelVersion {
+  query Version($name: String!, $number: Int!) {
+    model(name: $name) {
+      version(number: $number) {
         id
         version
         accuracy
@@ -96,7 +83,7 @@ export const VERSION = graphql(`
   }
 `)
 
-export type Version = Extract<NonNullable<ResultOf<typeof VERSION>['node']>, { __typename: 'ModelVersion' }>
+export type Version = NonNullable<NonNullable<ResultOf<typeof VERSION>['model']>['version']>
 
 export const FILTERS = graphql(`
   query Filters($id: ID!) {
@@ -105,5 +92,5 @@ export const FILTERS = graphql(`
 `)
 
 export const MODELS_CHANGED = graphql(`
-  subscription ModelsChanged { aliasMoved { id } }
+  subscription ModelsChanged { modelsChanged { id } }
 `)

@@ -22,9 +22,8 @@ import '../run/run.css'
 
 /** One run, from its curve down to what it was made of: sections of one page. */
 export default function RunPage({ number }: { number: string }) {
-  const asked = Number(number)
-  const isNumber = Number.isSafeInteger(asked) && asked > 0
-  const { data, error, refresh } = useQuery(RUN_DETAILS, isNumber ? { number: asked } : null)
+  const isNumber = /^\d{1,9}$/.test(number)
+  const { data, error, refresh } = useQuery(RUN_DETAILS, isNumber ? { number: Number(number) } : null)
   const run = data?.trainingRun ?? null
   useCards(data, run === null ? [] : [run])
   useRunsChanged(() => {})

@@ -6,7 +6,6 @@ import { Aliases } from '../models/aliases.tsx'
 import { useModelsChanged } from '../models/changes.ts'
 import { VERSION, type Version } from '../models/documents.ts'
 import { Evaluation } from '../models/evaluation.tsx'
-import { useVersionId } from '../models/find-version.ts'
 import { Lineage } from '../models/lineage.tsx'
 import { Downloads, Filters, Preprocessing } from '../models/weights.tsx'
 import { Failure } from '../parts/failure.tsx'
@@ -30,15 +29,12 @@ const DELETE = graphql(`
 /** One version of a model: where it comes from, how good it is, and what can be done with it. */
 export default function VersionPage({ name, version }: { name: string; version: string }) {
   useTitle(`${name} ${version}`)
-  const number = Number(version)
-  const found = useVersionId(name, number)
-  const id = found !== null && 'id' in found ? found.id : null
-  const { data, error, refresh } = useQuery(VERSION, id === null ? null : { id })
+  const number = /^\d{1,9}$/.test(version) ? Number(version) : null
+  const { data, error, refresh } = useQuery(VERSION, number === null ? null : { name, number })
   useModelsChanged(refresh)
-  if (found === null) return null
-  if ('error' in found) return <Failure error={found.error} />
-  if (id !== null && data === null) return error === null ? null : <Failure error={error} />
-  if (data?.node?.__typename !== 'ModelVersion') {
+  if (number !== null && data === null) return error === null ? null : <Failure error={error} />
+  const found = data?.model?.version ?? null
+  if (found === null) {
     return (
       <div class="empty">
         <h1>
@@ -50,7 +46,7 @@ export default function VersionPage({ name, version }: { name: string; version: 
       </div>
     )
   }
-  return <Shown version={data.node} refresh={refresh} />
+  return <Shown version={found} refresh={refresh} />
 }
 
 function Shown({ version: it, refresh }: { version: Version; refresh: () => void }) {

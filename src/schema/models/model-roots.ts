@@ -130,6 +130,16 @@ builder.mutationFields((t) => ({
   }),
 }))
 
+builder.subscriptionField('modelsChanged', (t) =>
+  t.field({
+    type: ModelRef,
+    description:
+      'Every model as it is after a change: another version or one fewer, a new evaluation of a version, an alias that was set or deleted. A slow reader gets the newest state only.',
+    subscribe: (_root, _args, { models }) => models.changed.follow(),
+    resolve: (model) => model,
+  }),
+)
+
 builder.subscriptionField('aliasMoved', (t) =>
   t.field({
     type: ModelAliasRef,

@@ -201,6 +201,17 @@ export const ModelAliasRef = builder.prismaNode('ModelAlias', {
   }),
 })
 
+builder.prismaObjectField(ModelRef, 'version', (t) =>
+  t.prismaField({
+    type: ModelVersionRef,
+    nullable: true,
+    description: 'A version by its number; null when there is none, or none any more.',
+    args: { number: t.arg.int({ required: true, description: 'Number of the version, from 1.' }) },
+    resolve: (query, { id: modelId }, { number: version }, { models }) =>
+      models.findVersion({ ...query, where: { modelId_version: { modelId, version } } }),
+  }),
+)
+
 builder.prismaObjectField(ModelRef, 'versions', (t) =>
   t.connection(
     {

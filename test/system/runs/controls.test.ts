@@ -8,6 +8,7 @@ import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../src/errors.ts'
+import { createChangedModels } from '../../../src/models/changed-models.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { TrainerEnd } from '../../../src/ports/trainer-launcher.ts'
 import { QUEUE_ORDER } from '../../../src/runs/lifecycle/queue.ts'
@@ -73,6 +74,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     prisma: db.prisma,
     openBus: createBus,
     openRunQueue,
+    changedModels: createChangedModels(db.prisma, createBus),
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,

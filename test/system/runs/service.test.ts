@@ -7,6 +7,7 @@ import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../src/errors.ts'
+import { createChangedModels } from '../../../src/models/changed-models.ts'
 import { COVER } from '../../../src/models/preprocessing.ts'
 import { pruneCheckpoints } from '../../../src/models/prune-checkpoints.ts'
 import { createModelService } from '../../../src/models/service.ts'
@@ -34,6 +35,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     prisma,
     openBus: createBus,
     openRunQueue,
+    changedModels: createChangedModels(prisma, createBus),
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     telemetry: NO_TELEMETRY,
@@ -247,6 +249,7 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
       prisma: db.prisma,
       openBus: createBus,
       artifacts,
+      changedModels: createChangedModels(db.prisma, createBus),
       keeper: createWeightsKeeper(db.prisma, artifacts),
       facts: () => CIFAR10,
       architectures: { find: findArchitecture, using: (name, task) => task(findArchitecture(name)) },

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { DatasetFacts } from '../../../data/dataset-facts.ts'
 import type { TrainingRun } from '../../../db/generated/client.ts'
+import type { ChangedModels } from '../../../models/changed-models.ts'
 import { createTrainedVersion } from '../../../models/versions.ts'
 import type { TrainerEnding } from '../../../trainer/protocol.ts'
 import type { Journal } from '../../journal/journal.ts'
@@ -25,6 +26,7 @@ export interface EndingOptions {
   journal: Pick<Journal, 'transition'>
   logger: Logger
   checkpoints: Checkpoints
+  changedModels: Pick<ChangedModels, 'publish'>
   interruptions: Interruptions
   stopping: Pick<Stopping, 'meet'>
   persist: Persistence['persist']
@@ -32,10 +34,11 @@ export interface EndingOptions {
 
 /** Records how the work for a run ended. Resolves when that is committed. */
 export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOptions): Promise<void> {
-  const { journal, logger, checkpoints, interruptions, stopping, persist } = options
+  const { journal, logger, checkpoints, changedModels, interruptions, stopping, persist } = options
 
   async function complete({ told, facts }: Extract<Ending, { kind: 'completed' }>): Promise<void> {
     const evaluation = { ...told.evaluation }
+    let modelId = ''
     await persist(async () => {
       await checkpoints.settle(run.id)
       const checkpoint = await checkpoints.at(run.id, told.step)
@@ -49,10 +52,13 @@ export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOp
             const records = new Uint8Array(told.mistakes)
             await tx.evaluationMistakes.create({ data: { runId: run.id, records } })
           }
-          await createTrainedVersion(tx, run.architecture, { ...run, evaluation }, checkpoint, facts)
+          const trained = { ...run, evaluation }
+          const version = await createTrainedVersion(tx, run.architecture, trained, checkpoint, facts)
+          modelId = version.modelId
         },
       })
     })
+    changedModels.publish(modelId)
     logger.info({ accuracy: evaluation.accuracy }, 'run completed')
   }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { TrainingRun } from '../../../db/generated/client.ts'
 import type { EngineRequest } from '../../../engine/ranking.ts'
 import { StorageFullError } from '../../../errors.ts'
+import type { ChangedModels } from '../../../models/changed-models.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
 import { makingRoom } from '../../../storage/room.ts'
@@ -31,6 +32,7 @@ export interface SupervisorOptions extends TrainingInputs {
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
   artifactsFolder: string
   checkpoints: Checkpoints
+  changedModels: Pick<ChangedModels, 'publish'>
   interruptions: Interruptions
   output: Pick<RunOutput, 'open'>
 }

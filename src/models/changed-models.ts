@@ -1,0 +1,29 @@
+import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
+import type { Model, PrismaClient } from '../db/generated/client.ts'
+import type { OpenBus } from '../ports/bus.ts'
+
+/** Tells of models whose versions, evaluations or aliases are others than before. */
+export interface ChangedModels {
+  /** When that is committed. */
+  publish(modelId: string): void
+  /** Models that change from now on, each as it is when the subscriber takes it. */
+  follow(): AsyncIterableIterator<Model>
+  readonly listenerCount: number
+}
+
+const EVERY_MODEL = 'models'
+
+export function createChangedModels(prisma: PrismaClient, openBus: OpenBus): ChangedModels {
+  const changed = openBus<string>('changed models')
+  return {
+    publish: (modelId) => changed.publish(EVERY_MODEL, modelId),
+    follow: () =>
+      flatMap(
+        newestOfEach((listener) => changed.subscribe(EVERY_MODEL, listener)),
+        ({ id }) => prisma.model.findMany({ where: { id } }),
+      ),
+    get listenerCount() {
+      return changed.listenerCount
+    },
+  }
+}
