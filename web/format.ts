@@ -18,6 +18,11 @@ export function count(value: number | null | undefined): string {
   return value == null ? NOTHING : Math.round(value).toLocaleString('en')
 }
 
+/** 1 step, 2 steps */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
 /** A learning rate or another small number: 0.005, 2.5e-5 */
 export function rate(value: number | null | undefined): string {
   if (value == null) return NOTHING

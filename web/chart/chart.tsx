@@ -154,7 +154,7 @@ function Announcer({ text }: { text: string }) {
 }
 
 /** The same as numbers, the newest first. */
-function Table({ xLabel, xs, curves, format, formatX = String }: ChartProps) {
+function Table({ label, xLabel, xs, curves, format, formatX = String }: ChartProps) {
   const [open, setOpen] = useState(false)
   const first = Math.max(0, xs.length - MAX_ROWS)
   return (
@@ -162,7 +162,7 @@ function Table({ xLabel, xs, curves, format, formatX = String }: ChartProps) {
       <summary>Table</summary>
       {open && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
-        <section class="scroll tall" tabIndex={0} aria-label="The chart as a table">
+        <section class="scroll tall" tabIndex={0} aria-label={`${label} as a table`}>
           <table>
             <thead>
               <tr>

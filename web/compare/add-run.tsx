@@ -51,7 +51,7 @@ export function AddRun({ numbers, onAdd }: Props) {
       </div>
       {data !== null && runs.length === 0 && (
         <p class="small muted" role="status">
-          No other run is called that.
+          {trimmed === '' ? 'There is no other run yet.' : 'No other run is called that.'}
         </p>
       )}
       <ul class="offers">

@@ -29,7 +29,15 @@ export function Champions() {
   const models = data?.models.edges.map(({ node }) => node) ?? []
   if (models.length === 0) return null
   return (
-    <Panel title="Models" tools={<a href="/models">All models</a>}>
+    <Panel
+      title="Models"
+      tools={
+        <>
+          <a href="/predict">Show one a picture</a>
+          <a href="/models">All models</a>
+        </>
+      }
+    >
       <div class="scroll">
         <table>
           <thead>
@@ -56,7 +64,7 @@ export function Champions() {
                   <th scope="row">
                     <a href={`/models/${encodeURIComponent(name)}`}>{name}</a>
                   </th>
-                  <td>
+                  <td class="run-name">
                     version {version.version} {champion === undefined ? '(newest)' : '(champion)'}
                   </td>
                   <td>{version.architecture.name}</td>

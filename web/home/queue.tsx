@@ -54,7 +54,7 @@ export function Queue({ runs, onMove }: { runs: readonly RunCard[]; onMove: () =
         tools={{
           title: 'Place',
           of: (run) => (
-            <div class="row">
+            <div class="row pair">
               {([-1, 1] as const).map((way) => (
                 <button
                   key={way}

@@ -122,7 +122,7 @@ function AliasRow({ model, alias, versions, isHere, onDone }: RowProps) {
   return (
     <li class="stack">
       <div class="row">
-        <span class={`chip ${isHere ? 'here' : ''}`}>
+        <span class={`alias ${isHere ? 'here' : ''}`}>
           <b>{name}</b> →{' '}
           <a href={`/models/${encodeURIComponent(model)}/${version.version}`}>version {version.version}</a>
           {alias.protected && <span class="muted"> · protected</span>}

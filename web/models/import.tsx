@@ -84,7 +84,7 @@ export function Import({ name: model = '' }: { name?: string }) {
         </Drop>
         {weightProblems.length > 0 && <Failure error={weightProblems.slice(0, 12).join(' ')} />}
         <div class="row" style={{ alignItems: 'start' }}>
-          <Field label="Network that they belong to" problems={problemsOf(doing.error, 'architecture')}>
+          <Field label="Network that the weights are of" problems={problemsOf(doing.error, 'architecture')}>
             {(control) => (
               <select
                 {...control}
@@ -92,7 +92,7 @@ export function Import({ name: model = '' }: { name?: string }) {
                 value={architecture}
                 onChange={(event) => setArchitecture(event.currentTarget.value)}
               >
-                <option value="">…</option>
+                <option value="">choose one</option>
                 {networks.map((network) => (
                   <option key={network.name} value={network.name}>
                     {network.name} · {network.title}
@@ -102,8 +102,8 @@ export function Import({ name: model = '' }: { name?: string }) {
             )}
           </Field>
           <Field
-            label="Model that gets the version"
-            hint="Made if it is not there."
+            label="Model that gets them as a version"
+            hint="A model of a new name is made."
             problems={problemsOf(doing.error, 'name')}
           >
             {(control) => (

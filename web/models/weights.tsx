@@ -49,7 +49,7 @@ export function Filters({ id }: { id: string }) {
   return (
     <Panel title="Filters of the first convolution">
       <img
-        class="pixelated filters"
+        class="pixelated filter-tiles"
         src={filters}
         alt="A tile in colour for each filter, from its smallest weight to its largest"
       />

@@ -56,6 +56,9 @@ export function Text(field: FieldProps) {
   )
 }
 
+/** Characters of an option that a column of the form has no room for. */
+const LONG = 22
+
 /** One of several. */
 export function Choice({
   options,
@@ -67,6 +70,7 @@ export function Choice({
       {(ids) => (
         <select
           {...ids}
+          class={options.some(([, title]) => title.length > LONG) ? 'long' : undefined}
           // The first is what the server takes where nothing is said.
           value={form.values[name] || options[0]?.[0]}
           onChange={(event) => form.set(name, event.currentTarget.value)}

@@ -45,7 +45,7 @@ export default function Compare() {
         <p>
           {ids.length === 1
             ? `Choose what #${named.find((run) => run != null)!.number} is compared with.`
-            : 'Choose at least two runs.'}
+            : 'Two runs or more are compared: their settings, their curves, and what each takes for what.'}
         </p>
       )}
       {numbers.length < MAX_SELECTED && (

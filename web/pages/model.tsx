@@ -69,7 +69,7 @@ export default function ModelPage({ name }: { name: string }) {
                   </th>
                   <td>{it.aliases.map((alias) => alias.name).join(', ') || <span class="muted">–</span>}</td>
                   <td>{it.architecture.name}</td>
-                  <td>
+                  <td class="run-name">
                     {words(it.origin)}{' '}
                     {it.run === null ? (
                       <span class="muted">{it.source ?? 'by a run that was deleted'}</span>

@@ -39,7 +39,7 @@ export default function Networks() {
           <Panel key={origin} title={title}>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
             <section class="scroll" tabIndex={0} aria-label={`Networks: ${words(origin)}`}>
-              <table class="layers">
+              <table class="layers networks">
                 <thead>
                   <tr>
                     <th scope="col">Network</th>

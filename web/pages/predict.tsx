@@ -64,7 +64,7 @@ export default function Predict() {
         </button>
         {tries.pictures.length > 0 && (
           <button type="button" onClick={() => setParams({ seed: null })}>
-            Without them
+            Hide them
           </button>
         )}
         <label class="row">

@@ -6,10 +6,12 @@ import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { RunProgress } from '../parts/run-progress.tsx'
 import { useTitle } from '../parts/title.ts'
+import { predictAddress } from '../predict/address.ts'
 import { Change } from '../run/change.tsx'
 import { Charts } from '../run/charts.tsx'
 import { Checkpoints } from '../run/checkpoints.tsx'
 import { Confusion } from '../run/confusion.tsx'
+import { Contents } from '../run/contents.tsx'
 import { Controls } from '../run/controls.tsx'
 import { type Details, RUN_DETAILS } from '../run/details.ts'
 import { Epochs } from '../run/epochs.tsx'
@@ -51,12 +53,19 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
   const card = cardOf(run).value
   const last = run.epochs.at(-1)
   const best = bestOf(run)
+  const version = run.modelVersions.at(-1)
   return (
     <>
       <Heading run={run} card={card} onRenamed={refresh} />
       {run.failure !== null && <Failed failure={run.failure} />}
       <RunProgress run={card} />
-      <Controls run={card} />
+      <Controls run={card}>
+        {version !== undefined && (
+          <a class="button primary" href={predictAddress(version.model.name, version.version)}>
+            Show it a picture
+          </a>
+        )}
+      </Controls>
       <Change run={run} card={card} />
       <Figures
         of={[
@@ -68,10 +77,13 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
           ['Engine', run.engine?.kind.toLowerCase() ?? '–'],
         ]}
       />
+      <Contents run={run} />
       <Charts run={run} />
       <Epochs epochs={run.epochs} />
       <Pinned id={run.id} epochs={run.epochs.length} />
-      {run.evaluation !== null && <Confusion evaluation={run.evaluation} classes={run.dataset.classes} />}
+      {run.evaluation !== null && (
+        <Confusion anchor="confusion" evaluation={run.evaluation} classes={run.dataset.classes} />
+      )}
       {run.evaluation !== null && <Mistakes id={run.id} />}
       <Checkpoints run={run} />
       <Output id={run.id} />

@@ -4,6 +4,8 @@ import { playground } from '../live/playground.ts'
 
 interface Props {
   title: string
+  /** What an address calls it: #loss. */
+  anchor?: string
   /** What stands beside the title. */
   tools?: ComponentChildren
   /** What it shows, to be opened in the playground. */
@@ -11,10 +13,10 @@ interface Props {
   children: ComponentChildren
 }
 
-export function Panel({ title, tools, query, children }: Props) {
+export function Panel({ title, anchor, tools, query, children }: Props) {
   const id = useId()
   return (
-    <section class="panel" aria-labelledby={id}>
+    <section class="panel" id={anchor} aria-labelledby={id}>
       <div class="row spread">
         <h2 id={id}>{title}</h2>
         <div class="row">

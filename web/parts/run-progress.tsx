@@ -1,4 +1,4 @@
-import { count, duration } from '../format.ts'
+import { count, counted, duration } from '../format.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 
 const PHASES: Partial<Record<RunCard['status'], string>> = {
@@ -12,7 +12,7 @@ export function RunProgress({ run }: { run: RunCard }) {
   const { status, progress } = run
   const { epoch, epochs, step, steps, imagesPerSecond, secondsRemaining } = progress
   const text = [
-    steps > 0 && `${Math.min(epoch, epochs)} of ${epochs} epochs`,
+    steps > 0 && `${Math.min(epoch, epochs)} of ${counted(epochs, 'epoch')}`,
     steps > 0 && `step ${count(step)} of ${count(steps)}`,
     imagesPerSecond !== null && status === 'RUNNING' && `${count(imagesPerSecond)} images/s`,
     secondsRemaining !== null && `${duration(secondsRemaining)} left`,

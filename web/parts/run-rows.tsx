@@ -5,7 +5,7 @@ import { Status } from './status.tsx'
 
 interface Props {
   runs: readonly RunCard[]
-  /** What can be done with a run, at the end of its line, and what that column is called. */
+  /** What can be done with a run, beside its name, and what that column is called. */
   tools?: { title: string; of: (run: RunCard) => ComponentChildren }
 }
 
@@ -17,6 +17,7 @@ export function RunRows({ runs, tools }: Props) {
         <thead>
           <tr>
             <th scope="col">Run</th>
+            {tools !== undefined && <th scope="col">{tools.title}</th>}
             <th scope="col">Network</th>
             <th scope="col">Status</th>
             <th scope="col" class="number">
@@ -26,9 +27,8 @@ export function RunRows({ runs, tools }: Props) {
               Started
             </th>
             <th scope="col" class="number">
-              Took or will take
+              Time
             </th>
-            {tools !== undefined && <th scope="col">{tools.title}</th>}
           </tr>
         </thead>
         <tbody>
@@ -42,21 +42,21 @@ export function RunRows({ runs, tools }: Props) {
 }
 
 function Row({ run, tools }: { run: RunCard; tools: Props['tools'] }) {
-  const { number, name, architecture, status, progress, queue, createdAt, startedAt, finishedAt } =
-    cardOf(run).value
+  const { number, name, architecture, status, progress, queue, startedAt, finishedAt } = cardOf(run).value
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="run-name">
         <a href={`/runs/${number}`}>
           #{number} {name}
         </a>
       </th>
+      {tools !== undefined && <td>{tools.of(run)}</td>}
       <td>{architecture.name}</td>
       <td>
         <Status status={status} />
       </td>
       <td class="number">{progress.steps === 0 ? '–' : percent(progress.step / progress.steps, 0)}</td>
-      <td class="number">{moment(startedAt ?? createdAt)}</td>
+      <td class="number">{moment(startedAt)}</td>
       <td class="number">
         {finishedAt !== null && startedAt !== null
           ? duration((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000)
@@ -66,7 +66,6 @@ function Row({ run, tools }: { run: RunCard; tools: Props['tools'] }) {
               ? '–'
               : `${duration(progress.secondsRemaining)} left`}
       </td>
-      {tools !== undefined && <td>{tools.of(run)}</td>}
     </tr>
   )
 }

@@ -27,7 +27,7 @@ export function Kept() {
   const { edges, totalCount } = data.predictions
   return (
     <Panel title={`Kept (${totalCount})`} query={{ text: QUERY }}>
-      <ul class="pictures">
+      <ul class="pictures labelled">
         {edges.map(({ node: { id, label, confidence, createdAt, input, modelVersion } }) => (
           <li key={id} class="small">
             <img class="pixelated" src={input} alt="" width="96" height="96" />

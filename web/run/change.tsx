@@ -18,13 +18,19 @@ const UPDATE = graphql(`
   }
 `)
 
+const SUMMARIES: Partial<Record<RunCard['status'], string>> = {
+  QUEUED: 'Change it before it starts',
+  PAUSED: 'Change it before it goes on',
+  FAILED: 'Change it, then resume it',
+  COMPLETED: 'Train it further',
+}
+
 /** Another learning rate or another number of epochs, from the next step on. */
 export function Change({ run, card }: { run: Details; card: RunCard }) {
   const doing = useDoing()
   const [learningRate, setRate] = useState('')
   const [epochs, setEpochs] = useState('')
   if (!ALLOWED.UPDATE.includes(card.status)) return null
-  const ended = card.status === 'COMPLETED'
   const input = {
     ...(learningRate.trim() !== '' && { learningRate: Number(learningRate) }),
     ...(epochs.trim() !== '' && { epochs: Number(epochs) }),
@@ -41,7 +47,7 @@ export function Change({ run, card }: { run: Details; card: RunCard }) {
   }
   return (
     <details>
-      <summary>{ended ? 'Train it further' : 'Change it while it trains'}</summary>
+      <summary>{SUMMARIES[card.status] ?? 'Change it while it trains'}</summary>
       <form class="row" onSubmit={(event) => void apply(event)}>
         <label class="field">
           <span class="label">Learning rate (now {rate(run.hyperparameters.learningRate)} at most)</span>

@@ -27,7 +27,12 @@ export function Charts({ run }: { run: Details }) {
     onRange: (next: Range | null) => setParams({ from: written(next?.from), to: written(next?.to) }),
   }
   return (
-    <Panel title="Loss" tools={<View {...view} />} query={{ text: QUERY, variables: { id: run.id } }}>
+    <Panel
+      title="Loss"
+      anchor="loss"
+      tools={<View {...view} />}
+      query={{ text: QUERY, variables: { id: run.id } }}
+    >
       <LossChart
         buckets={buckets}
         run={card}

@@ -10,14 +10,16 @@ export function Confusion({
   evaluation,
   classes,
   title = 'Confusion matrix',
+  anchor,
 }: {
   evaluation: Evaluation
   classes: readonly string[]
   title?: string
+  anchor?: string
 }) {
   const { confusionMatrix, perClass, accuracy, top5Accuracy, count, unanswered } = evaluation
   return (
-    <Panel title={title}>
+    <Panel title={title} anchor={anchor}>
       <Figures
         of={[
           ['Accuracy', percent(accuracy)],

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
@@ -35,7 +36,14 @@ const CANCEL = graphql(`
 `)
 
 /** Pause, resume and cancel. The status that is shown changes when the run itself says so. */
-export function Controls({ run }: { run: Pick<RunCard, 'id' | 'number' | 'status'> }) {
+export function Controls({
+  run,
+  children,
+}: {
+  run: Pick<RunCard, 'id' | 'number' | 'status'>
+  /** What else can be done with it, first. */
+  children?: ComponentChildren
+}) {
   const doing = useDoing()
   const ask = (document: typeof PAUSE | typeof RESUME | typeof CANCEL) =>
     void doing.run(async (client) => {
@@ -46,6 +54,7 @@ export function Controls({ run }: { run: Pick<RunCard, 'id' | 'number' | 'status
   return (
     <div class="stack">
       <div class="row">
+        {children}
         {may('PAUSE') && (
           <button type="button" disabled={doing.asked} onClick={() => ask(PAUSE)}>
             Pause

@@ -29,11 +29,11 @@ export function Epochs({ epochs }: { epochs: readonly Epoch[] }) {
   )
   if (epochs.length === 0) return null
   return (
-    <Panel title="Epochs">
+    <Panel title="Epochs" anchor="epochs">
       <div class="columns">
         <Chart label="Accuracy by epoch" xLabel="epoch" format={percent} height={240} {...drawn} />
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-        <section class="scroll tall" tabIndex={0} aria-label="Epochs">
+        <section class="scroll tall" tabIndex={0} aria-label="Epochs as a table">
           <table>
             <thead>
               <tr>

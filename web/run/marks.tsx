@@ -1,5 +1,5 @@
 import type { Mark } from '../chart/model.ts'
-import { rate } from '../format.ts'
+import { counted, rate } from '../format.ts'
 import type { Details } from './details.ts'
 
 /** Restarts, changes, checkpoints and forks, where they were on the axis of steps. */
@@ -12,7 +12,7 @@ export function marksOf({ attempts, changes, checkpoints }: Details): Mark[] {
     })),
     ...changes.map(({ step, learningRate, epochs, rateAfter }) => {
       const now = rateAfter ?? learningRate
-      const said = [now !== null && `learning rate ${rate(now)}`, epochs !== null && `${epochs} epochs`]
+      const said = [now !== null && `learning rate ${rate(now)}`, epochs !== null && counted(epochs, 'epoch')]
       return { x: step, label: `from step ${step}: ${said.filter(Boolean).join(', ')}`, token: '--warn' }
     }),
     ...checkpoints.map(({ step }) => ({

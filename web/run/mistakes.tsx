@@ -20,7 +20,7 @@ export function Mistakes({ id }: { id: string }) {
   if (mistakes.length === 0) return null
   return (
     <Panel title="Surest mistakes">
-      <ul class="pictures">
+      <ul class="pictures labelled">
         {mistakes.map(({ index, label, predicted, confidence, sample }) => (
           <li key={index} class="small">
             {sample !== null && (

@@ -44,7 +44,7 @@ export function Output({ id }: { id: string }) {
   return (
     <Panel title="Log">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-      <section ref={place} class="output" tabIndex={0} aria-label="Log">
+      <section ref={place} class="output" tabIndex={0} aria-label="What the trainer printed">
         <pre>
           {lines.map((line) => (
             <span key={line.number} class={line.stream}>

@@ -1,4 +1,4 @@
-import { rate, words } from '../format.ts'
+import { counted, rate, words } from '../format.ts'
 import type { Hyperparameters } from './hyperparameters.ts'
 
 /** Settings of several values in a few words. */
@@ -6,9 +6,9 @@ import type { Hyperparameters } from './hyperparameters.ts'
 export function scheduleText(schedule: Hyperparameters['schedule']): string {
   switch (schedule.__typename) {
     case 'StepSchedule':
-      return `times ${schedule.gamma} every ${schedule.epochs} epochs`
+      return `times ${schedule.gamma} every ${counted(schedule.epochs, 'epoch')}`
     case 'CosineSchedule':
-      return `cosine to ${rate(schedule.finalLearningRate)}, ${schedule.warmupEpochs} epochs of warm-up`
+      return `cosine to ${rate(schedule.finalLearningRate)}, ${counted(schedule.warmupEpochs, 'epoch')} of warm-up`
     case 'OneCycleSchedule':
       return `one cycle, ${100 * schedule.warmupFraction} % rising`
     default:

@@ -1,4 +1,4 @@
-import { bytes, count, rate } from '../format.ts'
+import { bytes, count, counted, rate } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
 import type { Details } from './details.ts'
 import { augmentationText, earlyStoppingText, optimizerText, scheduleText } from './settings-text.ts'
@@ -18,7 +18,7 @@ export function Settings({ run }: { run: Details }) {
     ['Early stopping', earlyStoppingText(it.earlyStopping)],
     ['Training images', it.trainLimit === null ? 'all' : count(it.trainLimit)],
     ['Test images', it.testLimit === null ? 'all' : count(it.testLimit)],
-    ['Loss logged every', `${it.logEvery} steps`],
+    ['Loss logged every', counted(it.logEvery, 'step')],
     ['Seed', String(run.seed)],
     [
       'Engine',
@@ -32,7 +32,7 @@ export function Settings({ run }: { run: Details }) {
     ['Attempts', String(run.attempt)],
   ]
   return (
-    <Panel title="Settings and provenance">
+    <Panel title="Settings and provenance" anchor="settings">
       <dl class="settings small">
         {rows.map(([name, value]) => (
           <div key={name}>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { count, duration, loss, moment, percent, rate, words } from '../format.ts'
+import { count, counted, duration, loss, moment, percent, rate, words } from '../format.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Status } from '../parts/status.tsx'
 import { augmentationText, earlyStoppingText, optimizerText, scheduleText } from '../run/settings-text.ts'
@@ -117,7 +117,7 @@ const SETTINGS: readonly Setting[] = [
   setting('earlyStopping', 'Early stopping', (_run, it) => earlyStoppingText(it.earlyStopping)),
   setting('onNonFinite', 'Not finite', (_run, { onNonFinite }) => words(onNonFinite)),
   setting('engine', 'Engine', ({ engine }) => engine?.kind.toLowerCase() ?? UNKNOWN),
-  setting('logEvery', 'Logged every', (_run, { logEvery }) => `${logEvery} steps`, true),
+  setting('logEvery', 'Logged every', (_run, { logEvery }) => counted(logEvery, 'step'), true),
   setting('seed', 'Seed', ({ seed }) => String(seed), true),
 ]
 
