@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
@@ -45,15 +46,26 @@ export function Controls({
   children?: ComponentChildren
 }) {
   const doing = useDoing()
-  const ask = (document: typeof PAUSE | typeof RESUME | typeof CANCEL) =>
+  const row = useRef<HTMLDivElement>(null)
+  const askedAt = useRef<RunCard['status'] | null>(null)
+  const ask = (mutation: typeof PAUSE | typeof RESUME | typeof CANCEL) => {
+    askedAt.current = run.status
     void doing.run(async (client) => {
-      const { control } = await client.mutate(document as typeof PAUSE, { id: run.id })
+      const { control } = await client.mutate(mutation as typeof PAUSE, { id: run.id })
       return expectMember(control, 'TrainingRun')
     })
+  }
+  useLayoutEffect(() => {
+    // The button that was pressed waits, and then another one is in its place: whoever uses keys goes on from there.
+    if (askedAt.current === null || doing.asked) return
+    if (document.activeElement === document.body)
+      row.current?.querySelector<HTMLElement>('button:not(:disabled), a')?.focus()
+    if (run.status !== askedAt.current) askedAt.current = null
+  })
   const may = (control: keyof typeof ALLOWED) => ALLOWED[control].includes(run.status)
   return (
     <div class="stack">
-      <div class="row">
+      <div ref={row} class="row">
         {children}
         {may('PAUSE') && (
           <button type="button" disabled={doing.asked} onClick={() => ask(PAUSE)}>

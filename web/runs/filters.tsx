@@ -39,6 +39,10 @@ export function Filters({ view, columns }: { view: View; columns: readonly Colum
             value={view.search}
             placeholder="name or #42"
             aria-keyshortcuts="/"
+            onKeyDown={(event) => {
+              // What was found is gone through by other keys.
+              if (event.key === 'Enter') document.querySelector<HTMLElement>('.runs-box')?.focus()
+            }}
             onInput={(event) => setParams({ q: event.currentTarget.value || null })}
           />
         </label>
