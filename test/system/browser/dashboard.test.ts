@@ -1,18 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loss as written } from '../../../web/format.ts'
 import { completeRun, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 import { type OpenedBrowser, openBrowser } from './support.ts'
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-const WCAG_AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
-
-/** What the script of axe-core puts into a page. */
-type Axe = typeof import('axe-core')
 
 const LONG = { epochs: 1000, trainLimit: 256, testLimit: 32, batchSize: 16, logEvery: 1, seed: 7 }
 
@@ -225,35 +216,6 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
     await page.locator('.status', { hasText: 'completed' }).waitFor()
     const losses = await lossesOf(server, id)
     await expect.poll(() => plotted(page)).toEqual(losses)
-  })
-
-  describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
-    test.each([1280, 360])(
-      'has no violation of WCAG 2.2 AA at a width of %i pixels, and no sideways scroll',
-      async (width) => {
-        const other = await browser.visit(server.url, {
-          colorScheme,
-          viewport: { width, height: 900 },
-          bypassCSP: true,
-        })
-        for (const path of ['/', '/runs/1', '/runs/2', '/runs/999']) {
-          await other.page.goto(`${server.url}${path}`)
-          await other.page.locator('h1').waitFor()
-          await other.page.evaluate(AXE)
-          const violations = await other.page.evaluate(async (standards) => {
-            const { axe } = window as unknown as { axe: Axe }
-            const { violations } = await axe.run(document, { runOnly: standards })
-            return violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 120))])
-          }, WCAG_AA)
-          expect(violations, path).toEqual([])
-          expect(
-            await other.page.evaluate(() => document.documentElement.scrollWidth),
-            path,
-          ).toBeLessThanOrEqual(width)
-        }
-        await other.context.close()
-      },
-    )
   })
 
   test('it asked nobody but its server, by a policy without inline script, and its console is clean', async () => {

@@ -207,19 +207,23 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
     test('arrows move along a chart, ten points at a time with Shift, and it says where', async () => {
       await open('/runs/2', 'Surest mistakes')
       await page.getByRole('img', { name: /^Loss of run 2/ }).focus()
-      const said = page.getByRole('figure', { name: /^Loss of run 2/ }).getByRole('status')
+      const figure = page.getByRole('figure', { name: /^Loss of run 2/ })
       for (const [key, step] of [
         ['ArrowLeft', 19],
         ['Shift+ArrowLeft', 9],
         ['ArrowRight', 10],
         ['Home', 1],
         ['End', 20],
+        ['Shift+ArrowLeft', 10],
       ] as const) {
         await page.keyboard.press(key)
-        await said
-          .filter({ hasText: new RegExp(`^step ${step}: training loss [\\d.]+, test loss`) })
-          .waitFor()
+        await figure.locator('.legend').getByText(`step ${step}`, { exact: true }).waitFor()
       }
+      // Where one rests is said, not where one only came by.
+      await figure
+        .getByRole('status')
+        .filter({ hasText: /^step 10: training loss [\d.]+, test loss/ })
+        .waitFor()
     })
 
     test('colours of the reader hide neither what is pressed nor how long a bar is', async () => {

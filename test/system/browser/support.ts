@@ -6,6 +6,7 @@ const CHROMIUM = '/usr/bin/chromium'
 export interface OpenedBrowser {
   /** A page of a person of its own, who has no network beyond the server. */
   visit(server: string, options?: BrowserContextOptions): Promise<{ context: BrowserContext; page: Page }>
+  readonly version: string
   /** What pages asked for elsewhere. */
   readonly elsewhere: string[]
   /** Errors of pages, and what they wrote to their consoles as such. */
@@ -15,13 +16,20 @@ export interface OpenedBrowser {
   close(): Promise<void>
 }
 
+/** What a test wants of the browser itself. */
+interface Wanted {
+  args?: readonly string[]
+  env?: Record<string, string>
+}
+
 /** Opens Debian's Chromium; null where it is not installed, but in CI, where that is a failure. */
-export function openBrowser(): (() => Promise<OpenedBrowser>) | null {
+export function openBrowser({ args = [], env = {} }: Wanted = {}): (() => Promise<OpenedBrowser>) | null {
   if (process.env.CI === undefined && !existsSync(CHROMIUM)) return null
   return async () => {
     const browser = await chromium.launch({
       executablePath: CHROMIUM,
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', ...args],
+      env: { ...process.env, ...env },
       timeout: 0,
     })
     const elsewhere: string[] = []
@@ -31,6 +39,7 @@ export function openBrowser(): (() => Promise<OpenedBrowser>) | null {
       if (connected || !/net::ERR_|WebSocket connection/.test(text)) problems.push(text)
     }
     return {
+      version: browser.version(),
       async visit(server, options = {}) {
         const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
         context.setDefaultTimeout(0)
