@@ -219,7 +219,7 @@ function NewAlias({ versions, version, aliases, onDone }: NewProps) {
           />
         )}
       </Field>
-      <Field label="Names" problems={problemsOf(doing.error, 'versionId')}>
+      <Field label="Version it stands for" problems={problemsOf(doing.error, 'versionId')}>
         {(control) => (
           <select {...control} value={versionId} onChange={(event) => choose(event.currentTarget.value)}>
             {versions.map((it) => (

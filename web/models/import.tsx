@@ -103,7 +103,7 @@ export function Import({ name: model = '' }: { name?: string }) {
           </Field>
           <Field
             label="Model that gets them as a version"
-            hint="A model of a new name is made."
+            hint="A new name makes a new model."
             problems={problemsOf(doing.error, 'name')}
           >
             {(control) => (

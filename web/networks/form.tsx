@@ -61,6 +61,7 @@ export function NetworkFields({ draft, onChange, error }: Props) {
             {(control) => (
               <select
                 {...control}
+                class="long"
                 value={kind}
                 onChange={(event) => onChange({ head: event.currentTarget.value })}
               >

@@ -184,69 +184,69 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
       await expect.poll(focused).toBe('Move #6 down')
     })
 
-    test('a run is found, others are gone through by j and k, chosen by x, and compared by c', async () => {
-      await open('/runs', 'far too fast')
-      await page.keyboard.press('/')
-      await page.keyboard.type('steady')
-      const rows = page.locator('table.runs th[scope="row"] a')
-      await expect.poll(() => rows.allInnerTexts()).toEqual(['#2 steady'])
-      await page.keyboard.press('ControlOrMeta+A')
-      await page.keyboard.press('Delete')
-      await rows.nth(5).waitFor()
-      await page.keyboard.press('Enter')
-      for (const key of ['j', 'j', 'j', 'k', 'x', 'j', 'j']) await page.keyboard.press(key)
-      expect(await focused()).toBe('#3 far too fast')
-      for (const key of ['j', 'x']) await page.keyboard.press(key)
-      await page.getByRole('link', { name: 'Compare 2' }).waitFor()
-      expect(new URL(page.url()).searchParams.get('sel')).toBe('5,2')
-      await page.keyboard.press('c')
-      await page.waitForURL(/\/compare\?runs=5,2$/)
-      await page.getByText('What differs').waitFor()
-    })
-
-    test('arrows move along a chart, ten points at a time with Shift, and it says where', async () => {
-      await open('/runs/2', 'Surest mistakes')
-      await page.getByRole('img', { name: /^Loss of run 2/ }).focus()
-      const figure = page.getByRole('figure', { name: /^Loss of run 2/ })
-      for (const [key, step] of [
-        ['ArrowLeft', 19],
-        ['Shift+ArrowLeft', 9],
-        ['ArrowRight', 10],
-        ['Home', 1],
-        ['End', 20],
-        ['Shift+ArrowLeft', 10],
-      ] as const) {
-        await page.keyboard.press(key)
-        await figure.locator('.legend').getByText(`step ${step}`, { exact: true }).waitFor()
-      }
-      // Where one rests is said, not where one only came by.
-      await figure
-        .getByRole('status')
-        .filter({ hasText: /^step 10: training loss [\d.]+, test loss/ })
-        .waitFor()
-    })
-
-    test('colours of the reader hide neither what is pressed nor how long a bar is', async () => {
-      await page.emulateMedia({ forcedColors: 'active' })
-      await open('/runs?status=COMPLETED', 'steady')
-      const groundOf = (selector: string) =>
-        page
-          .locator(selector)
-          .first()
-          .evaluate((element) => getComputedStyle(element).backgroundColor)
-      expect(await groundOf('.chip[aria-pressed="true"]')).not.toBe(
-        await groundOf('.chip[aria-pressed="false"]'),
-      )
-      await open('/predict?seed=3', 'What the network saw')
-      await page.locator('.bar').first().waitFor()
-      expect(await groundOf('.bar')).not.toBe(await groundOf('body'))
-      await page.emulateMedia({ forcedColors: 'none' })
-    })
-
     describe('that have ended', () => {
       beforeAll(() => cancelRuns(server))
 
       test.each(named(ENDED))('$path violates nothing', ({ path, text }) => isForEveryone(path, text))
+
+      test('a run is found, others are gone through by j and k, chosen by x, and compared by c', async () => {
+        await open('/runs', 'far too fast')
+        await page.keyboard.press('/')
+        await page.keyboard.type('steady')
+        const rows = page.locator('table.runs th[scope="row"] a')
+        await expect.poll(() => rows.allInnerTexts()).toEqual(['#2 steady'])
+        await page.keyboard.press('ControlOrMeta+A')
+        await page.keyboard.press('Delete')
+        await rows.nth(5).waitFor()
+        await page.keyboard.press('Enter')
+        for (const key of ['j', 'j', 'j', 'k', 'x', 'j', 'j']) await page.keyboard.press(key)
+        expect(await focused()).toBe('#3 far too fast')
+        for (const key of ['j', 'x']) await page.keyboard.press(key)
+        await page.getByRole('link', { name: 'Compare 2' }).waitFor()
+        expect(new URL(page.url()).searchParams.get('sel')).toBe('5,2')
+        await page.keyboard.press('c')
+        await page.waitForURL(/\/compare\?runs=5,2$/)
+        await page.getByText('What differs').waitFor()
+      })
+
+      test('arrows move along a chart, ten points at a time with Shift, and it says where', async () => {
+        await open('/runs/2', 'Surest mistakes')
+        await page.getByRole('img', { name: /^Loss of run 2/ }).focus()
+        const figure = page.getByRole('figure', { name: /^Loss of run 2/ })
+        for (const [key, step] of [
+          ['ArrowLeft', 19],
+          ['Shift+ArrowLeft', 9],
+          ['ArrowRight', 10],
+          ['Home', 1],
+          ['End', 20],
+          ['Shift+ArrowLeft', 10],
+        ] as const) {
+          await page.keyboard.press(key)
+          await figure.locator('.legend').getByText(`step ${step}`, { exact: true }).waitFor()
+        }
+        // Where one rests is said, not where one only came by.
+        await figure
+          .getByRole('status')
+          .filter({ hasText: /^step 10: training loss [\d.]+, test loss/ })
+          .waitFor()
+      })
+
+      test('colours of the reader hide neither what is pressed nor how long a bar is', async () => {
+        await page.emulateMedia({ forcedColors: 'active' })
+        await open('/runs?status=COMPLETED', 'steady')
+        const groundOf = (selector: string) =>
+          page
+            .locator(selector)
+            .first()
+            .evaluate((element) => getComputedStyle(element).backgroundColor)
+        expect(await groundOf('.chip[aria-pressed="true"]')).not.toBe(
+          await groundOf('.chip[aria-pressed="false"]'),
+        )
+        await open('/predict?seed=3', 'What the network saw')
+        await page.locator('.bar').first().waitFor()
+        expect(await groundOf('.bar')).not.toBe(await groundOf('body'))
+        await page.emulateMedia({ forcedColors: 'none' })
+      })
     })
   })
 
