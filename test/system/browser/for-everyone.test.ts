@@ -209,6 +209,18 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
         await page.getByText('What differs').waitFor()
       })
 
+      test('from a finished run links lead to its confusion matrix, and to pictures for its network', async () => {
+        await open('/runs/2', 'Surest mistakes')
+        const matrix = page.getByRole('heading', { name: 'Confusion matrix' })
+        const top = async () => (await matrix.boundingBox())!.y
+        expect(await top()).toBeGreaterThan(900)
+        await page.getByRole('link', { name: 'Confusion matrix' }).click()
+        await expect.poll(top).toBeLessThan(200)
+        await page.getByRole('link', { name: 'Show it a picture' }).first().click()
+        await page.getByText('Drop pictures here').waitFor()
+        expect(await page.getByLabel('Version', { exact: true }).inputValue()).toBe('1')
+      })
+
       test('arrows move along a chart, ten points at a time with Shift, and it says where', async () => {
         await open('/runs/2', 'Surest mistakes')
         await page.getByRole('img', { name: /^Loss of run 2/ }).focus()
