@@ -12,6 +12,9 @@ const TOLERATED = 0.001
 /** By how much a channel of 0 to 255 may differ before a person sees it: edges are rounded otherwise here and there. */
 const SEEN = 24
 
+/** Pixels from the top of a page that are looked at: what comes below on a phone stands in a wider picture. */
+const HIGHEST = 3600
+
 const IS_RENEWED = process.env.PICTURES === 'renew'
 
 interface Picture {
@@ -66,8 +69,19 @@ export async function difference(page: Page, name: string, browser: string): Pro
 async function standing(page: Page): Promise<Buffer> {
   // Photos weigh more than all the rest; what counts is where they stand.
   const mask = [page.locator('img.pixelated')]
-  const shoot = () =>
-    page.screenshot({ fullPage: true, animations: 'disabled', caret: 'hide', mask, maskColor: '#808080' })
+  const shoot = async () => {
+    const { width } = page.viewportSize()!
+    const height = await page.evaluate(() => document.documentElement.scrollHeight)
+    const clip = { x: 0, y: 0, width, height: Math.min(height, HIGHEST) }
+    return page.screenshot({
+      fullPage: true,
+      animations: 'disabled',
+      caret: 'hide',
+      mask,
+      maskColor: '#808080',
+      clip,
+    })
+  }
   let before = await shoot()
   for (;;) {
     const now = await shoot()
