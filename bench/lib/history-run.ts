@@ -69,6 +69,7 @@ export async function createRun(
           at,
           loss,
           nonFinite,
+          layer: null,
           epoch: step / 390,
           learningRate: 0.1,
           imagesPerSecond: 900,

@@ -64,6 +64,7 @@ function append(prisma: PrismaClient, runId: string, from: number, size: number,
         epoch: step / 390,
         loss: 1 + (step % 7),
         nonFinite: null,
+        layer: null,
         learningRate: 0.1,
         imagesPerSecond: 900,
       }

@@ -8,7 +8,7 @@ import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
 import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
-import { readImages } from './load.ts'
+import { countClasses, readImages } from './load.ts'
 import { createPreparation, type DatasetStatus, type PreparedFile } from './preparation.ts'
 import type { DatasetOrigin, DatasetSource } from './source.ts'
 
@@ -43,6 +43,11 @@ export interface DatasetStore {
   readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint8Array }>
   /** One image as a PNG, each pixel drawn as a square of `scale` pixels. Throws as readImages does. */
   imagePng(split: Split, index: number, scale: number): Promise<Buffer>
+  /**
+   * Images of each class in a split, in the order of the classes: [classes]. Counted once for the same data. Throws as
+   * readImages does.
+   */
+  classCounts(split: Split): Promise<readonly number[]>
   /** `count` different places in a split; the same seed chooses the same ones. */
   samples(split: Split, count: number, seed: number): number[]
   /** Bytes that a fetch downloads from the first place that is tried; null where that is on this machine. */
@@ -101,16 +106,21 @@ export function createDatasetStore(options: {
     }
   }
 
-  async function read(split: Split, indexes: readonly number[]) {
-    if (!existsSync(file)) {
-      throw new DatasetUnavailableError(
-        `The data set ${facts.name} is not on this machine: ${file} is missing. prepareDataset makes it again.`,
-      )
-    }
-    return using((prepared) =>
-      withDatasetFile(prepared.file, prepared.digest, (opened) => readImages(opened, split, indexes)),
+  /** The same with a file that is there: nothing is fetched. */
+  async function usingPresent<Result>(task: (prepared: PreparedFile) => Promise<Result>): Promise<Result> {
+    if (existsSync(file)) return using(task)
+    throw new DatasetUnavailableError(
+      `The data set ${facts.name} is not on this machine: ${file} is missing. prepareDataset makes it again.`,
     )
   }
+
+  const read = (split: Split, indexes: readonly number[]) =>
+    usingPresent((prepared) =>
+      withDatasetFile(prepared.file, prepared.digest, (opened) => readImages(opened, split, indexes)),
+    )
+
+  /** By digest and split. */
+  const counts = new Map<string, readonly number[]>()
 
   return {
     facts,
@@ -131,6 +141,17 @@ export function createDatasetStore(options: {
         .png()
         .toBuffer()
     },
+    classCounts: (split) =>
+      usingPresent(async (prepared) => {
+        const name = `${prepared.digest} ${split}`
+        const known = counts.get(name)
+        if (known !== undefined) return known
+        const counted = await withDatasetFile(prepared.file, prepared.digest, (opened) =>
+          countClasses(opened, split, facts.classes.length),
+        )
+        counts.set(name, counted)
+        return counted
+      }),
     samples(split, count, seed) {
       return [...new Random(seed).permutation(facts.count[split]).subarray(0, count)]
     },

@@ -9,7 +9,7 @@ import { createRunHistory, type RunHistory } from './history/history.ts'
 import { readPinned } from './history/pinned.ts'
 import { createRunStreams, type DeletedRun, type RunStreams } from './history/streams.ts'
 import { findRun } from './journal/find-run.ts'
-import { ALL_RUNS, createJournal } from './journal/journal.ts'
+import { ALL_RUNS, createJournal, type Journal } from './journal/journal.ts'
 import { createCheckpoints } from './lifecycle/checkpoints.ts'
 import { createController } from './lifecycle/control/controller.ts'
 import { deleteRun } from './lifecycle/delete.ts'
@@ -48,6 +48,8 @@ export interface RunService extends RunStreams {
   listCheckpoints(query: Prisma.CheckpointFindManyArgs): Promise<Checkpoint[]>
   findCheckpoint(query: Prisma.CheckpointFindUniqueArgs): Promise<Checkpoint | null>
   attempts(id: string): Promise<RunAttempt[]>
+  /** Each status that it went to, in order. */
+  statusChanges: Journal['statusChanges']
   /** What was said of the pinned pictures, by epoch. */
   pinned(id: string): Promise<PinnedEpoch[]>
   losses: RunHistory['losses']
@@ -147,6 +149,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       const rows = await prisma.runAttempt.findMany({ where: { runId }, orderBy: { attempt: 'asc' } })
       return rows.map(toAttempt)
     },
+    statusChanges: (runId) => journal.statusChanges(runId),
     pinned: (runId) => readPinned(prisma, runId),
     losses: history.losses,
     epochs: history.epochs,

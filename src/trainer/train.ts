@@ -64,6 +64,8 @@ export async function train(
   let epoch = from?.epoch ?? 0
   let whole = createStepMeter(from?.whole)
   let window = createStepMeter(from?.window)
+  /** Since the last point. */
+  let layer: string | null = null
   let evaluation = from?.evaluation ?? null
   /** Of the evaluations of this attempt: a checkpoint has no room for them. */
   const mistakes = new WeakMap<EvaluationResult, Uint8Array>()
@@ -92,6 +94,7 @@ export async function train(
       step += 1
       clock.stepped(performance.now() - stepStarted, batch.size)
       const sound = Number.isFinite(result.loss) && result.broken === null
+      layer ??= layerOf(result)
       window.add({ ...result, size: batch.size, sound })
       whole.add({ ...result, size: batch.size, sound })
       const endsRun = !sound && onNonFinite === 'FAIL'
@@ -102,11 +105,13 @@ export async function train(
           step,
           epoch: step / perEpoch,
           ...finiteOrReason(window.meanLoss()),
+          layer,
           learningRate,
           imagesPerSecond: window.imagesPerSecond(),
           at: Date.now(),
         }
         window = createStepMeter()
+        layer = null
         hooks.point(point, progress())
       } else {
         hooks.progress(progress())
@@ -156,8 +161,14 @@ export async function train(
   }
 
   function notFinite(what: 'STEP' | 'EPOCH', last: StepResult | undefined): TrainingOutcome {
-    const [layer = null] = last?.broken?.split('/') ?? []
-    return { kind: 'notFinite', what, step, epoch: epoch + 1, loss: last?.loss ?? null, layer }
+    return {
+      kind: 'notFinite',
+      what,
+      step,
+      epoch: epoch + 1,
+      loss: last?.loss ?? null,
+      layer: last === undefined ? null : layerOf(last),
+    }
   }
 
   function current(): Hyperparameters {
@@ -197,6 +208,11 @@ export async function train(
       evaluation,
     }
   }
+}
+
+/** Of the first gradient that was not finite, on its way from the loss. */
+function layerOf({ broken }: Pick<StepResult, 'broken'>): string | null {
+  return broken?.split('/')[0] ?? null
 }
 
 /** @param skip  batches of the epoch that were trained already */

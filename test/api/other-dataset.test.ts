@@ -64,6 +64,14 @@ test('it is listed with its facts, and draws its images', async () => {
   }
 })
 
+test('the images of each class are counted once it is there, and not before', async () => {
+  const { datasets } = await server.query('{ datasets { state classCounts { label train test } } }')
+  expect(datasets).toEqual([
+    { state: 'MISSING', classCounts: null },
+    { state: 'READY', classCounts: CLASSES.map((label) => ({ label, train: 80, test: 20 })) },
+  ])
+})
+
 test('a network fitted to it learns it, step by step', async () => {
   const { trainingRun } = await server.query(
     `query ($id: ID!) { trainingRun(id: $id) {

@@ -106,7 +106,7 @@ describe('numbers that are not finite', () => {
       layer: expect.stringMatching(/^(features|classifier)\.\d+$/),
     })
     const last = events.flatMap((event) => event.points ?? []).at(-1)
-    expect(failure.step).toBe(last.step)
+    expect(last).toMatchObject({ step: failure.step, layer: failure.layer })
     expect(failure.message).toContain(`at step ${failure.step}`)
   })
 
@@ -118,7 +118,9 @@ describe('numbers that are not finite', () => {
     const epochs = run.epochs.length
     const points = events.flatMap((event) => event.points ?? [])
     // The first step that was left out was not the last.
-    expect(points.findIndex(({ loss }) => loss === null)).toBeLessThan(points.length - 1)
+    const firstBroken = points.find(({ loss }) => loss === null)
+    expect(firstBroken.step).toBeLessThan(points.at(-1).step)
+    expect(firstBroken.layer).toMatch(/^(features|classifier)\.\d+$/)
     expect(run.failure).toMatchObject({
       code: 'LOSS_NOT_FINITE',
       message: expect.stringContaining(`Every step of epoch ${epochs + 1} was left out`),

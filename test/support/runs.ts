@@ -24,7 +24,7 @@ export const EVENTS = `subscription Events($id: ID!, $after: Cursor) {
   trainingRunEvents(id: $id, after: $after) {
     __typename
     ... on RunEvent { cursor at }
-    ... on LossPoints { points { step epoch loss learningRate imagesPerSecond attempt } }
+    ... on LossPoints { points { step epoch loss layer learningRate imagesPerSecond attempt } }
     ... on EpochEnded { summary { epoch trainLoss testLoss testAccuracy } }
     ... on StatusChanged { status failure { code message step layer } step attempt }
     ... on ControlApplied { control step change { step learningRate epochs } }

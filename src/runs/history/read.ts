@@ -206,7 +206,7 @@ async function withPoints(
   }))
 }
 
-const POINT = sql`"attempt", "step", "epoch", "loss", "nonFinite", "learningRate", "imagesPerSecond", "at"`
+const POINT = sql`"attempt", "step", "epoch", "loss", "nonFinite", "layer", "learningRate", "imagesPerSecond", "at"`
 
 async function readRunPoints(reader: Reader, query: Prisma.Sql): Promise<RunPoint[]> {
   const rows = await readJson<Omit<RunPoint, 'at'> & { at: string }>(reader, query)

@@ -11,6 +11,9 @@ type Transaction = Prisma.TransactionClient
 /** Changes of the run's row that belong to the same moment as its events. */
 export type RunPatch = Omit<Prisma.TrainingRunUpdateInput, 'status' | 'lastSeq'>
 
+/** A run's way to another status, as its journal has it. */
+export type StatusChange = Extract<RunEvent, { kind: 'STATUS_CHANGED' }>
+
 /** The topic of whoever watches all runs. */
 export const ALL_RUNS = 'runs'
 
@@ -44,6 +47,8 @@ export interface Journal {
   announce(runId: string): Promise<void>
   /** Up to `limit` events after `after`, in order. */
   read(runId: string, after: number, limit: number): Promise<RunEvent[]>
+  /** Each status that the run went to, in order. */
+  statusChanges(runId: string): Promise<StatusChange[]>
   /** Where the run stands; null when there is no such run. */
   position(runId: string): Promise<{ status: RunStatus; seq: number } | null>
 }
@@ -159,6 +164,13 @@ export function createJournal(
       if (run !== null) publish(runId, await read(runId, run.lastSeq - 1, 1))
     },
     read,
+    async statusChanges(runId) {
+      const rows = await prisma.runEvent.findMany({
+        where: { runId, kind: 'STATUS_CHANGED' },
+        orderBy: { seq: 'asc' },
+      })
+      return rows.map((row) => eventOf(row, []) as StatusChange)
+    },
     async position(runId) {
       const run = await prisma.trainingRun.findUnique({
         where: { id: runId },

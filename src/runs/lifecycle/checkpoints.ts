@@ -15,6 +15,8 @@ export interface Checkpoints {
   newest(runId: string): Promise<ResumePoint | null>
   /** The same, newest first: where the files of one are damaged it goes on from the next. */
   resumable(runId: string): Promise<ResumePoint[]>
+  /** Seconds of training that led to the checkpoint after a step; 0 for a beginning. */
+  secondsTo(runId: string, step: number): Promise<number>
   /** The run went on from after this step: the states of later steps are damaged, and nobody is to count on them. */
   wentOnFrom(runId: string, step: number): Promise<void>
   /** Keeps what a run needs that is about to be COMPLETED, and no more. */
@@ -37,6 +39,8 @@ export function createCheckpoints(
       where: { runId, stateDigest: { not: null } },
       orderBy: [{ step: 'desc' }, { attempt: 'desc' }],
     })) as ResumePoint[]
+  const at = (runId: string, step: number) =>
+    prisma.checkpoint.findFirstOrThrow({ where: { runId, step }, orderBy: { attempt: 'desc' } })
 
   return {
     async save(run, { weights, state, step, bestStep, ...figures }) {
@@ -52,6 +56,14 @@ export function createCheckpoints(
     },
     newest: async (runId) => (await resumable(runId))[0] ?? null,
     resumable,
+    async secondsTo(runId, step) {
+      if (step === 0) return 0
+      const { attempt, createdAt } = await at(runId, step)
+      const { startedAt, secondsBefore } = await prisma.runAttempt.findUniqueOrThrow({
+        where: { runId_attempt: { runId, attempt } },
+      })
+      return secondsBefore + (createdAt.getTime() - startedAt.getTime()) / 1000
+    },
     async wentOnFrom(runId, step) {
       const damaged = (await resumable(runId)).filter((one) => one.step > step)
       if (damaged.length === 0) return
@@ -74,7 +86,6 @@ export function createCheckpoints(
       })
       for (const { runId } of left) await pruneCheckpoints(prisma, keeper, runId)
     },
-    at: (runId, step) =>
-      prisma.checkpoint.findFirstOrThrow({ where: { runId, step }, orderBy: { attempt: 'desc' } }),
+    at,
   }
 }

@@ -7,6 +7,8 @@ export interface MeasuredPoint {
   /** Mean cross-entropy in nats over the steps since the last point; null when not finite. */
   loss: number | null
   nonFinite: string | null
+  /** The layer whose gradient was not finite first, at the first of these steps that was not; null for none. */
+  layer: string | null
   /** The rate of the point's last step. */
   learningRate: number
   imagesPerSecond: number

@@ -1,6 +1,6 @@
 import { flatMap } from '../../concurrency/iterate.ts'
 import type { DATASET_STATES, DatasetStore } from '../../data/dataset.ts'
-import type { Split } from '../../data/dataset-facts.ts'
+import { SPLITS, type Split } from '../../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../../data/errors.ts'
 import type { FetchProgress } from '../../data/fetch-protocol.ts'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
@@ -50,6 +50,15 @@ export const SplitEnum = builder.enumType('Split', {
     TRAIN: { value: 'train', description: 'The images that a network learns from.' },
     TEST: { value: 'test', description: 'The images that it is tested on, and never learns from.' },
   } satisfies Record<Uppercase<Split>, { value: Split; description: string }>,
+})
+
+const ClassCount = builder.objectRef<{ label: string; train: number; test: number }>('ClassCount').implement({
+  description: 'How many images of a data set are of one class.',
+  fields: (t) => ({
+    label: t.exposeString('label', { description: 'The class.' }),
+    train: t.exposeInt('train', { description: 'Number of its training images.' }),
+    test: t.exposeInt('test', { description: 'Number of its test images.' }),
+  }),
 })
 
 /**
@@ -159,6 +168,19 @@ builder.node(DatasetRef, {
       description:
         'Why the last fetch FAILED, or what is wrong with the file that is there, and what to do. Null when all is well.',
       resolve: async (store) => (await store.present()).error,
+    }),
+    classCounts: t.field({
+      type: [ClassCount],
+      nullable: true,
+      description: 'Images of each class, counted, in the order of `classes`; null unless READY.',
+      complexity: { field: 5, multiplier: 1 },
+      resolve: async (store) => {
+        if ((await store.present()).state !== 'READY') return null
+        const [train, test] = await Promise.all(
+          SPLITS.map((split) => store.classCounts(split).catch(throwCoded)),
+        )
+        return store.facts.classes.map((label, i) => ({ label, train: train![i]!, test: test![i]! }))
+      },
     }),
     samples: t.field({
       type: [SampleRef],

@@ -35,6 +35,11 @@ export const LossPointRef = builder.objectRef<RunPoint>('LossPoint').implement({
       nullable: true,
       description: 'What the loss was when it is null: NaN, Infinity or -Infinity.',
     }),
+    layer: t.exposeString('layer', {
+      nullable: true,
+      description:
+        'The layer whose gradient was not finite first, on its way from the loss, at the first of these steps where one was not; null for none. Its loss may be finite.',
+    }),
     learningRate: t.exposeFloat('learningRate', { description: 'Learning rate of the last of these steps.' }),
     imagesPerSecond: t.exposeFloat('imagesPerSecond', {
       description: 'Training speed over these steps, in images per second.',

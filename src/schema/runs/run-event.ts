@@ -6,7 +6,7 @@ import { datasetOf } from '../data/dataset.ts'
 import { HyperparameterChangeRef } from './hyperparameters.ts'
 import { EpochSummaryRef, LossPointRef } from './loss-point.ts'
 import { PinnedPredictionRef } from './pinned.ts'
-import { RunFailureRef, RunStatusEnum } from './training-run.ts'
+import { RunFailureRef, RunStatusEnum, TrainingRunRef } from './training-run.ts'
 
 type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>
 
@@ -72,6 +72,17 @@ const StatusChanged = builder.objectRef<Of<'STATUS_CHANGED'>>('StatusChanged').i
     attempt: t.exposeInt('attempt', { description: 'Number of the attempt (start of the trainer).' }),
   }),
 })
+
+builder.objectField(TrainingRunRef, 'statusChanges', (t) =>
+  t.field({
+    type: [StatusChanged],
+    description:
+      'Each status that it went to, in order: when it was paused, why it was interrupted, where it went on.',
+    complexity: { field: 5, multiplier: 1 },
+    resolve: ({ id }, _args, { runs }) => runs.statusChanges(id),
+  }),
+)
+
 const ControlEnum = builder.enumType('Control', {
   description: 'Control of a run: what a person asked for.',
   values: described<(typeof CONTROLS)[number]>({

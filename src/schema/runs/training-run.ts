@@ -115,6 +115,10 @@ export const RunAttemptRef = builder.objectRef<RunAttempt>('RunAttempt').impleme
         'Step of the checkpoint that it went on from, 0 for none: it trained those after it, again perhaps.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to train.' }),
+    secondsBefore: t.exposeFloat('secondsBefore', {
+      description:
+        'Seconds of training that had led to `fromStep`: without the queue, pauses and steps that were trained again. A point of this attempt was reached `secondsBefore` and as long as from `startedAt` to its `at`.',
+    }),
     engine: t.expose('engine', {
       type: EngineRef,
       nullable: true,

@@ -19,7 +19,7 @@ if (task === 'write') {
   const run = { name: 'killed', architecture: 'a', dataset: 'd', hyperparameters: {}, seed: 1, epochs: 1 }
   const { id: runId } = await prisma.trainingRun.create({ data: run })
   const at = new Date()
-  const numbers = { epoch: 0, loss: 1, nonFinite: null, learningRate: 1, imagesPerSecond: 1 }
+  const numbers = { epoch: 0, loss: 1, nonFinite: null, layer: null, learningRate: 1, imagesPerSecond: 1 }
   for (let seq = Number(first); ; seq += 1) {
     const points = Array.from({ length: 50 }, (_, step) => {
       return { runId, attempt: seq, step, seq, at, ...numbers }

@@ -36,7 +36,7 @@ const AT = new Date('2026-07-01T10:20:30.123Z')
 
 function point(runId: string, step: number) {
   const numbers = { epoch: step / 100, loss: 2.25, learningRate: 0.005, imagesPerSecond: 96.5 }
-  return { runId, attempt: 1, step, seq: 1, nonFinite: null, at: AT, ...numbers }
+  return { runId, attempt: 1, step, seq: 1, nonFinite: null, layer: null, at: AT, ...numbers }
 }
 
 for (const { kind, available, place } of kinds) {

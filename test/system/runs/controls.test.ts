@@ -132,6 +132,7 @@ const points = (...steps: number[]): FromTrainer => ({
     epoch: step / 10,
     loss: 1,
     nonFinite: null,
+    layer: null,
     learningRate: 0.1,
     imagesPerSecond: 1,
     at: 0,

@@ -17,6 +17,7 @@ const points = (...steps: number[]): RunEventBody => ({
     epoch: step / 10,
     loss: 2.3,
     nonFinite: null,
+    layer: null,
     learningRate: 0.1,
     imagesPerSecond: 1,
     at: new Date(),

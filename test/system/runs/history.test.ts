@@ -58,6 +58,7 @@ function pointOf(step: number, loss: number | null, attempt: number): RunPoint {
     attempt,
     loss,
     nonFinite: loss === null ? 'NaN' : null,
+    layer: null,
     epoch: step / 10,
     learningRate: 0.1,
     imagesPerSecond: 1,

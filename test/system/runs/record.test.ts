@@ -21,7 +21,7 @@ test('the figures of a run are those of the epochs that count, also when a later
     const record = recordTraining(run, {
       journal,
       history: createRunHistory(prisma),
-      checkpoints: { wentOnFrom: async () => {}, save: async () => {} },
+      checkpoints: { secondsTo: async () => 0, wentOnFrom: async () => {}, save: async () => {} },
       step: fromStep,
       datasetDigest: '',
       requestOf: () => undefined,

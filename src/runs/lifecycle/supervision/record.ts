@@ -24,7 +24,7 @@ export interface TrainingRecord {
 export interface TrainingRecordOptions {
   journal: Journal
   history: Pick<RunHistory, 'epochs'>
-  checkpoints: Pick<Checkpoints, 'wentOnFrom' | 'save'>
+  checkpoints: Pick<Checkpoints, 'secondsTo' | 'wentOnFrom' | 'save'>
   /** Steps of the checkpoint that the trainer is to go on from. */
   step: number
   datasetDigest: string
@@ -43,6 +43,7 @@ export function recordTraining(run: Run, options: TrainingRecordOptions): Traini
 
   async function begin({ engine, fromStep, steps }: Told<'started'>): Promise<void> {
     const startedAt = new Date()
+    const secondsBefore = await checkpoints.secondsTo(id, fromStep)
     // Before it trains: where it would go on next time is where it is now.
     await checkpoints.wentOnFrom(id, fromStep)
     epochs = (await history.epochs(id, 'EFFECTIVE')).filter((epoch) => epoch.step <= fromStep)
@@ -55,7 +56,7 @@ export function recordTraining(run: Run, options: TrainingRecordOptions): Traini
         startedAt: run.startedAt ?? startedAt,
         datasetDigest,
         ...figureColumns(epochs),
-        attempts: { create: { attempt, fromStep, engine: { ...engine }, startedAt } },
+        attempts: { create: { attempt, fromStep, secondsBefore, engine: { ...engine }, startedAt } },
       },
     })
   }
