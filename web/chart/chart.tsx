@@ -1,25 +1,29 @@
-import { useSignalEffect } from '@preact/signals'
-import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { signal, useSignalEffect } from '@preact/signals'
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { isDark } from '../theme.ts'
-import { downloadCsv, downloadPng } from './export.ts'
-import type { ChartProps, Curve } from './model.ts'
+import { valueAt } from './align.ts'
+import { firstFrom } from './axis.ts'
+import { AXIS_WORDS } from './axis-words.ts'
+import { MarkStrip } from './mark-strip.tsx'
+import type { ChartProps, Curve, Range } from './model.ts'
 import { dataOf } from './model.ts'
-import { chartOptions } from './options.ts'
+import { chartOptions, type Frame } from './options.ts'
 import './chart.css'
 
 const ANNOUNCE_MS = 400
 const MAX_ROWS = 200
 
 export function Chart(props: ChartProps) {
-  const { label, xLabel, xs, curves, gaps = [], height = 280, format } = props
-  const formatX = props.formatX ?? String
+  const { label, axis, xs, curves, marks = [], markButtons = false, height = 280, format } = props
+  const { name: xLabel, format: formatX } = AXIS_WORDS[axis]
   const id = useId()
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
   const latest = useRef(props)
   latest.current = props
+  const frame = useMemo(() => signal<Frame | null>(null), [])
   const [at, setAt] = useState<number | null>(null)
   const [dark, setDark] = useState(isDark())
   useSignalEffect(() => setDark(isDark()))
@@ -29,14 +33,23 @@ export function Chart(props: ChartProps) {
     curves.map(({ values, band, ...rest }) => [rest, band !== undefined]),
     props.logarithmic,
     props.cursor,
-    xLabel,
+    axis,
+    markButtons,
     height,
     dark,
   ])
   useLayoutEffect(() => {
     const element = place.current!
+    const onFrame = (next: Frame) => {
+      if (JSON.stringify(next) !== JSON.stringify(frame.peek())) frame.value = next
+    }
     const made = new uPlot(
-      chartOptions(element, () => latest.current, setAt, Math.max(element.clientWidth, 100)),
+      chartOptions(
+        element,
+        () => latest.current,
+        { cursor: setAt, frame: onFrame },
+        Math.max(element.clientWidth, 100),
+      ),
       dataOf(latest.current),
       element,
     )
@@ -55,48 +68,62 @@ export function Chart(props: ChartProps) {
   const { from, to } = props.range ?? {}
   useLayoutEffect(() => {
     plot.current?.setData(dataOf(props))
-  }, [xs, curves, props.marks, gaps, from, to])
+  }, [xs, curves, marks, from, to, props.extent?.from, props.extent?.to])
 
+  // The newest that is seen.
+  const newest = (to === undefined ? xs.length : firstFrom(xs, (x) => x > to)) - 1
+  const shown = at !== null && at < xs.length ? at : newest
   const move = (event: KeyboardEvent) => {
-    const index = nextIndex(event, at, xs.length)
     const made = plot.current
-    if (index === null || made === null) return
+    if (made === null || xs.length === 0) return
+    const zoomed = zoomOf(event.key, frame.peek(), xs[shown] ?? xs[0]!)
+    if (zoomed !== undefined && props.onRange !== undefined) {
+      event.preventDefault()
+      return props.onRange(zoomed)
+    }
+    const index = nextIndex(event, at ?? newest, xs.length)
+    if (index === null) return
     event.preventDefault()
     setAt(index)
-    made.setCursor({ left: made.valToPos(xs[index]!, 'x'), top: 10 })
+    // Its types leave the third out, which tells the charts that share the cursor.
+    const setCursor: (at: { left: number; top: number }, fire: boolean, tell: boolean) => void =
+      made.setCursor
+    setCursor({ left: made.valToPos(xs[index]!, 'x'), top: 10 }, true, true)
   }
-  const shown = at !== null && at < xs.length ? at : xs.length - 1
   const read = (i: number) =>
     xs.length === 0
       ? 'nothing yet'
-      : `${xLabel} ${formatX(xs[i]!)}: ${curves.map((curve) => `${curve.label} ${format(curve.values[i] ?? null)}`).join(', ')}`
+      : `${xLabel} ${formatX(xs[i]!)}: ${curves.map((curve) => `${curve.label} ${format(shownAt(props, curve, i))}`).join(', ')}`
+  const gap = marks.find(({ kind }) => kind === 'gap')
 
   return (
     <figure class="chart" aria-labelledby={id}>
       <figcaption id={id} class="spoken">
-        {label}. {curves.map((curve) => curve.label).join(', ')} by {xLabel}. Arrow keys move along it.
+        {label}. {curves.map((curve) => curve.label).join(', ')} by {xLabel}. Arrow keys move along it
+        {props.onRange === undefined ? '.' : ', plus and minus zoom, 0 shows all.'}
       </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart from here */}
-      <div ref={place} class="plot" role="img" aria-labelledby={id} tabIndex={0} onKeyDown={move} />
+      <div class="frame" style={{ '--plot-height': `${height}px` }}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart from here */}
+        <div ref={place} class="plot" role="img" aria-labelledby={id} tabIndex={0} onKeyDown={move} />
+        {markButtons && <MarkStrip label={label} marks={marks} frame={frame} />}
+      </div>
       <div class="legend small">
-        <span class="muted">{xs.length > 0 && `${xLabel} ${formatX(xs[shown]!)}`}</span>
+        <span class="muted">{shown >= 0 && `${xLabel} ${formatX(xs[shown]!)}`}</span>
         {curves.map((curve) => (
           <span key={curve.label}>
-            <Swatch curve={curve} /> {curve.label} <b>{format(curve.values[shown] ?? null)}</b>
+            <Swatch curve={curve} /> {curve.label} <b>{format(shownAt(props, curve, shown))}</b>
           </span>
         ))}
-        {gaps.length > 0 && <span class="gap">▲ {gaps[0]!.label}</span>}
+        {markButtons && gap !== undefined && <span class="gap">▲ {gap.label}</span>}
       </div>
       <Announcer text={at === null ? '' : read(shown)} />
       <div class="row small">
         <Table {...props} />
-        <button type="button" class="quiet" onClick={() => downloadCsv(label, xLabel, xs, curves)}>
-          CSV
-        </button>
+        <Csv {...props} />
         <button
           type="button"
           class="quiet"
-          onClick={() => downloadPng(label, place.current!, latest.current)}
+          onClick={async () => (await exporting()).downloadPng(place.current!, latest.current)}
         >
           PNG
         </button>
@@ -105,25 +132,61 @@ export function Chart(props: ChartProps) {
   )
 }
 
+function shownAt({ aligned = false }: ChartProps, { values }: Curve, index: number): number | null {
+  return aligned ? valueAt(values, index) : (values[index] ?? null)
+}
+
+/** What only who saves a chart needs. */
+const exporting = () => import('./export.ts')
+
+/** Saves the points as they are; those of a long run take a while. */
+function Csv({ label, csv }: ChartProps) {
+  const [state, setState] = useState<'asked' | 'failed' | null>(null)
+  const save = async () => {
+    setState('asked')
+    try {
+      const [{ downloadCsv }, text] = await Promise.all([exporting(), csv()])
+      downloadCsv(label, text)
+      setState(null)
+    } catch {
+      setState('failed')
+    }
+  }
+  return (
+    <button type="button" class="quiet" disabled={state === 'asked'} onClick={() => void save()}>
+      {state === 'failed' ? 'CSV failed: try again' : 'CSV'}
+    </button>
+  )
+}
+
+/** What a key zooms to: null shows all, undefined is no key for it. */
+function zoomOf(key: string, seen: Frame | null, centre: number): Range | null | undefined {
+  if (key === '0') return null
+  const factor = key === '+' || key === '=' ? 0.25 : key === '-' ? 1 : null
+  if (factor === null || seen === null) return undefined
+  const half = (seen.to - seen.from) * factor
+  return { from: centre - half, to: centre + half }
+}
+
 /** Index of the point that a key leads to; null when it leads nowhere. */
-function nextIndex({ key, shiftKey }: KeyboardEvent, at: number | null, length: number): number | null {
+function nextIndex({ key, shiftKey }: KeyboardEvent, at: number, length: number): number | null {
   if (length === 0) return null
   const last = length - 1
   if (key === 'Home') return 0
   if (key === 'End') return last
   const way = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0
   if (way === 0) return null
-  return Math.min(Math.max((at ?? last) + way * (shiftKey ? 10 : 1), 0), last)
+  return Math.min(Math.max(at + way * (shiftKey ? 10 : 1), 0), last)
 }
 
 /** How a curve is drawn. */
-export function Swatch({ curve }: { curve: Pick<Curve, 'token' | 'dash' | 'faint' | 'dots'> }) {
+export function Swatch({ curve }: { curve: Pick<Curve, 'token' | 'dash' | 'faint' | 'ghost' | 'dots'> }) {
   return (
     <svg
       width="22"
       height="8"
       aria-hidden="true"
-      style={{ color: `var(${curve.token})`, opacity: curve.faint ? 0.5 : 1 }}
+      style={{ color: `var(${curve.token})`, opacity: curve.faint || curve.ghost ? 0.5 : 1 }}
     >
       <line
         x1="0"
@@ -131,7 +194,7 @@ export function Swatch({ curve }: { curve: Pick<Curve, 'token' | 'dash' | 'faint
         x2="22"
         y2="4"
         stroke="currentColor"
-        stroke-width="2.5"
+        stroke-width={curve.ghost ? 7 : 2.5}
         stroke-dasharray={curve.dash?.join(' ')}
       />
       {curve.dots && <circle cx="11" cy="4" r="3.5" fill="currentColor" />}
@@ -154,7 +217,9 @@ function Announcer({ text }: { text: string }) {
 }
 
 /** The same as numbers, the newest first. */
-function Table({ label, xLabel, xs, curves, format, formatX = String }: ChartProps) {
+function Table(props: ChartProps) {
+  const { label, axis, xs, curves, format } = props
+  const { name, format: formatX } = AXIS_WORDS[axis]
   const [open, setOpen] = useState(false)
   const first = Math.max(0, xs.length - MAX_ROWS)
   return (
@@ -166,7 +231,7 @@ function Table({ label, xLabel, xs, curves, format, formatX = String }: ChartPro
           <table>
             <thead>
               <tr>
-                <th scope="col">{xLabel}</th>
+                <th scope="col">{name}</th>
                 {curves.map((curve) => (
                   <th key={curve.label} scope="col" class="number">
                     {curve.label}
@@ -182,7 +247,7 @@ function Table({ label, xLabel, xs, curves, format, formatX = String }: ChartPro
                     <th scope="row">{formatX(x)}</th>
                     {curves.map((curve) => (
                       <td key={curve.label} class="number">
-                        {format(curve.values[first + i] ?? null)}
+                        {format(shownAt(props, curve, first + i))}
                       </td>
                     ))}
                   </tr>

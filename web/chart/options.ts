@@ -1,6 +1,16 @@
 import uPlot from 'uplot'
+import { DURATION_TICKS, tickText } from './axis-words.ts'
 import { colourOf } from './colours.ts'
+import { MARK_KINDS } from './marks.ts'
 import type { ChartProps } from './model.ts'
+
+/** What part of the axis a chart shows, and where: in pixels of the page. */
+export interface Frame {
+  from: number
+  to: number
+  left: number
+  width: number
+}
 
 /**
  * How uPlot draws a chart; `latest` is what it shows now, which changes more often than how.
@@ -9,14 +19,13 @@ import type { ChartProps } from './model.ts'
 export function chartOptions(
   element: Element,
   latest: () => ChartProps,
-  onCursor: (index: number | null) => void,
+  on: { cursor?: (index: number | null) => void; frame?: (frame: Frame) => void },
   width: number,
   scale = 1,
 ): uPlot.Options {
-  const { curves, logarithmic = false, cursor, height = 280 } = latest()
+  const { curves, logarithmic = false, cursor, height = 280, axis: over, markButtons = false } = latest()
   const text = colourOf(element, '--muted')
   const line = colourOf(element, '--line')
-  const bad = colourOf(element, '--bad')
   // Asked of the page once: a chart is drawn ten times a second, and made anew when the theme changes.
   const tokens = new Map<string, string>()
   const markColour = (token: string) => {
@@ -36,7 +45,7 @@ export function chartOptions(
     width,
     height,
     legend: { show: false },
-    padding: [12 * scale, 12 * scale, 0, 0],
+    padding: [(markButtons ? 30 : 12) * scale, 12 * scale, 0, 0],
     cursor: {
       y: false,
       // What was drawn over is looked at closely: whoever owns the range decides.
@@ -52,27 +61,34 @@ export function chartOptions(
     },
     scales: {
       x: {
-        time: false,
+        time: over === 'clock',
         range: (_plot, least, greatest) => {
-          const { range } = latest()
+          const { range, extent } = latest()
           if (range != null) return [range.from, range.to]
-          return least === greatest ? [least - 0.5, greatest + 0.5] : [least, greatest]
+          const [from, to] = [extent?.from ?? least, extent?.to ?? greatest]
+          return from === to ? [from - 0.5, to + 0.5] : [from, to]
         },
       },
       y: { distr: logarithmic ? 3 : 1 },
     },
     axes: [
-      { ...axis, size: 36 * scale, values: (_plot, ticks) => ticks.map((tick) => tick.toLocaleString('en')) },
-      { ...axis, size: 56 * scale },
+      {
+        ...axis,
+        size: 36 * scale,
+        space: 70 * scale,
+        ...(over === 'time' ? { incrs: DURATION_TICKS } : {}),
+        values: (_plot, ticks, _axis, _space, apart) => ticks.map((tick) => tickText(over, tick, apart)),
+      },
+      { ...axis, size: 56 * scale, values: (_plot, ticks) => ticks.map(valueText) },
     ],
     series: [
       {},
       ...curves.map((curve, i): uPlot.Series => {
-        const stroke = curve.faint ? fade(colours[i]!, 0.35) : colours[i]!
+        const stroke = curve.faint || curve.ghost ? fade(colours[i]!, 0.35) : colours[i]!
         return {
           label: curve.label,
           stroke,
-          width: (curve.faint ? 1 : 2) * scale,
+          width: (curve.ghost ? 7 : curve.faint ? 1 : 2) * scale,
           points: { show: curve.dots === true, size: 6 * scale, fill: stroke },
           ...(curve.dash === undefined || curve.dash.length === 0 ? {} : { dash: curve.dash }),
           // Epochs and steps share an axis: what has no value at a step is no gap.
@@ -89,7 +105,7 @@ export function chartOptions(
       fill: fade(colours[i]!, 0.22),
     })),
     hooks: {
-      setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)],
+      setCursor: [(plot) => on.cursor?.(plot.cursor.idx ?? null)],
       setSelect: [
         (plot) => {
           const { left, width: wide } = plot.select
@@ -101,22 +117,41 @@ export function chartOptions(
       ],
       draw: [
         (plot) => {
-          for (const { x, token } of latest().marks ?? []) drawMark(plot, x, markColour(token))
-          for (const { x } of latest().gaps ?? []) drawGap(plot, x, bad)
+          for (const { x, kind } of latest().marks ?? []) {
+            // Other figures of the same points are finite there.
+            if (kind === 'gap' && !markButtons) continue
+            const draw = kind === 'gap' ? drawGap : drawRule
+            draw(plot, x, markColour(MARK_KINDS[kind].token), kind !== 'restart')
+          }
+          const { min, max } = plot.scales.x!
+          on.frame?.({
+            from: min!,
+            to: max!,
+            left: plot.bbox.left / uPlot.pxRatio,
+            width: plot.bbox.width / uPlot.pxRatio,
+          })
         },
       ],
     },
   }
 }
 
-function drawMark(plot: uPlot, x: number, colour: string): void {
+/** A tick of the values: as wide as there is room. null is one that a logarithmic axis leaves out. */
+function valueText(tick: number | null): string {
+  if (tick === null) return ''
+  const size = Math.abs(tick)
+  if (size >= 1e9 || (size > 0 && size < 1e-4)) return tick.toExponential(0)
+  return tick.toLocaleString('en', size >= 1e4 ? { notation: 'compact' } : { maximumSignificantDigits: 5 })
+}
+
+function drawRule(plot: uPlot, x: number, colour: string, isDashed: boolean): void {
   const { ctx, bbox } = plot
   const left = Math.round(plot.valToPos(x, 'x', true))
   if (left < bbox.left || left > bbox.left + bbox.width) return
   ctx.save()
   ctx.strokeStyle = colour
   ctx.lineWidth = 1.5 * uPlot.pxRatio
-  ctx.setLineDash([4 * uPlot.pxRatio, 4 * uPlot.pxRatio])
+  if (isDashed) ctx.setLineDash([4 * uPlot.pxRatio, 4 * uPlot.pxRatio])
   ctx.beginPath()
   ctx.moveTo(left, bbox.top)
   ctx.lineTo(left, bbox.top + bbox.height)

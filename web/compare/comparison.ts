@@ -2,16 +2,22 @@ import { useEffect, useState } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { client, reconnections } from '../live/api.ts'
 import { RUN_CARD } from '../live/runs-changed.ts'
+import { RUN_TRACK } from '../run/track.ts'
 
 export const COMPARISON = graphql(
   `
-    query Comparison($ids: [ID!]!, $axis: CurveAxis!) {
+    query Comparison($ids: [ID!]!) {
       compareTrainingRuns(ids: $ids) {
         __typename
         ... on RunComparison {
-          runs { ...RunCard dataset { classes } }
+          runs {
+            ...RunCard
+            ...RunTrack
+            dataset { classes }
+            changes { step learningRate epochs schedule { __typename } rateBefore rateAfter }
+            statusChanges { status step attempt at failure { code step layer } }
+          }
           differences { path values }
-          losses(axis: $axis, maxPoints: 400) { x losses }
           epochs { epoch summaries { testAccuracy testLoss } }
           figures {
             bestTestAccuracy
@@ -36,13 +42,15 @@ export const COMPARISON = graphql(
       }
     }
   `,
-  [RUN_CARD],
+  [RUN_CARD, RUN_TRACK],
 )
 
 export type Comparison = Extract<
   ResultOf<typeof COMPARISON>['compareTrainingRuns'],
   { __typename: 'RunComparison' }
 >
+
+export type ComparedRun = Comparison['runs'][number]
 
 const RUN_NAMED = graphql(`
   query RunNamed($number: Int!) { trainingRun(number: $number) { id number name } }

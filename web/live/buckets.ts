@@ -4,7 +4,7 @@ import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { listen } from './stream.ts'
 import { throttle } from './throttle.ts'
 
-const LOSS_BUCKETS = graphql(`
+export const LOSS_BUCKETS = graphql(`
   subscription LossBuckets($id: ID!, $maxPoints: Int!) {
     trainingLossBuckets(id: $id, maxPoints: $maxPoints) {
       reset
@@ -16,7 +16,7 @@ const LOSS_BUCKETS = graphql(`
         min { loss }
         max { loss }
         last { step epoch loss learningRate imagesPerSecond attempt at }
-        nonFinite { step nonFinite }
+        nonFinite { step epoch attempt at nonFinite layer }
       }
     }
   }
@@ -30,7 +30,7 @@ const DRAW_MS = 100
 const MAX_POINTS = 1000
 
 /** The loss of a run, thinned, as it grows; null before the first answer. */
-export function useBuckets(runId: string | null): Signal<readonly Bucket[] | null> {
+export function useBuckets(runId: string | null, maxPoints = MAX_POINTS): Signal<readonly Bucket[] | null> {
   const shown = useMemo(() => signal<readonly Bucket[] | null>(null), [])
   useEffect(() => {
     if (runId === null) return
@@ -45,7 +45,7 @@ export function useBuckets(runId: string | null): Signal<readonly Bucket[] | nul
       for (const bucket of change.buckets) known.set(bucket.firstStep, bucket)
       draw()
     }
-    const leave = listen(LOSS_BUCKETS, { id: runId, maxPoints: MAX_POINTS }, take, { run: runId })
+    const leave = listen(LOSS_BUCKETS, { id: runId, maxPoints }, take, { run: runId })
     document.addEventListener('visibilitychange', draw)
     return () => {
       leave()

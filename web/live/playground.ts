@@ -1,6 +1,8 @@
+import { type Document, textOf } from '../../src/client/document.ts'
+
 /** Where the playground opens with a document filled in. */
-export function playground(text: string, variables: object = {}): string {
-  const query = new URLSearchParams({ query: tidy(text) })
+export function playground(document: Document | string, variables: object = {}): string {
+  const query = new URLSearchParams({ query: tidy(textOf(document)) })
   if (Object.keys(variables).length > 0) query.set('variables', JSON.stringify(variables, null, 2))
   return `/graphql?${query}`
 }

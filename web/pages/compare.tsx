@@ -1,11 +1,9 @@
 import { useMemo, useRef } from 'preact/hooks'
-import { Chart } from '../chart/chart.tsx'
-import type { Range } from '../chart/model.ts'
 import { AddRun } from '../compare/add-run.tsx'
+import { ComparedCharts } from '../compare/charts.tsx'
 import { COMPARISON, type Comparison, useRunsNumbered } from '../compare/comparison.ts'
-import { epochCurves, labelOf, lossCurves } from '../compare/curves.ts'
-import { Differences, Outcomes } from '../compare/tables.tsx'
-import { count, loss, percent } from '../format.ts'
+import { labelOf } from '../compare/curves.ts'
+import { Outcomes } from '../compare/tables.tsx'
 import { useQuery } from '../live/query.ts'
 import { cardOf, type RunCard, useCards, useRunsChanged } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
@@ -63,8 +61,7 @@ interface Props {
 }
 
 function Compared({ ids, onRemove }: Props) {
-  const axis = params.value.get('axis') === 'images' ? 'IMAGES' : 'EPOCHS'
-  const { data, error, refresh } = useQuery(COMPARISON, { ids: [...ids], axis })
+  const { data, error, refresh } = useQuery(COMPARISON, { ids: [...ids] })
   const answer = data?.compareTrainingRuns
   const comparison = answer?.__typename === 'RunComparison' ? answer : null
   useCards(data, comparison?.runs ?? [])
@@ -84,12 +81,8 @@ function Compared({ ids, onRemove }: Props) {
   return (
     <>
       {error !== null && <Failure error={error} />}
-      <div class="beside">
-        <Losses of={comparison} axis={axis} />
-        <Differences of={comparison} />
-      </div>
+      <ComparedCharts of={comparison} ids={ids} />
       <Outcomes of={comparison} onRemove={onRemove} />
-      <Epochs of={comparison} />
       <Matrices of={comparison} />
     </>
   )
@@ -102,102 +95,6 @@ function placesOf(runs: readonly RunCard[]): string {
     return [status, progress.step]
   })
   return JSON.stringify(places)
-}
-
-function Losses({ of: comparison, axis }: { of: Comparison; axis: 'EPOCHS' | 'IMAGES' }) {
-  const curves = useMemo(() => lossCurves(comparison), [comparison])
-  const isLogarithmic = params.value.get('y') === 'log'
-  const range = rangeOf(params.value)
-  const look = (next: Range | null) => setParams({ from: textOf(next?.from), to: textOf(next?.to) })
-  return (
-    <Panel
-      title="Training loss"
-      tools={
-        <div class="row small">
-          {range !== null && (
-            <button type="button" class="primary" onClick={() => look(null)}>
-              Follow
-            </button>
-          )}
-          <label class="row">
-            Over
-            <select
-              value={axis}
-              onChange={(event) => {
-                const isImages = event.currentTarget.value === 'IMAGES'
-                setParams({ axis: isImages ? 'images' : null, from: null, to: null })
-              }}
-            >
-              <option value="EPOCHS">epochs</option>
-              <option value="IMAGES">images</option>
-            </select>
-          </label>
-          <button
-            type="button"
-            aria-pressed={isLogarithmic}
-            onClick={() => setParams({ y: isLogarithmic ? null : 'log' })}
-          >
-            log
-          </button>
-        </div>
-      }
-    >
-      {curves.xs.length === 0 ? (
-        <div class="waiting muted" style={{ minHeight: '300px' }}>
-          None of them has logged a loss yet.
-        </div>
-      ) : (
-        <Chart
-          label="Training loss of the runs"
-          xLabel={axis === 'IMAGES' ? 'images' : 'epoch'}
-          format={loss}
-          formatX={axis === 'IMAGES' ? count : (epoch) => epoch.toFixed(2)}
-          height={340}
-          logarithmic={isLogarithmic}
-          range={range}
-          onRange={look}
-          {...curves}
-        />
-      )}
-    </Panel>
-  )
-}
-
-function rangeOf(query: URLSearchParams): Range | null {
-  const [from, to] = [Number(query.get('from') ?? Number.NaN), Number(query.get('to') ?? Number.NaN)]
-  return from < to ? { from, to } : null
-}
-
-function textOf(value: number | undefined): string | null {
-  return value === undefined ? null : String(Number(value.toPrecision(7)))
-}
-
-function Epochs({ of: comparison }: { of: Comparison }) {
-  const accuracies = useMemo(() => epochCurves(comparison, 'testAccuracy'), [comparison])
-  const losses = useMemo(() => epochCurves(comparison, 'testLoss'), [comparison])
-  if (comparison.epochs.length === 0) return null
-  return (
-    <Panel title="Epochs">
-      <div class="columns">
-        <Chart
-          label="Test accuracy of the runs"
-          xLabel="epoch"
-          format={percent}
-          height={240}
-          cursor="compared"
-          {...accuracies}
-        />
-        <Chart
-          label="Test loss of the runs"
-          xLabel="epoch"
-          format={loss}
-          height={240}
-          cursor="compared"
-          {...losses}
-        />
-      </div>
-    </Panel>
-  )
 }
 
 function Matrices({ of: { runs, figures } }: { of: Comparison }) {

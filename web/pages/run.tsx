@@ -14,7 +14,6 @@ import { Confusion } from '../run/confusion.tsx'
 import { Contents } from '../run/contents.tsx'
 import { Controls } from '../run/controls.tsx'
 import { type Details, RUN_DETAILS } from '../run/details.ts'
-import { Epochs } from '../run/epochs.tsx'
 import { Heading } from '../run/heading.tsx'
 import { Mistakes } from '../run/mistakes.tsx'
 import { Output } from '../run/output.tsx'
@@ -78,9 +77,9 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
         ]}
       />
       <Contents run={run} />
-      <Charts run={run} />
-      <Epochs epochs={run.epochs} />
-      <Pinned id={run.id} epochs={run.epochs.length} />
+      <Charts run={run}>
+        <Pinned id={run.id} epochs={run.epochs.length} />
+      </Charts>
       {run.evaluation !== null && (
         <Confusion anchor="confusion" evaluation={run.evaluation} classes={run.dataset.classes} />
       )}

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
+import type { Document } from '../../src/client/document.ts'
 import { playground } from '../live/playground.ts'
 
 interface Props {
@@ -9,7 +10,7 @@ interface Props {
   /** What stands beside the title. */
   tools?: ComponentChildren
   /** What it shows, to be opened in the playground. */
-  query?: { text: string; variables?: object }
+  query?: { text: Document | string; variables?: object }
   children: ComponentChildren
 }
 

@@ -1,181 +1,153 @@
+import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
+import { align, extentOf, lay } from '../chart/align.ts'
+import { type Places, placesOf } from '../chart/axis.ts'
 import { Chart } from '../chart/chart.tsx'
-import type { Mark, Range } from '../chart/model.ts'
+import type { Mark } from '../chart/marks.ts'
+import type { Range } from '../chart/model.ts'
+import { type AxisParam, rangeParams, viewOf } from '../chart/view.ts'
+import { ViewTools } from '../chart/view-tools.tsx'
 import { count, rate } from '../format.ts'
-import { type Bucket, useBuckets } from '../live/buckets.ts'
+import { type Bucket, LOSS_BUCKETS, useBuckets } from '../live/buckets.ts'
 import { cardOf } from '../live/runs-changed.ts'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
 import type { Details } from './details.ts'
+import { Epochs } from './epochs.tsx'
 import { useExact } from './exact.ts'
-import { type Axis, LossChart } from './loss-chart.tsx'
-import { MarkList, marksOf } from './marks.tsx'
+import { csvOfPoints, LossChart } from './loss-chart.tsx'
+import { MarkList } from './mark-list.tsx'
+import { gapsOf, momentsOf, placed } from './moments.ts'
+import { useGhosts } from './raw-losses.ts'
+import { trackOf } from './track.ts'
 
-/** The curves of a run, over one axis and with one cursor: loss, learning rate, speed. */
-export function Charts({ run }: { run: Details }) {
+const AXIS: AxisParam = { name: 'x', usual: 'step' }
+
+/**
+ * The curves of a run, over one axis and with one cursor: loss, learning rate, speed, accuracy.
+ * @param children  what stands between the loss and the epochs
+ */
+export function Charts({ run, children }: { run: Details; children: ComponentChildren }) {
   const card = cardOf(run).value
-  const view = viewOf(params.value)
+  const view = viewOf(params.value, AXIS)
   const { axis, range } = view
   const all = useBuckets(run.id).value
-  const exact = useExact(run.id, axis === 'step' ? range : null, all)
-  const buckets = exact ?? all
-  const marks = useMemo(() => marksOf(run), [run])
+  const track = useMemo(() => trackOf(run), [run])
+  const places = useMemo(
+    () =>
+      placesOf(
+        axis,
+        track,
+        (all ?? []).map(({ last }) => last),
+      ),
+    [axis, track, all],
+  )
+  const steps = range === null ? null : places.stepsIn(range)
+  const buckets = useExact(run.id, steps, all) ?? all
+  const ghosts = useGhosts(run.id, run.attempts, steps)
+  const moments = useMemo(() => momentsOf(run), [run])
+  const marks = useMemo(() => {
+    const points = (buckets ?? []).flatMap(({ nonFinite }) => nonFinite ?? [])
+    return [...placed(moments, places), ...gapsOf(points, run.statusChanges, places)]
+  }, [moments, places, buckets, run])
+  const extent = useMemo(
+    () =>
+      extentOf([
+        ...(all ?? []).map(({ last }) => places.of(last)),
+        ...ghosts.flatMap(({ points }) => points.map(places.of)),
+      ]),
+    [all, ghosts, places],
+  )
   const shared = {
-    axis,
+    places,
+    extent,
     range,
-    marks: axis === 'step' ? marks : NO_MARKS,
-    onRange: (next: Range | null) => setParams({ from: written(next?.from), to: written(next?.to) }),
+    marks,
+    onRange: (next: Range | null) => setParams(rangeParams(next)),
   }
   return (
-    <Panel
-      title="Loss"
-      anchor="loss"
-      tools={<View {...view} />}
-      query={{ text: QUERY, variables: { id: run.id } }}
-    >
-      <LossChart
-        buckets={buckets}
-        run={card}
-        epochs={run.epochs}
-        logarithmic={view.logarithmic}
-        halfLife={view.halfLife}
-        {...shared}
-      />
-      {marks.length > 0 && <MarkList marks={marks} />}
-      {buckets !== null && buckets.length > 0 && (
-        <div class="columns">
-          <Strip
-            {...shared}
-            run={run}
-            buckets={buckets}
-            label="learning rate"
-            token="--series-3"
-            format={rate}
-            figureOf={({ learningRate }) => learningRate}
-          />
-          <Strip
-            {...shared}
-            run={run}
-            buckets={buckets}
-            label="images per second"
-            token="--series-5"
-            format={count}
-            figureOf={({ imagesPerSecond }) => imagesPerSecond}
-          />
-        </div>
-      )}
-    </Panel>
+    <>
+      <Panel
+        title="Loss"
+        anchor="loss"
+        tools={<ViewTools view={view} param={AXIS} />}
+        query={{ text: LOSS_BUCKETS, variables: { id: run.id, maxPoints: 1000 } }}
+      >
+        <LossChart
+          buckets={buckets}
+          run={card}
+          epochs={run.epochs}
+          ghosts={ghosts}
+          logarithmic={view.logarithmic}
+          halfLife={view.halfLife}
+          {...shared}
+        />
+        <MarkList marks={marks} />
+        {buckets !== null && buckets.length > 0 && (
+          <div class="columns">
+            <Strip
+              {...shared}
+              run={run}
+              buckets={buckets}
+              name="learning rate"
+              token="--series-3"
+              format={rate}
+              figureOf={({ learningRate }) => learningRate}
+            />
+            <Strip
+              {...shared}
+              run={run}
+              buckets={buckets}
+              name="images per second"
+              token="--series-5"
+              format={count}
+              figureOf={({ imagesPerSecond }) => imagesPerSecond}
+            />
+          </div>
+        )}
+      </Panel>
+      {children}
+      <Epochs run={run} stepsPerEpoch={track.stepsPerEpoch} {...shared} />
+    </>
   )
 }
-
-const NO_MARKS: readonly Mark[] = []
-
-const QUERY = `query Loss($id: ID!) {
-  trainingRun(id: $id) {
-    losses(maxPoints: 1000) { step epoch loss nonFinite learningRate attempt }
-  }
-}`
 
 interface StripProps {
   run: Details
   buckets: readonly Bucket[]
-  axis: Axis
-  label: string
+  places: Places
+  name: string
   token: string
   format: (value: number | null) => string
   figureOf: (point: Bucket['last']) => number
   range: Range | null
+  extent: Range | null
   onRange: (range: Range | null) => void
   marks: readonly Mark[]
 }
 
 /** Another figure of the points of the loss, low and below it. */
-function Strip({ run, buckets, axis, label, token, figureOf, ...chart }: StripProps) {
-  const drawn = useMemo(
-    () => ({
-      xs: buckets.map(({ last }) => (axis === 'step' ? last.step : last.epoch)),
-      curves: [{ label, token, values: buckets.map(({ last }) => figureOf(last)) }],
-    }),
-    [buckets, axis],
-  )
+function Strip({ run, buckets, places, name, token, figureOf, ...chart }: StripProps) {
+  const drawn = useMemo(() => {
+    const points = lay(
+      buckets,
+      places,
+      ({ last }) => last,
+      ({ last }) => figureOf(last),
+    )
+    const { xs, values } = align([points])
+    return { xs, curves: [{ label: name, token, values: values[0]! }] }
+  }, [buckets, places])
   return (
     <Chart
-      label={`${label} of run ${run.number}`}
-      xLabel={axis}
+      label={`${name[0]!.toUpperCase()}${name.slice(1)} of run ${run.number}`}
+      yLabel={name}
+      axis={places.axis}
       height={130}
       cursor={`run-${run.number}`}
+      csv={() => csvOfPoints([run.id])}
       {...chart}
       {...drawn}
     />
-  )
-}
-
-interface ViewState {
-  axis: Axis
-  logarithmic: boolean
-  halfLife: number
-  range: Range | null
-}
-
-/** What the address says of the charts. */
-function viewOf(query: URLSearchParams): ViewState {
-  const number = (name: string) => Number(query.get(name) ?? Number.NaN)
-  const [from, to, halfLife] = [number('from'), number('to'), number('smooth')]
-  return {
-    axis: query.get('x') === 'epoch' ? 'epoch' : 'step',
-    logarithmic: query.get('y') === 'log',
-    halfLife: halfLife > 0 && Number.isFinite(halfLife) ? halfLife : 0,
-    range: from < to ? { from, to } : null,
-  }
-}
-
-function written(place: number | undefined): string | null {
-  return place === undefined ? null : String(Number(place.toPrecision(7)))
-}
-
-const HALF_LIVES = [0, 5, 20, 100, 500]
-
-function View({ axis, logarithmic, halfLife, range }: ViewState) {
-  return (
-    <div class="row small">
-      {range !== null && (
-        <button type="button" class="primary" onClick={() => setParams({ from: null, to: null })}>
-          Follow
-        </button>
-      )}
-      <label class="row">
-        Over
-        <select
-          value={axis}
-          onChange={({ currentTarget: { value } }) =>
-            // Places of one axis say nothing on another.
-            setParams({ x: value === 'epoch' ? 'epoch' : null, from: null, to: null })
-          }
-        >
-          <option value="step">step</option>
-          <option value="epoch">epoch</option>
-        </select>
-      </label>
-      <button
-        type="button"
-        aria-pressed={logarithmic}
-        onClick={() => setParams({ y: logarithmic ? null : 'log' })}
-      >
-        log
-      </button>
-      <label class="row">
-        Smooth
-        <select
-          value={String(halfLife)}
-          onChange={({ currentTarget: { value } }) => setParams({ smooth: value === '0' ? null : value })}
-        >
-          {[...new Set([...HALF_LIVES, halfLife])].map((steps) => (
-            <option key={steps} value={String(steps)}>
-              {steps === 0 ? 'not' : `${steps} steps`}
-            </option>
-          ))}
-        </select>
-      </label>
-    </div>
   )
 }

@@ -17,13 +17,14 @@ export const RUN_DETAILS = graphql(
         datasetDigest
         parentStep
         parent { number name }
-        forks { number name status }
-        dataset { name classes }
+        forks { number name status parentStep }
+        dataset { name classes trainCount }
         engine { kind device instructionSet threads }
-        attempts { attempt fromStep startedAt }
+        attempts { attempt fromStep startedAt secondsBefore }
+        statusChanges { status step attempt at failure { code step layer } }
         failure { code message step layer }
         hyperparameters { ...HyperparameterFacts }
-        changes { step learningRate epochs rateBefore rateAfter }
+        changes { step learningRate epochs schedule { __typename } rateBefore rateAfter }
         epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds attempt }
         checkpoints { step epoch bytes createdAt testAccuracy }
         modelVersions { version accuracy model { name } downloads { safetensors { url } layersModel { url } } }

@@ -1,37 +1,65 @@
 import { useMemo } from 'preact/hooks'
+import { graphql } from '../../src/client/graphql.ts'
+import { align, type Placed } from '../chart/align.ts'
+import type { Places } from '../chart/axis.ts'
 import { Chart } from '../chart/chart.tsx'
+import type { Mark } from '../chart/marks.ts'
+import type { Range } from '../chart/model.ts'
 import { duration, loss, percent } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
-import type { Epoch } from './details.ts'
+import type { Details, Epoch } from './details.ts'
+
+const QUERY = graphql(`
+  query Epochs($number: Int!) {
+    trainingRun(number: $number) {
+      epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds attempt }
+    }
+  }
+`)
+
+interface Props {
+  run: Pick<Details, 'id' | 'number' | 'epochs'>
+  stepsPerEpoch: number
+  places: Places
+  range: Range | null
+  extent: Range | null
+  onRange: (range: Range | null) => void
+  marks: readonly Mark[]
+}
 
 /** What each epoch came to, as a curve and as numbers. Never smoothed: each is a figure of its own. */
-export function Epochs({ epochs }: { epochs: readonly Epoch[] }) {
-  const drawn = useMemo(
-    () => ({
-      xs: epochs.map(({ epoch }) => epoch),
-      curves: [
-        {
-          label: 'training accuracy',
-          token: '--series-1',
-          dots: true,
-          values: epochs.map(({ trainAccuracy }) => trainAccuracy),
-        },
-        {
-          label: 'test accuracy',
-          token: '--series-2',
-          dots: true,
-          dash: [6, 4],
-          values: epochs.map(({ testAccuracy }) => testAccuracy),
-        },
-      ],
-    }),
-    [epochs],
-  )
+export function Epochs({ run: { id, number, epochs }, stepsPerEpoch, places, ...chart }: Props) {
+  const drawn = useMemo(() => {
+    const curve = (figureOf: (epoch: Epoch) => number | null) =>
+      epochs.flatMap((epoch): Placed[] => {
+        const x = places.ofStep(epoch.epoch * stepsPerEpoch)
+        return x === null ? [] : [[x, figureOf(epoch)]]
+      })
+    const { xs, values } = align([
+      curve(({ trainAccuracy }) => trainAccuracy),
+      curve(({ testAccuracy }) => testAccuracy),
+    ])
+    const curves = [
+      { label: 'training accuracy', token: '--series-1', dots: true, values: values[0]! },
+      { label: 'test accuracy', token: '--series-2', dots: true, dash: [6, 4], values: values[1]! },
+    ]
+    return { xs, curves }
+  }, [epochs, stepsPerEpoch, places])
   if (epochs.length === 0) return null
   return (
-    <Panel title="Epochs" anchor="epochs">
+    <Panel title="Epochs" anchor="epochs" query={{ text: QUERY, variables: { number } }}>
       <div class="columns">
-        <Chart label="Accuracy by epoch" xLabel="epoch" format={percent} height={240} {...drawn} />
+        <Chart
+          label={`Accuracy of run ${number}`}
+          yLabel="accuracy"
+          axis={places.axis}
+          format={percent}
+          height={240}
+          cursor={`run-${number}`}
+          csv={() => csvOfEpochs([id])}
+          {...chart}
+          {...drawn}
+        />
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
         <section class="scroll tall" tabIndex={0} aria-label="Epochs as a table">
           <table>
@@ -63,3 +91,6 @@ export function Epochs({ epochs }: { epochs: readonly Epoch[] }) {
     </Panel>
   )
 }
+
+/** All epochs of some runs, by code that only who saves them loads. */
+export const csvOfEpochs = async (ids: readonly string[]) => (await import('./epochs-csv.ts')).epochsCsv(ids)

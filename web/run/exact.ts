@@ -1,13 +1,12 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
-import type { Range } from '../chart/model.ts'
 import type { Bucket } from '../live/buckets.ts'
 import { useQuery } from '../live/query.ts'
 
 const LOSSES = graphql(`
-  query LossesOfRange($id: ID!, $afterStep: Int!, $toStep: Int!, $maxPoints: Int!) {
+  query LossesOfRange($id: ID!, $afterStep: Int!, $toStep: Int!) {
     trainingRun(id: $id) {
-      losses(afterStep: $afterStep, toStep: $toStep, maxPoints: $maxPoints) {
+      losses(afterStep: $afterStep, toStep: $toStep, maxPoints: 4000) {
         step
         epoch
         loss
@@ -16,41 +15,35 @@ const LOSSES = graphql(`
         attempt
         at
         nonFinite
+        layer
       }
     }
   }
 `)
 
-const MAX_POINTS = 4000
-/** The greatest Int of GraphQL. */
-const MAX_STEP = 2 ** 31 - 1
+/** Steps afterStep + 1 .. toStep. */
+export interface Steps {
+  afterStep: number
+  toStep: number
+}
 
 /** The points of a range of steps, each as a bucket of its own; null while none is looked at, and before the answer. */
 export function useExact(
   id: string,
-  range: Range | null,
+  steps: Steps | null,
   known: readonly Bucket[] | null,
 ): readonly Bucket[] | null {
-  const variables =
-    range === null
-      ? null
-      : {
-          id,
-          afterStep: Math.max(0, Math.floor(range.from) - 1),
-          toStep: Math.min(MAX_STEP, Math.max(1, Math.ceil(range.to))),
-          maxPoints: MAX_POINTS,
-        }
-  const { data, refresh } = useQuery(LOSSES, variables)
+  const { data, refresh } = useQuery(LOSSES, steps === null ? null : { id, ...steps })
   // Where the range ends behind the newest step, there will be more.
   const newest = known?.at(-1)?.last.step ?? 0
-  const growsTo = range !== null && newest <= range.to ? newest : null
+  const growsTo = steps !== null && newest <= steps.toStep ? newest : null
   useEffect(() => {
     if (growsTo !== null) refresh()
   }, [growsTo])
   return useMemo(() => {
-    const points = range === null ? undefined : data?.trainingRun?.losses
+    const points = steps === null ? undefined : data?.trainingRun?.losses
     return (
-      points?.map(({ nonFinite, ...point }) => ({
+      points?.map((point) => ({
         firstStep: point.step,
         lastStep: point.step,
         count: 1,
@@ -58,8 +51,8 @@ export function useExact(
         min: { loss: point.loss },
         max: { loss: point.loss },
         last: point,
-        nonFinite: nonFinite === null ? null : { step: point.step, nonFinite },
+        nonFinite: point.nonFinite === null ? null : point,
       })) ?? null
     )
-  }, [data, range === null])
+  }, [data, steps === null])
 }

@@ -1,38 +1,43 @@
 import { useMemo } from 'preact/hooks'
+import { align, lay, type Placed } from '../chart/align.ts'
+import { type Places, placesOf } from '../chart/axis.ts'
 import { Chart } from '../chart/chart.tsx'
-import type { Gap, Mark, Range } from '../chart/model.ts'
+import type { Mark } from '../chart/marks.ts'
+import type { Curve, Range } from '../chart/model.ts'
 import { smooth } from '../chart/smoothing.ts'
 import { loss } from '../format.ts'
 import type { Bucket } from '../live/buckets.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import type { Epoch } from './details.ts'
-
-/** What the curve stands over. */
-export type Axis = 'step' | 'epoch'
+import type { Ghost } from './ghosts.ts'
 
 interface Props {
   /** The loss so far; null before the first answer. */
   buckets: readonly Bucket[] | null
   run: Pick<RunCard, 'id' | 'number' | 'status' | 'progress'>
   epochs?: readonly Epoch[]
+  ghosts?: readonly Ghost[]
   marks?: readonly Mark[]
-  axis?: Axis
+  /** Steps are the axis when left out. */
+  places?: Places
   logarithmic?: boolean
   /** Half-life of the smoothed line in steps; 0 draws none. */
   halfLife?: number
   height?: number
   range?: Range | null
+  extent?: Range | null
   onRange?: (range: Range | null) => void
 }
 
 /** The loss of a run as it grows, from its first step: a band from least to greatest, and the mean within. */
-export function LossChart({ buckets, run, epochs = NONE, axis = 'step', halfLife = 0, ...chart }: Props) {
+export function LossChart(props: Props) {
+  const { buckets, run, epochs = NONE, ghosts = NONE, places = BY_STEP, halfLife = 0, ...chart } = props
   const stepsPerEpoch = run.progress.epochs === 0 ? 0 : run.progress.steps / run.progress.epochs
   const drawn = useMemo(
-    () => (buckets === null ? null : curvesOf(buckets, epochs, axis, halfLife, stepsPerEpoch)),
-    [buckets, epochs, axis, halfLife, stepsPerEpoch],
+    () => (buckets === null ? null : curvesOf({ buckets, epochs, ghosts, places, halfLife, stepsPerEpoch })),
+    [buckets, epochs, ghosts, places, halfLife, stepsPerEpoch],
   )
-  const height = chart.height ?? 300
+  const height = chart.height ?? 320
   if (drawn === null || drawn.xs.length === 0) {
     return (
       <div class="waiting muted" style={{ minHeight: `${height}px` }}>
@@ -43,17 +48,24 @@ export function LossChart({ buckets, run, epochs = NONE, axis = 'step', halfLife
   return (
     <Chart
       label={`Loss of run ${run.number}`}
-      xLabel={axis}
+      yLabel="loss (nats)"
+      axis={places.axis}
       format={loss}
-      formatX={axis === 'epoch' ? (epoch) => epoch.toFixed(2) : (step) => step.toLocaleString('en')}
       cursor={`run-${run.number}`}
+      markButtons={chart.marks !== undefined}
+      csv={() => csvOfPoints([run.id])}
       {...chart}
+      height={height}
       {...drawn}
     />
   )
 }
 
-const NONE: readonly Epoch[] = []
+const NONE: readonly never[] = []
+const BY_STEP = placesOf('step', { stepsPerEpoch: 0, imagesPerEpoch: 0, attempts: [] }, [])
+
+/** All points of some runs, by code that only who saves them loads. */
+export const csvOfPoints = async (ids: readonly string[]) => (await import('./points-csv.ts')).pointsCsv(ids)
 
 const WAITING: Partial<Record<RunCard['status'], string>> = {
   QUEUED: 'Waits in the queue.',
@@ -61,77 +73,63 @@ const WAITING: Partial<Record<RunCard['status'], string>> = {
   RUNNING: 'Trains; the first loss comes at any moment.',
 }
 
-/** Losses of steps and of epochs' ends on one axis. */
-function curvesOf(
-  buckets: readonly Bucket[],
-  epochs: readonly Epoch[],
-  axis: Axis,
-  halfLife: number,
-  stepsPerEpoch: number,
-) {
-  const xOf = (step: number, epoch: number) => (axis === 'step' ? step : epoch)
+interface Drawn {
+  buckets: readonly Bucket[]
+  epochs: readonly Epoch[]
+  ghosts: readonly Ghost[]
+  places: Places
+  halfLife: number
+  stepsPerEpoch: number
+}
+
+/** Losses of steps, of epochs' ends and of what was trained again on one axis. */
+function curvesOf({ buckets, epochs, ghosts, places, halfLife, stepsPerEpoch }: Drawn) {
+  const means = buckets.map(({ mean }) => mean)
+  const steps = buckets.map(({ last }) => last.step)
+  const smoothed = halfLife > 0 ? smooth(steps, means, halfLife) : []
+  const ofBuckets = (figureOf: (bucket: Bucket, i: number) => number | null) =>
+    lay(buckets, places, ({ last }) => last, figureOf)
   // Where a test was made: the end of its epoch.
-  const tests = epochs.flatMap(({ epoch, testLoss }) => {
-    const step = epoch * stepsPerEpoch
-    return testLoss === null || step === 0 ? [] : [{ x: xOf(step, epoch), step, testLoss }]
+  const tests = epochs.flatMap(({ epoch, testLoss }): Placed[] => {
+    const x = stepsPerEpoch === 0 ? null : places.ofStep(epoch * stepsPerEpoch)
+    return testLoss === null || x === null ? [] : [[x, testLoss]]
   })
-  const rows = [
-    ...buckets.map((bucket) => ({
-      x: xOf(bucket.last.step, bucket.last.epoch),
-      bucket,
-      test: null as number | null,
-    })),
-    ...tests.map(({ x, testLoss }) => ({ x, bucket: null, test: testLoss })),
-  ].sort((one, other) => one.x - other.x)
-  // An axis has each of its places once.
-  const places: typeof rows = []
-  for (const row of rows) {
-    const before = places.at(-1)
-    if (before?.x !== row.x) places.push({ ...row })
-    else {
-      before.bucket ??= row.bucket
-      before.test ??= row.test
-    }
-  }
-  const xs = places.map(({ x }) => x)
-  const steps = places.map(({ bucket, x }) => bucket?.last.step ?? x)
-  // A test stands between two steps, and is no gap in their curve: undefined is nothing, null a gap.
-  const ofBuckets = (value: (bucket: Bucket) => number | null) =>
-    places.map(({ bucket }) => (bucket === null ? undefined : value(bucket)))
-  const token = '--series-1'
-  const raw = {
-    label: 'training loss',
-    token,
-    values: ofBuckets(({ mean }) => mean),
-    band: {
-      least: ofBuckets(({ min }) => min?.loss ?? null),
-      greatest: ofBuckets(({ max }) => max?.loss ?? null),
-    },
-  }
-  const curves = [
-    { ...raw, faint: halfLife > 0 },
-    ...(halfLife > 0 ? [{ label: 'smoothed', token, values: smooth(steps, raw.values, halfLife) }] : []),
-    ...(tests.length > 0
-      ? [
-          {
-            label: 'test loss',
-            token: '--series-2',
-            dots: true,
-            dash: [6, 4],
-            values: places.map(({ test }) => test),
-          },
-        ]
-      : []),
-  ]
-  const gaps: Gap[] = buckets.flatMap(({ nonFinite, last }) =>
-    nonFinite === null
-      ? []
-      : [
-          {
-            x: xOf(nonFinite.step, last.epoch),
-            label: `step ${nonFinite.step}: the loss is ${nonFinite.nonFinite}`,
-          },
-        ],
+  const lost = ghosts.map(({ points }) =>
+    lay(
+      points,
+      places,
+      (point) => point,
+      (point) => point.loss,
+    ),
   )
-  return { xs, curves, gaps }
+  const { xs, values } = align([
+    ofBuckets(({ mean }) => mean),
+    ofBuckets(({ min }) => min?.loss ?? null),
+    ofBuckets(({ max }) => max?.loss ?? null),
+    ofBuckets((_bucket, i) => smoothed[i] ?? null),
+    tests,
+    ...lost,
+  ])
+  const [raw, least, greatest, smoothLine, test, ...replaced] = values
+  const token = '--series-1'
+  const curves: Curve[] = [
+    {
+      label: 'training loss',
+      token,
+      values: raw!,
+      band: { least: least!, greatest: greatest! },
+      faint: halfLife > 0,
+    },
+    ...(halfLife > 0 ? [{ label: 'smoothed', token, values: smoothLine! }] : []),
+    ...(tests.length > 0
+      ? [{ label: 'test loss', token: '--series-2', dots: true, dash: [6, 4], values: test! }]
+      : []),
+    ...ghosts.map(({ attempt }, i) => ({
+      label: `replaced, of attempt ${attempt}`,
+      token: '--series-7',
+      ghost: true,
+      values: replaced[i]!,
+    })),
+  ]
+  return { xs, curves }
 }

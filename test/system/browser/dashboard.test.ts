@@ -179,7 +179,7 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
     )
     const { trainer } = await server.logged((line) => line.msg === 'trainer started' && line.run === number)
     process.kill(trainer as number, 'SIGKILL')
-    await page.getByText(/attempt 2 goes on from step \d+/).waitFor()
+    await page.getByRole('button', { name: /attempt 2 goes on from step \d+: trainer died/ }).waitFor()
     await waitForEvent(server, id, (event) => event.status === 'COMPLETED')
     await page.locator('.status', { hasText: 'completed' }).waitFor()
     const losses = await lossesOf(server, id)

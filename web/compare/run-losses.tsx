@@ -1,0 +1,38 @@
+import { useEffect, useMemo } from 'preact/hooks'
+import { placesOf } from '../chart/axis.ts'
+import type { View } from '../chart/view.ts'
+import { useBuckets } from '../live/buckets.ts'
+import { useExact } from '../run/exact.ts'
+import { trackOf } from '../run/track.ts'
+import type { ComparedRun } from './comparison.ts'
+import type { Laid } from './curves.ts'
+
+/** Ten runs of as many are what one alone has, ten times. */
+const MAX_POINTS = 400
+
+interface Props {
+  run: ComparedRun
+  view: Pick<View, 'axis' | 'range'>
+  /** Takes a run as it lies over the axis, again and again as it grows. */
+  onLaid: (laid: Laid) => void
+}
+
+/** Follows the loss of one of the runs; it shows nothing by itself. */
+export function RunLosses({ run, view: { axis, range }, onLaid }: Props) {
+  const all = useBuckets(run.id, MAX_POINTS).value
+  const track = useMemo(() => trackOf(run), [run])
+  const places = useMemo(
+    () =>
+      placesOf(
+        axis,
+        track,
+        (all ?? []).map(({ last }) => last),
+      ),
+    [axis, track, all],
+  )
+  const buckets = useExact(run.id, range === null ? null : places.stepsIn(range), all) ?? all
+  useEffect(() => {
+    if (buckets !== null) onLaid({ run, places, buckets })
+  }, [run, places, buckets])
+  return null
+}
