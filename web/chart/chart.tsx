@@ -165,7 +165,9 @@ function zoomOf(key: string, seen: Frame | null, centre: number): Range | null |
   const factor = key === '+' || key === '=' ? 0.25 : key === '-' ? 1 : null
   if (factor === null || seen === null) return undefined
   const half = (seen.to - seen.from) * factor
-  return { from: centre - half, to: centre + half }
+  // Nearer, there is nothing to see beside what was seen.
+  const from = factor < 1 ? Math.min(Math.max(centre - half, seen.from), seen.to - 2 * half) : centre - half
+  return { from, to: from + 2 * half }
 }
 
 /** Index of the point that a key leads to; null when it leads nowhere. */

@@ -4,7 +4,7 @@ import { percent } from '../format.ts'
 import { useQuery } from '../live/query.ts'
 import { Status } from '../parts/status.tsx'
 
-const SEARCH = graphql(`
+export const SEARCH = graphql(`
   query RunsToCompare($search: String) {
     trainingRuns(first: 20, search: $search) {
       edges { node { id number name status bestTestAccuracy architecture { name } } }

@@ -10,7 +10,7 @@ import { params, setParams } from '../router.ts'
 import { csvOfEpochs } from '../run/epochs.tsx'
 import { csvOfPoints } from '../run/loss-chart.tsx'
 import { MarkList } from '../run/mark-list.tsx'
-import { COMPARISON, type Comparison } from './comparison.ts'
+import { type Comparison, comparisonOf } from './comparison.ts'
 import { curvesOf, epochCurves, type Laid, marksOf } from './curves.ts'
 import { RunLosses } from './run-losses.tsx'
 import { Differences } from './tables.tsx'
@@ -53,7 +53,7 @@ export function ComparedCharts({ of: comparison, ids }: { of: Comparison; ids: r
     aligned: true,
   }
   const csv = () => csvOfPoints(ids)
-  const query = { text: COMPARISON, variables: { ids } }
+  const query = comparisonOf(comparison.runs)
   return (
     <>
       {comparison.runs.map((run) => (

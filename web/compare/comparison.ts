@@ -50,6 +50,11 @@ export type Comparison = Extract<
   { __typename: 'RunComparison' }
 >
 
+/** The query that compares some runs, as the playground opens it. */
+export function comparisonOf(runs: readonly { id: string }[]) {
+  return { text: COMPARISON, variables: { ids: runs.map(({ id }) => id) } }
+}
+
 export type ComparedRun = Comparison['runs'][number]
 
 const RUN_NAMED = graphql(`

@@ -4,12 +4,12 @@ import { count, duration, loss, percent } from '../format.ts'
 import { cardOf } from '../live/runs-changed.ts'
 import { Panel } from '../parts/panel.tsx'
 import { Status } from '../parts/status.tsx'
-import type { Comparison } from './comparison.ts'
+import { type Comparison, comparisonOf } from './comparison.ts'
 
 /** The settings that are not the same in all runs. */
 export function Differences({ of: { runs, differences } }: { of: Comparison }) {
   return (
-    <Panel title="What differs">
+    <Panel title="What differs" query={comparisonOf(runs)}>
       {differences.length === 0 ? (
         <p class="muted">All their settings are the same.</p>
       ) : (
@@ -64,7 +64,7 @@ export function Outcomes({ of: { runs, figures }, onRemove }: FiguresProps) {
     ),
   }
   return (
-    <Panel title="What they came to">
+    <Panel title="What they came to" query={comparisonOf(runs)}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section class="scroll" tabIndex={0} aria-label="What the runs came to">
         <table class="outcomes">

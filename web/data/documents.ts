@@ -14,6 +14,7 @@ export const DATASET = graphql(`
     testCount
     downloadBytes
     fetch { phase bytes totalBytes }
+    classCounts { label train test }
   }
 `)
 

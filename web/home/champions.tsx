@@ -37,6 +37,7 @@ export function Champions() {
           <a href="/models">All models</a>
         </>
       }
+      query={{ text: MODELS }}
     >
       <div class="scroll">
         <table>

@@ -79,7 +79,9 @@ export function Evaluation({ version, onDone }: { version: Version; onDone: () =
         )}
         {doing.error !== null && <Failure error={doing.error} />}
       </Panel>
-      {evaluation !== null && <Confusion evaluation={evaluation} classes={evaluation.dataset.classes} />}
+      {evaluation !== null && (
+        <Confusion id={version.id} evaluation={evaluation} classes={evaluation.dataset.classes} />
+      )}
     </>
   )
 }

@@ -1,12 +1,12 @@
 import type { ComponentChildren } from 'preact'
 import { count } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
-import type { Version } from './documents.ts'
+import { VERSION, type Version } from './documents.ts'
 
 /** Where the weights come from, from the first run to the version. */
 export function Lineage({ version }: { version: Version }) {
   return (
-    <Panel title="Lineage">
+    <Panel title="Lineage" query={{ text: VERSION, variables: { id: version.id } }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section class="scroll" tabIndex={0} aria-label="From the first run to the version">
         <ol class="lineage">{stations(version)}</ol>

@@ -1,12 +1,12 @@
 import { bytes, rate } from '../format.ts'
 import { useQuery } from '../live/query.ts'
 import { Panel } from '../parts/panel.tsx'
-import { FILTERS, type Version } from './documents.ts'
+import { FILTERS, VERSION, type Version } from './documents.ts'
 
 /** The files as other programs read them. */
-export function Downloads({ version: { downloads, bytes: size, digest } }: { version: Version }) {
+export function Downloads({ version: { id, downloads, bytes: size, digest } }: { version: Version }) {
   return (
-    <Panel title="Downloads">
+    <Panel title="Downloads" query={{ text: VERSION, variables: { id } }}>
       <ul class="plain">
         <li>
           <a href={downloads.safetensors.url} download>
@@ -41,13 +41,13 @@ export function Filters({ id }: { id: string }) {
   const filters = node != null && 'filters' in node ? node.filters : null
   if (filters === null || filters === undefined) {
     return error === null ? null : (
-      <Panel title="Filters of the first convolution">
+      <Panel title="Filters of the first convolution" query={{ text: FILTERS, variables: { id } }}>
         <p class="muted">{error.message}</p>
       </Panel>
     )
   }
   return (
-    <Panel title="Filters of the first convolution">
+    <Panel title="Filters of the first convolution" query={{ text: FILTERS, variables: { id } }}>
       <img
         class="pixelated filter-tiles"
         src={filters}
@@ -59,7 +59,7 @@ export function Filters({ id }: { id: string }) {
 }
 
 /** How a picture becomes its input. */
-export function Preprocessing({ version: { preprocessing: it } }: { version: Version }) {
+export function Preprocessing({ version: { id, preprocessing: it } }: { version: Version }) {
   const rows: [string, string][] = [
     ['Size', `${it.size.join(' × ')} pixels`],
     ['Resize', it.resize === 'COVER' ? 'covers the size, cropped at its centre' : 'each side by itself'],
@@ -76,7 +76,7 @@ export function Preprocessing({ version: { preprocessing: it } }: { version: Ver
     ['Classes', String(it.labels.length)],
   ]
   return (
-    <Panel title="Preprocessing">
+    <Panel title="Preprocessing" query={{ text: VERSION, variables: { id } }}>
       <dl class="settings small">
         {rows.map(([name, value]) => (
           <div key={name}>

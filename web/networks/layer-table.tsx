@@ -1,13 +1,13 @@
 import { big, count, words } from '../format.ts'
-import { Panel } from '../parts/panel.tsx'
+import { Panel, type PanelQuery } from '../parts/panel.tsx'
 import { params } from '../router.ts'
 import type { Layer } from './documents.ts'
 
 /** Every layer, in the order of computing. */
-export function LayerTable({ layers }: { layers: readonly Layer[] }) {
+export function LayerTable({ layers, query }: { layers: readonly Layer[]; query: PanelQuery }) {
   const chosen = params.value.get('layer')
   return (
-    <Panel title={`Layers (${layers.length})`}>
+    <Panel title={`Layers (${layers.length})`} query={query}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section class="scroll" tabIndex={0} aria-label="Table of the layers">
         <table class="layers">

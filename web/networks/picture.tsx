@@ -1,20 +1,25 @@
 import { useState } from 'preact/hooks'
 import { big, count, words } from '../format.ts'
 import { Figures } from '../parts/figures.tsx'
-import { Panel } from '../parts/panel.tsx'
+import { Panel, type PanelQuery } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
 import type { Layer, Network } from './documents.ts'
 import { Drawing } from './drawing.tsx'
 import { windowText } from './layer-table.tsx'
 
+interface Props {
+  network: Pick<Network, 'name' | 'inputShape' | 'layers'>
+  query: PanelQuery
+}
+
 /** The network as a picture, and what one looks at in it. */
-export function Picture({ network }: { network: Pick<Network, 'name' | 'inputShape' | 'layers'> }) {
+export function Picture({ network, query }: Props) {
   const { name, inputShape, layers } = network
   const [hovered, hover] = useState<string | null>(null)
   const chosen = params.value.get('layer')
   const looked = layers.find((layer) => layer.name === (hovered ?? chosen)) ?? null
   return (
-    <Panel title="The network">
+    <Panel title="The network" query={query}>
       <Drawing
         name={name}
         inputShape={inputShape}

@@ -1,5 +1,5 @@
 import { useMemo, useRef } from 'preact/hooks'
-import { AddRun } from '../compare/add-run.tsx'
+import { AddRun, SEARCH } from '../compare/add-run.tsx'
 import { ComparedCharts } from '../compare/charts.tsx'
 import { COMPARISON, type Comparison, useRunsNumbered } from '../compare/comparison.ts'
 import { labelOf } from '../compare/curves.ts'
@@ -47,7 +47,7 @@ export default function Compare() {
         </p>
       )}
       {numbers.length < MAX_SELECTED && (
-        <Panel title="Add a run">
+        <Panel title="Add a run" query={{ text: SEARCH, variables: { search: null } }}>
           <AddRun numbers={numbers} onAdd={(number) => show([...numbers, number])} />
         </Panel>
       )}
@@ -105,6 +105,7 @@ function Matrices({ of: { runs, figures } }: { of: Comparison }) {
         return evaluation === null ? null : (
           <Confusion
             key={run.id}
+            id={run.id}
             title={`Confusion of ${labelOf(run)}`}
             evaluation={evaluation}
             classes={run.dataset.classes}

@@ -1,4 +1,6 @@
-import { DATASETS, type Dataset } from '../data/documents.ts'
+import { graphql } from '../../src/client/graphql.ts'
+import { ClassCounts } from '../data/class-counts.tsx'
+import { DATASETS, type Dataset, SAMPLES } from '../data/documents.ts'
 import { useLive } from '../data/live.ts'
 import { otherSeed, readSeed, type Split, useSamples } from '../data/samples.ts'
 import { State } from '../data/state.tsx'
@@ -11,7 +13,7 @@ import { useTitle } from '../parts/title.ts'
 import { params, setParams } from '../router.ts'
 import '../data/data.css'
 
-const SAMPLES = 60
+const SHOWN = 60
 const SPLITS: readonly [Split, string][] = [
   ['TRAIN', 'Training'],
   ['TEST', 'Test'],
@@ -56,12 +58,8 @@ function Shown({ asked }: { asked: Dataset }) {
           ['Image', imageShape.join(' × ')],
         ]}
       />
-      <Panel title="Classes">
-        <ol class="classes">
-          {classes.map((label) => (
-            <li key={label}>{label}</li>
-          ))}
-        </ol>
+      <Panel title="Classes" query={{ text: CLASSES }}>
+        <ClassCounts dataset={dataset} />
         {digest !== null && (
           <p class="small muted">
             sha256 of all images and labels <code>{digest}</code>
@@ -76,11 +74,12 @@ function Shown({ asked }: { asked: Dataset }) {
 function Samples({ dataset: { id, name } }: { dataset: Dataset }) {
   const seed = readSeed(params.value.get('seed')) ?? 0
   const split: Split = params.value.get('split') === 'TEST' ? 'TEST' : 'TRAIN'
-  const { samples, error } = useSamples({ id, count: SAMPLES, seed, split })
+  const asked = { id, count: SHOWN, seed, split }
+  const { samples, error } = useSamples(asked)
   return (
     <Panel
       title="Samples"
-      query={{ text: QUERY, variables: { seed, split } }}
+      query={{ text: SAMPLES, variables: asked }}
       tools={
         <>
           <fieldset class="plain-group">
@@ -118,6 +117,8 @@ function Samples({ dataset: { id, name } }: { dataset: Dataset }) {
   )
 }
 
-const QUERY = `query Samples($seed: Int!, $split: Split!) {
-  datasets { name samples(count: 20, seed: $seed, split: $split) { index label image } }
-}`
+const CLASSES = graphql(`
+  query Classes {
+    datasets { name classes digest classCounts { label train test } }
+  }
+`)

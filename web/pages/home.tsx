@@ -47,12 +47,12 @@ export default function Home() {
         <Running key={run.id} run={run} />
       ))}
       {queued.length > 0 && (
-        <Panel title={`Queue (${data.queued.totalCount})`}>
+        <Panel title={`Queue (${data.queued.totalCount})`} query={{ text: HOME }}>
           <Queue runs={queued} onMove={refresh} />
         </Panel>
       )}
       {recent.length > 0 && (
-        <Panel title="Recent runs" tools={<a href="/runs">All runs</a>}>
+        <Panel title="Recent runs" tools={<a href="/runs">All runs</a>} query={{ text: HOME }}>
           <RunRows runs={recent} />
         </Panel>
       )}

@@ -28,7 +28,10 @@ export default function Models() {
           </a>
         </div>
       ) : (
-        <Panel title={`${totalCount} ${totalCount === 1 ? 'model' : 'models'}`}>
+        <Panel
+          title={`${totalCount} ${totalCount === 1 ? 'model' : 'models'}`}
+          query={{ text: MODELS, variables: { after } }}
+        >
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
           <section class="scroll" tabIndex={0} aria-label="Models">
             <table>

@@ -42,6 +42,7 @@ export default function NetworkPage({ name }: { name: string }) {
     )
   }
   const { plan } = network
+  const query = { text: NETWORK_DETAILS, variables: { name, batchSize } }
   return (
     <>
       <Heading network={network} />
@@ -54,9 +55,10 @@ export default function NetworkPage({ name }: { name: string }) {
           ['Classes', count(network.classes)],
         ]}
       />
-      <Picture network={network} />
+      <Picture network={network} query={query} />
       <Panel
         title="What training it on cifar10 would take"
+        query={query}
         tools={
           <label class="row small">
             Batch size
@@ -75,7 +77,7 @@ export default function NetworkPage({ name }: { name: string }) {
       >
         {plan.__typename === 'ArchitecturePlan' ? <PlanFigures plan={plan} /> : <p>{plan.message}</p>}
       </Panel>
-      <Panel title={`Runs (${network.runs.totalCount})`}>
+      <Panel title={`Runs (${network.runs.totalCount})`} query={query}>
         {runs.length === 0 ? <p class="muted">It has not been trained yet.</p> : <RunRows runs={runs} />}
         {network.runs.totalCount > runs.length && (
           <a class="small" href={`/runs?arch=${encodeURIComponent(network.name)}`}>
@@ -83,7 +85,7 @@ export default function NetworkPage({ name }: { name: string }) {
           </a>
         )}
       </Panel>
-      <LayerTable layers={network.layers} />
+      <LayerTable layers={network.layers} query={query} />
     </>
   )
 }

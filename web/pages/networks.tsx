@@ -36,7 +36,7 @@ export default function Networks() {
         const those = networks.filter((network) => network.origin === origin)
         if (those.length === 0) return null
         return (
-          <Panel key={origin} title={title}>
+          <Panel key={origin} title={title} query={{ text: NETWORKS, variables: { after } }}>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
             <section class="scroll" tabIndex={0} aria-label={`Networks: ${words(origin)}`}>
               <table class="layers networks">

@@ -28,7 +28,7 @@ export default function NewNetwork() {
   const [draft, setDraft] = useState(() => readDraft(params.peek()))
   const typed = useSettled(draft)
   useEffect(() => setParams(toAddress(typed)), [typed])
-  const { plan, error } = usePlan(typed)
+  const { plan, error, query } = usePlan(typed)
   const doing = useDoing()
   const change = (some: Partial<Draft>) => setDraft((before) => ({ ...before, ...some }))
   const create = async () => {
@@ -88,8 +88,8 @@ export default function NewNetwork() {
       {plan !== null && (
         <div class={`stack planned ${error === null ? '' : 'outdated'}`}>
           {error !== null && <p class="muted">Below is the last list that made sense.</p>}
-          <Picture network={plan.architecture} />
-          <Panel title="What training it on cifar10 would take">
+          <Picture network={plan.architecture} query={query} />
+          <Panel title="What training it on cifar10 would take" query={query}>
             <Figures
               of={[
                 ['Weight layers', plan.architecture.weightLayers],
@@ -99,7 +99,7 @@ export default function NewNetwork() {
             />
             <PlanFigures plan={plan} />
           </Panel>
-          <LayerTable layers={plan.architecture.layers} />
+          <LayerTable layers={plan.architecture.layers} query={query} />
         </div>
       )}
     </>
@@ -124,7 +124,11 @@ function usePlan(draft: Draft) {
   const answer = data?.planArchitecture ?? null
   if (answer?.__typename === 'ArchitecturePlan') last.current = answer
   const refused = answer?.__typename === 'ValidationError' ? new Refusal(answer.message, answer.issues) : null
-  return { plan: last.current, error: read.error ?? error ?? refused }
+  return {
+    plan: last.current,
+    error: read.error ?? error ?? refused,
+    query: { text: PLAN_NETWORK, variables: { input: read.input } },
+  }
 }
 
 type Plan = Extract<ResultOf<typeof PLAN_NETWORK>['planArchitecture'], { __typename: 'ArchitecturePlan' }>

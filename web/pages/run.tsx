@@ -4,6 +4,7 @@ import { useQuery } from '../live/query.ts'
 import { cardOf, useCards, useRunsChanged } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
+import { useProgressIcon } from '../parts/icon.ts'
 import { RunProgress } from '../parts/run-progress.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
@@ -14,8 +15,10 @@ import { Confusion } from '../run/confusion.tsx'
 import { Contents } from '../run/contents.tsx'
 import { Controls } from '../run/controls.tsx'
 import { type Details, RUN_DETAILS } from '../run/details.ts'
+import { shareOf, titleOf } from '../run/ending.ts'
 import { Heading } from '../run/heading.tsx'
 import { Mistakes } from '../run/mistakes.tsx'
+import { Notify } from '../run/notify.tsx'
 import { Output } from '../run/output.tsx'
 import { Pinned } from '../run/pinned.tsx'
 import { Settings } from '../run/settings.tsx'
@@ -29,7 +32,9 @@ export default function RunPage({ number }: { number: string }) {
   useCards(data, run === null ? [] : [run])
   useRunsChanged(() => {})
   useEvents(run, refresh)
-  useTitle(run === null ? `Run ${number}` : titleOf(cardOf(run).value))
+  const shown = run === null ? null : cardOf(run).value
+  useTitle(shown === null ? `Run ${number}` : titleOf(shown))
+  useProgressIcon(shown === null ? null : shareOf(shown))
   if (!isNumber || (data !== null && run === null))
     return (
       <div class="empty">
@@ -41,11 +46,6 @@ export default function RunPage({ number }: { number: string }) {
     )
   if (run === null) return error === null ? null : <Failure error={error} />
   return <Run run={run} refresh={refresh} />
-}
-
-function titleOf({ number, status, progress }: ReturnType<typeof cardOf>['value']): string {
-  const share = progress.steps === 0 ? 0 : progress.step / progress.steps
-  return status === 'RUNNING' ? `${percent(share, 0)} · #${number}` : `#${number} ${status.toLowerCase()}`
 }
 
 function Run({ run, refresh }: { run: Details; refresh: () => void }) {
@@ -65,6 +65,7 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
           </a>
         )}
       </Controls>
+      <Notify run={card} />
       <Change run={run} card={card} />
       <Figures
         of={[
@@ -81,7 +82,12 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
         <Pinned id={run.id} epochs={run.epochs.length} />
       </Charts>
       {run.evaluation !== null && (
-        <Confusion anchor="confusion" evaluation={run.evaluation} classes={run.dataset.classes} />
+        <Confusion
+          anchor="confusion"
+          id={run.id}
+          evaluation={run.evaluation}
+          classes={run.dataset.classes}
+        />
       )}
       {run.evaluation !== null && <Mistakes id={run.id} />}
       <Checkpoints run={run} />

@@ -35,7 +35,7 @@ export default function System() {
       <Load />
       <Engine engine={system.engine} />
       <Trials trials={system.engineTrials} />
-      <Panel title="Machine and server">
+      <Panel title="Machine and server" query={{ text: SYSTEM }}>
         <Figures
           of={[
             ['Cores', system.cores],
@@ -52,14 +52,14 @@ export default function System() {
 function Engine({ engine }: { engine: Facts['engine'] }) {
   if (engine === null) {
     return (
-      <Panel title="Engine">
+      <Panel title="Engine" query={{ text: SYSTEM }}>
         <p>No engine can run on this machine: nothing can be trained or predicted.</p>
       </Panel>
     )
   }
   const { kind, device, instructionSet, threads, notTaken } = engine
   return (
-    <Panel title={`Engine: ${words(kind)}`}>
+    <Panel title={`Engine: ${words(kind)}`} query={{ text: SYSTEM }}>
       <Figures
         of={[
           ['Device', device],
@@ -89,7 +89,7 @@ function Trials({ trials }: { trials: Facts['engineTrials'] }) {
   if (trials.length === 0) return null
   const fastest = Math.max(...trials.map(({ imagesPerSecond }) => imagesPerSecond ?? 0))
   return (
-    <Panel title="Engines that were tried here">
+    <Panel title="Engines that were tried here" query={{ text: SYSTEM }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section class="scroll" tabIndex={0} aria-label="Trials of engines">
         <table>

@@ -3,6 +3,12 @@ import { useId } from 'preact/hooks'
 import type { Document } from '../../src/client/document.ts'
 import { playground } from '../live/playground.ts'
 
+/** What a panel shows, as the playground opens it. */
+export interface PanelQuery {
+  text: Document | string
+  variables?: object
+}
+
 interface Props {
   title: string
   /** What an address calls it: #loss. */
@@ -10,7 +16,7 @@ interface Props {
   /** What stands beside the title. */
   tools?: ComponentChildren
   /** What it shows, to be opened in the playground. */
-  query?: { text: Document | string; variables?: object }
+  query?: PanelQuery
   children: ComponentChildren
 }
 

@@ -1,13 +1,23 @@
+import { graphql } from '../../src/client/graphql.ts'
 import { bytes, count, moment, percent } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
 import type { Details } from './details.ts'
+
+const QUERY = graphql(`
+  query Checkpoints($number: Int!) {
+    trainingRun(number: $number) {
+      checkpoints { step epoch bytes createdAt testAccuracy }
+      modelVersions { version accuracy model { name } }
+    }
+  }
+`)
 
 /** What can be gone on from, and what came of the run. */
 export function Checkpoints({ run }: { run: Details }) {
   const { checkpoints, modelVersions, bestStep } = run
   if (checkpoints.length + modelVersions.length === 0) return null
   return (
-    <Panel title="Checkpoints and versions" anchor="checkpoints">
+    <Panel title="Checkpoints and versions" anchor="checkpoints" query={{ text: QUERY, variables: { number: run.number } }}>
       {modelVersions.map(({ model, version, accuracy, downloads }) => (
         <p key={`${model.name} ${version}`}>
           <a href={`/models/${encodeURIComponent(model.name)}/${version}`}>

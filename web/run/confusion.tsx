@@ -1,25 +1,53 @@
+import { useRef, useState } from 'preact/hooks'
+import { graphql } from '../../src/client/graphql.ts'
 import { loss, percent } from '../format.ts'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { params, setParams } from '../router.ts'
+import { type Cell, cellOf, nextCell } from './cell.ts'
+import { CELL_MISTAKES, CellMistakes } from './cell-mistakes.tsx'
 import type { Details } from './details.ts'
 
 type Evaluation = NonNullable<Details['evaluation']>
 
-/** Which classes were taken for which. */
-export function Confusion({
-  evaluation,
-  classes,
-  title = 'Confusion matrix',
-  anchor,
-}: {
+interface Props {
+  /** Of the run or the version that was evaluated. */
+  id: string
   evaluation: Evaluation
   classes: readonly string[]
   title?: string
   anchor?: string
-}) {
-  const { confusionMatrix, perClass, accuracy, top5Accuracy, count, unanswered } = evaluation
+}
+
+const QUERY = graphql(`
+  query Confusion($id: ID!) {
+    node(id: $id) {
+      ... on TrainingRun { evaluation { ...Scores } }
+      ... on ModelVersion { evaluation { ...Scores } }
+    }
+  }
+  fragment Scores on Evaluation {
+    accuracy
+    confusionMatrix
+    perClass { label precision recall f1 count predicted }
+  }
+`)
+
+/** Which classes were taken for which, and the pictures of the cell that is picked: the address says which. */
+export function Confusion({ id, evaluation, classes, title = 'Confusion matrix', anchor }: Props) {
+  const { accuracy, top5Accuracy, count, unanswered } = evaluation
+  const cell = cellOf(params.value, classes)
+  const picked = cell === null ? null : { label: classes[cell.truth]!, predicted: classes[cell.predicted]! }
   return (
-    <Panel title={title} anchor={anchor}>
+    <Panel
+      title={title}
+      anchor={anchor}
+      query={
+        picked === null
+          ? { text: QUERY, variables: { id } }
+          : { text: CELL_MISTAKES, variables: { id, ...picked, first: 24 } }
+      }
+    >
       <Figures
         of={[
           ['Accuracy', percent(accuracy)],
@@ -29,11 +57,45 @@ export function Confusion({
           ...(unanswered > 0 ? [['Without an answer', unanswered.toLocaleString('en')] as const] : []),
         ]}
       />
+      <Matrix evaluation={evaluation} classes={classes} title={title} cell={cell} />
+      {picked !== null && <CellMistakes key={`${picked.label} ${picked.predicted}`} id={id} {...picked} />}
+    </Panel>
+  )
+}
+
+/** The arrow keys move among its cells, and one of them is where the keys come in. */
+function Matrix({
+  evaluation: { confusionMatrix, perClass },
+  classes,
+  title,
+  cell: picked,
+}: Required<Omit<Props, 'id'>> & { cell: Cell | null }) {
+  const table = useRef<HTMLTableElement>(null)
+  const [reached, reach] = useState<Cell>({ truth: 0, predicted: 1 })
+  const isAt = (truth: number, predicted: number, cell: Cell | null) =>
+    cell !== null && cell.truth === truth && cell.predicted === predicted
+  const move = (event: KeyboardEvent) => {
+    const next = nextCell(event.key, reached, classes.length)
+    if (next === null) return
+    event.preventDefault()
+    reach(next)
+    const row = table.current?.tBodies[0]?.rows[next.truth]
+    // The first cell of a row is its class.
+    row?.cells[next.predicted + 1]?.querySelector('button')?.focus()
+  }
+  const pick = (cell: Cell) =>
+    setParams(
+      isAt(cell.truth, cell.predicted, picked)
+        ? { label: null, predicted: null }
+        : { label: classes[cell.truth]!, predicted: classes[cell.predicted]! },
+    )
+  return (
+    <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section class="scroll" tabIndex={0} aria-label={`${title}, the table`}>
-        <table class="matrix">
+        <table ref={table} class="matrix" onKeyDown={move}>
           <caption class="small muted" style={{ textAlign: 'start' }}>
-            A row is a true class, a column what it was taken for.
+            A row is a true class, a column what it was taken for. A cell shows its pictures.
           </caption>
           <thead>
             <tr>
@@ -52,7 +114,21 @@ export function Confusion({
                 <th scope="row">{classes[truth]}</th>
                 {row.map((cell, predicted) => (
                   <td key={classes[predicted]} style={shade(cell, row, truth === predicted)}>
-                    {cell === 0 ? <span class="muted">·</span> : cell}
+                    {truth === predicted ? (
+                      <Count of={cell} />
+                    ) : (
+                      <button
+                        type="button"
+                        class="cell"
+                        tabIndex={isAt(truth, predicted, reached) ? 0 : -1}
+                        aria-label={`${classes[truth]} taken for ${classes[predicted]}: ${cell}`}
+                        aria-pressed={isAt(truth, predicted, picked)}
+                        onFocus={() => reach({ truth, predicted })}
+                        onClick={() => pick({ truth, predicted })}
+                      >
+                        <Count of={cell} />
+                      </button>
+                    )}
                   </td>
                 ))}
                 <td>{percent(perClass[truth]?.recall)}</td>
@@ -68,8 +144,12 @@ export function Confusion({
           </tbody>
         </table>
       </section>
-    </Panel>
+    </>
   )
+}
+
+function Count({ of }: { of: number }) {
+  return <span class={of === 0 ? 'muted' : ''}>{of === 0 ? '·' : of}</span>
 }
 
 /** The more of a class, the stronger; light enough that the number stays readable. */

@@ -1,6 +1,6 @@
 import type { Places } from '../chart/axis.ts'
 import type { Mark, MarkKind } from '../chart/marks.ts'
-import { count, rate, words } from '../format.ts'
+import { count, counted, rate, words } from '../format.ts'
 import type { Details } from './details.ts'
 
 /** Something that happened to a run after a step, and when, where that is known better than by the step. */
@@ -35,7 +35,7 @@ export function momentsOf({ attempts, changes, checkpoints, forks, statusChanges
       const said = [
         now !== null && `learning rate ${rate(now)}`,
         schedule !== null && 'another schedule',
-        epochs !== null && `${epochs} epochs`,
+        epochs !== null && counted(epochs, 'epoch'),
       ]
       return { kind: 'change', step, label: `from step ${count(step)}: ${said.filter(Boolean).join(', ')}` }
     }),

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { RunLogLine } from '../../src/client/documents.ts'
+import { RUN_LOG_LINES, type RunLogLine } from '../../src/client/documents.ts'
 import { client } from '../live/api.ts'
 import { throttle } from '../live/throttle.ts'
 import { Panel } from '../parts/panel.tsx'
@@ -42,7 +42,7 @@ export function Output({ id }: { id: string }) {
   }, [lines])
   if (lines.length === 0) return null
   return (
-    <Panel title="Log">
+    <Panel title="Log" query={{ text: RUN_LOG_LINES, variables: { id } }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
       <section ref={place} class="output" tabIndex={0} aria-label="What the trainer printed">
         <pre>

@@ -24,7 +24,7 @@ export function Pinned({ id, epochs }: { id: string; epochs: number }) {
   const pinned = data?.trainingRun?.pinned ?? []
   if (pinned.length === 0) return null
   return (
-    <Panel title="Pinned pictures">
+    <Panel title="Pinned pictures" query={{ text: PINNED, variables: { id } }}>
       <div class="columns">
         {pinned.map(({ index, split, sample, history }) => {
           const newest = history.at(-1)

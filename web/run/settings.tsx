@@ -1,7 +1,25 @@
+import { graphql } from '../../src/client/graphql.ts'
 import { bytes, count, counted, rate } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
 import type { Details } from './details.ts'
+import { HYPERPARAMETERS } from './hyperparameters.ts'
 import { augmentationText, earlyStoppingText, optimizerText, scheduleText } from './settings-text.ts'
+
+const QUERY = graphql(
+  `
+    query Settings($number: Int!) {
+      trainingRun(number: $number) {
+        seed
+        attempt
+        datasetDigest
+        engine { kind device }
+        hyperparameters { ...HyperparameterFacts }
+        forks { number name }
+      }
+    }
+  `,
+  [HYPERPARAMETERS],
+)
 
 /** What the run was told, and where it comes from: enough to do it again. */
 export function Settings({ run }: { run: Details }) {
@@ -32,7 +50,7 @@ export function Settings({ run }: { run: Details }) {
     ['Attempts', String(run.attempt)],
   ]
   return (
-    <Panel title="Settings and provenance" anchor="settings">
+    <Panel title="Settings and provenance" anchor="settings" query={{ text: QUERY, variables: { number: run.number } }}>
       <dl class="settings small">
         {rows.map(([name, value]) => (
           <div key={name}>

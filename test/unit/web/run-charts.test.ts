@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { placesOf, type Track } from '../../../web/chart/axis.ts'
+import { pieOf } from '../../../web/parts/pie.ts'
+import { cellOf, nextCell } from '../../../web/run/cell.ts'
+import { endingOf, shareOf, titleOf } from '../../../web/run/ending.ts'
 import { ghostsOf } from '../../../web/run/ghosts.ts'
 import { gapsOf, momentsOf, placed } from '../../../web/run/moments.ts'
 import { readAll, rowsOf, type SavedPoint } from '../../../web/run/point-rows.ts'
@@ -133,5 +136,57 @@ describe('the points that are saved', () => {
       [41, 1, false, 5, 0.5, 40, 5, at(5), 'Infinity', 'features.0', 0.1, 8],
       [41, 2, true, 5, 0.5, 40, 9, at(105), 5, null, 0.1, 8],
     ])
+  })
+})
+
+describe('the cell of a confusion matrix', () => {
+  const CLASSES = ['red disc', 'green square', 'cat']
+  const of = (query: string) => cellOf(new URLSearchParams(query), CLASSES)
+
+  test('is what an address names by both classes, and nothing else', () => {
+    expect(of('label=red+disc&predicted=cat')).toEqual({ truth: 0, predicted: 2 })
+    for (const query of [
+      '',
+      'label=cat',
+      'predicted=cat',
+      'label=cat&predicted=cat',
+      'label=cat&predicted=dog',
+    ])
+      expect(of(query), query).toBeNull()
+  })
+
+  test('is left by arrow keys, over the diagonal and not over the edge', () => {
+    const from = { truth: 0, predicted: 1 }
+    expect(nextCell('ArrowRight', from, 3)).toEqual({ truth: 0, predicted: 2 })
+    expect(nextCell('ArrowDown', from, 3)).toEqual({ truth: 2, predicted: 1 })
+    for (const key of ['ArrowUp', 'ArrowLeft', 'Enter', 'x']) expect(nextCell(key, from, 3), key).toBeNull()
+    expect(nextCell('ArrowDown', { truth: 1, predicted: 2 }, 3)).toBeNull()
+  })
+})
+
+describe('the run that one looks at', () => {
+  const run = (status: string, step = 0) =>
+    ({ number: 7, name: 'seven', status, progress: { step, steps: 200 } }) as never
+
+  test('says in the title how much of it is done, and then how it ended', () => {
+    expect(titleOf(run('RUNNING', 50))).toBe('25 % · #7')
+    expect(titleOf(run('COMPLETED', 200))).toBe('#7 completed')
+    expect(shareOf(run('PAUSED', 50))).toBeNull()
+  })
+
+  test('is told of at its end, once, and not when it goes on or was over already', () => {
+    expect(endingOf('RUNNING', run('FAILED'))).toBe('Run #7 seven failed')
+    for (const [before, now] of [
+      ['COMPLETED', 'COMPLETED'],
+      ['FAILED', 'QUEUED'],
+      ['RUNNING', 'PAUSED'],
+    ] as const)
+      expect(endingOf(before, run(now)), `${before} ${now}`).toBeNull()
+  })
+
+  test('is a ring in the icon, of which its share is drawn', () => {
+    const ring = decodeURIComponent(pieOf(0.25))
+    const [, drawn, round] = ring.match(/stroke-dasharray="([\d.]+) ([\d.]+)"/)!
+    expect(Number(drawn) / Number(round)).toBeCloseTo(0.25, 2)
   })
 })
