@@ -60,21 +60,19 @@ function counted(axis: 'step' | 'epoch' | 'images', { stepsPerEpoch, imagesPerEp
 }
 
 function timed(axis: 'time' | 'clock', { attempts }: Track, known: readonly Point[]): Places {
-  const byNumber = new Map(
-    attempts.map((it) => [it.attempt, { ...it, started: Date.parse(it.startedAt) / 1000 }]),
-  )
+  const byNumber = new Map(attempts.map((it) => [it.attempt, { ...it, started: Date.parse(it.startedAt) }]))
   const of = ({ attempt, at }: Point) => {
-    const seconds = Date.parse(at) / 1000
-    if (axis === 'clock') return seconds
+    const ms = Date.parse(at)
+    if (axis === 'clock') return ms / 1000
     const its = byNumber.get(attempt)
-    return its === undefined ? null : its.secondsBefore + Math.max(0, seconds - its.started)
+    return its === undefined ? null : its.secondsBefore + Math.max(0, ms - its.started) / 1000
   }
   // Where each attempt began, but those that went on from what a later one has trained again, and where the points are.
   const begins = [...byNumber.values()]
     .filter((it, i, all) => all.slice(i + 1).every((later) => later.fromStep >= it.fromStep))
     .map(({ fromStep, secondsBefore, started }) => ({
       step: fromStep,
-      place: axis === 'clock' ? started : secondsBefore,
+      place: axis === 'clock' ? started / 1000 : secondsBefore,
     }))
   const stops = [
     ...begins,
