@@ -192,6 +192,7 @@ function pointsOf(runId: string, story: Story): LossPoint[] {
       epoch: step / STEPS_PER_EPOCH,
       loss: isLost ? null : lossAt(story, step) + noise,
       nonFinite: isLost ? 'NaN' : null,
+      layer: isLost ? 'features.18' : null,
       learningRate: 0.1 * Math.sin((Math.PI * step) / (story.epochs * STEPS_PER_EPOCH)),
       imagesPerSecond: 500 + Math.round(40 * random()),
       at: new Date(hoursAgo(story.ago).getTime() + 250 * step),

@@ -82,12 +82,7 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
         <Pinned id={run.id} epochs={run.epochs.length} />
       </Charts>
       {run.evaluation !== null && (
-        <Confusion
-          anchor="confusion"
-          id={run.id}
-          evaluation={run.evaluation}
-          classes={run.dataset.classes}
-        />
+        <Confusion anchor="confusion" id={run.id} evaluation={run.evaluation} classes={run.dataset.classes} />
       )}
       {run.evaluation !== null && <Mistakes id={run.id} />}
       <Checkpoints run={run} />

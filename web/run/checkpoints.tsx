@@ -17,7 +17,11 @@ export function Checkpoints({ run }: { run: Details }) {
   const { checkpoints, modelVersions, bestStep } = run
   if (checkpoints.length + modelVersions.length === 0) return null
   return (
-    <Panel title="Checkpoints and versions" anchor="checkpoints" query={{ text: QUERY, variables: { number: run.number } }}>
+    <Panel
+      title="Checkpoints and versions"
+      anchor="checkpoints"
+      query={{ text: QUERY, variables: { number: run.number } }}
+    >
       {modelVersions.map(({ model, version, accuracy, downloads }) => (
         <p key={`${model.name} ${version}`}>
           <a href={`/models/${encodeURIComponent(model.name)}/${version}`}>

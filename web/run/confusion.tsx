@@ -69,7 +69,7 @@ function Matrix({
   classes,
   title,
   cell: picked,
-}: Required<Omit<Props, 'id'>> & { cell: Cell | null }) {
+}: Required<Pick<Props, 'evaluation' | 'classes' | 'title'>> & { cell: Cell | null }) {
   const table = useRef<HTMLTableElement>(null)
   const [reached, reach] = useState<Cell>({ truth: 0, predicted: 1 })
   const isAt = (truth: number, predicted: number, cell: Cell | null) =>

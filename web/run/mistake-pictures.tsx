@@ -12,7 +12,7 @@ interface Mistake {
 export function MistakePictures({ of }: { of: readonly Mistake[] }) {
   if (of.length === 0) return null
   return (
-    <ul class="pictures">
+    <ul class="pictures labelled">
       {of.map(({ index, label, predicted, confidence, sample }) => (
         <li key={index} class="small">
           {sample !== null && (

@@ -50,7 +50,11 @@ export function Settings({ run }: { run: Details }) {
     ['Attempts', String(run.attempt)],
   ]
   return (
-    <Panel title="Settings and provenance" anchor="settings" query={{ text: QUERY, variables: { number: run.number } }}>
+    <Panel
+      title="Settings and provenance"
+      anchor="settings"
+      query={{ text: QUERY, variables: { number: run.number } }}
+    >
       <dl class="settings small">
         {rows.map(([name, value]) => (
           <div key={name}>
