@@ -8,7 +8,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
 import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
-import type { Telemetry } from './ports/telemetry.ts'
+import type { Ports } from './ports/ports.ts'
 import { createPredictor } from './predictor/predictor.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
@@ -27,14 +27,16 @@ export interface App {
 /**
  * Puts the parts together, lowest first, and takes them apart in the other order.
  * @param stopping  ends a start that is still under way: it rejects when its parts are apart again
+ * @param given  what stands in the place of the usual ports
  */
 export async function startApp(
   config: Config,
   logger: Logger,
   stopping: AbortSignal,
-  telemetry: Telemetry = NO_TELEMETRY,
+  given: Partial<Ports<ToTrainer, FromTrainer>> = {},
 ): Promise<App> {
   const { dataDir, databaseUrl, engine, allowedOrigins } = config
+  const { telemetry = NO_TELEMETRY } = given
   const parts = createParts(logger, stopping)
   try {
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
@@ -63,7 +65,8 @@ export async function startApp(
     stopping.throwIfAborted()
 
     const trainer = new URL('./trainer/trainer-process.js', import.meta.url)
-    const ports = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
+    const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
+    const ports = { ...usual, ...given }
     const services = await createServices({ ...ports, config, logger, database, engines, predictor }, parts)
     const uploads = createUploadStore(join(dataDir, 'uploads'), config.maxModelBytes, room)
     await uploads.sweep()

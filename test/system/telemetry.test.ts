@@ -41,7 +41,7 @@ beforeAll(async () => {
   const { startApp } = (await import(compiled)) as typeof import('../../src/app.ts')
   const config = readConfig({ PORT: '0', DATA_DIR: dataDir, DATASET_SOURCES: TINY_MODULE })
   const telemetry = { record: (measurement: Measurement) => void measured.push(measurement) }
-  app = await startApp(config, pino({ level: 'silent' }), new AbortController().signal, telemetry)
+  app = await startApp(config, pino({ level: 'silent' }), new AbortController().signal, { telemetry })
 
   const { startTrainingRun } = await execute(START, { input: { ...TINY, dataset: 'tiny' } })
   const { id } = startTrainingRun
