@@ -7,10 +7,15 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { createBreath } from '../concurrency/breath.ts'
 import { StorageFullError } from '../errors.ts'
 import { isMakingRoom } from '../storage/room.ts'
 import type { EmbeddedDatabase } from './pglite.ts'
 import { scriptError } from './script-error.ts'
+
+/** PostgreSQL computes within this process: so long may statement follow statement while requests wait to be read. */
+const BREATH_MS = 10
+const breathe = createBreath(BREATH_MS)
 
 /**
  * pglite-prisma-adapter 0.7.2 for Prisma, with these put right:
@@ -53,6 +58,7 @@ function guard(
   database: EmbeddedDatabase,
 ): Pick<SqlQueryable, 'queryRaw' | 'executeRaw'> {
   async function run<Result>(query: SqlQuery, execute: (query: SqlQuery) => Promise<Result>) {
+    await breathe()
     admit(query.sql, database)
     // Of a statement before it, that failed in PostgreSQL's eyes for another reason or not at all.
     database.guard.takeFailure()
