@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import { placesOf } from '../chart/axis.ts'
 import type { View } from '../chart/view.ts'
-import { useBuckets } from '../live/buckets.ts'
+import { DRAW_MS, useBuckets } from '../live/buckets.ts'
 import { useExact } from '../run/exact.ts'
 import { trackOf } from '../run/track.ts'
 import type { ComparedRun } from './comparison.ts'
@@ -19,7 +19,7 @@ interface Props {
 
 /** Follows the loss of one of the runs; it shows nothing by itself. */
 export function RunLosses({ run, view: { axis, range }, onLaid }: Props) {
-  const all = useBuckets(run.id, MAX_POINTS).value
+  const all = useBuckets(run.id, { maxPoints: MAX_POINTS, drawMs: DRAW_MS.card }).value
   const track = useMemo(() => trackOf(run), [run])
   const places = useMemo(
     () =>

@@ -1,5 +1,5 @@
 import { type Signal, signal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useLayoutEffect, useMemo } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { listen } from './stream.ts'
 import { throttle } from './throttle.ts'
@@ -24,18 +24,22 @@ export const LOSS_BUCKETS = graphql(`
 
 export type Bucket = ResultOf<typeof LOSS_BUCKETS>['trainingLossBuckets']['buckets'][number]
 
-/** Drawn at most so often: 10 Hz. */
-const DRAW_MS = 100
+/** How often a curve is drawn at most: the one that a page is about, and each of several. */
+export const DRAW_MS = { main: 100, card: 500 } as const
 /** No chart is wider, and each point is a pixel. */
 const MAX_POINTS = 1000
 
 /** The loss of a run, thinned, as it grows; null before the first answer. */
-export function useBuckets(runId: string | null, maxPoints = MAX_POINTS): Signal<readonly Bucket[] | null> {
+export function useBuckets(
+  runId: string | null,
+  { maxPoints = MAX_POINTS, drawMs = DRAW_MS.main }: { maxPoints?: number; drawMs?: number } = {},
+): Signal<readonly Bucket[] | null> {
   const shown = useMemo(() => signal<readonly Bucket[] | null>(null), [])
-  useEffect(() => {
+  // Asked before the frame is painted, not behind it: the answer is what the page waits for.
+  useLayoutEffect(() => {
     if (runId === null) return
     const known = new Map<number, Bucket>()
-    const draw = throttle(DRAW_MS, () => {
+    const draw = throttle(drawMs, () => {
       // A hidden page draws nothing; it is drawn when it is seen.
       if (document.visibilityState === 'hidden') return
       shown.value = [...known.values()].sort((one, other) => one.firstStep - other.firstStep)
@@ -52,6 +56,6 @@ export function useBuckets(runId: string | null, maxPoints = MAX_POINTS): Signal
       draw.cancel()
       document.removeEventListener('visibilitychange', draw)
     }
-  }, [runId])
+  }, [runId, maxPoints, drawMs])
   return shown
 }

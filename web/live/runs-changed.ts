@@ -1,8 +1,9 @@
-import { type Signal, signal } from '@preact/signals'
+import { batch, type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { reconnections } from './api.ts'
 import { listen } from './stream.ts'
+import { throttle } from './throttle.ts'
 
 /** What a row or card of a run shows. */
 export const RUN_CARD = graphql(`
@@ -35,6 +36,9 @@ const RUNS_CHANGED = graphql(
   `,
   [RUN_CARD],
 )
+
+/** How far runs are is shown twice a second, however often it is told. */
+const CARD_MS = 500
 
 const cards = new Map<string, Signal<RunCard>>()
 
@@ -79,8 +83,18 @@ function start(): () => void {
   const tell: Listener = (change) => {
     for (const listener of listeners) listener(change)
   }
+  const further = new Map<string, RunCard>()
+  const show = throttle(CARD_MS, () => {
+    if (further.size === 0) return
+    batch(() => {
+      for (const card of further.values()) cardOf(card).value = card
+    })
+    further.clear()
+    tell('progress')
+  })
   const leave = listen(RUNS_CHANGED, {}, ({ trainingRunsChanged: change }) => {
     if (change.__typename !== 'TrainingRun') {
+      further.delete(change.id)
       cards.delete(change.id)
       return tell('list')
     }
@@ -90,8 +104,13 @@ function start(): () => void {
       before.value.status !== change.status ||
       before.value.name !== change.name ||
       before.value.queue?.position !== change.queue?.position
-    cardOf(change).value = change
-    tell(isOther ? 'list' : 'progress')
+    if (isOther) {
+      further.delete(change.id)
+      cardOf(change).value = change
+      return tell('list')
+    }
+    further.set(change.id, change)
+    show()
   })
   const seen = reconnections.peek()
   // Not what it is now, which it says at once: what shows runs has just asked.
@@ -100,6 +119,7 @@ function start(): () => void {
   })
   return () => {
     leave()
+    show.cancel()
     ignore()
   }
 }

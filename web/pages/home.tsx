@@ -13,7 +13,7 @@ import { useTitle } from '../parts/title.ts'
 const HOME = graphql(
   `
     query Home {
-      running: trainingRuns(first: 4, status: [PREPARING, RUNNING, PAUSED]) { edges { node { ...RunCard } } }
+      running: trainingRuns(first: 4, status: [PREPARING, RUNNING, PAUSED]) { totalCount edges { node { ...RunCard } } }
       queued: trainingRuns(first: 100, status: [QUEUED]) { totalCount edges { node { ...RunCard } } }
       recent: trainingRuns(first: 8, status: [COMPLETED, FAILED, CANCELLED]) { totalCount edges { node { ...RunCard } } }
     }
@@ -44,8 +44,11 @@ export default function Home() {
       </div>
       {running.length === 0 && <p class="muted">Nothing is training.</p>}
       {running.map((run) => (
-        <Running key={run.id} run={run} />
+        <Running key={run.id} run={run} isOnly={running.length === 1} />
       ))}
+      {data.running.totalCount > running.length && (
+        <a href="/runs?status=PREPARING,RUNNING,PAUSED">All {data.running.totalCount} at work</a>
+      )}
       {queued.length > 0 && (
         <Panel title={`Queue (${data.queued.totalCount})`} query={{ text: HOME }}>
           <Queue runs={queued} onMove={refresh} />
