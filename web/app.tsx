@@ -1,6 +1,6 @@
-import { useSignalEffect } from '@preact/signals'
+import { effect } from '@preact/signals'
 import type { ComponentType } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { disconnected } from './live/api.ts'
 import { Banner } from './parts/banner.tsx'
 import { Failure } from './parts/failure.tsx'
@@ -47,7 +47,7 @@ function CurrentPage() {
   const [shown, show] = useState<{ Page: Page; props: Record<string, string>; at: string } | null>(null)
   const [error, fail] = useState<Error | null>(null)
   const current = useRef('')
-  useSignalEffect(() => {
+  const follow = () => {
     const at = path.value
     current.current = at
     for (const [pattern, load] of PAGES) {
@@ -66,7 +66,9 @@ function CurrentPage() {
     }
     show(null)
     fail(new Error(`There is no page ${at}.`))
-  })
+  }
+  // Not behind the first frame, which has nothing to show before the page is there.
+  useLayoutEffect(() => effect(follow), [])
   const first = useRef(true)
   useEffect(() => {
     if (shown === null) return

@@ -13,6 +13,14 @@ export default defineConfig({
     // What it adds is an inline script for browsers that can't preload modules: none of those that are supported.
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Which scripts a page needs, for `npm run bench -- dashboard`. No address leads to it.
+    manifest: true,
+    rolldownOptions: {
+      output: {
+        // What many pages have in common is one file: a page that waits for fifteen small ones waits for the slowest.
+        codeSplitting: { groups: [{ name: 'common', test: /web\/(?!chart)/, minShareCount: 4 }] },
+      },
+    },
   },
   // `npm run dev:web`: pages change as one types, and talk to a server that is running.
   server: {

@@ -1,5 +1,5 @@
 import { useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Document } from '../../src/client/graphql.ts'
 import { client, reconnections } from './api.ts'
 import { throttle } from './throttle.ts'
@@ -26,7 +26,8 @@ export function useQuery<Result, Variables extends object>(
   const key = JSON.stringify(variables)
   const ask = useRef<() => void>(() => {})
   const refresh = useMemo(() => throttle(REFRESH_MS, () => ask.current()), [])
-  useEffect(() => {
+  // Asked before the frame is painted, not behind it: the answer is what the page waits for.
+  useLayoutEffect(() => {
     if (variables === null) return
     const leaving = new AbortController()
     const { signal } = leaving

@@ -1,5 +1,5 @@
 import { useSignalEffect } from '@preact/signals'
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { graphql, type ResultOf, type VariablesOf } from '../../src/client/graphql.ts'
 import { client, reconnections } from '../live/api.ts'
 import { RUN_CARD } from '../live/runs-changed.ts'
@@ -9,6 +9,7 @@ import { HYPERPARAMETERS } from '../run/hyperparameters.ts'
 const LIST = graphql(
   `
     query Runs(
+      $first: Int!
       $after: String
       $status: [RunStatus!]
       $architecture: String
@@ -16,7 +17,7 @@ const LIST = graphql(
       $orderBy: TrainingRunOrderInput
     ) {
       trainingRuns(
-        first: 100
+        first: $first
         after: $after
         status: $status
         architecture: $architecture
@@ -36,6 +37,7 @@ const LIST = graphql(
 const SETTINGS = graphql(
   `
   query SettingsOfRuns(
+    $first: Int!
     $after: String
     $status: [RunStatus!]
     $architecture: String
@@ -43,7 +45,7 @@ const SETTINGS = graphql(
     $orderBy: TrainingRunOrderInput
   ) {
     trainingRuns(
-      first: 100
+      first: $first
       after: $after
       status: $status
       architecture: $architecture
@@ -67,7 +69,7 @@ const SETTINGS = graphql(
 
 export type Listed = ResultOf<typeof LIST>['trainingRuns']['edges'][number]['node']
 export type Settings = ResultOf<typeof SETTINGS>['trainingRuns']['edges'][number]['node']
-export type Filter = Omit<VariablesOf<typeof LIST>, 'after'>
+export type Filter = Omit<VariablesOf<typeof LIST>, 'first' | 'after'>
 
 interface Page {
   runs: readonly Listed[]
@@ -88,8 +90,10 @@ export interface RunList {
 }
 
 const REFRESH_MS = 500
+/** Runs of a page. The first has as many as are in view, so that they are soon there. */
+const [FIRST_PAGE, LATER_PAGE] = [40, 100]
 
-/** Runs, a hundred more whenever they are asked for. */
+/** Runs, more whenever they are asked for. */
 export function useRunList(filter: Filter): RunList {
   const [state, setState] = useState<{ pages: readonly Page[] | null; error: Error | null }>({
     pages: null,
@@ -98,7 +102,8 @@ export function useRunList(filter: Filter): RunList {
   const ask = useRef<(what: 'all' | 'more') => void>(() => {})
   const more = useMemo(() => () => ask.current('more'), [])
   const refresh = useMemo(() => throttle(REFRESH_MS, () => ask.current('all')), [])
-  useEffect(() => {
+  // Asked before the frame is painted, not behind it: the answer is what the page waits for.
+  useLayoutEffect(() => {
     const leaving = new AbortController()
     const { signal } = leaving
     const wanted = { all: true, more: false }
@@ -151,7 +156,8 @@ async function readPages(
   while (pages.length < count) {
     const last = pages.at(-1)
     if (last?.next === null) break
-    const variables = { ...filter, after: last?.next ?? null }
+    const first = last === undefined ? FIRST_PAGE : LATER_PAGE
+    const variables = { ...filter, first, after: last?.next ?? null }
     const [{ trainingRuns: list }, { trainingRuns: beside }] = await Promise.all([
       client.query(LIST, variables, { signal }),
       client.query(SETTINGS, variables, { signal }),
