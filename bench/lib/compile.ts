@@ -6,11 +6,13 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const OUTPUT = join(ROOT, 'node_modules/.cache/vggzoo/measured')
 
 /**
- * engine-process.ts as plain JavaScript that imports the compiled server, as trainers run it: tsx in the process would
- * be 80 MiB of the memory that is measured. dist/ must be fresh. @returns where it is
+ * A process of this folder as plain JavaScript that imports the compiled server, as trainers run it: tsx in the process
+ * would be 80 MiB of the memory that is measured. dist/ must be fresh.
+ * @param name  of its file, as engine-process.ts
+ * @returns where it is
  */
-export function compileEngineProcess(): string {
-  return compile(join(import.meta.dirname, 'engine-process.ts'), new Set())
+export function compileProcess(name: string): string {
+  return compile(join(import.meta.dirname, name), new Set())
 }
 
 /** Compiles a file and, before it, the ones of bench/ that it imports. @returns where it is now */

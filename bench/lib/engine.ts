@@ -72,8 +72,8 @@ export async function measureEngine<Mode extends keyof Measurements>(
   onStarted: () => void = () => {},
 ): Promise<Measurements[Mode]['result'] | string> {
   // Not at the top: the process that is measured imports this file, too, and needs no compiler.
-  const { compileEngineProcess } = await import('./compile.ts')
-  script ??= compileEngineProcess()
+  const { compileProcess } = await import('./compile.ts')
+  script ??= compileProcess('engine-process.ts')
   const child = spawn(process.execPath, [script, mode, JSON.stringify(job)])
   // Whoever measures may be ended first, as a test is that takes too long.
   const end = () => child.kill('SIGKILL')

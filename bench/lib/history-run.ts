@@ -3,13 +3,16 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createChangedModels } from '../../src/models/changed-models.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { Random } from '../../src/random.ts'
 import { writePoints } from '../../src/runs/journal/write-points.ts'
+import { type HyperparametersInput, resolveHyperparameters } from '../../src/runs/model/hyperparameters.ts'
 import { createRunService, type RunService } from '../../src/runs/service.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
+import { NO_ENGINE } from './no-engine.ts'
 
 /** Points that are written at once: a statement takes them as one text. */
 const BATCH = 20_000
@@ -35,7 +38,7 @@ export async function createRun(
       name: 'long',
       architecture: 'vgg_mini',
       dataset: 'cifar10',
-      hyperparameters: {},
+      hyperparameters: hyperparametersOf({}),
       seed: 1,
       epochs: 1,
       attempt: attempts.length,
@@ -43,7 +46,7 @@ export async function createRun(
         create: attempts.map(({ from }, i) => ({
           attempt: i + 1,
           fromStep: from,
-          engine: {},
+          engine: { ...NO_ENGINE },
           startedAt: at,
         })),
       },
@@ -95,6 +98,13 @@ export async function createRun(
     data: { status: 'COMPLETED', lastSeq: seq + 1, step: steps, steps },
   })
   return { id: runId, attempts, steps, points, events: seq + 1 }
+}
+
+/** As a run of vgg_mini has them, for its page to show. */
+export function hyperparametersOf(input: HyperparametersInput): object {
+  const resolved = resolveHyperparameters(input, true, CIFAR10.normalization)
+  if ('issues' in resolved) throw new Error(resolved.issues.map(({ message }) => message).join(' '))
+  return resolved.hyperparameters
 }
 
 /** The server's own service, which starts nothing here. */

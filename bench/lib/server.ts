@@ -9,6 +9,7 @@ import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import { SERVER } from './compiled.ts'
 import { placeDataset } from './dataset.ts'
+import type { Rehearsal } from './rehearsal.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the shape of a result is that of the query beside it
 export type Data = any
@@ -29,17 +30,22 @@ interface Options {
   dataDir?: string
   /** Whether it has CIFAR-10 at once. */
   dataset: boolean
+  /** Its trainers train nothing, and say what trainers say. */
+  rehearsal?: Rehearsal
 }
+
+/** As many as a server takes. */
+const MAX_RUNS = 64
 
 /** Starts a server with the engine of ENGINE, or the fastest, and ends it when the work with it is done. */
 export async function withServer(
-  { dataDir, dataset }: Options,
+  { dataDir, dataset, rehearsal }: Options,
   work: (server: BenchServer) => Promise<void>,
 ): Promise<void> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'vggzoo-bench-')))
   try {
     if (dataset) await placeDataset(folder)
-    const server = await startServer(folder)
+    const server = await startServer(folder, rehearsal)
     try {
       await work(server)
     } finally {
@@ -50,10 +56,15 @@ export async function withServer(
   }
 }
 
-async function startServer(dataDir: string): Promise<BenchServer> {
+async function startServer(dataDir: string, rehearsal?: Rehearsal): Promise<BenchServer> {
   const { DATABASE_URL, HOST, NODE_ENV, ...environment } = process.env
-  const child = spawn(process.execPath, [fileURLToPath(SERVER)], {
-    env: { ...environment, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info' },
+  const usual = { ...environment, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info' }
+  const [entry, env] =
+    rehearsal === undefined
+      ? [fileURLToPath(SERVER), usual]
+      : [await compiledRehearsal(), { ...usual, ...rehearsing(rehearsal) }]
+  const child = spawn(process.execPath, [entry], {
+    env,
     // It ends when this channel does: with the bench, however that ends.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -98,6 +109,16 @@ async function startServer(dataDir: string): Promise<BenchServer> {
       await exited
     },
   }
+}
+
+/** Loads the compiler only for who needs it. */
+async function compiledRehearsal(): Promise<string> {
+  const { compileProcess } = await import('./compile.ts')
+  return compileProcess('rehearsal-server.ts')
+}
+
+function rehearsing(rehearsal: Rehearsal): NodeJS.ProcessEnv {
+  return { REHEARSAL: JSON.stringify(rehearsal), MAX_CONCURRENT_RUNS: String(MAX_RUNS), ENGINE: 'cpu' }
 }
 
 interface Result {
