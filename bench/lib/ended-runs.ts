@@ -73,6 +73,7 @@ async function createEndedRun(prisma: PrismaClient, i: number): Promise<void> {
       epoch,
       loss: lossAt(step),
       nonFinite: null,
+      layer: null,
       learningRate,
       imagesPerSecond,
     }

@@ -105,7 +105,15 @@ function createTraining(
   function takeStep(): void {
     step += 1
     const loss = lossAt(step) + next() / 2 ** 33
-    const point = { step, epoch: step / perEpoch, loss, nonFinite: null, learningRate, imagesPerSecond }
+    const point = {
+      step,
+      epoch: step / perEpoch,
+      loss,
+      nonFinite: null,
+      layer: null,
+      learningRate,
+      imagesPerSecond,
+    }
     if (step % logEvery === 0) reporter.point({ ...point, at: Date.now() }, progress())
     if (step % perEpoch === 0) endEpoch(step / perEpoch)
   }
