@@ -25,8 +25,27 @@ export function Chart(props: ChartProps) {
   latest.current = props
   const frame = useMemo(() => signal<Frame | null>(null), [])
   const [at, setAt] = useState<number | null>(null)
+  /** Where the keys went: it stands there when the curve grows, or is drawn otherwise. */
+  const held = useRef<number | null>(null)
   const [dark, setDark] = useState(isDark())
   useSignalEffect(() => setDark(isDark()))
+
+  const point = (index: number) => {
+    const made = plot.current
+    const x = latest.current.xs[index]
+    if (made === null || x === undefined) return
+    setAt(index)
+    // Its types leave the third out, which tells the charts that share the cursor.
+    const setCursor: (at: { left: number; top: number }, fire: boolean, tell: boolean) => void =
+      made.setCursor
+    setCursor({ left: made.valToPos(x, 'x'), top: 10 }, true, true)
+  }
+  /** A plot knows its scales, and forgets its cursor, only after what runs now. */
+  const hold = () =>
+    queueMicrotask(() => {
+      const x = held.current
+      if (x !== null) point(firstFrom(latest.current.xs, (it) => it >= x))
+    })
 
   // What a plot is made of, but for its values: when that changes it is made anew.
   const shape = JSON.stringify([
@@ -54,12 +73,18 @@ export function Chart(props: ChartProps) {
       element,
     )
     plot.current = made
+    hold()
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0)
         made.setSize({ width: element.clientWidth, height: latest.current.height ?? 280 })
     })
     observer.observe(element)
+    const letGo = () => {
+      held.current = null
+    }
+    element.addEventListener('mousemove', letGo)
     return () => {
+      element.removeEventListener('mousemove', letGo)
       observer.disconnect()
       made.destroy()
       plot.current = null
@@ -68,14 +93,14 @@ export function Chart(props: ChartProps) {
   const { from, to } = props.range ?? {}
   useLayoutEffect(() => {
     plot.current?.setData(dataOf(props))
+    hold()
   }, [xs, curves, marks, from, to, props.extent?.from, props.extent?.to])
 
   // The newest that is seen.
   const newest = (to === undefined ? xs.length : firstFrom(xs, (x) => x > to)) - 1
   const shown = at !== null && at < xs.length ? at : newest
   const move = (event: KeyboardEvent) => {
-    const made = plot.current
-    if (made === null || xs.length === 0) return
+    if (xs.length === 0) return
     const zoomed = zoomOf(event.key, frame.peek(), xs[shown] ?? xs[0]!)
     if (zoomed !== undefined && props.onRange !== undefined) {
       event.preventDefault()
@@ -84,11 +109,8 @@ export function Chart(props: ChartProps) {
     const index = nextIndex(event, at ?? newest, xs.length)
     if (index === null) return
     event.preventDefault()
-    setAt(index)
-    // Its types leave the third out, which tells the charts that share the cursor.
-    const setCursor: (at: { left: number; top: number }, fire: boolean, tell: boolean) => void =
-      made.setCursor
-    setCursor({ left: made.valToPos(xs[index]!, 'x'), top: 10 }, true, true)
+    held.current = xs[index]!
+    point(index)
   }
   const read = (i: number) =>
     xs.length === 0

@@ -38,10 +38,11 @@ export function ComparedCharts({ of: comparison, ids }: { of: Comparison; ids: r
   const tests = useMemo(() => epochCurves(laid, comparison.epochs, 'testLoss'), [laid, comparison])
   const extent = useMemo(
     () =>
-      extentOf(
-        laid.flatMap((it) => (it === undefined ? [] : it.buckets.map(({ last }) => it.places.of(last)))),
-      ),
-    [laid],
+      extentOf([
+        ...laid.flatMap((it) => (it === undefined ? [] : it.buckets.map(({ last }) => it.places.of(last)))),
+        ...marks.map(({ x }) => x),
+      ]),
+    [laid, marks],
   )
   const shared = {
     extent: view.range === null ? extent : null,

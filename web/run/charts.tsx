@@ -55,8 +55,10 @@ export function Charts({ run, children }: { run: Details; children: ComponentChi
       extentOf([
         ...(all ?? []).map(({ last }) => places.of(last)),
         ...ghosts.flatMap(({ points }) => points.map(places.of)),
+        // A run that went on from its beginning did so before its first point.
+        ...marks.map(({ x }) => x),
       ]),
-    [all, ghosts, places],
+    [all, ghosts, places, marks],
   )
   const shared = {
     places,

@@ -111,16 +111,12 @@ describe.skipIf(browserOf === null)('the charts in a browser (apt-get install ch
       await expect
         .poll(async () => isDeepStrictEqual(await places(/^Loss/), await places(/^Learning rate/)))
         .toBe(true)
-      // The cursor of one is that of all. It is asked again: a plot that gets other curves forgets its cursor.
+      // The cursor of one is that of all.
       const first = (await places(/^Learning rate/)).at(-1)!
+      await picture.press('Home')
       for (const name of [/^Loss/, /^Learning rate/]) {
         const legend = chart(page, name).locator('.legend > span').first()
-        await expect
-          .poll(async () => {
-            await picture.press('Home')
-            return legend.textContent()
-          })
-          .toContain(first)
+        await expect.poll(() => legend.textContent()).toContain(first)
       }
       const other = await browser.visit(server.url)
       await other.page.goto(page.url())

@@ -171,15 +171,16 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
   })
 
   test('a trainer that was killed leaves a mark, and the curve is the effective one', async () => {
-    const id = await startRun(server, { ...LONG, epochs: 4, checkpoints: { everySteps: 5 } })
+    // Before its first checkpoint: it goes on from its very beginning, before the first point of the curve.
+    const id = await startRun(server, { ...LONG, epochs: 1, trainLimit: 2048 })
     const number = await numberOf(server, id)
     await page.goto(`${server.url}/runs/${number}`)
     await waitForEvent(server, id, (event) =>
-      (event.points ?? []).some(({ step }: { step: number }) => step >= 12),
+      (event.points ?? []).some(({ step }: { step: number }) => step >= 3),
     )
     const { trainer } = await server.logged((line) => line.msg === 'trainer started' && line.run === number)
     process.kill(trainer as number, 'SIGKILL')
-    await page.getByRole('button', { name: /attempt 2 goes on from step \d+: trainer died/ }).waitFor()
+    await page.getByRole('button', { name: /attempt 2 goes on from step 0: trainer died/ }).waitFor()
     await waitForEvent(server, id, (event) => event.status === 'COMPLETED')
     await page.locator('.status', { hasText: 'completed' }).waitFor()
     const losses = await lossesOf(server, id)

@@ -218,7 +218,7 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
         await expect.poll(top).toBeLessThan(200)
         await page.getByRole('link', { name: 'Show it a picture' }).first().click()
         await page.getByText('Drop pictures here').waitFor()
-        expect(await page.getByLabel('Version', { exact: true }).inputValue()).toBe('1')
+        await expect.poll(() => page.getByLabel('Version', { exact: true }).inputValue()).toBe('1')
       })
 
       test('arrows move along a chart, ten points at a time with Shift, and it says where', async () => {
