@@ -41,7 +41,7 @@ export function LossChart(props: Props) {
   if (drawn === null || drawn.xs.length === 0) {
     return (
       <div class="waiting muted" style={{ minHeight: `${height}px` }}>
-        {WAITING[run.status] ?? 'No loss was logged.'}
+        {WAITING[run.status] ?? (buckets === null ? 'Reads its losses.' : 'No loss was logged.')}
       </div>
     )
   }

@@ -86,6 +86,8 @@ describe.skipIf(browserOf === null)(
       await page.emulateMedia({ colorScheme: theme })
       await page.goto(`${server.url}${path}`)
       await page.locator(last).first().waitFor({ state: 'attached' })
+      // Losses come over the socket.
+      await expect.poll(() => page.locator('.waiting').count()).toBe(0)
       expect(await difference(page, name, browser.version)).toBeNull()
     })
 
