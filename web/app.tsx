@@ -28,6 +28,21 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/system', () => import('./pages/system.tsx')],
 ]
 
+function pageAt(
+  at: string,
+): { load: () => Promise<{ default: unknown }>; props: Record<string, string> } | null {
+  for (const [pattern, load] of PAGES) {
+    const props = match(pattern, at)
+    if (props !== null) return { load, props }
+  }
+  return null
+}
+
+// Its scripts come while what is around it is drawn.
+pageAt(path.peek())
+  ?.load()
+  .catch(() => {})
+
 export function App() {
   return (
     <div class={disconnected.value ? 'stale' : ''}>
@@ -50,22 +65,21 @@ function CurrentPage() {
   const follow = () => {
     const at = path.value
     current.current = at
-    for (const [pattern, load] of PAGES) {
-      const props = match(pattern, at)
-      if (props === null) continue
-      load().then(
-        (module) => {
-          if (current.current !== at) return
-          fail(null)
-          show({ Page: module.default as Page, props, at })
-        },
-        // A newer server has other files: the page is to be loaded again.
-        () => fail(new Error('This page could not be loaded. Reload it: the server may have been updated.')),
-      )
+    const page = pageAt(at)
+    if (page === null) {
+      show(null)
+      fail(new Error(`There is no page ${at}.`))
       return
     }
-    show(null)
-    fail(new Error(`There is no page ${at}.`))
+    page.load().then(
+      (module) => {
+        if (current.current !== at) return
+        fail(null)
+        show({ Page: module.default as Page, props: page.props, at })
+      },
+      // A newer server has other files: the page is to be loaded again.
+      () => fail(new Error('This page could not be loaded. Reload it: the server may have been updated.')),
+    )
   }
   // Not behind the first frame, which has nothing to show before the page is there.
   useLayoutEffect(() => effect(follow), [])

@@ -1,4 +1,5 @@
 import { duration, loss, moment, percent } from '../format.ts'
+import { useBuckets } from '../live/buckets.ts'
 import { useEvents } from '../live/events.ts'
 import { useQuery } from '../live/query.ts'
 import { cardOf, useCards, useRunsChanged } from '../live/runs-changed.ts'
@@ -8,6 +9,7 @@ import { useProgressIcon } from '../parts/icon.ts'
 import { RunProgress } from '../parts/run-progress.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
+import { Below } from '../run/below.tsx'
 import { Change } from '../run/change.tsx'
 import { Charts } from '../run/charts.tsx'
 import { Checkpoints } from '../run/checkpoints.tsx'
@@ -53,6 +55,7 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
   const last = run.epochs.at(-1)
   const best = bestOf(run)
   const version = run.modelVersions.at(-1)
+  const losses = useBuckets(run.id)
   return (
     <>
       <Heading run={run} card={card} onRenamed={refresh} />
@@ -78,16 +81,25 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
         ]}
       />
       <Contents run={run} />
-      <Charts run={run}>
-        <Pinned id={run.id} epochs={run.epochs.length} />
+      <Charts run={run} losses={losses}>
+        <Below losses={losses}>
+          <Pinned id={run.id} epochs={run.epochs.length} />
+        </Below>
       </Charts>
-      {run.evaluation !== null && (
-        <Confusion anchor="confusion" id={run.id} evaluation={run.evaluation} classes={run.dataset.classes} />
-      )}
-      {run.evaluation !== null && <Mistakes id={run.id} />}
-      <Checkpoints run={run} />
-      <Output id={run.id} />
-      <Settings run={run} />
+      <Below losses={losses}>
+        {run.evaluation !== null && (
+          <Confusion
+            anchor="confusion"
+            id={run.id}
+            evaluation={run.evaluation}
+            classes={run.dataset.classes}
+          />
+        )}
+        {run.evaluation !== null && <Mistakes id={run.id} />}
+        <Checkpoints run={run} />
+        <Output id={run.id} />
+        <Settings run={run} />
+      </Below>
     </>
   )
 }

@@ -1,3 +1,4 @@
+import type { ReadonlySignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { align, extentOf, lay } from '../chart/align.ts'
@@ -8,7 +9,7 @@ import type { Range } from '../chart/model.ts'
 import { type AxisParam, rangeParams, viewOf } from '../chart/view.ts'
 import { ViewTools } from '../chart/view-tools.tsx'
 import { count, rate } from '../format.ts'
-import { type Bucket, LOSS_BUCKETS, useBuckets } from '../live/buckets.ts'
+import { type Bucket, LOSS_BUCKETS } from '../live/buckets.ts'
 import { cardOf } from '../live/runs-changed.ts'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
@@ -21,17 +22,27 @@ import { gapsOf, momentsOf, placed } from './moments.ts'
 import { useGhosts } from './raw-losses.ts'
 import { trackOf } from './track.ts'
 
+const NO_ATTEMPTS: Details['attempts'] = []
 const AXIS: AxisParam = { name: 'x', usual: 'step' }
 
 /**
  * The curves of a run, over one axis and with one cursor: loss, learning rate, speed, accuracy.
+ * @param losses    all there are, thinned, as they come
  * @param children  what stands between the loss and the epochs
  */
-export function Charts({ run, children }: { run: Details; children: ComponentChildren }) {
+export function Charts({
+  run,
+  losses,
+  children,
+}: {
+  run: Details
+  losses: ReadonlySignal<readonly Bucket[] | null>
+  children: ComponentChildren
+}) {
   const card = cardOf(run).value
   const view = viewOf(params.value, AXIS)
   const { axis, range } = view
-  const all = useBuckets(run.id).value
+  const all = losses.value
   const track = useMemo(() => trackOf(run), [run])
   const places = useMemo(
     () =>
@@ -44,7 +55,8 @@ export function Charts({ run, children }: { run: Details; children: ComponentChi
   )
   const steps = range === null ? null : places.stepsIn(range)
   const buckets = useExact(run.id, steps, all) ?? all
-  const ghosts = useGhosts(run.id, run.attempts, steps)
+  // Behind the curve, and asked for after it.
+  const ghosts = useGhosts(run.id, all === null ? NO_ATTEMPTS : run.attempts, steps)
   const moments = useMemo(() => momentsOf(run), [run])
   const marks = useMemo(() => {
     const points = (buckets ?? []).flatMap(({ nonFinite }) => nonFinite ?? [])
