@@ -14,9 +14,11 @@ import './chart.css'
 
 const ANNOUNCE_MS = 400
 const MAX_ROWS = 200
+/** The same each time: a chart is drawn when its marks are others. */
+const NO_MARKS: NonNullable<ChartProps['marks']> = []
 
 export function Chart(props: ChartProps) {
-  const { label, axis, xs, curves, marks = [], markButtons = false, height = 280, format } = props
+  const { label, axis, xs, curves, marks = NO_MARKS, markButtons = false, height = 280, format } = props
   const { name: xLabel, format: formatX } = AXIS_WORDS[axis]
   const id = useId()
   const place = useRef<HTMLDivElement>(null)
@@ -124,6 +126,9 @@ export function Chart(props: ChartProps) {
         {label}. {curves.map((curve) => curve.label).join(', ')} by {xLabel}. Arrow keys move along it
         {props.onRange === undefined ? '.' : ', plus and minus zoom, 0 shows all.'}
       </figcaption>
+      <div class="small muted" aria-hidden="true">
+        {props.yLabel}
+      </div>
       <div class="frame" style={{ '--plot-height': `${height}px` }}>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart from here */}
         <div ref={place} class="plot" role="img" aria-labelledby={id} tabIndex={0} onKeyDown={move} />
@@ -147,7 +152,7 @@ export function Chart(props: ChartProps) {
           class="quiet"
           onClick={async () => (await exporting()).downloadPng(place.current!, latest.current)}
         >
-          PNG
+          ↓ PNG
         </button>
       </div>
     </figure>
@@ -176,7 +181,7 @@ function Csv({ label, csv }: ChartProps) {
   }
   return (
     <button type="button" class="quiet" disabled={state === 'asked'} onClick={() => void save()}>
-      {state === 'failed' ? 'CSV failed: try again' : 'CSV'}
+      {state === 'failed' ? 'CSV failed: try again' : '↓ CSV'}
     </button>
   )
 }

@@ -40,6 +40,8 @@ export interface ChartProps {
   markButtons?: boolean
   /** Curves that have their points at different places: between them each has its last value. */
   aligned?: boolean
+  /** Values from 0 to 1 that are read as per cent. */
+  isShare?: boolean
   logarithmic?: boolean
   height?: number
   /** Charts of the same name share their cursor. */

@@ -23,7 +23,15 @@ export function chartOptions(
   width: number,
   scale = 1,
 ): uPlot.Options {
-  const { curves, logarithmic = false, cursor, height = 280, axis: over, markButtons = false } = latest()
+  const {
+    curves,
+    logarithmic = false,
+    cursor,
+    height = 280,
+    axis: over,
+    markButtons = false,
+    isShare = false,
+  } = latest()
   const text = colourOf(element, '--muted')
   const line = colourOf(element, '--line')
   // Asked of the page once: a chart is drawn ten times a second, and made anew when the theme changes.
@@ -79,7 +87,7 @@ export function chartOptions(
         ...(over === 'time' ? { incrs: DURATION_TICKS } : {}),
         values: (_plot, ticks, _axis, _space, apart) => ticks.map((tick) => tickText(over, tick, apart)),
       },
-      { ...axis, size: 56 * scale, values: (_plot, ticks) => ticks.map(valueText) },
+      { ...axis, size: 56 * scale, values: (_plot, ticks) => ticks.map(isShare ? shareText : valueText) },
     ],
     series: [
       {},
@@ -135,6 +143,9 @@ export function chartOptions(
     },
   }
 }
+
+const shareText = (tick: number | null): string =>
+  tick === null ? '' : `${Number((100 * tick).toPrecision(4))} %`
 
 /** A tick of the values: as wide as there is room. null is one that a logarithmic axis leaves out. */
 function valueText(tick: number | null): string {

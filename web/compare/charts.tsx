@@ -112,6 +112,7 @@ export function ComparedCharts({ of: comparison, ids }: { of: Comparison; ids: r
               label="Test accuracy of the runs"
               yLabel="test accuracy"
               format={percent}
+              isShare
               height={240}
               csv={() => csvOfEpochs(ids)}
               {...shared}

@@ -54,6 +54,7 @@ export function Epochs({ run: { id, number, epochs }, stepsPerEpoch, places, ...
           yLabel="accuracy"
           axis={places.axis}
           format={percent}
+          isShare
           height={240}
           cursor={`run-${number}`}
           csv={() => csvOfEpochs([id])}
