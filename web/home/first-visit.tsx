@@ -64,7 +64,7 @@ function Welcome({ datasets, architecture, system }: ResultOf<typeof WELCOME>) {
       <h1>Teach a network to see, and watch it learn.</h1>
       <p>
         vggzoo trains the VGG family of image classifiers. A small one learns to tell {classes.length} kinds
-        of pictures apart, among them {classes.slice(0, 3).join(', ')}, on this machine.
+        of pictures apart, such as {classes.slice(0, 3).join(', ')}, on this machine.
       </p>
       {samples !== null && (
         <ul class="pictures" style={{ maxWidth: '44rem', width: '100%' }}>
@@ -83,8 +83,8 @@ function Welcome({ datasets, architecture, system }: ResultOf<typeof WELCOME>) {
           {(state === 'MISSING' || state === 'FAILED') &&
             downloadBytes !== null &&
             `Downloads ${bytes(downloadBytes)} first. `}
-          {estimate !== null && `About ${duration(estimate)} `}
-          {system.engine !== null && `on ${system.engine.device}`}
+          {estimate === null ? 'Trains' : `Takes about ${duration(estimate)}`}
+          {system.engine !== null && ` on ${system.engine.device}`}.
         </span>
       </div>
       {state === 'FETCHING' && <Fetching dataset={dataset} />}

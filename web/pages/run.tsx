@@ -61,14 +61,13 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
       <Heading run={run} card={card} onRenamed={refresh} />
       {run.failure !== null && <Failed failure={run.failure} />}
       <RunProgress run={card} />
-      <Controls run={card}>
+      <Controls run={card} aside={<Notify run={card} />}>
         {version !== undefined && (
           <a class="button primary" href={predictAddress(version.model.name, version.version)}>
             Show it a picture
           </a>
         )}
       </Controls>
-      <Notify run={card} />
       <Change run={run} card={card} />
       <Figures
         of={[

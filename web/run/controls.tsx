@@ -40,10 +40,13 @@ const CANCEL = graphql(`
 export function Controls({
   run,
   children,
+  aside,
 }: {
   run: Pick<RunCard, 'id' | 'number' | 'status'>
   /** What else can be done with it, first. */
   children?: ComponentChildren
+  /** What is no control of the run, last. */
+  aside?: ComponentChildren
 }) {
   const doing = useDoing()
   const row = useRef<HTMLDivElement>(null)
@@ -95,6 +98,7 @@ export function Controls({
         <a class="button" href={`/compare?runs=${run.number}`}>
           Compare
         </a>
+        {aside}
         {doing.asked && <span class="small muted">asked</span>}
       </div>
       {doing.error !== null && <Failure error={doing.error} />}

@@ -32,12 +32,12 @@ export function Notify({ run }: { run: RunCard }) {
     else window.localStorage.removeItem(KEY)
   }
   return (
-    <p class="row small">
+    <span class="row small">
       <label class="check">
         <input type="checkbox" checked={wanted.value} onChange={() => void turn()} />
         Notify me when it ends
       </label>
       {refused && <span class="muted">The browser allows this page no notifications.</span>}
-    </p>
+    </span>
   )
 }
