@@ -23,7 +23,8 @@ try {
     () => process.exit(1),
   )
   const { url } = await starting
-  logger.info({ url, playground: `${url}/graphql` }, 'vggzoo is ready')
+  // Who asked for its end in the last moment of its start is not told that it is there.
+  if (!stopping.signal.aborted) logger.info({ url, playground: `${url}/graphql` }, 'vggzoo is ready')
 } catch (error) {
   if (!stopping.signal.aborted) {
     const text = error instanceof Error ? error.message : String(error)

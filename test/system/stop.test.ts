@@ -50,7 +50,7 @@ describe('a server whose whole process group is told to stop, as a terminal does
   let id: string
 
   test('loses no step of the run at work, which goes on from there', async () => {
-    server = await startServer({ dataset: 'cifar10' })
+    server = await startServer()
     id = await startRun(server, LONG)
     let saved = 0
     // npm passes on to the server what came to both; a terminal that is closed and a service manager have their own.
@@ -61,7 +61,7 @@ describe('a server whose whole process group is told to stop, as a terminal does
       const reached = await trained(server, id, saved)
       expect(await server.stopGroup(...signals)).toBe(0)
       expect(processesOf(server.pid)).toEqual([])
-      server = await startServer({ dataDir: server.dataDir, dataset: 'cifar10' })
+      server = await startServer({ dataDir: server.dataDir })
       const { trainingRun } = await server.query(CHECKPOINTS, { id })
       saved = Math.max(...trainingRun.checkpoints.map(({ step }: { step: number }) => step))
       expect(saved).toBeGreaterThanOrEqual(reached)

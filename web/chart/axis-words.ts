@@ -16,6 +16,11 @@ function instant(seconds: number): string {
 
 const [MINUTE, HOUR, DAY] = [60, 3600, 86_400]
 
+/** Steps apart of what is counted: there is no half step. */
+export const WHOLE_TICKS = Array.from({ length: 10 }, (_, power) =>
+  [1, 2, 5].map((it) => it * 10 ** power),
+).flat()
+
 /** Distances of the ticks of durations, in seconds: such as people count in. */
 export const DURATION_TICKS = [
   ...[1e-3, 1e-2, 1e-1].flatMap((unit) => [unit, 2 * unit, 5 * unit]),

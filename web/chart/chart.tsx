@@ -46,13 +46,16 @@ export function Chart(props: ChartProps) {
   const hold = () =>
     queueMicrotask(() => {
       const x = held.current
-      if (x !== null) point(firstFrom(latest.current.xs, (it) => it >= x))
+      // Of the charts that share a cursor, the one that keys are in says where it is.
+      if (x !== null && document.activeElement === place.current)
+        point(firstFrom(latest.current.xs, (it) => it >= x))
     })
 
   // What a plot is made of, but for its values: when that changes it is made anew.
   const shape = JSON.stringify([
     curves.map(({ values, band, ...rest }) => [rest, band !== undefined]),
     props.logarithmic,
+    props.isCut,
     props.cursor,
     axis,
     markButtons,

@@ -43,6 +43,8 @@ export interface ChartProps {
   /** Values from 0 to 1 that are read as per cent. */
   isShare?: boolean
   logarithmic?: boolean
+  /** Whether the axis of the values leaves out their peaks (peaks.ts). */
+  isCut?: boolean
   height?: number
   /** Charts of the same name share their cursor. */
   cursor?: string

@@ -1,8 +1,9 @@
 import uPlot from 'uplot'
-import { DURATION_TICKS, tickText } from './axis-words.ts'
+import { DURATION_TICKS, tickText, WHOLE_TICKS } from './axis-words.ts'
 import { colourOf } from './colours.ts'
 import { MARK_KINDS } from './marks.ts'
 import type { ChartProps } from './model.ts'
+import { withoutPeaks } from './peaks.ts'
 
 /** What part of the axis a chart shows, and where: in pixels of the page. */
 export interface Frame {
@@ -31,6 +32,7 @@ export function chartOptions(
     axis: over,
     markButtons = false,
     isShare = false,
+    isCut = false,
   } = latest()
   const text = colourOf(element, '--muted')
   const line = colourOf(element, '--line')
@@ -43,6 +45,12 @@ export function chartOptions(
   }
   const colours = curves.map((curve) => colourOf(element, curve.token))
   const banded = curves.flatMap((curve, i) => (curve.band === undefined ? [] : [i]))
+  /** Of what is seen of the curves, as the axis of their places has it. */
+  const cut = (plot: uPlot, least: number, greatest: number): [number, number] => {
+    const [first, last] = plot.series[0]!.idxs ?? [0, plot.data[0].length - 1]
+    const seen = latest().curves.map(({ values }) => values.slice(first, last + 1))
+    return withoutPeaks(seen, logarithmic) ?? [least, greatest]
+  }
   const axis = {
     stroke: text,
     font: `${12 * scale}px system-ui, sans-serif`,
@@ -77,7 +85,7 @@ export function chartOptions(
           return from === to ? [from - 0.5, to + 0.5] : [from, to]
         },
       },
-      y: { distr: logarithmic ? 3 : 1 },
+      y: { distr: logarithmic ? 3 : 1, ...(isCut ? { range: cut } : {}) },
     },
     axes: [
       {
@@ -85,6 +93,7 @@ export function chartOptions(
         size: 36 * scale,
         space: 70 * scale,
         ...(over === 'time' ? { incrs: DURATION_TICKS } : {}),
+        ...(over === 'step' || over === 'images' ? { incrs: WHOLE_TICKS } : {}),
         values: (_plot, ticks, _axis, _space, apart) => ticks.map((tick) => tickText(over, tick, apart)),
       },
       { ...axis, size: 56 * scale, values: (_plot, ticks) => ticks.map(isShare ? shareText : valueText) },

@@ -7,7 +7,7 @@ const HALF_LIVES = [0, 5, 20, 100, 500]
 
 /** Changes how the charts of a page are looked at, in its address. */
 export function ViewTools({ view, param }: { view: View; param: AxisParam }) {
-  const { axis, range, logarithmic, halfLife } = view
+  const { axis, range, logarithmic, isCut, halfLife } = view
   return (
     <div class="row small">
       {range !== null && (
@@ -37,6 +37,14 @@ export function ViewTools({ view, param }: { view: View; param: AxisParam }) {
         onClick={() => setParams({ y: logarithmic ? null : 'log' })}
       >
         log
+      </button>
+      <button
+        type="button"
+        aria-pressed={isCut}
+        title="The axis leaves out the highest and the lowest hundredth of the values"
+        onClick={() => setParams({ peaks: isCut ? null : 'cut' })}
+      >
+        cut peaks
       </button>
       <label class="row">
         Smooth

@@ -6,6 +6,8 @@ export interface View {
   axis: Axis
   range: Range | null
   logarithmic: boolean
+  /** Whether the axis of the values leaves out their peaks. */
+  isCut: boolean
   /** Of the smoothing, in steps; 0 for none. */
   halfLife: number
 }
@@ -25,6 +27,7 @@ export function viewOf(query: URLSearchParams, { name, usual }: AxisParam): View
     axis: asked ?? usual,
     range: from < to && Number.isFinite(to - from) ? { from, to } : null,
     logarithmic: query.get('y') === 'log',
+    isCut: query.get('peaks') === 'cut',
     halfLife: halfLife > 0 && Number.isFinite(halfLife) ? halfLife : 0,
   }
 }

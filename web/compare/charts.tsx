@@ -74,6 +74,7 @@ export function ComparedCharts({ of: comparison, ids }: { of: Comparison; ids: r
                 format={loss}
                 height={340}
                 logarithmic={view.logarithmic}
+                isCut={view.isCut}
                 markButtons
                 csv={csv}
                 {...shared}

@@ -93,6 +93,7 @@ export function Charts({
           epochs={run.epochs}
           ghosts={ghosts}
           logarithmic={view.logarithmic}
+          isCut={view.isCut}
           halfLife={view.halfLife}
           {...shared}
         />

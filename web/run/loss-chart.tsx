@@ -23,6 +23,7 @@ interface Props {
   logarithmic?: boolean
   /** Half-life of the smoothed line in steps; 0 draws none. */
   halfLife?: number
+  isCut?: boolean
   height?: number
   range?: Range | null
   extent?: Range | null

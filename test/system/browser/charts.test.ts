@@ -113,7 +113,9 @@ describe.skipIf(browserOf === null)('the charts in a browser (apt-get install ch
         .toBe(true)
       // The cursor of one is that of all.
       const first = (await places(/^Learning rate/)).at(-1)!
-      await picture.press('Home')
+      await chart(page, /^Learning rate/)
+        .getByRole('img')
+        .press('Home')
       for (const name of [/^Loss/, /^Learning rate/]) {
         const legend = chart(page, name).locator('.legend > span').first()
         await expect.poll(() => legend.textContent()).toContain(first)

@@ -14,7 +14,7 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
     const postgres = await startPostgres()
     try {
       const env = { DATABASE_URL: postgres.url }
-      const server = await startServer({ dataset: 'cifar10', env })
+      const server = await startServer({ env })
       const id = await startRun(server)
       const events = await collectEvents(server, id)
       expect(events.at(-1)).toMatchObject({ status: 'COMPLETED' })
@@ -29,7 +29,7 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       expect([health.status, await health.text()]).toEqual([503, 'The database does not answer.\n'])
       await expect(server.logged(() => false)).rejects.toThrow('the server ended (1)')
       await postgres.start()
-      const again = await startServer({ dataDir: server.dataDir, dataset: 'cifar10', env })
+      const again = await startServer({ dataDir: server.dataDir, env })
       expect(await collectEvents(again, id)).toEqual(events)
       const all = await collectEvents(again, cut)
       expect(all.flatMap(({ status }) => status ?? [])).toEqual([

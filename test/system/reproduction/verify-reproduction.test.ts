@@ -12,14 +12,14 @@ async function altered(server: TestServer, alter: (prisma: PrismaClient) => Prom
   const database = await openDatabase({ folder: join(server.dataDir, 'database') })
   await alter(database.prisma)
   await database.close()
-  return startServer({ dataDir: server.dataDir, dataset: 'cifar10' })
+  return startServer({ dataDir: server.dataDir })
 }
 
 const rowId = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1]
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer({ dataset: 'cifar10' })
+  server = await startServer()
 })
 afterAll(stopServers)
 
@@ -68,7 +68,7 @@ test('a verification ends when whoever asked for it is gone', async () => {
 })
 
 test('a server that stops ends a verification and says so', async () => {
-  const mine = await startServer({ dataset: 'cifar10' })
+  const mine = await startServer()
   const answer = verify(mine, await completeRun(mine), 4)
   await mine.logged(({ msg }) => msg === 'verification started')
   await mine.stop()
@@ -79,7 +79,7 @@ test('a server that stops ends a verification and says so', async () => {
 })
 
 test('a loss that is not what the run has is told with its step, and by how much', async () => {
-  const mine = await startServer({ dataset: 'cifar10' })
+  const mine = await startServer()
   const [wrong, elsewhere, other] = [
     await completeRun(mine),
     await completeRun(mine),
@@ -125,12 +125,11 @@ test('a loss that is not what the run has is told with its step, and by how much
 })
 
 test('a run of the native engine is identical with another number of threads, and says that these are others', async () => {
-  const mine = await startServer({ dataset: 'cifar10', env: { ENGINE: 'native', NATIVE_THREADS: '1' } })
+  const mine = await startServer({ env: { ENGINE: 'native', NATIVE_THREADS: '1' } })
   const id = await completeRun(mine, RUN)
   await mine.stop()
   const next = await startServer({
     dataDir: mine.dataDir,
-    dataset: 'cifar10',
     env: { ENGINE: 'wasm', NATIVE_THREADS: '2' },
   })
   expect(await verify(next, id, STEPS)).toMatchObject({
@@ -149,7 +148,6 @@ test('a run of the native engine is identical with another number of threads, an
   await next.stop()
   const last = await startServer({
     dataDir: mine.dataDir,
-    dataset: 'cifar10',
     env: { ENGINE: 'native', NATIVE_THREADS: '1' },
   })
   await last.query(CONTROL('resume'), { id: moved })

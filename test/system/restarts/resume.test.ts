@@ -28,7 +28,7 @@ const STEPS_PER_EPOCH = Math.ceil(200 / 16)
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer({ dataset: 'cifar10' })
+  server = await startServer()
 })
 afterAll(stopServers)
 
@@ -100,11 +100,11 @@ describe('a run that was interrupted', () => {
   })
 
   test('by a stop of the server goes on with the next start, from the very step', async () => {
-    const mine = await startServer({ dataset: 'cifar10' })
+    const mine = await startServer()
     const id = await startRun(mine, RUN)
     await waitForEvent(mine, id, (event) => event.points?.some((point: Event) => point.step >= 5))
     await mine.stop()
-    const next = await startServer({ dataDir: mine.dataDir, dataset: 'cifar10' })
+    const next = await startServer({ dataDir: mine.dataDir })
     const events = await collectEvents(next, id)
     expect(losses(events)).toEqual(undisturbed.losses)
     expect(await finalDigest(next, id)).toBe(undisturbed.digest)
@@ -114,7 +114,7 @@ describe('a run that was interrupted', () => {
   })
 
   test('more often than MAX_RESTARTS at one place FAILS, and can be resumed by hand', async () => {
-    const mine = await startServer({ dataset: 'cifar10', env: { MAX_RESTARTS: '1' } })
+    const mine = await startServer({ env: { MAX_RESTARTS: '1' } })
     const id = await startRun(mine, { ...RUN, checkpoints: { everySeconds: null }, epochs: 1 })
     for (const attempt of [1, 2]) {
       await waitForEvent(mine, id, (event) => isStatus('RUNNING')(event) && event.attempt === attempt)

@@ -4,6 +4,7 @@ import { placesOf } from '../../../web/chart/axis.ts'
 import { tickText } from '../../../web/chart/axis-words.ts'
 import { csvOf } from '../../../web/chart/csv.ts'
 import { clustersOf, type Mark, textOf } from '../../../web/chart/marks.ts'
+import { withoutPeaks } from '../../../web/chart/peaks.ts'
 import { rangeParams, viewOf } from '../../../web/chart/view.ts'
 
 describe('curves on one axis', () => {
@@ -91,18 +92,41 @@ describe('marks', () => {
   })
 })
 
+describe('an axis without peaks', () => {
+  const curve = Array.from({ length: 200 }, (_, i) =>
+    i === 7 ? 1e6 : i === 9 ? -1e6 : i === 11 ? null : 1 + (i % 10),
+  )
+
+  test('has all values but the highest and the lowest hundredth, and room beside them', () => {
+    expect(withoutPeaks([curve], false)).toEqual([1 - 0.45, 10 + 0.45])
+    expect(withoutPeaks([[3], [undefined]], false)).toEqual([2.5, 3.5])
+    expect(withoutPeaks([[null, undefined]], false)).toBeNull()
+  })
+
+  test('is of positive values where it is logarithmic', () => {
+    const [from, to] = withoutPeaks([[...curve, 0, -3]], true)!
+    expect(from).toBeCloseTo(10 ** -0.05)
+    expect(to).toBeCloseTo(10 ** 1.05)
+    expect(withoutPeaks([[0, -1]], true)).toBeNull()
+  })
+})
+
 describe('the address of a chart', () => {
   const RUN = { name: 'x', usual: 'step' } as const
 
   test('says axis, range, scale and smoothing; what makes no sense says nothing', () => {
-    const view = viewOf(new URLSearchParams('x=clock&from=1700000000&to=1700000060&y=log&smooth=20'), RUN)
+    const view = viewOf(
+      new URLSearchParams('x=clock&from=1700000000&to=1700000060&y=log&peaks=cut&smooth=20'),
+      RUN,
+    )
     expect(view).toEqual({
       axis: 'clock',
       range: { from: 1_700_000_000, to: 1_700_000_060 },
       logarithmic: true,
+      isCut: true,
       halfLife: 20,
     })
-    const nothing = { axis: 'step', range: null, logarithmic: false, halfLife: 0 }
+    const nothing = { axis: 'step', range: null, logarithmic: false, isCut: false, halfLife: 0 }
     for (const query of ['', 'x=furlongs&from=9&to=3&y=up&smooth=-1', 'from=&to=5', 'from=1&to=Infinity'])
       expect(viewOf(new URLSearchParams(query), RUN), query).toEqual(nothing)
   })
