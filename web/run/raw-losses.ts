@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import type { Track } from '../chart/axis.ts'
 import { useQuery } from '../live/query.ts'
@@ -21,8 +21,10 @@ export function useGhosts(
   const isAsked = attempts.length > 1
   const { data, refresh } = useQuery(RAW_LOSSES, isAsked ? { id, ...steps } : null)
   // An attempt that was killed has trained further than was known when its successor began.
+  const asked = useRef(0)
   useEffect(() => {
-    if (isAsked) refresh()
+    if (asked.current > 1 && asked.current !== attempts.length) refresh()
+    asked.current = attempts.length
   }, [attempts.length])
   const points = isAsked ? data?.trainingRun?.losses : undefined
   return useMemo(() => ghostsOf(points ?? [], attempts), [points, attempts])
