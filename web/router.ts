@@ -65,3 +65,8 @@ export function match(pattern: string, pathname: string): Record<string, string>
   }
   return found
 }
+
+/** The number that a part of a path is, from 0; null where it is none that a run or a version has. */
+export function numberOf(part: string): number | null {
+  return /^\d{1,9}$/.test(part) ? Number(part) : null
+}

@@ -1,9 +1,7 @@
-import { useEffect, useMemo } from 'preact/hooks'
-import { placesOf } from '../chart/axis.ts'
+import { useEffect } from 'preact/hooks'
 import type { View } from '../chart/view.ts'
 import { DRAW_MS, useBuckets } from '../live/buckets.ts'
-import { useExact } from '../run/exact.ts'
-import { trackOf } from '../run/track.ts'
+import { useLaid } from '../run/laid.ts'
 import type { ComparedRun } from './comparison.ts'
 import type { Laid } from './curves.ts'
 
@@ -18,19 +16,9 @@ interface Props {
 }
 
 /** Follows the loss of one of the runs; it shows nothing by itself. */
-export function RunLosses({ run, view: { axis, range }, onLaid }: Props) {
+export function RunLosses({ run, view, onLaid }: Props) {
   const all = useBuckets(run.id, { maxPoints: MAX_POINTS, drawMs: DRAW_MS.card }).value
-  const track = useMemo(() => trackOf(run), [run])
-  const places = useMemo(
-    () =>
-      placesOf(
-        axis,
-        track,
-        (all ?? []).map(({ last }) => last),
-      ),
-    [axis, track, all],
-  )
-  const buckets = useExact(run.id, range === null ? null : places.stepsIn(range), all) ?? all
+  const { places, buckets } = useLaid(run, view, all)
   useEffect(() => {
     if (buckets !== null) onLaid({ run, places, buckets })
   }, [run, places, buckets])

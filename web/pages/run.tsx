@@ -9,6 +9,7 @@ import { useProgressIcon } from '../parts/icon.ts'
 import { RunProgress } from '../parts/run-progress.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
+import { numberOf } from '../router.ts'
 import { Below } from '../run/below.tsx'
 import { Change } from '../run/change.tsx'
 import { Charts } from '../run/charts.tsx'
@@ -28,8 +29,8 @@ import '../run/run.css'
 
 /** One run, from its curve down to what it was made of: sections of one page. */
 export default function RunPage({ number }: { number: string }) {
-  const isNumber = /^\d{1,9}$/.test(number)
-  const { data, error, refresh } = useQuery(RUN_DETAILS, isNumber ? { number: Number(number) } : null)
+  const asked = numberOf(number)
+  const { data, error, refresh } = useQuery(RUN_DETAILS, asked === null ? null : { number: asked })
   const run = data?.trainingRun ?? null
   useCards(data, run === null ? [] : [run])
   useRunsChanged(() => {})
@@ -37,7 +38,7 @@ export default function RunPage({ number }: { number: string }) {
   const shown = run === null ? null : cardOf(run).value
   useTitle(shown === null ? `Run ${number}` : titleOf(shown))
   useProgressIcon(shown === null ? null : shareOf(shown))
-  if (!isNumber || (data !== null && run === null))
+  if (asked === null || (data !== null && run === null))
     return (
       <div class="empty">
         <h1>There is no run #{number}.</h1>

@@ -12,7 +12,7 @@ import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
-import { go } from '../router.ts'
+import { go, numberOf } from '../router.ts'
 import '../models/models.css'
 import '../run/run.css'
 
@@ -29,7 +29,7 @@ const DELETE = graphql(`
 /** One version of a model: where it comes from, how good it is, and what can be done with it. */
 export default function VersionPage({ name, version }: { name: string; version: string }) {
   useTitle(`${name} ${version}`)
-  const number = /^\d{1,9}$/.test(version) ? Number(version) : null
+  const number = numberOf(version)
   const { data, error, refresh } = useQuery(VERSION, number === null ? null : { name, number })
   useModelsChanged(refresh)
   if (number !== null && data === null) return error === null ? null : <Failure error={error} />

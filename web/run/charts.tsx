@@ -2,7 +2,7 @@ import type { ReadonlySignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
 import { align, extentOf, lay } from '../chart/align.ts'
-import { type Places, placesOf } from '../chart/axis.ts'
+import type { Places } from '../chart/axis.ts'
 import { Chart } from '../chart/chart.tsx'
 import type { Mark } from '../chart/marks.ts'
 import type { Range } from '../chart/model.ts'
@@ -15,12 +15,11 @@ import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
 import type { Details } from './details.ts'
 import { Epochs } from './epochs.tsx'
-import { useExact } from './exact.ts'
+import { useLaid } from './laid.ts'
 import { csvOfPoints, LossChart } from './loss-chart.tsx'
 import { MarkList } from './mark-list.tsx'
 import { gapsOf, momentsOf, placed } from './moments.ts'
 import { useGhosts } from './raw-losses.ts'
-import { trackOf } from './track.ts'
 
 const NO_ATTEMPTS: Details['attempts'] = []
 const AXIS: AxisParam = { name: 'x', usual: 'step' }
@@ -41,20 +40,8 @@ export function Charts({
 }) {
   const card = cardOf(run).value
   const view = viewOf(params.value, AXIS)
-  const { axis, range } = view
   const all = losses.value
-  const track = useMemo(() => trackOf(run), [run])
-  const places = useMemo(
-    () =>
-      placesOf(
-        axis,
-        track,
-        (all ?? []).map(({ last }) => last),
-      ),
-    [axis, track, all],
-  )
-  const steps = range === null ? null : places.stepsIn(range)
-  const buckets = useExact(run.id, steps, all) ?? all
+  const { track, places, steps, buckets } = useLaid(run, view, all)
   // Behind the curve, and asked for after it.
   const ghosts = useGhosts(run.id, all === null ? NO_ATTEMPTS : run.attempts, steps)
   const moments = useMemo(() => momentsOf(run), [run])
@@ -75,7 +62,7 @@ export function Charts({
   const shared = {
     places,
     extent,
-    range,
+    range: view.range,
     marks,
     onRange: (next: Range | null) => setParams(rangeParams(next)),
   }
