@@ -21,7 +21,8 @@ export const CELL_MISTAKES = graphql(`
   }
 `)
 
-const PAGE = 24
+/** Pictures that are shown at first, and as many again when asked. */
+export const PAGE = 24
 /** As many as the API answers at once. */
 const MOST = 100
 

@@ -5,7 +5,7 @@ import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
 import { type Cell, cellOf, nextCell } from './cell.ts'
-import { CELL_MISTAKES, CellMistakes } from './cell-mistakes.tsx'
+import { CELL_MISTAKES, CellMistakes, PAGE } from './cell-mistakes.tsx'
 import type { Details } from './details.ts'
 
 type Evaluation = NonNullable<Details['evaluation']>
@@ -45,7 +45,7 @@ export function Confusion({ id, evaluation, classes, title = 'Confusion matrix',
       query={
         picked === null
           ? { text: QUERY, variables: { id } }
-          : { text: CELL_MISTAKES, variables: { id, ...picked, first: 24 } }
+          : { text: CELL_MISTAKES, variables: { id, ...picked, first: PAGE } }
       }
     >
       <Figures

@@ -2,6 +2,7 @@ import type { Places } from '../chart/axis.ts'
 import type { Mark, MarkKind } from '../chart/marks.ts'
 import { count, counted, rate, words } from '../format.ts'
 import type { Details } from './details.ts'
+import { isEnd } from './ending.ts'
 
 /** Something that happened to a run after a step, and when, where that is known better than by the step. */
 export interface Moment {
@@ -70,12 +71,10 @@ function causesOf(statusChanges: Told['statusChanges']): ReadonlyMap<number, str
       if (cause !== null) causes.set(attempt, cause)
       cause = null
     } else if (failure !== null) cause = words(failure.code)
-    else if (REST.has(status)) cause = `it was ${words(status)}`
+    else if (status === 'PAUSED' || isEnd(status)) cause = `it was ${words(status)}`
   }
   return causes
 }
-
-const REST = new Set<string>(['PAUSED', 'COMPLETED', 'CANCELLED', 'FAILED'])
 
 /** A point whose loss is not finite. */
 export interface NonFinitePoint {

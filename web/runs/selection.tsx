@@ -4,8 +4,9 @@ import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
 import { go } from '../router.ts'
+import { isEnd } from '../run/ending.ts'
 import { isTyping } from './keys.ts'
-import { ENDED, MAX_SELECTED } from './view.ts'
+import { MAX_SELECTED } from './view.ts'
 
 const DELETE = graphql(`
   mutation DeleteRun($id: ID!) {
@@ -36,7 +37,7 @@ export function Selection({ selected, runs, onChange }: Props) {
     document.addEventListener('keydown', onKey)
     return () => document.removeEventListener('keydown', onKey)
   }, [comparison])
-  const ended = runs.filter(({ status }) => ENDED.includes(status))
+  const ended = runs.filter(({ status }) => isEnd(status))
   const remove = async () => {
     const names = ended.map(({ number }) => `#${number}`).join(', ')
     const text = `Delete ${names} with losses, output and checkpoints? Model versions made of them stay.`

@@ -11,7 +11,6 @@ export const STATUSES: readonly Status[] = [
   'FAILED',
   'CANCELLED',
 ]
-export const ENDED: readonly Status[] = ['COMPLETED', 'FAILED', 'CANCELLED']
 
 /** As many as can be compared. */
 export const MAX_SELECTED = 10
