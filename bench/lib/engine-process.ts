@@ -115,27 +115,28 @@ async function losses({
   return { losses: values }
 }
 
-/** What the predictor does with one picture between decoding it and answering. */
+/** What the predictor does with a batch between decoding its pictures and answering. */
 async function forward(
-  { network, seconds }: Measurements['forward']['job'],
+  { network, seconds, batch: size = 1 }: Measurements['forward']['job'],
   device: string,
 ): Promise<Measurements['forward']['result']> {
   const model = buildModel(trainable(network))
   initializeWeights(model, SEED)
   const infer = forwardOf(model, { training: false })
-  const { x } = randomBatch(1)
+  const { x } = randomBatch(size)
   const times: number[] = []
   let end = Number.POSITIVE_INFINITY
   // Five to warm up: the first ones order the filters and compile.
   for (let count = -5; count < 5 || performance.now() < end; count++) {
     if (count === 0) end = performance.now() + seconds * 1000
     const started = performance.now()
-    const logits = tf.tidy(() => infer(tf.tensor4d(x, [1, 32, 32, 3])))
+    const logits = tf.tidy(() => infer(tf.tensor4d(x, [size, 32, 32, 3])))
     await logits.data()
     if (count >= 0) times.push(performance.now() - started)
     logits.dispose()
   }
-  return { device, p50: quantile(times, 0.5), p95: quantile(times, 0.95) }
+  const picturesPerSecond = (size * 1000 * times.length) / times.reduce((sum, time) => sum + time, 0)
+  return { device, p50: quantile(times, 0.5), p95: quantile(times, 0.95), picturesPerSecond }
 }
 
 async function soak({

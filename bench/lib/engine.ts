@@ -39,9 +39,10 @@ export interface Measurements {
     result: { losses: (number | null)[] }
   }
   forward: {
-    job: Job & { seconds: number }
-    /** Milliseconds for one picture. */
-    result: { device: string; p50: number; p95: number }
+    /** Of one picture at a time where `batch` says nothing else. */
+    job: Job & { seconds: number; batch?: number }
+    /** Milliseconds of a pass. */
+    result: { device: string; p50: number; p95: number; picturesPerSecond: number }
   }
   soak: {
     job: Job & { batch: number; steps: number; seconds: number }

@@ -8,7 +8,7 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { createModelAliases, isAlias, type ModelAliases } from './aliases.ts'
+import { createModelAliases, type ModelAliases } from './aliases.ts'
 import type { ChangedModels } from './changed-models.ts'
 import { createConverter } from './converter.ts'
 import { createDownloads, type Downloads } from './downloads.ts'
@@ -16,14 +16,9 @@ import { drawFilters } from './filters.ts'
 import { createModelImport, type ImportInput } from './import.ts'
 import { createOnce } from './once.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
+import { createVersionResolver, type VersionResolver } from './resolve-version.ts'
 import { architectureOf, createTrainedVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
-
-/** How a model version is named from outside. */
-export type VersionRef =
-  | { versionId: string }
-  | { runId: string }
-  | { alias: { model: string; name: string } }
 
 export interface RegisterInput {
   /** The model that gets a version; it is made if it is not there. */
@@ -40,11 +35,7 @@ export interface ModelService {
   readonly downloads: Downloads
   /** See createModelImport. */
   import(input: ImportInput): Promise<ModelVersion>
-  /**
-   * The version that is meant; null means the newest there is. Where the newest is meant, of all or of a run, it is none
-   * of the avoided ones if there is another. Throws NotFoundError.
-   */
-  resolve(ref: VersionRef | null, avoided?: ReadonlySet<string>): Promise<ModelVersion>
+  readonly resolve: VersionResolver
   /** Throws NotFoundError, ValidationError, or ConflictError for a run that is not COMPLETED. */
   register(input: RegisterInput): Promise<ModelVersion>
   /**
@@ -81,47 +72,11 @@ export interface ModelServiceOptions {
 
 const NOT_KEPT = 'The checkpoint is not kept any more.'
 const NO_VERSION = 'There is no model version with this id.'
-const NEWEST = { seq: 'desc' } as const
 
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, changedModels, artifacts, keeper, facts, architectures } = options
   const converter = createConverter(options)
   const once = createOnce(prisma)
-
-  async function newest(
-    where: Prisma.ModelVersionWhereInput,
-    avoided: ReadonlySet<string>,
-  ): Promise<ModelVersion | null> {
-    const id = { notIn: [...avoided] }
-    const found = await prisma.modelVersion.findFirst({ where: { ...where, id }, orderBy: NEWEST })
-    if (found !== null || avoided.size === 0) return found
-    return prisma.modelVersion.findFirst({ where, orderBy: NEWEST })
-  }
-
-  async function byRun(runId: string, avoided: ReadonlySet<string>): Promise<ModelVersion> {
-    const run = await prisma.trainingRun.findUnique({ where: { id: runId } })
-    if (run === null) throw new NotFoundError('There is no training run with this id.')
-    const version = await newest({ runId }, avoided)
-    if (version === null) {
-      throw new NotFoundError(
-        `Run #${run.number} is ${run.status} and no model version was made of it; registerModel makes one of a checkpoint.`,
-      )
-    }
-    return version
-  }
-
-  async function byAlias({ model, name }: { model: string; name: string }): Promise<ModelVersion> {
-    // In one statement: read one after the other, the alias may have moved, and what it named may be deleted.
-    const known = readLabel(model)
-    const version =
-      known === null || !isAlias(name)
-        ? null
-        : await prisma.modelVersion.findFirst({
-            where: { aliases: { some: { name, model: { name: known } } } },
-          })
-    if (version === null) throw new NotFoundError(`There is no alias "${name}" of a model "${model}".`)
-    return version
-  }
 
   async function checkpointOf(weights: RegisterInput['weights']) {
     if ('checkpointId' in weights) {
@@ -176,20 +131,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     }),
     import: createModelImport({ ...options, converter, once }),
     close: converter.close,
-    async resolve(ref, avoided = new Set()) {
-      if (ref === null) {
-        const version = await newest({}, avoided)
-        if (version !== null) return version
-        throw new NotFoundError(
-          'Nothing is trained yet. Start a run with startTrainingRun and wait until it is COMPLETED, or import weights with importModel.',
-        )
-      }
-      if ('alias' in ref) return byAlias(ref.alias)
-      if ('runId' in ref) return byRun(ref.runId, avoided)
-      const version = await prisma.modelVersion.findUnique({ where: { id: ref.versionId } })
-      if (version === null) throw new NotFoundError(NO_VERSION)
-      return version
-    },
+    resolve: createVersionResolver(prisma, changedModels),
     async register({ name: asked, weights, idempotencyKey }) {
       const name = readLabel(asked)
       if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
@@ -213,8 +155,12 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     async deleteVersion(id) {
       const known = await prisma.modelVersion.findUnique({ where: { id } })
       if (known === null) throw new NotFoundError(NO_VERSION)
-      const version = await keeper.release([known.digest], () => prisma.$transaction((tx) => forget(tx, id)))
-      changedModels.publish(version.modelId)
+      const version = await keeper.release([known.digest], async () => {
+        const forgotten = await prisma.$transaction((tx) => forget(tx, id))
+        // Before its file goes: whoever finds that missing is not led to the version again.
+        changedModels.publish(forgotten.modelId)
+        return forgotten
+      })
       if (version.runId !== null) await pruneCheckpoints(prisma, keeper, version.runId)
       return version
     },

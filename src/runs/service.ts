@@ -132,7 +132,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       return findRun(prisma, id)
     },
     async delete(id) {
-      const run = await deleteRun(prisma, keeper, id)
+      const run = await deleteRun(prisma, keeper, options.changedModels, id)
       verifier.forget(id)
       const { number, name, status } = run
       changedRuns.publish(ALL_RUNS, { id, number, name, status })

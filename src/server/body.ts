@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { requestError } from './graphql/client-error.ts'
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
 const DECODERS = {
   gzip: createGunzip,
   'x-gzip': createGunzip,
@@ -59,8 +61,9 @@ export function readText(request: IncomingMessage, maxBytes: number): Promise<st
     }
     content.on('data', take)
     content.once('end', () => {
+      content.off('close', cut)
       try {
-        resolve(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks, size)))
+        resolve(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size)))
       } catch {
         reject(requestError('The body is not UTF-8.'))
       }

@@ -1,5 +1,6 @@
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError } from '../../errors.ts'
+import type { ChangedModels } from '../../models/changed-models.ts'
 import type { WeightsKeeper } from '../../models/weights-keeper.ts'
 import { findRun, noRun } from '../journal/find-run.ts'
 import { FINAL } from '../model/status.ts'
@@ -12,12 +13,14 @@ import { FINAL } from '../model/status.ts'
 export async function deleteRun(
   prisma: PrismaClient,
   keeper: Pick<WeightsKeeper, 'release'>,
+  changedModels: Pick<ChangedModels, 'publish'>,
   id: string,
 ): Promise<TrainingRun> {
   const { initialDigest } = await findRun(prisma, id)
   const checkpoints = await prisma.checkpoint.findMany({ where: { runId: id } })
   const digests = [initialDigest, ...checkpoints.flatMap((it) => [it.digest, it.stateDigest])]
-  return keeper.release(
+  const models = await prisma.model.findMany({ where: { versions: { some: { runId: id } } } })
+  const deleted = await keeper.release(
     digests.filter((digest) => digest !== null),
     () =>
       prisma.$transaction(async (tx) => {
@@ -29,4 +32,7 @@ export async function deleteRun(
         throw new ConflictError(`Run #${run.number} is ${run.status}; cancel it before it is deleted.`)
       }),
   )
+  // Their versions have lost it.
+  for (const model of models) changedModels.publish(model.id)
+  return deleted
 }

@@ -1,0 +1,23 @@
+/**
+ * What stands around the engine when pictures are classified for many at once. Ends with 1 where a figure is above its limit.
+ */
+import { defineBench, listOf, UsageError } from './lib/bench.ts'
+import { measureThroughput } from './lib/serving-throughput.ts'
+
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  throughput: measureThroughput,
+}
+const NAMES = Object.keys(PARTS)
+
+export const bench = defineBench({
+  measures: 'predictions/s, latencies and CPU of a server under load, beside its engine alone',
+  takes: '5 minutes',
+  needs: 'the native engine',
+  options: { parts: `which, by commas (${NAMES.join()})` },
+  async run({ parts }) {
+    const asked = listOf(parts) ?? NAMES
+    const unknown = asked.find((part) => !NAMES.includes(part))
+    if (unknown !== undefined) throw new UsageError(`--parts: there is no ${unknown} among ${NAMES.join()}.`)
+    for (const part of asked) await PARTS[part]!()
+  },
+})
