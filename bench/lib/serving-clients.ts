@@ -1,7 +1,7 @@
 /** Programs that send a picture, wait for the answer and send the next, over HTTP as any would. */
 import { connect, type Socket } from 'node:net'
-import { quantile } from './statistics.ts'
 import type { ServedVersion } from './serving-server.ts'
+import { quantile } from './statistics.ts'
 
 export interface ClientsResult {
   perSecond: number

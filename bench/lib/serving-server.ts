@@ -61,7 +61,11 @@ async function storeVersions(dataDir: string, networks: readonly Served[]): Prom
       const architecture = full ? findArchitecture(network) : trainable(network)
       if (architecture === undefined) throw new UsageError(`There is no architecture ${network}.`)
       for (let seed = 1; seed <= versions; seed++) {
-        const { digest, preprocessing } = await storeRandomModel(architecture, join(dataDir, 'artifacts'), seed)
+        const { digest, preprocessing } = await storeRandomModel(
+          architecture,
+          join(dataDir, 'artifacts'),
+          seed,
+        )
         const { id } = await database.prisma.$transaction((tx) =>
           createVersion(tx, network, {
             origin: 'IMPORTED',

@@ -33,7 +33,8 @@ async function measureNetwork(server: Serving, network: string): Promise<void> {
   const pictures = await Promise.all(Array.from({ length: 64 }, (_, seed) => smallPng(seed)))
   const requests = pictures.map((picture) => predictRequest(server.url, byId(version), picture))
   const engine = async () =>
-    measured(await measureEngine('forward', { engine: 'native', network, batch: 32, seconds: 2 })).picturesPerSecond
+    measured(await measureEngine('forward', { engine: 'native', network, batch: 32, seconds: 2 }))
+      .picturesPerSecond
   const alone = [await engine()]
   const rounds: (ClientsResult & { serverMs: number; predictorMs: number })[] = []
   // The machine's speed drifts: they take turns.

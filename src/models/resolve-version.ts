@@ -15,10 +15,7 @@ export type VersionRef =
  * of the avoided ones if there is another. Answers are kept until a model changes: whoever asks often asks no database.
  * Throws NotFoundError.
  */
-export type VersionResolver = (
-  ref: VersionRef | null,
-  avoided?: ReadonlySet<string>,
-) => Promise<ModelVersion>
+export type VersionResolver = (ref: VersionRef | null, avoided?: ReadonlySet<string>) => Promise<ModelVersion>
 
 const NEWEST = { seq: 'desc' } as const
 /** Ways to name a version that are kept; what is behind one has less than a kilobyte. */

@@ -1,11 +1,21 @@
+import { type Cost, createCost } from './cost.ts'
+import type { Lease } from './model-cache.ts'
+
 /** The most pictures in one forward pass. */
 export const MAX_BATCH = 32
 
 /**
- * A pass should not take longer than this: while it computes, nothing else is answered, a cancelled request
- * keeps its place, and the server cannot tell a slow process from one that hangs.
+ * A pass takes no longer than this, if a picture alone does not: while it computes, a cancelled request keeps its place,
+ * and the server cannot tell a slow process from one that hangs.
  */
-const PASS_MS = 1000
+const PASS_MS = 500
+/** Where other models were asked lately, who wait for it to end. */
+const SHARED_PASS_MS = 100
+const LATELY_MS = 2000
+/** The longest wait for pictures that are being decoded, to be computed together. */
+const MOST_FILL_MS = 20
+/** Models whose times are known. */
+const MOST_COSTS = 1000
 
 /** Turns requests into batches: what comes while one batch is computed is the next. */
 export interface Batcher<Job> {
@@ -15,53 +25,174 @@ export interface Batcher<Job> {
   cancel(id: number): void
 }
 
-/** `compute` gets the jobs of one key, the oldest first, and never rejects. One call runs at a time. */
-export function createBatcher<Job>(compute: (key: string, jobs: Job[]) => Promise<void>): Batcher<Job> {
-  const waiting = new Map<number, { key: string; job: Job }>()
-  const limits = new Map<string, number>()
+export interface BatcherOptions<Job, Model> {
+  /** Resolves when jobs of the key can be computed, what holds the engine aside meanwhile. */
+  acquire(key: string, job: Job): Promise<Lease<Model>>
+  /** Gets jobs of one key, the oldest first, and never rejects. One call runs at a time. */
+  compute(model: Model, jobs: Job[]): Promise<void>
+  /** Gets all jobs of a key that cannot be acquired. */
+  fail(jobs: Job[], error: unknown): void
+  /** How many jobs will be added soon. */
+  coming(): number
+}
+
+interface Group<Job, Model> {
+  jobs: Map<number, { job: Job; at: number }>
+  /** Undefined while it is acquired. */
+  lease: Lease<Model> | undefined
+}
+
+/** What is known of a key that had a turn. */
+interface Past {
+  cost: Cost
+  servedAt: number
+}
+
+/**
+ * Keys take turns by deadlines: each wants to begin within the time that its own pass takes after its last one, or after
+ * its oldest job came. So a quick network passes a slow one by, and none gets more of the engine than it leaves to others.
+ */
+export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): Batcher<Job> {
+  const groups = new Map<string, Group<Job, Model>>()
+  const keys = new Map<number, string>()
+  const pasts = new Map<string, Past>()
   let running = false
+  let wake = () => {}
 
   async function run(): Promise<void> {
     running = true
-    for (let key = oldestKey(); key !== undefined; key = oldestKey()) {
-      const jobs = take(key, limits.get(key) ?? 1)
-      const started = performance.now()
-      await compute(key, jobs)
-      limits.set(key, batchLimit((performance.now() - started) / jobs.length))
-      // Computing is synchronous: only here do messages and decoded pictures come in.
+    while (groups.size > 0) {
+      const key = next()
+      if (key === undefined) {
+        await change()
+        continue
+      }
+      const group = groups.get(key)!
+      const most = mostOf(key)
+      const patience =
+        group.jobs.size < most && options.coming() > 0 ? fillUntil(key, group) - performance.now() : 0
+      if (patience > 0) {
+        await change(patience)
+        continue
+      }
+      await pass(key, group, most)
+      // Computing is synchronous: only here do messages come in, and what is loaded goes on.
       await new Promise((resolve) => setImmediate(resolve))
     }
     running = false
   }
 
-  function oldestKey(): string | undefined {
-    for (const { key } of waiting.values()) return key
-    return undefined
+  async function pass(key: string, group: Group<Job, Model>, most: number): Promise<void> {
+    const { model, release } = group.lease!
+    const jobs: Job[] = []
+    for (const [id, { job }] of group.jobs) {
+      if (jobs.length === most) break
+      group.jobs.delete(id)
+      keys.delete(id)
+      jobs.push(job)
+    }
+    const past = pasts.get(key) ?? { cost: createCost(), servedAt: 0 }
+    const started = performance.now()
+    await options.compute(model, jobs)
+    past.servedAt = performance.now()
+    past.cost.measured(jobs.length, past.servedAt - started)
+    // The last to be used is the last of the map.
+    pasts.delete(key)
+    pasts.set(key, past)
+    if (pasts.size > MOST_COSTS) pasts.delete(pasts.keys().next().value!)
+    group.lease = undefined
+    release()
+    if (group.jobs.size === 0) groups.delete(key)
+    else acquire(key, group)
   }
 
-  function take(key: string, limit: number): Job[] {
-    const jobs: Job[] = []
-    for (const [id, entry] of waiting) {
-      if (jobs.length === limit) break
-      if (entry.key !== key) continue
-      waiting.delete(id)
-      jobs.push(entry.job)
+  /** The key whose turn it is, of those that can be computed. */
+  function next(): string | undefined {
+    let first: string | undefined
+    let earliest = Number.POSITIVE_INFINITY
+    for (const [key, group] of groups) {
+      if (group.lease === undefined) continue
+      const past = pasts.get(key)
+      const since = Math.max(oldestOf(group), past?.servedAt ?? 0)
+      const deadline = since + (past?.cost.of(Math.min(group.jobs.size, mostOf(key))) ?? 0)
+      if (deadline < earliest) [first, earliest] = [key, deadline]
     }
-    return jobs
+    return first
+  }
+
+  function mostOf(key: string): number {
+    const since = performance.now() - LATELY_MS
+    let shared = false
+    for (const other of groups.keys()) if (other !== key) shared = true
+    for (const [other, { servedAt }] of pasts) if (other !== key && servedAt > since) shared = true
+    // The first batch of a model has one picture: it measures what a picture takes.
+    return Math.min(MAX_BATCH, pasts.get(key)?.cost.most(shared ? SHARED_PASS_MS : PASS_MS) ?? 1)
+  }
+
+  /** Nobody waits longer for company than the pass would take alone. */
+  function fillUntil(key: string, group: Group<Job, Model>): number {
+    return oldestOf(group) + Math.min(MOST_FILL_MS, pasts.get(key)?.cost.of(1) ?? 0)
+  }
+
+  function oldestOf({ jobs }: Group<Job, Model>): number {
+    for (const { at } of jobs.values()) return at
+    return Number.POSITIVE_INFINITY
+  }
+
+  function acquire(key: string, group: Group<Job, Model>): void {
+    const [first] = group.jobs.values()
+    options.acquire(key, first!.job).then(
+      (lease) => {
+        if (groups.get(key) !== group) return lease.release()
+        group.lease = lease
+        wake()
+      },
+      (error: unknown) => {
+        if (groups.get(key) === group) groups.delete(key)
+        for (const id of group.jobs.keys()) keys.delete(id)
+        options.fail(
+          [...group.jobs.values()].map(({ job }) => job),
+          error,
+        )
+        wake()
+      },
+    )
+  }
+
+  /** Resolves when something came, or after the time. */
+  function change(ms?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   return {
     add(id, key, job) {
-      waiting.set(id, { key, job })
-      if (!running) void run()
+      const known = groups.get(key)
+      const group: Group<Job, Model> = known ?? { jobs: new Map(), lease: undefined }
+      group.jobs.set(id, { job, at: performance.now() })
+      keys.set(id, key)
+      if (known === undefined) {
+        groups.set(key, group)
+        acquire(key, group)
+      }
+      if (running) wake()
+      else void run()
     },
     cancel(id) {
-      waiting.delete(id)
+      const key = keys.get(id)
+      const group = key === undefined ? undefined : groups.get(key)
+      if (key === undefined || group === undefined) return
+      keys.delete(id)
+      group.jobs.delete(id)
+      if (group.jobs.size > 0) return
+      groups.delete(key)
+      group.lease?.release()
+      wake()
     },
   }
-}
-
-/** The first batch of a model has one picture: it loads the model and measures what a picture takes. */
-function batchLimit(msPerPicture: number): number {
-  return Math.max(1, Math.min(MAX_BATCH, Math.floor(PASS_MS / msPerPicture)))
 }

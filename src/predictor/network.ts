@@ -42,7 +42,7 @@ export function weightBytes(architecture: Architecture): number {
  */
 export async function loadNetwork(
   { digest, architecture, preprocessing }: ModelRef,
-  artifacts: ArtifactStore,
+  artifacts: Pick<ArtifactStore, 'materialise'>,
 ): Promise<Network> {
   const path = await artifacts.materialise(digest)
   const model = buildModel(architecture)

@@ -17,9 +17,10 @@ import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { NonFiniteAnswerError } from './errors.ts'
 import { createKnownAnswers } from './known-answers.ts'
 import { decodeBase64 } from './pictures/base64.ts'
+import { encodePng } from './pictures/image.ts'
 import type { Predictor } from './predictor.ts'
 import type { ClassProbability, LayerRequest, PredictImage } from './protocol.ts'
-import { failFor, refOf, VersionDeletedError } from './version-ref.ts'
+import { createModelRefs, failFor, VersionDeletedError } from './version-ref.ts'
 
 export interface PredictInput {
   image:
@@ -31,7 +32,33 @@ export interface PredictInput {
 }
 
 /** A prediction with the version that made it, as it was then: it may be deleted since. */
-export type MadePrediction = Omit<Prediction, 'seq'> & { modelVersion: ModelVersion }
+export interface MadePrediction extends Omit<Prediction, 'seq' | 'input'> {
+  modelVersion: ModelVersion
+  /** The picture as the network saw it: as a PNG it costs as much as the rest, and few ask for it. */
+  seen: SeenPicture
+}
+
+/** A prediction that was stored, or one that was made and was not. */
+export type AnyPrediction = Pick<Prediction, 'modelVersionId'> &
+  (Pick<Prediction, 'input'> | { seen: SeenPicture })
+
+/** A PNG of the picture of a prediction as the network saw it. */
+export async function inputOf(prediction: AnyPrediction): Promise<Uint8Array> {
+  return 'seen' in prediction ? encodePng(prediction.seen.pixels, prediction.seen.size) : prediction.input
+}
+
+/** RGB bytes of the picture of a prediction as the network saw it, row by row. */
+export async function pixelsOf(prediction: AnyPrediction): Promise<Uint8Array> {
+  if ('seen' in prediction) return prediction.seen.pixels
+  return sharp(prediction.input).removeAlpha().toColourspace('srgb').raw().toBuffer()
+}
+
+export interface SeenPicture {
+  /** RGB bytes, row by row. */
+  pixels: Uint8Array
+  /** [height, width] */
+  size: [number, number]
+}
 
 const EVERY_VERSION = 'predictions'
 /** Each has a picture: a reader that is slow keeps so many in memory. */
@@ -52,15 +79,12 @@ export interface PredictionService {
    * asked.
    */
   predict(input: PredictInput): Promise<MadePrediction>
-  predictAndStore(input: PredictInput): Promise<MadePrediction>
+  predictAndStore(input: PredictInput): Promise<Prediction & { modelVersion: ModelVersion }>
   /**
    * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
    * the network does not have.
    */
-  activations(
-    prediction: Pick<Prediction, 'modelVersionId' | 'input'>,
-    request: LayerRequest,
-  ): Promise<Buffer>
+  activations(prediction: AnyPrediction, request: LayerRequest): Promise<Buffer>
   list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
   /**
@@ -75,7 +99,7 @@ export interface PredictionServiceOptions {
   prisma: PrismaClient
   openBus: OpenBus
   models: Pick<ModelService, 'resolve'>
-  predictor: Pick<Predictor, 'predict'>
+  predictor: Pick<Predictor, 'predict' | 'draw' | 'warm' | 'isWarm'>
   logger: Pick<Logger, 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
@@ -91,6 +115,7 @@ export function createPredictionService({
   datasets,
 }: PredictionServiceOptions): PredictionService {
   const answers = createKnownAnswers()
+  const refs = createModelRefs(architectures)
   /** Says, by the version's id, that predictions were stored. */
   const stored = openBus<void>('predictions')
 
@@ -131,10 +156,11 @@ export function createPredictionService({
     started: number,
   ): Promise<MadePrediction> {
     const answer = async () => {
-      const model = refOf(version, architectures)
-      return predictor.predict({ model, image: await read(image, model.preprocessing.size) })
+      const model = refs.of(version)
+      const { size } = model.preprocessing
+      return { size, ...(await predictor.predict({ model, image: await read(image, size) })) }
     }
-    const { probabilities, input } = await answer().catch((error: unknown) => fail(version, error))
+    const { probabilities, pixels, size } = await answer().catch((error: unknown) => fail(version, error))
     return {
       id: randomUUID(),
       modelVersion: version,
@@ -142,7 +168,7 @@ export function createPredictionService({
       label: probabilities[0].label,
       confidence: probabilities[0].probability,
       probabilities,
-      input: new Uint8Array(input),
+      seen: { pixels, size },
       latencyMs: performance.now() - started,
       createdAt: new Date(),
     }
@@ -183,30 +209,27 @@ export function createPredictionService({
     predictAndStore({ image, model }) {
       const started = performance.now()
       return withVersion(model, async (version) => {
-        const { modelVersion, probabilities, ...prediction } = await predictWith(version, image, started)
+        const { modelVersion, seen, ...prediction } = await predictWith(version, image, started)
         const data = {
           ...prediction,
-          input: new Uint8Array(prediction.input),
-          probabilities: probabilities as Prisma.InputJsonValue,
+          input: new Uint8Array(await encodePng(seen.pixels, seen.size)),
+          probabilities: prediction.probabilities as Prisma.InputJsonValue,
         }
         const row = await prisma.prediction.create({ data }).catch((error: unknown) => fail(version, error))
         for (const topic of [EVERY_VERSION, version.id]) stored.publish(topic, undefined)
         return { ...row, modelVersion }
       })
     },
-    async activations({ modelVersionId, input }, inspect) {
-      const version = await models.resolve({ versionId: modelVersionId })
-      const model = refOf(version, architectures)
+    async activations(prediction, inspect) {
+      const version = await models.resolve({ versionId: prediction.modelVersionId })
+      const model = refs.of(version)
       const layers = analyze(model.architecture).layers.filter(({ kind }) => kindOf(kind).build !== null)
       if (!layers.some(({ name }) => name === inspect.layer)) {
         const names = layers.map(({ name }) => name).join(', ')
         throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
       }
-      const pixels = await sharp(input).removeAlpha().toColourspace('srgb').raw().toBuffer()
-      const answer = await predictor
-        .predict({ model, image: { pixels }, inspect })
-        .catch((error: unknown) => fail(version, error))
-      return answer.input
+      const image = { pixels: await pixelsOf(prediction) }
+      return predictor.draw({ model, image, inspect }).catch((error: unknown) => fail(version, error))
     },
     list: (query) => prisma.prediction.findMany(query),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),

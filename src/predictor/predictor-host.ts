@@ -2,17 +2,17 @@ import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
 import { type Child, type ChildExit, endOf, lastWords, startChild } from '../process/child.ts'
+import { type Messages, openMessages } from '../process/messages.ts'
 import { PredictorUnavailableError } from './errors.ts'
-import type { FromPredictor, ToPredictor } from './protocol.ts'
+import type { FromPredictor, PredictorAnswer, PredictorRequest, ToPredictor } from './protocol.ts'
 
 export interface HostOptions {
   entry: URL
-  configure: Extract<ToPredictor, { type: 'configure' }>
+  configure: ToPredictor
   logger: Pick<Logger, 'info' | 'warn' | 'error'>
   times: HostTimes
   onReady(): void
-  onAnswer(message: Extract<FromPredictor, { type: 'predicted' | 'rejected' }>): void
-  onBatch(batch: Extract<FromPredictor, { type: 'computed' }>): void
+  onAnswer(message: PredictorAnswer): void
   /** The process that was sent requests is gone; another one follows, or `onGivenUp`. */
   onDeath(exit: string): void
   onGivenUp(error: PredictorUnavailableError): void
@@ -45,7 +45,7 @@ export interface Host {
   /** Does nothing while a process is there or on its way. Throws after it has given up, until the rest is over. */
   start(): void
   readonly ready: boolean
-  send(message: ToPredictor): void
+  send(message: PredictorRequest): void
   /** Whether the process has requests: only then is its silence a fault. */
   owesAnswer(owes: boolean): void
   /** Starts the process if none was started yet. */
@@ -58,6 +58,7 @@ export function createHost(options: HostOptions): Host {
   const { logger, times } = options
   let status: Status = 'idle'
   let child: Child<ToPredictor> | undefined
+  let line: Messages<PredictorRequest> | undefined
   let startsInARow = 0
   let restUntil = 0
   let refusal: PredictorUnavailableError | undefined
@@ -75,10 +76,12 @@ export function createHost(options: HostOptions): Host {
       entry: options.entry,
       role: 'predictor',
       env: { UV_THREADPOOL_SIZE: String(DECODERS) },
+      line: true,
       onMessage,
       onOutput: (line) => logger.info({ predictor: started.pid }, line),
     })
     child = started
+    line = started.line && openMessages<PredictorAnswer, PredictorRequest>(started.line, onAnswer)
     owing = false
     watchFor(times.startMs, 'was not ready')
     started.send(options.configure)
@@ -113,14 +116,16 @@ export function createHost(options: HostOptions): Host {
       case 'unavailable':
         giveUp(message.message)
         return
-      case 'computed':
-        options.onBatch(message)
-        return
-      default:
-        startsInARow = 0
-        watchSilence()
-        options.onAnswer(message)
     }
+  }
+
+  function onAnswer(message: PredictorAnswer): void {
+    if (status === 'closed') return
+    if (message.type !== 'kept') {
+      startsInARow = 0
+      watchSilence()
+    }
+    options.onAnswer(message)
   }
 
   function onExit(exit: ChildExit): void {
@@ -172,7 +177,7 @@ export function createHost(options: HostOptions): Host {
       return status === 'ready'
     },
     send(message) {
-      child?.send(message)
+      line?.send(message)
     },
     owesAnswer(owes) {
       if (status !== 'ready' || owes === owing) return

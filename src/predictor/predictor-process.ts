@@ -1,59 +1,61 @@
-/** The process that decodes pictures and computes predictions: started by the server, one for all models. */
-import sharp from 'sharp'
-import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+/** The process that computes predictions: started by the server for all models. Its main thread has the engine. */
+import { Worker } from 'node:worker_threads'
+// A library that threads load must be there before them, and after: sharp says so.
+import 'sharp'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
-import type { Preprocessing } from '../models/preprocessing.ts'
-import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
 import { drawFeatureMaps } from './feature-maps.ts'
-import { createModelCache, type ModelCache } from './model-cache.ts'
+import type { FromIntake, IntakeData, ToIntake } from './intake-protocol.ts'
+import { createModelCache, type Lease, type ModelCache } from './model-cache.ts'
 import { loadNetwork, type Network, weightBytes } from './network.ts'
-import { encodePng, type PreparedImage, prepareImage } from './pictures/image.ts'
-import { rankedSoftmax } from './probabilities.ts'
-import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
-import { toRejection } from './rejection.ts'
+import type { FromPredictor, LayerRequest, ModelRef, ToPredictor } from './protocol.ts'
+import { fromRejection, toRejection } from './rejection.ts'
 
 interface Job {
   id: number
-  model: ModelRef
-  image: PreparedImage
-  inspect: LayerRequest | undefined
+  model: number
+  pixels: Uint8Array
+  inspect?: LayerRequest
 }
 
 dieWithParent()
-// Every picture is another one, so nothing is found again; and many small ones side by side beat one on many threads.
-sharp.cache(false)
-sharp.concurrency(1)
 
-let artifacts: ArtifactStore
+let intake: Worker
 let networks: ModelCache<Network>
+const models = new Map<number, { ref: ModelRef; bytes: number }>()
+/** Files of weights that are being looked at. */
+const verifying = new Map<string, { resolve(path: string): void; reject(error: Error): void }>()
+/** Shared with the intake: how many pictures it is decoding. */
+const decoding = new Int32Array(new SharedArrayBuffer(4))
 
-/** Requests whose picture is being decoded. */
-const decoding = new Set<number>()
-const batcher = createBatcher<Job>(compute)
-
-const parent = connectToParent<ToPredictor, FromPredictor>((message) => {
-  switch (message.type) {
-    case 'configure':
-      void configure(message)
-      return
-    case 'predict':
-      void accept(message)
-      return
-    case 'cancel':
-      decoding.delete(message.id)
-      batcher.cancel(message.id)
-  }
+const batcher = createBatcher<Job, Network>({
+  acquire: (_key, { model }) => acquire(model),
+  compute,
+  fail: (jobs, error) => {
+    for (const { id } of jobs) reject(id, error)
+  },
+  coming: () => Atomics.load(decoding, 0),
 })
 
-async function configure(options: Extract<ToPredictor, { type: 'configure' }>): Promise<void> {
-  artifacts = openArtifactStore(options.artifactsFolder)
-  networks = createModelCache(options.modelBytes)
+const parent = connectToParent<ToPredictor, FromPredictor>((message) => void configure(message))
+
+async function configure({ engine, artifactsFolder, modelBytes }: ToPredictor): Promise<void> {
+  networks = createModelCache(modelBytes, (key, isLoaded) =>
+    say({ type: 'kept', model: Number(key), isLoaded }),
+  )
+  const workerData: IntakeData = { artifactsFolder, decoding }
+  // An error that nobody expects there ends the process, as it does here.
+  intake = new Worker(new URL('./intake-thread.js', import.meta.url), {
+    workerData,
+    execArgv: [],
+    name: 'intake',
+  })
+  intake.on('message', onMessage)
   try {
-    await parent.send({ type: 'ready', engine: await selectEngine(options.engine) })
+    await parent.send({ type: 'ready', engine: await selectEngine(engine) })
   } catch (error) {
     // Anything else is a bug: it ends the process with its stack on stderr, which the server logs.
     if (!(error instanceof EngineUnavailableError)) throw error
@@ -62,64 +64,70 @@ async function configure(options: Extract<ToPredictor, { type: 'configure' }>): 
   }
 }
 
-async function accept({
-  id,
-  model,
-  image,
-  inspect,
-}: Extract<ToPredictor, { type: 'predict' }>): Promise<void> {
-  decoding.add(id)
-  try {
-    const prepared = await prepare(image, model.preprocessing)
-    if (!decoding.has(id)) return
-    // Weights of one digest mean different things to different architectures and labels.
-    batcher.add(id, JSON.stringify({ model, inspect }), { id, model, image: prepared, inspect })
-  } catch (error) {
-    reject(id, error)
-  } finally {
-    decoding.delete(id)
+function onMessage(message: FromIntake): void {
+  switch (message.type) {
+    case 'model':
+      models.set(message.model, { ref: message.ref, bytes: weightBytes(message.ref.architecture) })
+      return
+    case 'picture':
+      // Other questions than for a prediction are not computed together with it.
+      batcher.add(message.id, `${message.model} ${JSON.stringify(message.inspect)}`, message)
+      return
+    case 'load':
+      void load(message)
+      return
+    case 'cancel':
+      batcher.cancel(message.id)
+      return
+    case 'verified':
+      verifying.get(message.digest)?.resolve(message.path)
+      return
+    case 'unverified':
+      verifying.get(message.digest)?.reject(fromRejection(message.rejection))
   }
 }
 
-async function prepare(image: PredictImage, { size, resize }: Preprocessing): Promise<PreparedImage> {
-  if ('bytes' in image) return prepareImage(image.bytes, size, resize)
-  return { pixels: image.pixels, png: await encodePng(image.pixels, size) }
+function say(message: ToIntake): void {
+  intake.postMessage(message)
 }
 
-async function compute(_key: string, jobs: Job[]): Promise<void> {
-  const began = performance.now()
-  await answer(jobs)
-  void parent.send({ type: 'computed', pictures: jobs.length, ms: performance.now() - began })
+function acquire(model: number): Promise<Lease<Network>> {
+  const { ref, bytes } = models.get(model)!
+  return networks.acquire(String(model), bytes, () => loadNetwork(ref, { materialise }))
 }
 
-async function answer(jobs: Job[]): Promise<void> {
+/** One file at a time: as models are loaded. */
+function materialise(digest: string): Promise<string> {
+  say({ type: 'verify', digest })
+  return new Promise((resolve, reject) => verifying.set(digest, { resolve, reject }))
+}
+
+async function load({ id, model }: Extract<FromIntake, { type: 'load' }>): Promise<void> {
   try {
-    const { model, inspect } = jobs[0]!
-    const network = await networks.get(JSON.stringify(model), weightBytes(model.architecture), () =>
-      loadNetwork(model, artifacts),
-    )
-    if (inspect !== undefined) {
-      for (const { id, image } of jobs) {
-        const png = await drawFeatureMaps(await network.activations(image.pixels, inspect))
-        void parent.send({ type: 'predicted', id, probabilities: [], png })
-      }
-      return
-    }
-    const logits = await network.logits(jobs.map(({ image }) => image.pixels))
-    const { labels } = model.preprocessing
-    for (const [index, { id, image }] of jobs.entries()) {
-      // A picture that the network has no answer for takes no other one of its batch with it.
-      try {
-        const scores = logits.subarray(index * labels.length, (index + 1) * labels.length)
-        const probabilities = rankedSoftmax(scores, labels)
-        void parent.send({ type: 'predicted', id, probabilities, png: image.png })
-      } catch (error) {
-        reject(id, error)
-      }
-    }
+    const { release } = await acquire(model)
+    release()
+    say({ type: 'loaded', id })
+  } catch (error) {
+    reject(id, error)
+  }
+}
+
+async function compute(network: Network, jobs: Job[]): Promise<void> {
+  const { model, inspect } = jobs[0]!
+  try {
+    if (inspect !== undefined) return await draw(network, jobs, inspect)
+    const began = performance.now()
+    const logits = await network.logits(jobs.map(({ pixels }) => pixels))
+    const ids = jobs.map(({ id }) => id)
+    say({ type: 'computed', model, ids, logits, ms: performance.now() - began })
   } catch (error) {
     for (const { id } of jobs) reject(id, error)
   }
+}
+
+async function draw(network: Network, jobs: readonly Job[], inspect: LayerRequest): Promise<void> {
+  for (const { id, pixels } of jobs)
+    say({ type: 'drawn', id, png: await drawFeatureMaps(await network.activations(pixels, inspect)) })
 }
 
 function reject(id: number, error: unknown): void {
@@ -129,5 +137,5 @@ function reject(id: number, error: unknown): void {
   const rejection = toRejection(error)
   if (rejection.kind === 'internal')
     process.stderr.write(`${error instanceof Error ? error.stack : rejection.message}\n`)
-  void parent.send({ type: 'rejected', id, rejection })
+  say({ type: 'rejected', id, rejection })
 }

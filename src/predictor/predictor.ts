@@ -3,27 +3,30 @@ import type { EngineRequest } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { OverloadedError } from '../errors.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
-import { PredictionFailedError, type PredictorUnavailableError } from './errors.ts'
+import { analyze } from '../zoo/analysis.ts'
+import { createModelNames } from './model-names.ts'
 import { sniffImageFormat } from './pictures/format.ts'
-import { closedError, createHost, type HostTimes } from './predictor-host.ts'
-import type { ClassProbability, FromPredictor, LayerRequest, ModelRef, PredictImage } from './protocol.ts'
-import { createRate } from './rate.ts'
+import { createPool } from './pool.ts'
+import type { HostTimes } from './predictor-host.ts'
+import { rankedSoftmax } from './probabilities.ts'
+import type { ClassProbability, LayerRequest, ModelRef, PredictImage, PredictionTimes } from './protocol.ts'
 import { fromRejection } from './rejection.ts'
+import type { TaskAnswer } from './worker.ts'
 
 export interface PredictRequest {
   model: ModelRef
   image: PredictImage
-  /** Answers with the feature maps of a layer in place of the picture that the network saw, and no probabilities. */
-  inspect?: LayerRequest
 }
 
 export interface PredictOutcome {
-  /** One for each label, most likely first; they sum to 1 within 1e-6. Empty when a layer was asked for. */
+  /** One for each label, most likely first; they sum to 1 within 1e-6. */
   probabilities: ClassProbability[]
-  /** The PNG of the picture the network saw; of the feature maps when a layer was asked for. */
-  input: Buffer
+  /** RGB bytes of the picture that the network saw, row by row. */
+  pixels: Uint8Array
   /** From the call to the answer, with the wait. */
   latencyMs: number
+  /** What the process did in that time. */
+  times: PredictionTimes
 }
 
 export interface PredictorOptions {
@@ -31,216 +34,178 @@ export interface PredictorOptions {
   artifactsFolder: string
   logger: Pick<Logger, 'info' | 'warn' | 'error'>
   telemetry: Telemetry
-  /** Requests that may be open at one time. */
-  maxQueue?: number
-  /** Bytes of weights that may stay loaded. */
+  /** Processes; 1 when left out. */
+  processes?: number
+  /** Milliseconds that a request may be expected to wait; with a longer wait before it, it is refused. */
+  maxWaitMs?: number
+  /** Requests that may be open at one time, however quick they are. */
+  maxOpen?: number
+  /** Bytes of weights that may stay loaded, in all processes together. */
   modelBytes?: number
   /** The compiled predictor-process.js, where this file itself is not compiled. */
   entry?: URL
   times?: Partial<HostTimes>
 }
 
-/** Classifies pictures in a process of its own, so that the server's event loop stays free. */
+/** Classifies pictures in processes of its own, so that the server's event loop stays free. */
 export interface Predictor {
-  /** Starts the process; `predict` does so too. */
+  /** Starts the processes; `predict` does so too. */
   start(): void
-  /** What the process computes on. Rejects with a PredictorUnavailableError when it cannot start. */
+  /** What a process computes on. Rejects with a PredictorUnavailableError when it cannot start. */
   engine(): Promise<EngineReport>
   /**
    * Rejects with UnsupportedImageError, OverloadedError, DamagedArtifactError (the weights file is missing or
    * altered), UnusableModelError, PredictorUnavailableError, PredictionFailedError, or the signal's reason.
    */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<PredictOutcome>
+  /** A PNG of the feature maps that a layer makes of a picture. Rejects as `predict` does. */
+  draw(request: PredictRequest & { inspect: LayerRequest }, signal?: AbortSignal): Promise<Buffer>
+  /** Loads the weights of a model where they are not: the next prediction waits for none. Rejects as `predict` does. */
+  warm(model: ModelRef): Promise<void>
+  /** Whether the weights of a model are in the memory of a process. */
+  isWarm(model: ModelRef): boolean
   /** Requests that are not answered yet. */
   readonly queueDepth: number
   /** Pictures that were classified so far. */
   readonly answered: number
-  /** Rejects what is open, and resolves when the process is gone. */
+  /** Rejects what is open, and resolves when the processes are gone. */
   close(): Promise<void>
 }
 
-const DEFAULT_MAX_QUEUE = 64
+const DEFAULT_MAX_WAIT_MS = 20_000
+const DEFAULT_MAX_OPEN = 1024
 const DEFAULT_MODEL_BYTES = 2 ** 30
 /** Pictures that wait lie in the server's memory. */
 const MAX_WAITING_BYTES = 256 * 2 ** 20
-/** A request is tried again once after the process died with it. */
-const MAX_DEATHS = 2
-
-interface Open {
-  id: number
-  request: PredictRequest
-  bytes: number
-  startedAt: number
-  /** The process has it. */
-  sent: boolean
-  /** Processes that died while they had it. */
-  deaths: number
-  resolve(outcome: PredictOutcome): void
-  reject(error: unknown): void
-}
+/** Assumed of an engine until it was measured; the promise of a new model is no better than that. */
+const MULTIPLY_ADDS_PER_MS = 2e7
 
 export function createPredictor(options: PredictorOptions): Predictor {
   const {
-    engine,
-    artifactsFolder,
-    logger,
     telemetry,
-    maxQueue = DEFAULT_MAX_QUEUE,
+    processes = 1,
+    maxWaitMs = DEFAULT_MAX_WAIT_MS,
+    maxOpen = DEFAULT_MAX_OPEN,
     modelBytes = DEFAULT_MODEL_BYTES,
   } = options
-  const open = new Map<number, Open>()
-  const rate = createRate()
-  let lastId = 0
+  const names = createModelNames()
+  const guesses = new Map<number, number>()
   let openBytes = 0
   let answered = 0
+  let open = 0
 
-  const host = createHost({
+  /** Milliseconds of a picture of a model that was not measured yet. */
+  function guess(model: number): number {
+    const known = guesses.get(model)
+    if (known !== undefined) return known
+    const ms = analyze(names.refOf(model).architecture).multiplyAdds / MULTIPLY_ADDS_PER_MS
+    guesses.set(model, ms)
+    return ms
+  }
+
+  const pool = createPool(processes, {
     entry: options.entry ?? new URL('./predictor-process.js', import.meta.url),
-    configure: { type: 'configure', engine, artifactsFolder, modelBytes },
-    logger,
+    configure: {
+      type: 'configure',
+      engine: options.engine,
+      artifactsFolder: options.artifactsFolder,
+      modelBytes: Math.floor(modelBytes / processes),
+    },
+    env: {},
+    logger: options.logger,
     times: { startMs: 60_000, silenceMs: 300_000, backoffMs: 250, restMs: 30_000, ...options.times },
-    onReady: dispatch,
-    onAnswer,
+    names,
+    guess,
     onBatch: ({ pictures, ms }) => telemetry.record({ kind: 'predictorBatch', pictures, ms }),
-    onDeath,
-    onGivenUp: rejectAll,
   })
 
-  /**
-   * Hands requests to the process: all of them, as it makes the batches. After a death, those that the dead process
-   * had go one by one before the rest, so that a picture that kills takes no innocent one with it.
-   */
-  function dispatch(): void {
-    if (!host.ready) return
-    const suspect = [...open.values()].find(({ deaths }) => deaths > 0)
-    for (const entry of suspect === undefined ? open.values() : [suspect]) {
-      if (entry.sent) continue
-      entry.sent = true
-      host.send({ type: 'predict', id: entry.id, ...entry.request })
-    }
-    host.owesAnswer([...open.values()].some(({ sent }) => sent))
+  /** @throws OverloadedError */
+  function admit(bytes: number): void {
+    const wait = pool.expectedMs()
+    const isFull = open >= maxOpen || openBytes + bytes > MAX_WAITING_BYTES
+    // What a slow engine has to do for one picture is no reason to refuse the second.
+    const isLate = wait > maxWaitMs && open >= processes * 2
+    if (!isFull && !isLate) return
+    const left = isFull ? wait / 2 : wait - maxWaitMs
+    const retryAfterMs = Math.ceil(Math.min(600_000, Math.max(1, left)))
+    const message = `${open} predictions are waiting already. Try again in ${retryAfterMs} ms.`
+    throw new OverloadedError(message, retryAfterMs, open)
   }
 
-  function onAnswer(message: Extract<FromPredictor, { type: 'predicted' | 'rejected' }>): void {
-    const entry = open.get(message.id)
-    if (entry !== undefined) {
-      remove(entry)
-      rate.answered()
-      if (message.type === 'rejected') entry.reject(fromRejection(message.rejection))
-      else {
-        if (entry.request.inspect === undefined) answered += 1
-        entry.resolve({
-          probabilities: message.probabilities,
-          input: Buffer.from(message.png),
-          latencyMs: performance.now() - entry.startedAt,
-        })
-      }
+  async function ask(
+    { model: ref, image, inspect }: PredictRequest & { inspect?: LayerRequest },
+    signal: AbortSignal | undefined,
+  ): Promise<TaskAnswer> {
+    signal?.throwIfAborted()
+    const bytes = checkImage(ref, image)
+    admit(bytes)
+    let onAbort: (() => void) | undefined
+    open += 1
+    openBytes += bytes
+    try {
+      return await new Promise<TaskAnswer>((resolve, reject) => {
+        const cancel = pool.give({ model: names.numberOf(ref), image, inspect, resolve, reject })
+        onAbort = () => {
+          cancel()
+          reject(signal?.reason)
+        }
+        signal?.addEventListener('abort', onAbort, { once: true })
+      })
+    } finally {
+      open -= 1
+      openBytes -= bytes
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
     }
-    dispatch()
-  }
-
-  function onDeath(words: string): void {
-    for (const entry of [...open.values()]) {
-      if (!entry.sent) continue
-      entry.sent = false
-      entry.deaths++
-      if (entry.deaths < MAX_DEATHS) continue
-      remove(entry)
-      entry.reject(
-        new PredictionFailedError(
-          `The predictor process ended twice with this picture; the last time it ${words}.`,
-        ),
-      )
-    }
-  }
-
-  function rejectAll(error: PredictorUnavailableError): void {
-    for (const entry of [...open.values()]) {
-      remove(entry)
-      entry.reject(error)
-    }
-  }
-
-  function remove(entry: Open): void {
-    open.delete(entry.id)
-    openBytes -= entry.bytes
   }
 
   return {
-    start: () => host.start(),
-    engine: () => host.engine(),
+    start: pool.start,
+    engine: pool.engine,
     get queueDepth() {
-      return open.size
+      return open
     },
     get answered() {
       return answered
     },
-    async predict({ model, image, inspect }, signal) {
-      signal?.throwIfAborted()
-      const request = { model: plainModel(model), image, inspect }
-      const bytes = checkImage(request)
-      if (open.size >= maxQueue || openBytes + bytes > MAX_WAITING_BYTES) {
-        const retryAfterMs = rate.msFor(open.size)
-        const message = `${open.size} predictions are waiting already. Try again in ${retryAfterMs} ms.`
-        throw new OverloadedError(message, retryAfterMs, open.size)
-      }
-      host.start()
-      let onAbort: (() => void) | undefined
-      const outcome = new Promise<PredictOutcome>((resolve, reject) => {
-        const id = ++lastId
-        const entry: Open = {
-          id,
-          request,
-          bytes,
-          startedAt: performance.now(),
-          sent: false,
-          deaths: 0,
-          resolve,
-          reject,
-        }
-        rate.began(open.size)
-        open.set(id, entry)
-        openBytes += bytes
-        onAbort = () => {
-          if (!open.has(id)) return
-          remove(entry)
-          if (entry.sent) host.send({ type: 'cancel', id })
-          reject(signal?.reason)
-          dispatch()
-        }
-        signal?.addEventListener('abort', onAbort, { once: true })
+    async predict(request, signal) {
+      const startedAt = performance.now()
+      const answer = await ask(request, signal)
+      if (answer.type !== 'predicted') throw errorOf(answer)
+      const probabilities = rankedSoftmax(answer.logits, request.model.preprocessing.labels)
+      answered += 1
+      const { pixels, times } = answer
+      return { probabilities, pixels, times, latencyMs: performance.now() - startedAt }
+    },
+    async draw(request, signal) {
+      const answer = await ask(request, signal)
+      if (answer.type !== 'drawn') throw errorOf(answer)
+      return Buffer.from(answer.png)
+    },
+    async warm(ref) {
+      const model = names.numberOf(ref)
+      if (pool.has(model)) return
+      const answer = await new Promise<TaskAnswer>((resolve, reject) => {
+        pool.give({ model, resolve, reject })
       })
-      dispatch()
-      try {
-        return await outcome
-      } finally {
-        if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
-      }
+      if (answer.type !== 'loaded') throw errorOf(answer)
     },
-    async close() {
-      const closed = host.close()
-      rejectAll(closedError())
-      await closed
-    },
+    isWarm: (ref) => pool.has(names.numberOf(ref)),
+    close: pool.close,
   }
 }
 
-/** Only what is needed crosses to the process, whatever else the caller's object carries. */
-function plainModel({
-  digest,
-  architecture,
-  preprocessing: { size, resize, mean, std, labels },
-}: ModelRef): ModelRef {
-  return { digest, architecture, preprocessing: { size, resize, mean, std, labels } }
+function errorOf(answer: TaskAnswer): Error {
+  if (answer.type === 'rejected') return fromRejection(answer.rejection)
+  return new Error(`The predictor process answered with "${answer.type}".`)
 }
 
 /** What is wrong at first sight is refused here and costs the process nothing. Returns the size in bytes. */
-function checkImage({ model, image }: PredictRequest): number {
+function checkImage({ preprocessing }: ModelRef, image: PredictImage): number {
   if ('bytes' in image) {
     sniffImageFormat(image.bytes)
     return image.bytes.length
   }
-  const [height, width] = model.preprocessing.size
+  const [height, width] = preprocessing.size
   if (image.pixels.length !== height * width * 3) {
     throw new RangeError(`${image.pixels.length} bytes are no RGB picture of ${height} x ${width} pixels.`)
   }

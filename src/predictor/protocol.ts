@@ -33,22 +33,58 @@ export type ClassProbability = {
   probability: number
 }
 
-export type ToPredictor =
-  /** The first message. */
-  | { type: 'configure'; engine: EngineRequest; artifactsFolder: string; modelBytes: number }
-  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: LayerRequest }
-  /** Nobody waits for the answer any more. It may come nevertheless. */
-  | { type: 'cancel'; id: number }
+/** Over Node's own channel, to the thread that computes. */
+export type ToPredictor = {
+  type: 'configure'
+  engine: EngineRequest
+  modelBytes: number
+  artifactsFolder: string
+}
 
 export type FromPredictor =
   | { type: 'ready'; engine: EngineReport }
   /** The engine that was asked for by name is not there; the process ends. */
   | { type: 'unavailable'; message: string }
-  /** png: what the network saw, or what the layer that was asked for made of it. */
-  | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
-  /** After the answers of a batch. `ms`: with what it took to load the model. */
-  | { type: 'computed'; pictures: number; ms: number }
+
+/** Over the process' line, to the thread that takes pictures in. A model has a number there. */
+export type PredictorRequest =
+  /** Before the first request that names it; a process is told once. */
+  | { type: 'model'; model: number; ref: ModelRef }
+  | { type: 'predict'; id: number; model: number; image: PredictImage; inspect?: LayerRequest }
+  /** Loads its weights, as a prediction would. */
+  | { type: 'load'; id: number; model: number }
+  /** Nobody waits for the answer any more. It may come nevertheless. */
+  | { type: 'cancel'; id: number }
+
+/** What was measured of one prediction in its process, in milliseconds. */
+export interface PredictionTimes {
+  decodeMs: number
+  /** Between decoding and computing. */
+  queueMs: number
+  /** Of the pass, with all pictures of its batch. */
+  computeMs: number
+  /** Pictures in the pass. */
+  batch: number
+}
+
+export interface PredictedPicture {
+  id: number
+  /** As many as there are classes. */
+  logits: Float32Array
+  /** RGB bytes, as the network saw it. */
+  pixels: Uint8Array
+  times: PredictionTimes
+}
+
+export type PredictorAnswer =
+  /** One batch. */
+  | { type: 'predicted'; model: number; computeMs: number; pictures: PredictedPicture[] }
+  /** What the layer that was asked for made of the picture. */
+  | { type: 'drawn'; id: number; png: Uint8Array }
+  | { type: 'loaded'; id: number }
   | { type: 'rejected'; id: number; rejection: Rejection }
+  /** Its weights are in memory now, or are not any more. */
+  | { type: 'kept'; model: number; isLoaded: boolean }
 
 /** An error as plain data; errors lose their class on the way between processes. */
 export type Rejection =

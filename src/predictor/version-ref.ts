@@ -17,6 +17,22 @@ export function refOf(version: ModelVersion, architectures: Pick<ArchitectureReg
   }
 }
 
+/** References of versions that are asked often: each is made once of a row. */
+export function createModelRefs(architectures: Pick<ArchitectureRegistry, 'find'>): {
+  of(version: ModelVersion): ModelRef
+} {
+  const made = new WeakMap<ModelVersion, ModelRef>()
+  return {
+    of(version) {
+      const known = made.get(version)
+      if (known !== undefined) return known
+      const ref = refOf(version, architectures)
+      made.set(version, ref)
+      return ref
+    },
+  }
+}
+
 /** The version that a task was about is not there any more. */
 export class VersionDeletedError extends NotFoundError {}
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import type { Duplex } from 'node:stream'
 import { eachLine } from './lines.ts'
 import { type ChildRole, noteChild } from './running.ts'
 import { STOP_SIGNALS } from './signals.ts'
@@ -12,6 +13,9 @@ export const LIFELINE_FD = 3
  * terminal's signals from them, but not a service manager's, and Ctrl-Z would stop the server and let them go on.
  */
 const DEAF = `for (const signal of ${JSON.stringify(STOP_SIGNALS)}) process.on(signal, () => {})`
+
+/** Of a child that was started with a line of its own. */
+export const LINE_FD = 5
 
 /** How a child process ended, in words that can go into a run's failure. */
 export interface ChildExit {
@@ -41,6 +45,8 @@ export type OutputStream = 'STDOUT' | 'STDERR'
 
 export interface Child<ToChild> {
   readonly pid: number | undefined
+  /** A stream to LINE_FD of the child, where it was asked for: any thread of the child may read it. */
+  readonly line: Duplex | undefined
   /** Messages to a child that is already gone are dropped: its exit is what the caller hears of it. */
   send(message: ToChild): void
   /** At once, which is the only way: it hears none of the signals that ask. */
@@ -54,6 +60,8 @@ export interface ChildOptions<FromChild> {
   /** A job when left out. */
   role?: ChildRole
   env?: NodeJS.ProcessEnv
+  /** Whether the child has a line of its own. */
+  line?: boolean
   onMessage(message: FromChild): void
   /** Called with each line the child prints; a long one is cut (lines.ts). */
   onOutput(line: string, stream: OutputStream): void
@@ -69,7 +77,7 @@ const STDERR_TAIL = 4096
 export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>): Child<ToChild> {
   const child = fork(options.entry, {
     serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', ...(options.line === true ? (['pipe'] as const) : [])],
     env: { ...process.env, ...options.env },
     execArgv: [`--import=data:text/javascript,${DEAF}`],
   })
@@ -81,8 +89,10 @@ export function startChild<ToChild, FromChild>(options: ChildOptions<FromChild>)
     options.onOutput(line, 'STDERR')
   })
   child.on('message', (message) => options.onMessage(message as FromChild))
+  const line = (child.stdio as readonly unknown[])[LINE_FD] as Duplex | undefined
   return {
     pid: child.pid,
+    line,
     send(message) {
       if (child.connected) child.send(message as object, () => {})
     },
@@ -105,18 +115,22 @@ function exitOf(
   child: ChildProcess,
 ): Promise<{ code: number | null; signal: NodeJS.Signals | null; error: Error | null }> {
   return new Promise((resolve) => {
+    const streams = [
+      child.stdout,
+      child.stderr,
+      (child.stdio as readonly unknown[])[LINE_FD] as Duplex | undefined,
+    ].filter((stream) => stream != null)
     let error: Error | null = null
     let ended: { code: number | null; signal: NodeJS.Signals | null } | null = null
     const settle = () => {
-      const silent = (child.stdout?.closed ?? true) && (child.stderr?.closed ?? true)
+      const silent = streams.every(({ closed }) => closed)
       if (ended !== null && !child.connected && silent) resolve({ ...ended, error })
     }
     child.once('exit', (code, signal) => {
       ended = { code, signal }
       settle()
     })
-    child.stdout?.once('close', settle)
-    child.stderr?.once('close', settle)
+    for (const stream of streams) stream.once('close', settle)
     child.once('disconnect', settle)
     child.on('error', (cause) => {
       error = cause

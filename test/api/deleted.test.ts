@@ -1,14 +1,14 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { PredictOutcome } from '../../src/predictor/predictor.ts'
 import { RUN_ROW, useDatabase } from '../support/database.ts'
-import { type InProcess, openInProcess, PREDICTION_ROW, VERSION_ROW } from '../support/in-process.ts'
+import {
+  type InProcess,
+  openInProcess,
+  outcomeOf,
+  PREDICTION_ROW,
+  VERSION_ROW,
+} from '../support/in-process.ts'
 
 const db = useDatabase()
-const OUTCOME: PredictOutcome = {
-  probabilities: [{ label: 'cat', probability: 1 }],
-  input: Buffer.from('a picture'),
-  latencyMs: 1,
-}
 
 /** What happens while the predictor is at work, once for each item. */
 let meanwhile: (() => Promise<unknown>)[] = []
@@ -18,7 +18,7 @@ beforeAll(async () => {
   const predict = async () => {
     await meanwhile.shift()?.()
     if (fails) throw new Error('the file is gone')
-    return OUTCOME
+    return outcomeOf('cat')
   }
   api = await openInProcess(db.prisma, db.folder, { predict })
 })
@@ -26,13 +26,18 @@ beforeAll(async () => {
 const global = (type: string, id: string) => Buffer.from(`${type}:${id}`).toString('base64')
 let model: string
 let versions = 0
-const addVersion = (more: object = {}) =>
-  db.prisma.modelVersion.create({
-    data: { ...VERSION_ROW, modelId: model, version: ++versions, ...more },
-  })
+async function addVersion(more: object = {}) {
+  const data = { ...VERSION_ROW, modelId: model, version: ++versions, ...more }
+  const version = await db.prisma.modelVersion.create({ data })
+  api.models.changed.publish(model)
+  return version
+}
 const setAlias = (versionId: string) => api.models.aliases.set({ versionId, name: 'champion' })
 const addRun = () => db.prisma.trainingRun.create({ data: { ...RUN_ROW, status: 'COMPLETED' } })
-const remove = (id: string) => db.prisma.modelVersion.delete({ where: { id } })
+async function remove(id: string) {
+  await db.prisma.modelVersion.delete({ where: { id } })
+  api.models.changed.publish(model)
+}
 
 beforeEach(async () => {
   meanwhile = []

@@ -199,7 +199,7 @@ describe('with a trained network', () => {
     // While the predictor stands still, everything waits.
     process.kill(predictor as number, 'SIGSTOP')
     let refused = 0
-    const answers = Array.from({ length: 70 }, async (_, i) => {
+    const answers = Array.from({ length: 1030 }, async (_, i) => {
       const answer = (await server.query(query, { index: i % 60 })).predict
       if (answer.__typename === 'OverloadedError') refused += 1
       if (refused === 6) process.kill(predictor as number, 'SIGCONT')
@@ -209,9 +209,9 @@ describe('with a trained network', () => {
     const overloaded = all.filter(({ __typename }) => __typename === 'OverloadedError')
     expect(overloaded).toHaveLength(6)
     for (const error of overloaded) {
-      expect(error).toMatchObject({ queueDepth: 64 })
+      expect(error).toMatchObject({ queueDepth: 1024 })
       expect(error.retryAfterMs).toBeGreaterThan(0)
     }
-    expect(all.filter(({ __typename }) => __typename === 'Prediction')).toHaveLength(64)
+    expect(all.filter(({ __typename }) => __typename === 'Prediction')).toHaveLength(1024)
   })
 })

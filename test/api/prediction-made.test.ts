@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { RUN_ROW, useDatabase } from '../support/database.ts'
-import { type InProcess, openInProcess, VERSION_ROW } from '../support/in-process.ts'
+import { type InProcess, openInProcess, outcomeOf, VERSION_ROW } from '../support/in-process.ts'
 
 const db = useDatabase()
 const global = (type: string, id: string) => Buffer.from(`${type}:${id}`).toString('base64')
@@ -8,11 +8,7 @@ let api: InProcess
 let versions: string[]
 let answers = 0
 beforeAll(async () => {
-  const predict = async () => ({
-    probabilities: [{ label: `answer ${++answers}`, probability: 1 }],
-    input: Buffer.from('a picture'),
-    latencyMs: 1,
-  })
+  const predict = async () => outcomeOf(`answer ${++answers}`)
   api = await openInProcess(db.prisma, db.folder, { predict })
   const { id: modelId } = await db.prisma.model.create({ data: { name: 'asked' } })
   versions = []

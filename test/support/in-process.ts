@@ -10,8 +10,8 @@ import { createChangedModels } from '../../src/models/changed-models.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
 import { createModelService } from '../../src/models/service.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
-import { createPredictionService } from '../../src/predictor/predictions.ts'
-import type { Predictor } from '../../src/predictor/predictor.ts'
+import { createPredictionService, type PredictionServiceOptions } from '../../src/predictor/predictions.ts'
+import type { PredictOutcome } from '../../src/predictor/predictor.ts'
 import { createRunService } from '../../src/runs/service.ts'
 import type { Context, Services } from '../../src/schema/builder/context.ts'
 import { schema } from '../../src/schema/index.ts'
@@ -24,8 +24,21 @@ import type { GraphQLResult } from './server.ts'
 const MAX_PARAMETERS = 1e9
 
 /** What is not there of a server: trainers, and the process that predicts. */
-const IDLE: Pick<Predictor, 'predict'> = {
+const IDLE: PredictionServiceOptions['predictor'] = {
   predict: () => Promise.reject(new Error('Nothing predicts here.')),
+  draw: () => Promise.reject(new Error('Nothing draws here.')),
+  warm: async () => {},
+  isWarm: () => false,
+}
+
+/** What a predictor says of any picture, for a network of 32 x 32 pixels. */
+export function outcomeOf(label: string): PredictOutcome {
+  return {
+    probabilities: [{ label, probability: 1 }],
+    pixels: new Uint8Array(32 * 32 * 3),
+    latencyMs: 1,
+    times: { decodeMs: 0, queueMs: 0, computeMs: 1, batch: 1 },
+  }
 }
 
 export interface InProcess extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions'> {
@@ -39,7 +52,7 @@ export interface InProcess extends Pick<Services, 'architectures' | 'models' | '
 export async function openInProcess(
   prisma: PrismaClient,
   folder: string,
-  predictor: Pick<Predictor, 'predict'> = IDLE,
+  predictor: Partial<PredictionServiceOptions['predictor']> = {},
 ): Promise<InProcess> {
   const logger = pino({ level: 'silent' })
   const artifacts = openArtifactStore(folder)
@@ -85,7 +98,7 @@ export async function openInProcess(
     prisma,
     openBus: createBus,
     models,
-    predictor,
+    predictor: { ...IDLE, ...predictor },
     logger,
     architectures,
     datasets,

@@ -9,8 +9,6 @@ import { refusal } from './refusal.ts'
 export interface PreparedImage {
   /** RGB bytes, row by row: height * width * 3. */
   pixels: Uint8Array
-  /** The same picture for people. */
-  png: Buffer
 }
 
 /**
@@ -29,7 +27,7 @@ export async function prepareImage(
   try {
     const [height, width] = size.map((side) => Math.max(side, least)) as [number, number]
     const pixels = await toInput(await decodeImage(format, bytes, { width, height }), size, resize)
-    return { pixels, png: await encodePng(pixels, size) }
+    return { pixels }
   } catch (error) {
     if (error instanceof UnsupportedImageError) throw error
     throw refusal(format, bytes, error instanceof Error ? error.message : String(error))
@@ -50,6 +48,13 @@ async function toInput(
   [height, width]: [number, number],
   { rule, shorterSide }: Resize,
 ): Promise<Uint8Array> {
+  if (rule === 'STRETCH' || shorterSide === null) {
+    if (picture.width === width && picture.height === height) return picture.pixels
+    // Most photographs are shrunk to one of the two sides: nothing is left to scale.
+    const isShrunk = picture.width === width || picture.height === height
+    if (rule === 'COVER' && isShrunk && picture.width >= width && picture.height >= height)
+      return centreOf(picture, width, height)
+  }
   const all = { left: 0, top: 0, width: picture.width, height: picture.height }
   const seen = rule === 'COVER' ? middle(picture, width / height) : all
   const shrunk = fromRgb(picture.pixels, picture.width, picture.height).extract(seen)
@@ -72,6 +77,18 @@ async function toInput(
     })
     .raw()
     .toBuffer()
+}
+
+/** What libvips cuts out of the middle, too: of an odd rest, one more is left away before it than behind it. */
+function centreOf(picture: RgbImage, width: number, height: number): Uint8Array {
+  const left = (picture.width - width + 1) >> 1
+  const top = (picture.height - height + 1) >> 1
+  const cut = new Uint8Array(width * height * 3)
+  for (let row = 0; row < height; row++) {
+    const from = ((top + row) * picture.width + left) * 3
+    cut.set(picture.pixels.subarray(from, from + width * 3), row * width * 3)
+  }
+  return cut
 }
 
 /** How much longer than what is seen of it a picture may be; the rest would be scaled for nothing, beyond what libvips takes. */

@@ -5,6 +5,7 @@ import { UnsupportedImageError, UnusableModelError } from '../../predictor/error
 import { checkImageBytes } from '../../predictor/pictures/format.ts'
 import {
   type PredictInput as DomainInput,
+  inputOf,
   type MadePrediction,
   probabilitiesOf,
 } from '../../predictor/predictions.ts'
@@ -21,6 +22,7 @@ import { ClassProbabilityRef } from './class-probability.ts'
 /** Of a forward pass, in an operation's complexity. */
 const COST = 100
 const MAX_MAPS = 1024
+const NO_PNG = new Uint8Array()
 
 const PredictionRef = builder.prismaNode('Prediction', {
   nullable: true,
@@ -36,7 +38,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
       description: 'Model version that was asked.',
       resolve: (query, prediction, _args, { models }) =>
         'modelVersion' in prediction
-          ? (prediction as MadePrediction).modelVersion
+          ? (prediction as unknown as MadePrediction).modelVersion
           : models.getVersion({ ...query, where: { id: prediction.modelVersionId } }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
@@ -55,7 +57,7 @@ const PredictionRef = builder.prismaNode('Prediction', {
     input: t.field({
       type: 'DataUrl',
       description: 'The picture as the network saw it, as a PNG.',
-      resolve: ({ input }) => ({ mediaType: 'image/png', bytes: input }),
+      resolve: async (prediction) => ({ mediaType: 'image/png', bytes: await inputOf(prediction) }),
     }),
     activations: t.field({
       type: 'DataUrl',
@@ -177,7 +179,7 @@ builder.mutationField('predict', (t) =>
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
     resolve: async (_root, { input }, { predictions }) =>
-      made(await predictions.predictAndStore(await toDomain(input))),
+      PredictionRef.addBrand(await predictions.predictAndStore(await toDomain(input))),
   }),
 )
 
@@ -234,9 +236,9 @@ builder.subscriptionField('predictionMade', (t) =>
   }),
 )
 
-/** One that is not stored has no place among those that are. */
+/** One that is not stored has no place among those that are, and no PNG yet: see inputOf. */
 function made(prediction: MadePrediction) {
-  return PredictionRef.addBrand({ seq: 0, ...prediction })
+  return PredictionRef.addBrand({ seq: 0, input: NO_PNG, ...prediction })
 }
 
 async function readImage(upload: UploadedFile): Promise<Uint8Array> {

@@ -46,15 +46,17 @@ function request(what: string, picture = 0) {
         resize: COVER,
         mean: [0, 0, 0] as [number, number, number],
         std: [1, 1, 1] as [number, number, number],
-        labels: [],
+        labels: ['pixel'],
       },
     },
     image: { pixels: Uint8Array.of(picture, 0, 0) },
   }
 }
 
-const pictureOf = ({ input }: PredictOutcome) => input[0]
-const processOf = ({ probabilities }: PredictOutcome) => Number(probabilities[0]?.label)
+const pictureOf = ({ pixels }: PredictOutcome) => pixels[0]
+/** The script says behind the picture which process it is. */
+const processOf = ({ pixels }: PredictOutcome): number =>
+  JSON.parse(Buffer.from(pixels.subarray(3)).toString())[0]
 
 describe('a process that dies at work', () => {
   test('is replaced, and every request but the one that kills is answered', async () => {
@@ -170,15 +172,21 @@ describe('a process that hangs', () => {
 })
 
 describe('the queue', () => {
-  test('refuses what is more than it holds, and says how long the rest will take', async () => {
-    const { predictor } = create('works', { maxQueue: 3 })
-    const waiting = Array.from({ length: 3 }, () =>
-      predictor.predict(request('waits')).catch((error) => error),
-    )
-    expect(predictor.queueDepth).toBe(3)
-    const error = await predictor.predict(request('waits')).catch((cause: unknown) => cause)
+  test('refuses what would wait too long, by what the pictures before it take, and says when it will not', async () => {
+    const { predictor } = create('works', { maxWaitMs: 5000 })
+    const open = (what: ReturnType<typeof request>) =>
+      predictor.predict(what).catch((error: unknown) => error)
+    const waiting = Array.from({ length: 100 }, () => open(request('waits')))
+    expect(predictor.queueDepth).toBe(100)
+    // 15.5 billion multiply-adds each.
+    const large = request('waits')
+    large.model.architecture = { ...findArchitecture('vgg16')!, name: 'waits' }
+    while (predictor.queueDepth < 106) waiting.push(open(large))
+    const another = [open(large), open(large), open(large)]
+    const error = await Promise.race(another)
     expect(error).toBeInstanceOf(OverloadedError)
-    expect(error).toMatchObject({ queueDepth: 3, retryAfterMs: 300 })
+    expect((error as OverloadedError).retryAfterMs).toBeGreaterThan(0)
+    expect((error as OverloadedError).retryAfterMs).toBeLessThan(2000)
     await predictor.close()
     for (const refused of await Promise.all(waiting))
       expect(refused).toBeInstanceOf(PredictorUnavailableError)
@@ -198,7 +206,7 @@ describe('the queue', () => {
   })
 
   test('lets go of a request that is aborted before, while and after it is sent', async () => {
-    const { predictor } = create('works', { maxQueue: 1 })
+    const { predictor } = create('works', { maxOpen: 1 })
     await expect(
       predictor.predict(request('waits'), AbortSignal.abort(new Error('too late'))),
     ).rejects.toThrow('too late')

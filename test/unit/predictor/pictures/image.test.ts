@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { type ImageRejection, UnsupportedImageError } from '../../../../src/predictor/errors.ts'
-import { prepareImage } from '../../../../src/predictor/pictures/image.ts'
+import { encodePng, prepareImage } from '../../../../src/predictor/pictures/image.ts'
 import { MAX_IMAGE_BYTES } from '../../../../src/predictor/pictures/limits.ts'
 import { blackPng, colourAt, corners, noise, quadrants } from '../../../support/images.ts'
 
@@ -39,8 +39,10 @@ describe('a picture that is accepted', () => {
   })
 
   test('comes back as a PNG of exactly the pixels that the network gets', async () => {
-    const { pixels, png } = await prepareImage(await noise(1, 200, 100).jpeg().toBuffer(), [32, 48])
-    const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true })
+    const { pixels } = await prepareImage(await noise(1, 200, 100).jpeg().toBuffer(), [32, 48])
+    const { data, info } = await sharp(await encodePng(pixels, [32, 48]))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
     expect(info).toMatchObject({ width: 48, height: 32, channels: 3 })
     expect(data.equals(pixels)).toBe(true)
   })

@@ -1,0 +1,74 @@
+import type { EngineReport } from '../engine/report.ts'
+import { PredictorUnavailableError } from './errors.ts'
+import type { ModelNames } from './model-names.ts'
+import {
+  createPredictorWorker,
+  type PredictorWorker,
+  type PredictorWorkerOptions,
+  type Task,
+} from './worker.ts'
+
+/** Several predictor processes as one. */
+export interface Pool {
+  start(): void
+  engine(): Promise<EngineReport>
+  /** @returns what takes it back. Throws a PredictorUnavailableError when no process can be asked. */
+  give(task: Task): () => void
+  /** Milliseconds until a request that comes now is begun with. */
+  expectedMs(): number
+  has(model: number): boolean
+  close(): Promise<void>
+}
+
+/** How much longer a model's requests wait at its home than they would elsewhere before a second process loads it. */
+const COPY_MS = 500
+
+/**
+ * Every model has a home, so that its weights lie in one memory; where that has much more to do than another process,
+ * the other one helps with a copy.
+ */
+export function createPool(
+  size: number,
+  options: PredictorWorkerOptions & { names: Pick<ModelNames, 'refOf'> },
+): Pool {
+  const workers = Array.from({ length: size }, () => createPredictorWorker(options))
+  const homeOf = (model: number) =>
+    Number.parseInt(options.names.refOf(model).digest.slice(0, 8), 16) % size || 0
+
+  /** From the one that should have the task to those that can in its place. */
+  function inOrder(model: number): PredictorWorker[] {
+    const home = workers[homeOf(model)]!
+    const cost = (worker: PredictorWorker) =>
+      worker.expectedMs() + (worker === home || worker.has(model) ? 0 : COPY_MS)
+    if (size === 1) return workers
+    return [home, ...workers.filter((worker) => worker !== home)].sort(
+      (one, other) => cost(one) - cost(other),
+    )
+  }
+
+  return {
+    start() {
+      for (const worker of workers) worker.start()
+    },
+    engine: () => workers[0]!.engine(),
+    give(task) {
+      let unavailable: PredictorUnavailableError | undefined
+      for (const worker of inOrder(task.model)) {
+        try {
+          worker.start()
+        } catch (error) {
+          if (!(error instanceof PredictorUnavailableError)) throw error
+          unavailable = error
+          continue
+        }
+        return worker.give(task)
+      }
+      throw unavailable
+    },
+    expectedMs: () => Math.min(...workers.map((worker) => worker.expectedMs())),
+    has: (model) => workers.some((worker) => worker.has(model)),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()))
+    },
+  }
+}
