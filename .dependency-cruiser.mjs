@@ -54,9 +54,9 @@ export default {
     {
       name: 'only who puts parts together knows adapters',
       comment:
-        'The server is put together in app.ts, a child process in its entry; all else is given a port.',
+        'The server is put together in app.ts, a child process or a thread in its entry; all else is given a port.',
       severity: 'error',
-      from: { path: '^src', pathNot: '^src/(app\\.ts|adapters/|.*-process\\.ts$)' },
+      from: { path: '^src', pathNot: '^src/(app\\.ts|adapters/|.*-(process|thread)\\.ts$)' },
       to: { path: '^src/adapters' },
     },
     {

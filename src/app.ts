@@ -10,13 +10,14 @@ import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
 import { createPredictor } from './predictor/predictor.ts'
+import type { Services } from './schema/builder/context.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
 import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
 import { watchRoom } from './storage/room.ts'
-import { createEngines } from './system/engines.ts'
+import { createEngines, type Engines } from './system/engines.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 
 export interface App {
@@ -53,7 +54,13 @@ export async function startApp(
     // Started first, so that its engine loads while the database opens.
     const artifactsFolder = join(dataDir, 'artifacts')
     const predictor = parts.add(
-      createPredictor({ engine: engines.request, artifactsFolder, logger, telemetry }),
+      createPredictor({
+        engine: engines.request,
+        processes: config.predictors,
+        artifactsFolder,
+        logger,
+        telemetry,
+      }),
     )
     predictor.start()
 
@@ -91,10 +98,24 @@ export async function startApp(
       }),
     )
     engines.compare(predictor.engine())
+    // Whoever asks meanwhile waits for no other model than the one that was asked.
+    void warmAliased(services.predictions, engines, stopping).catch((err: unknown) => {
+      if (!stopping.aborted) logger.warn({ err }, 'what aliases name could not be loaded')
+    })
     await services.runs.startQueue()
     return { url: server.url, close: parts.close }
   } catch (error) {
     await parts.close()
     throw error
   }
+}
+
+/** Loads what aliases name, once the engines that are being timed have the machine no longer to themselves. */
+async function warmAliased(
+  predictions: Pick<Services['predictions'], 'warmAliased'>,
+  engines: Pick<Engines, 'settled'>,
+  stopping: AbortSignal,
+): Promise<void> {
+  await engines.settled(stopping)
+  await predictions.warmAliased()
 }

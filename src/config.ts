@@ -28,6 +28,8 @@ export interface Config {
   /** How often in a row it does so from the same checkpoint. */
   maxRestarts: number
   maxConcurrentRuns: number
+  /** Processes that predict. */
+  predictors: number
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -103,6 +105,11 @@ const environment = z.object({
     .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a number of runs from 1 to 64')
     .transform(Number)
     .default(1),
+  PREDICTORS: z
+    .string()
+    .regex(/^([1-9]|1[0-6])$/, 'must be a number of processes from 1 to 16')
+    .transform(Number)
+    .default(1),
   MAX_PARAMETERS: z
     .string()
     .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
@@ -148,6 +155,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     autoResume: value.AUTO_RESUME,
     maxRestarts: value.MAX_RESTARTS,
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
+    predictors: value.PREDICTORS,
   }
 }
 

@@ -71,6 +71,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       keeper,
       architectures,
       facts: datasetFacts,
+      getReady: (versionId) => predictions.getReady(versionId),
       logger,
       telemetry,
     }),

@@ -42,10 +42,17 @@ export function isAlias(name: string): boolean {
   return NAME.test(name)
 }
 
+/**
+ * Makes a version ready for those who ask by an alias, before it names the version. One that cannot be made so is named
+ * nevertheless. Never rejects.
+ */
+export type GetReady = (versionId: string) => Promise<void>
+
 export function createModelAliases(
   prisma: PrismaClient,
   openBus: OpenBus,
   changedModels: Pick<ChangedModels, 'publish'>,
+  getReady: GetReady,
 ): ModelAliases {
   const moves = openBus<string>('alias moves')
 
@@ -83,6 +90,7 @@ export function createModelAliases(
           'An alias has 1 to 64 letters, digits, ".", "_" or "-", and begins with a letter or digit.'
         throw new ValidationError([{ path: ['name'], message }])
       }
+      await getReady(versionId)
       const alias = await move(versionId, name, wanted).catch((error: unknown) => {
         // It was deleted meanwhile.
         throw isBrokenReference(error) ? new NotFoundError(NO_VERSION) : error

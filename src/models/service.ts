@@ -8,7 +8,7 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { createModelAliases, type ModelAliases } from './aliases.ts'
+import { createModelAliases, type GetReady, type ModelAliases } from './aliases.ts'
 import type { ChangedModels } from './changed-models.ts'
 import { createConverter } from './converter.ts'
 import { createDownloads, type Downloads } from './downloads.ts'
@@ -66,6 +66,7 @@ export interface ModelServiceOptions {
   /** By the name of the data set. */
   facts(dataset: string): DatasetFacts | undefined
   architectures: Pick<ArchitectureRegistry, 'find' | 'using'>
+  getReady: GetReady
   logger: Pick<Logger, 'info'>
   telemetry: Telemetry
 }
@@ -122,7 +123,7 @@ export function createModelService(options: ModelServiceOptions): ModelService {
 
   return {
     changed: changedModels,
-    aliases: createModelAliases(prisma, options.openBus, changedModels),
+    aliases: createModelAliases(prisma, options.openBus, changedModels, options.getReady),
     downloads: createDownloads({
       prisma,
       artifacts,

@@ -17,6 +17,7 @@ export interface Pool {
   /** Milliseconds until a request that comes now is begun with. */
   expectedMs(): number
   has(model: number): boolean
+  isLoaded(digest: string): boolean
   close(): Promise<void>
 }
 
@@ -35,12 +36,14 @@ export function createPool(
   const homeOf = (model: number) =>
     Number.parseInt(options.names.refOf(model).digest.slice(0, 8), 16) % size || 0
 
+  let closing = false
+
   /** From the one that should have the task to those that can in its place. */
   function inOrder(model: number): PredictorWorker[] {
     const home = workers[homeOf(model)]!
     const cost = (worker: PredictorWorker) =>
       worker.expectedMs() + (worker === home || worker.has(model) ? 0 : COPY_MS)
-    if (size === 1) return workers
+    if (size === 1) return [home]
     return [home, ...workers.filter((worker) => worker !== home)].sort(
       (one, other) => cost(one) - cost(other),
     )
@@ -52,23 +55,45 @@ export function createPool(
     },
     engine: () => workers[0]!.engine(),
     give(task) {
-      let unavailable: PredictorUnavailableError | undefined
-      for (const worker of inOrder(task.model)) {
-        try {
-          worker.start()
-        } catch (error) {
-          if (!(error instanceof PredictorUnavailableError)) throw error
-          unavailable = error
-          continue
-        }
-        return worker.give(task)
+      const rest = inOrder(task.model)
+      let cancel = () => {}
+      const giveNext = (why?: Error): void => {
+        const worker = rest.shift()
+        if (worker === undefined) throw why
+        const refusal = startOf(worker)
+        if (refusal !== null) giveNext(refusal)
+        else cancel = worker.give({ ...task, reject })
       }
-      throw unavailable
+      // What a process that cannot be started leaves, another one does.
+      const reject = (error: Error) => {
+        const isStranded = error instanceof PredictorUnavailableError && !closing
+        try {
+          if (isStranded) giveNext(error)
+          else task.reject(error)
+        } catch {
+          task.reject(error)
+        }
+      }
+      giveNext()
+      return () => cancel()
     },
     expectedMs: () => Math.min(...workers.map((worker) => worker.expectedMs())),
     has: (model) => workers.some((worker) => worker.has(model)),
+    isLoaded: (digest) => workers.some((worker) => worker.isLoaded(digest)),
     async close() {
+      closing = true
       await Promise.all(workers.map((worker) => worker.close()))
     },
+  }
+}
+
+/** @returns why a process cannot be started, or null */
+function startOf(worker: PredictorWorker): PredictorUnavailableError | null {
+  try {
+    worker.start()
+    return null
+  } catch (error) {
+    if (error instanceof PredictorUnavailableError) return error
+    throw error
   }
 }

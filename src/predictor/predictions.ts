@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
 import { z } from 'zod'
@@ -64,6 +65,11 @@ const EVERY_VERSION = 'predictions'
 /** Each has a picture: a reader that is slow keeps so many in memory. */
 const PAGE = 16
 
+/** An alias does not wait longer for the weights of its version: an engine that is stuck must not hold it. */
+const GET_READY_MS = 30_000
+/** Versions that are loaded at the start: more would only push each other out of memory. */
+const MOST_WARMED = 16
+
 const storedProbabilities = z.array(z.object({ label: z.string(), probability: z.number() }))
 
 /** Every class, most likely first: what the column of JSON of a prediction's row holds. */
@@ -85,6 +91,17 @@ export interface PredictionService {
    * the network does not have.
    */
   activations(prediction: AnyPrediction, request: LayerRequest): Promise<Buffer>
+  /**
+   * Loads the weights of a version where they are not, so that its next prediction does not wait. Throws NotFoundError,
+   * UnusableModelError.
+   */
+  warm(versionId: string): Promise<ModelVersion>
+  /** The same for an alias that is about to move: it waits for a while, and throws nothing. */
+  getReady(versionId: string): Promise<void>
+  /** Whether its weights are in the memory of a predictor. */
+  isLoaded(version: Pick<ModelVersion, 'digest'>): boolean
+  /** Loads what aliases name, those that moved last in the end. What cannot be loaded is left out. */
+  warmAliased(): Promise<void>
   list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
   /**
@@ -99,7 +116,7 @@ export interface PredictionServiceOptions {
   prisma: PrismaClient
   openBus: OpenBus
   models: Pick<ModelService, 'resolve'>
-  predictor: Pick<Predictor, 'predict' | 'draw' | 'warm' | 'isWarm'>
+  predictor: Pick<Predictor, 'predict' | 'draw' | 'warm' | 'isLoaded'>
   logger: Pick<Logger, 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
@@ -201,6 +218,12 @@ export function createPredictionService({
     return { pixels: (await store.readImages(split, [index]).catch(unavailable)).pixels }
   }
 
+  async function warm(versionId: string): Promise<ModelVersion> {
+    const version = await models.resolve({ versionId })
+    await predictor.warm(refs.of(version)).catch((error: unknown) => fail(version, error))
+    return version
+  }
+
   return {
     predict({ image, model }) {
       const started = performance.now()
@@ -230,6 +253,23 @@ export function createPredictionService({
       }
       const image = { pixels: await pixelsOf(prediction) }
       return predictor.draw({ model, image, inspect }).catch((error: unknown) => fail(version, error))
+    },
+    warm,
+    async getReady(versionId) {
+      const patience = setTimeout(GET_READY_MS, undefined, { ref: false })
+      await Promise.race([warm(versionId), patience]).catch(() => {})
+    },
+    isLoaded: ({ digest }) => predictor.isLoaded(digest),
+    async warmAliased() {
+      const aliases = await prisma.modelAlias.findMany({
+        orderBy: { movedAt: 'desc' },
+        take: MOST_WARMED,
+        include: { version: true },
+      })
+      for (const { version } of aliases.toReversed()) {
+        // Why it cannot be is in the log, and is told to whoever asks it.
+        await predictor.warm(refs.of(version)).catch((error: unknown) => fail(version, error).catch(() => {}))
+      }
     },
     list: (query) => prisma.prediction.findMany(query),
     count: (modelVersionId) => prisma.prediction.count({ where: { modelVersionId } }),

@@ -62,8 +62,8 @@ export interface Predictor {
   draw(request: PredictRequest & { inspect: LayerRequest }, signal?: AbortSignal): Promise<Buffer>
   /** Loads the weights of a model where they are not: the next prediction waits for none. Rejects as `predict` does. */
   warm(model: ModelRef): Promise<void>
-  /** Whether the weights of a model are in the memory of a process. */
-  isWarm(model: ModelRef): boolean
+  /** Whether weights are in the memory of a process, by their digest. */
+  isLoaded(digest: string): boolean
   /** Requests that are not answered yet. */
   readonly queueDepth: number
   /** Pictures that were classified so far. */
@@ -189,7 +189,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
       })
       if (answer.type !== 'loaded') throw errorOf(answer)
     },
-    isWarm: (ref) => pool.has(names.numberOf(ref)),
+    isLoaded: pool.isLoaded,
     close: pool.close,
   }
 }

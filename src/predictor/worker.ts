@@ -32,6 +32,8 @@ export interface PredictorWorker {
   expectedMs(): number
   /** Whether the weights of a model are in its memory. */
   has(model: number): boolean
+  /** Whether weights are, by their digest. */
+  isLoaded(digest: string): boolean
   /** Rejects what is open, and resolves when the process is gone. */
   close(): Promise<void>
 }
@@ -177,6 +179,7 @@ export function createPredictorWorker(options: PredictorWorkerOptions): Predicto
     },
     expectedMs: waiting.expectedMs,
     has: (model) => kept.has(model),
+    isLoaded: (digest) => [...kept].some((model) => names.refOf(model).digest === digest),
     async close() {
       const closed = host.close()
       rejectAll(closedError())

@@ -28,7 +28,7 @@ const IDLE: PredictionServiceOptions['predictor'] = {
   predict: () => Promise.reject(new Error('Nothing predicts here.')),
   draw: () => Promise.reject(new Error('Nothing draws here.')),
   warm: async () => {},
-  isWarm: () => false,
+  isLoaded: () => false,
 }
 
 /** What a predictor says of any picture, for a network of 32 x 32 pixels. */
@@ -68,6 +68,7 @@ export async function openInProcess(
     keeper,
     architectures,
     facts,
+    getReady: (versionId) => predictions.getReady(versionId),
     logger,
     telemetry: NO_TELEMETRY,
   })

@@ -159,6 +159,11 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
         }),
       }),
     }),
+    loaded: t.boolean({
+      description:
+        'Whether its weights are in the memory of a predictor: the next prediction does not wait for them.',
+      resolve: (version, _args, { predictions }) => predictions.isLoaded(version),
+    }),
     preprocessing: t.field({
       type: PreprocessingRef,
       description: 'How a picture becomes its input.',

@@ -252,6 +252,7 @@ describe('the checkpoints of a run that was not finite for some epochs', () => {
       changedModels: createChangedModels(db.prisma, createBus),
       keeper: createWeightsKeeper(db.prisma, artifacts),
       facts: () => CIFAR10,
+      getReady: async () => {},
       architectures: { find: findArchitecture, using: (name, task) => task(findArchitecture(name)) },
       logger: pino({ level: 'silent' }),
       telemetry: NO_TELEMETRY,
