@@ -1,7 +1,7 @@
 import sharp, { type FailOnOptions, type Metadata, type Sharp, type SharpOptions } from 'sharp'
 import { createBudget } from '../budget.ts'
 import { avifProfile, withPngProfile } from './colour.ts'
-import type { ImageFormat } from './format.ts'
+import { type ImageFormat, plainPngSize } from './format.ts'
 import { type GifFrame, readFirstGifFrame } from './gif.ts'
 import { endsWithMarker, readJpegStructure } from './jpeg.ts'
 import { checkImageSize, MAX_IMAGE_PIXELS } from './limits.ts'
@@ -54,6 +54,11 @@ export async function decodeImage(
   least: { width: number; height: number },
 ): Promise<RgbImage> {
   const picture = pictureFile(format, bytes)
+  const png = format === 'PNG' ? plainPngSize(picture.bytes) : null
+  if (png !== null) {
+    checkImageSize(png.width, png.height)
+    return decoding.spend(png.width * png.height, () => shrink(open(picture), least))
+  }
   // Reads headers only, at any number of pixels, so that the refusal can name it.
   const metadata = await open(picture, { limitInputPixels: false }).metadata()
   if (metadata.format !== LIBVIPS_NAMES[format]) throw new Error(`libvips takes it for ${metadata.format}`)

@@ -156,6 +156,14 @@ function hasImageEnd(png: Buffer): boolean {
   return false
 }
 
+/** By the header of a PNG of at most 8 bits a sample, of which nothing else has to be known; null for any other. */
+export function plainPngSize(bytes: Uint8Array): { width: number; height: number } | null {
+  const png = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (png.length < 33 || png.readUInt32BE(8) !== 13 || png.toString('latin1', 12, 16) !== 'IHDR') return null
+  const [width, height, bits] = [png.readUInt32BE(16), png.readUInt32BE(20), png[24]!]
+  return width > 0 && height > 0 && bits <= 8 ? { width, height } : null
+}
+
 /** @throws UnsupportedImageError when a picture has too many bytes to be looked at */
 export function checkImageBytes(bytes: number): void {
   if (bytes <= MAX_IMAGE_BYTES) return
