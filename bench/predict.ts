@@ -6,7 +6,6 @@ import { setMaxListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { selectEngine } from '../src/engine/select.ts'
 import type { Predictor, PredictRequest } from '../src/predictor/predictor.ts'
 import type { ModelRef } from '../src/predictor/protocol.ts'
@@ -23,6 +22,7 @@ import {
   storeRandomModel,
 } from './lib/predictions.ts'
 import { measureTorch } from './lib/pytorch.ts'
+import { photograph } from './lib/serving-pictures.ts'
 import { median } from './lib/statistics.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']
@@ -54,7 +54,7 @@ export const bench = defineBench({
       await selectEngine('cpu')
       const models: ModelRef[] = []
       for (const network of NETWORKS) models.push(await storeRandomModel(trainable(network), folder))
-      const photo = await photograph(500, 375)
+      const photo = await photograph()
       for (const engine of contenders) {
         if (engine === 'pytorch' || absent.has(engine)) continue
         const reason = await measureWhole(engine, folder, models, torch, photo)
@@ -170,18 +170,6 @@ async function measureRate(predictor: Predictor, request: PredictRequest): Promi
     }),
   )
   return answers / ((last - started) / 1000)
-}
-
-/** A JPEG as people send them, about 60 kB: smooth shapes with some grain. */
-function photograph(width: number, height: number): Promise<Buffer> {
-  const pixels = new Uint8Array(width * height * 3)
-  for (let at = 0; at < pixels.length; at++) {
-    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)]
-    pixels[at] = 128 + 90 * Math.sin(x / 40 + (at % 3)) * Math.cos(y / 30) + ((at * 2654435761) >>> 28)
-  }
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality: 90 })
-    .toBuffer()
 }
 
 function times(value: number): string {

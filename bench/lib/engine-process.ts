@@ -126,17 +126,24 @@ async function forward(
   const { x } = randomBatch(size)
   const times: number[] = []
   let end = Number.POSITIVE_INFINITY
+  let before = process.cpuUsage()
   // Five to warm up: the first ones order the filters and compile.
   for (let count = -5; count < 5 || performance.now() < end; count++) {
-    if (count === 0) end = performance.now() + seconds * 1000
+    if (count === 0) {
+      end = performance.now() + seconds * 1000
+      before = process.cpuUsage()
+    }
     const started = performance.now()
     const logits = tf.tidy(() => infer(tf.tensor4d(x, [size, 32, 32, 3])))
     await logits.data()
     if (count >= 0) times.push(performance.now() - started)
     logits.dispose()
   }
-  const picturesPerSecond = (size * 1000 * times.length) / times.reduce((sum, time) => sum + time, 0)
-  return { device, p50: quantile(times, 0.5), p95: quantile(times, 0.95), picturesPerSecond }
+  const { user, system } = process.cpuUsage(before)
+  const pictures = size * times.length
+  const picturesPerSecond = (pictures * 1000) / times.reduce((sum, time) => sum + time, 0)
+  const cpuMs = (user + system) / 1000 / pictures
+  return { device, p50: quantile(times, 0.5), p95: quantile(times, 0.95), picturesPerSecond, cpuMs }
 }
 
 async function soak({

@@ -41,8 +41,15 @@ export interface Measurements {
   forward: {
     /** Of one picture at a time where `batch` says nothing else. */
     job: Job & { seconds: number; batch?: number }
-    /** Milliseconds of a pass. */
-    result: { device: string; p50: number; p95: number; picturesPerSecond: number }
+    /** p50 and p95: milliseconds of a pass. */
+    result: {
+      device: string
+      p50: number
+      p95: number
+      picturesPerSecond: number
+      /** Processor time of a picture, in milliseconds. */
+      cpuMs: number
+    }
   }
   soak: {
     job: Job & { batch: number; steps: number; seconds: number }

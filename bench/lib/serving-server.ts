@@ -30,8 +30,10 @@ export interface Served {
 export interface Serving extends BenchServer {
   /** In the order in which they were asked for. */
   readonly versions: readonly ServedVersion[]
-  /** What server and predictors have computed so far. */
-  cpu(): { server: number; predictors: number }
+  /** Does work, and says what processor time it took between its calls of `begin` and `end`, in seconds. */
+  spent<Result>(
+    work: (marks: { begin(): void; end(): void }) => Promise<Result>,
+  ): Promise<{ result: Result; server: number; predictors: number }>
 }
 
 /** Starts a server that has these versions and nothing else. */
@@ -44,7 +46,27 @@ export async function withServing(
   try {
     const versions = await storeVersions(dataDir, networks)
     await withServer({ dataDir, dataset }, (server) =>
-      work({ ...server, versions, cpu: () => cpuOf(server.pid) }),
+      work({
+        ...server,
+        versions,
+        async spent(during) {
+          let before = cpuOf(server.pid)
+          let after = before
+          const result = await during({
+            begin: () => {
+              before = cpuOf(server.pid)
+            },
+            end: () => {
+              after = cpuOf(server.pid)
+            },
+          })
+          return {
+            result,
+            server: after.server - before.server,
+            predictors: after.predictors - before.predictors,
+          }
+        },
+      }),
     )
   } finally {
     await rm(dataDir, { recursive: true, force: true })

@@ -1,81 +1,160 @@
 /** Many clients of one model, beside what its engine makes alone; and what a prediction costs. */
-import sharp from 'sharp'
 import { heading, judge, note } from './budget.ts'
 import { measured, measureEngine } from './engine.ts'
 import { byId, type ClientsResult, measureClients, predictRequest } from './serving-clients.ts'
+import { decodingMs, photograph, smallPictures } from './serving-pictures.ts'
 import { type Serving, withServing } from './serving-server.ts'
 import { median } from './statistics.ts'
 
 const CLIENTS = 64
 const SECONDS = 4
+const ENGINE_SECONDS = 2
 const ROUNDS = 3
+/** Pictures of a forward pass of the engine alone. */
+const BATCH = 32
 /** The part of the engine's own rate, and the rate that is enough. */
 const LIMITS: Readonly<Record<string, { part: number; enough: number }>> = {
   lecture_vgg16: { part: 0.85, enough: Number.POSITIVE_INFINITY },
   vgg_mini: { part: 0.6, enough: 900 },
 }
+const NETWORKS = Object.keys(LIMITS)
+/** p99 over p50. */
 const TAIL = 2.5
-const SERVER_MS = 0.8
+const SERVER_MS = { png: 0.8, jpeg: 1.5 }
+/** Of the predictor, beside its engine and the decoder. */
 const PREDICTOR_MS = 0.3
 
-export async function measureThroughput(): Promise<void> {
-  const networks = Object.keys(LIMITS)
-  await withServing(
-    networks.map((network) => ({ network })),
-    async (server) => {
-      for (const network of networks) await measureNetwork(server, network)
-    },
+/** What the rounds of one kind of picture came to, each with the engine alone right after it. */
+interface Round extends ClientsResult {
+  serverMs: number
+  predictorMs: number
+  engineMs: number
+  decoderMs: number
+  enginePerSecond: number
+}
+
+export function measureThroughput(): Promise<void> {
+  return withNetworks(async (server) => {
+    for (const network of NETWORKS) {
+      const rounds = await measureRounds(server, network, await smallPictures(CLIENTS))
+      const of = (pick: (round: Round) => number) => median(rounds.map(pick))
+      const { part, enough } = LIMITS[network]!
+      heading(`${network}: ${CLIENTS} clients, 32x32 PNG in base64`)
+      note(
+        `the engine alone, batches of ${BATCH}`,
+        of((it) => it.enginePerSecond),
+        '/s',
+      )
+      note(
+        'predictions',
+        of((it) => it.perSecond),
+        '/s',
+      )
+      note(
+        'of the engine alone',
+        of((it) => it.perSecond / it.enginePerSecond),
+        '',
+      )
+      judge(
+        'milliseconds a prediction',
+        of((it) => 1000 / it.perSecond),
+        of((it) => 1000 / Math.min(enough, part * it.enginePerSecond)),
+        'ms',
+      )
+      note(
+        'p50',
+        of((it) => it.p50),
+        'ms',
+      )
+      judge(
+        'p99 over p50',
+        of((it) => it.p99 / it.p50),
+        TAIL,
+        '',
+      )
+    }
+  })
+}
+
+export function measureCost(): Promise<void> {
+  return withNetworks(async (server) => {
+    for (const [kind, pictures] of Object.entries({
+      png: await smallPictures(CLIENTS),
+      jpeg: [await photograph()],
+    })) {
+      const rounds = await measureRounds(server, 'vgg_mini', pictures)
+      const of = (pick: (round: Round) => number) => median(rounds.map(pick))
+      heading(
+        `vgg_mini: processor time of a ${kind} of ${Math.round(pictures[0]!.length / 1000)} kB in base64`,
+      )
+      judge(
+        'server',
+        of((it) => it.serverMs),
+        SERVER_MS[kind as keyof typeof SERVER_MS],
+        'ms',
+      )
+      note(
+        'predictor',
+        of((it) => it.predictorMs),
+        'ms',
+      )
+      note(
+        'its engine alone',
+        of((it) => it.engineMs),
+        'ms',
+      )
+      note(
+        'its decoder alone',
+        of((it) => it.decoderMs),
+        'ms',
+      )
+      judge(
+        'predictor without both',
+        of((it) => it.predictorMs - it.engineMs - it.decoderMs),
+        PREDICTOR_MS,
+        'ms',
+      )
+    }
+  })
+}
+
+function withNetworks(work: (server: Serving) => Promise<void>): Promise<void> {
+  return withServing(
+    NETWORKS.map((network) => ({ network })),
+    work,
   )
 }
 
-async function measureNetwork(server: Serving, network: string): Promise<void> {
+/** The machine's speed drifts: server and engine take turns. */
+async function measureRounds(
+  server: Serving,
+  network: string,
+  pictures: readonly Uint8Array[],
+): Promise<Round[]> {
   const version = server.versions.find(({ model }) => model === network)!
-  const pictures = await Promise.all(Array.from({ length: 64 }, (_, seed) => smallPng(seed)))
   const requests = pictures.map((picture) => predictRequest(server.url, byId(version), picture))
-  const engine = async () =>
-    measured(await measureEngine('forward', { engine: 'native', network, batch: 32, seconds: 2 }))
-      .picturesPerSecond
-  const alone = [await engine()]
-  const rounds: (ClientsResult & { serverMs: number; predictorMs: number })[] = []
-  // The machine's speed drifts: they take turns.
+  const rounds: Round[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    let cpu = server.cpu()
-    let spent = { server: 0, predictors: 0 }
-    const result = await measureClients(server.url, requests, {
-      clients: CLIENTS,
-      seconds: SECONDS,
-      onBegin: () => {
-        cpu = server.cpu()
-      },
-      onEnd: () => {
-        const now = server.cpu()
-        spent = { server: now.server - cpu.server, predictors: now.predictors - cpu.predictors }
-      },
+    const clients = await server.spent(({ begin, end }) =>
+      measureClients(server.url, requests, {
+        clients: CLIENTS,
+        seconds: SECONDS,
+        onBegin: begin,
+        onEnd: end,
+      }),
+    )
+    const engine = measured(
+      await measureEngine('forward', { engine: 'native', network, batch: BATCH, seconds: ENGINE_SECONDS }),
+    )
+    const each = 1000 / clients.result.answers
+    rounds.push({
+      ...clients.result,
+      serverMs: clients.server * each,
+      predictorMs: clients.predictors * each,
+      engineMs: engine.cpuMs,
+      decoderMs: await decodingMs(pictures[0]!),
+      enginePerSecond: engine.picturesPerSecond,
     })
-    const each = 1000 / result.answers
-    rounds.push({ ...result, serverMs: spent.server * each, predictorMs: spent.predictors * each })
-    alone.push(await engine())
   }
-  const of = (key: keyof (typeof rounds)[number]) => median(rounds.map((round) => round[key]))
-  const { part, enough } = LIMITS[network]!
-  const own = median(alone)
-  const rate = of('perSecond')
-  heading(`${network}: ${CLIENTS} clients, 32x32 PNG in base64`)
-  note('the engine alone, batches of 32', own, '/s')
-  note('predictions', rate, '/s')
-  judge('milliseconds a prediction', 1000 / rate, 1000 / Math.min(enough, part * own), 'ms')
-  note('of the engine alone', rate / own, '')
-  note('p50', of('p50'), 'ms')
-  judge('p99 over p50', median(rounds.map(({ p50, p99 }) => p99 / p50)), TAIL, '')
-  judge('server, CPU of a prediction', of('serverMs'), SERVER_MS, 'ms')
-  note('predictor, CPU of a prediction', of('predictorMs'), 'ms')
-  void PREDICTOR_MS
-}
-
-/** A picture as large as the networks', each another one. */
-function smallPng(seed: number): Promise<Buffer> {
-  const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, at) => ((at + seed) * 2654435761) >>> 24)
-  return sharp(pixels, { raw: { width: 32, height: 32, channels: 3 } })
-    .png()
-    .toBuffer()
+  return rounds
 }

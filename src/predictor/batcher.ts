@@ -14,6 +14,9 @@ const SHARED_PASS_MS = 100
 const LATELY_MS = 2000
 /** The longest wait for pictures that are being decoded, to be computed together. */
 const MOST_FILL_MS = 20
+/** A pass that takes longer lets others in, those of networks that are quick. */
+const SLICE_MS = 15
+const QUICK_MS = 30
 /** Models whose times are known. */
 const MOST_COSTS = 1000
 
@@ -28,8 +31,11 @@ export interface Batcher<Job> {
 export interface BatcherOptions<Job, Model> {
   /** Resolves when jobs of the key can be computed, what holds the engine aside meanwhile. */
   acquire(key: string, job: Job): Promise<Lease<Model>>
-  /** Gets jobs of one key, the oldest first, and never rejects. One call runs at a time. */
-  compute(model: Model, jobs: Job[]): Promise<void>
+  /**
+   * Gets jobs of one key, the oldest first, and never rejects. One call runs at a time, but for one that begins and ends
+   * within the other's call of `pause`.
+   */
+  compute(model: Model, jobs: Job[], pause: () => Promise<void>): Promise<void>
   /** Gets all jobs of a key that cannot be acquired. */
   fail(jobs: Job[], error: unknown): void
   /** How many jobs will be added soon. */
@@ -50,12 +56,14 @@ interface Past {
 
 /**
  * Keys take turns by deadlines: each wants to begin within the time that its own pass takes after its last one, or after
- * its oldest job came. So a quick network passes a slow one by, and none gets more of the engine than it leaves to others.
+ * its oldest job came. So a quick network passes a slow one by, also in the midst of its pass, and none gets more of the
+ * engine than it leaves to others.
  */
 export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): Batcher<Job> {
   const groups = new Map<string, Group<Job, Model>>()
   const keys = new Map<number, string>()
   const pasts = new Map<string, Past>()
+  const computing = new Set<string>()
   let running = false
   let wake = () => {}
 
@@ -76,14 +84,14 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
         continue
       }
       await pass(key, group, most)
-      // Computing is synchronous: only here do messages come in, and what is loaded goes on.
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
     }
     running = false
   }
 
-  async function pass(key: string, group: Group<Job, Model>, most: number): Promise<void> {
+  async function pass(key: string, group: Group<Job, Model>, most: number, isInner = false): Promise<void> {
     const { model, release } = group.lease!
+    group.lease = undefined
     const jobs: Job[] = []
     for (const [id, { job }] of group.jobs) {
       if (jobs.length === most) break
@@ -91,19 +99,43 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
       keys.delete(id)
       jobs.push(job)
     }
+    if (group.jobs.size === 0) groups.delete(key)
+    computing.add(key)
     const past = pasts.get(key) ?? { cost: createCost(), servedAt: 0 }
     const started = performance.now()
-    await options.compute(model, jobs)
+    let [paused, looked] = [0, started]
+    await options.compute(model, jobs, async () => {
+      const began = performance.now()
+      if (isInner || began - looked < SLICE_MS) return
+      await turn()
+      await letIn()
+      looked = performance.now()
+      paused += looked - began
+    })
     past.servedAt = performance.now()
-    past.cost.measured(jobs.length, past.servedAt - started)
+    past.cost.measured(jobs.length, past.servedAt - started - paused)
     // The last to be used is the last of the map.
     pasts.delete(key)
     pasts.set(key, past)
     if (pasts.size > MOST_COSTS) pasts.delete(pasts.keys().next().value!)
-    group.lease = undefined
+    computing.delete(key)
     release()
-    if (group.jobs.size === 0) groups.delete(key)
-    else acquire(key, group)
+    const rest = groups.get(key)
+    if (rest !== undefined) acquire(key, rest)
+  }
+
+  /** Passes that are quick and due, in the midst of another one. */
+  async function letIn(): Promise<void> {
+    for (;;) {
+      const key = next()
+      if (key === undefined) return
+      const group = groups.get(key)!
+      const [most, past] = [mostOf(key), pasts.get(key)]
+      const ms = past?.cost.of(Math.min(group.jobs.size, most)) ?? Number.POSITIVE_INFINITY
+      const due = Math.max(oldestOf(group), (past?.servedAt ?? 0) + ms)
+      if (ms > QUICK_MS || due > performance.now()) return
+      await pass(key, group, most, true)
+    }
   }
 
   /** The key whose turn it is, of those that can be computed. */
@@ -159,6 +191,11 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
     )
   }
 
+  /** Computing is synchronous: only here do messages come in, and what is loaded goes on. */
+  function turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
   /** Resolves when something came, or after the time. */
   function change(ms?: number): Promise<void> {
     return new Promise((resolve) => {
@@ -178,7 +215,8 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
       keys.set(id, key)
       if (known === undefined) {
         groups.set(key, group)
-        acquire(key, group)
+        // One that is computed is asked for again when it was given back: so others come to their turn in memory.
+        if (!computing.has(key)) acquire(key, group)
       }
       if (running) wake()
       else void run()

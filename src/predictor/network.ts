@@ -4,7 +4,7 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { tf } from '../tensorflow.ts'
 import { analyze } from '../zoo/analysis.ts'
 import type { Architecture } from '../zoo/architecture.ts'
-import { forwardOf, resultsOf } from '../zoo/forward.ts'
+import { resultsOf, stepsOf } from '../zoo/forward.ts'
 import { buildModel } from '../zoo/model.ts'
 import { openSafetensors } from '../zoo/safetensors-file.ts'
 import { SafetensorsError } from '../zoo/safetensors-header.ts'
@@ -19,8 +19,9 @@ export interface Network {
   /**
    * pictures: RGB bytes of the network's size, at least one. -> logits [n, classes], row by row; all NaN when a weight is
    * not finite, whatever an engine would make of it: in XNNPACK's ReLU NaN is 0.
+   * pause: called between layers; what it computes meanwhile must not be of this network's tensors.
    */
-  logits(pictures: readonly Uint8Array[]): Promise<Float32Array>
+  logits(pictures: readonly Uint8Array[], pause?: () => Promise<void>): Promise<Float32Array>
   /**
    * What a layer makes of one picture, its first channels [h, w, c] or units [c]; values row by row, channels last.
    * Throws UnusableModelError for a layer that the network does not have.
@@ -56,15 +57,21 @@ export async function loadNetwork(
     throw new UnusableModelError(`${path}: ${error.message}`)
   }
   const values = valuesOfBytes(preprocessing)
-  const forward = forwardOf(model, { training: false })
+  const steps = stepsOf(model)
   return {
-    async logits(pictures) {
+    async logits(pictures, pause) {
       if (broken !== null) return new Float32Array(pictures.length * architecture.classes).fill(Number.NaN)
-      const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
+      let value: tf.Tensor = inputTensor(pictures, values, preprocessing.size)
       try {
-        return await numbersOf(output)
+        for (const [index, step] of steps.entries()) {
+          if (index > 0) await pause?.()
+          const before = value
+          value = tf.tidy(() => step(before))
+          if (value !== before) before.dispose()
+        }
+        return await numbersOf(value)
       } finally {
-        output.dispose()
+        value.dispose()
       }
     },
     async activations(picture, { layer, first }) {

@@ -112,12 +112,15 @@ async function load({ id, model }: Extract<FromIntake, { type: 'load' }>): Promi
   }
 }
 
-async function compute(network: Network, jobs: Job[]): Promise<void> {
+async function compute(network: Network, jobs: Job[], pause: () => Promise<void>): Promise<void> {
   const { model, inspect } = jobs[0]!
   try {
     if (inspect !== undefined) return await draw(network, jobs, inspect)
     const began = performance.now()
-    const logits = await network.logits(jobs.map(({ pixels }) => pixels))
+    const logits = await network.logits(
+      jobs.map(({ pixels }) => pixels),
+      pause,
+    )
     const ids = jobs.map(({ id }) => id)
     say({ type: 'computed', model, ids, logits, ms: performance.now() - began })
   } catch (error) {

@@ -9,7 +9,8 @@ import { layersOf } from './model.ts'
 /** [n, height, width, channels] -> logits [n, classes]. The caller disposes the result, or tidies. */
 export type Forward = (x: tf.Tensor) => tf.Tensor2D
 
-type Step = (value: tf.Tensor) => tf.Tensor
+/** From what the steps before it made to what it makes of that. The caller tidies around it. */
+export type Step = (value: tf.Tensor) => tf.Tensor
 
 /**
  * How the present engine runs a network of the zoo: by its own fused layers where it has them and the network is a
@@ -17,14 +18,24 @@ type Step = (value: tf.Tensor) => tf.Tensor
  * also when they change.
  */
 export function forwardOf(model: tf.LayersModel, { training }: { training: boolean }): Forward {
+  const steps = fusedSteps(model, training)
+  if (steps === null) return (x) => model.apply(x, { training }) as tf.Tensor2D
+  return (x) => tf.tidy(() => steps.reduce((value, step) => step(value), x) as tf.Tensor2D)
+}
+
+/** The same in prediction, in steps between which there is time for something else: one for all layers where they are not fused. */
+export function stepsOf(model: tf.LayersModel): readonly Step[] {
+  return fusedSteps(model, false) ?? [(x) => model.apply(x, { training: false }) as tf.Tensor]
+}
+
+/** Null where layers are not fused. */
+function fusedSteps(model: tf.LayersModel, training: boolean): Step[] | null {
   const fused = fusedLayers(tf)
-  const plain: Forward = (x) => model.apply(x, { training }) as tf.Tensor2D
-  if (fused === undefined) return plain
+  if (fused === undefined) return null
   const layers = layersOf(model)
   // Fused gradients write into the memory of what they were given: each result may be used only once.
-  if (!isChain(layers.map(({ info }) => info))) return plain
-  const steps = fusedTogether(layers, ({ info }) => info.kind).map((group) => stepOf(fused, group, training))
-  return (x) => tf.tidy(() => steps.reduce((value, step) => step(value), x) as tf.Tensor2D)
+  if (!isChain(layers.map(({ info }) => info))) return null
+  return fusedTogether(layers, ({ info }) => info.kind).map((group) => stepOf(fused, group, training))
 }
 
 /** What layers do that are computed together. */

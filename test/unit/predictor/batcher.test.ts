@@ -12,7 +12,7 @@ function harness(msPerPicture: number | Record<string, number>) {
   let coming = 0
   const loads = new Map<string, { loaded(): void; fail(error: Error): void }>()
   const slow = new Set<string>()
-  const state = { after: (_jobs: number[], _key: string) => {}, released: 0 }
+  const state = { layers: 1, after: (_jobs: number[], _key: string) => {}, released: 0 }
   const ended = (count: number) => {
     left -= count
     if (left <= 0) done()
@@ -24,9 +24,14 @@ function harness(msPerPicture: number | Record<string, number>) {
         if (!slow.has(key)) resolve(lease)
         else loads.set(key, { loaded: () => resolve(lease), fail: reject })
       }),
-    async compute(key, jobs) {
+    async compute(key, jobs, pause) {
       batches.push(`${key}: ${jobs.join(' ')}`)
-      now += (typeof msPerPicture === 'number' ? msPerPicture : msPerPicture[key]!) * jobs.length
+      const ms = (typeof msPerPicture === 'number' ? msPerPicture : msPerPicture[key]!) * jobs.length
+      for (let layer = 0; layer < state.layers; layer++) {
+        if (layer > 0) await pause()
+        now += ms / state.layers
+      }
+      batches.push(...(state.layers > 1 ? [`${key} done`] : []))
       state.after(jobs, key)
       ended(jobs.length)
     },
@@ -133,6 +138,60 @@ describe('the batcher', () => {
     // After a pass of 100 ms, the quick one has as long.
     expect(last).toBeLessThan(16)
     state.after = () => {}
+  })
+
+  test('lets a quick model in between the layers of a slow one, and not a slow one', async () => {
+    const { batcher, batches, computed, state } = harness({ slow: 200, other: 200, quick: 1 })
+    const first = computed(3)
+    for (const [index, key] of ['slow', 'other', 'quick'].entries()) batcher.add(index, key, index)
+    await first
+    await turn()
+    batches.length = 0
+    state.layers = 4
+    const all = computed(5)
+    for (const [id, key] of [
+      [3, 'slow'],
+      [4, 'quick'],
+      [5, 'quick'],
+      [6, 'other'],
+      [7, 'slow'],
+    ] as const)
+      batcher.add(id, key, id)
+    await all
+    await turn()
+    const [begin, end] = [batches.indexOf('slow: 3'), batches.indexOf('slow done')]
+    const within = batches.slice(begin + 1, end)
+    expect(begin).toBeGreaterThanOrEqual(0)
+    expect(within.filter((batch) => batch.startsWith('other'))).toEqual([])
+    // The quick one either came before it, or in its midst.
+    expect(batches.indexOf('quick: 4 5')).toBeLessThan(end)
+    expect(batches.filter((batch) => batch.includes(':'))).toHaveLength(4)
+  })
+
+  test('keeps apart what comes for a model while it is computed', async () => {
+    const { batcher, batches, computed, state } = harness({ slow: 200, quick: 1 })
+    const first = computed(2)
+    batcher.add(1, 'slow', 1)
+    batcher.add(2, 'quick', 2)
+    await first
+    await turn()
+    state.layers = 4
+    const all = computed(3)
+    let asked = false
+    state.after = (_jobs, key) => {
+      if (key !== 'quick' || asked) return
+      asked = true
+      batcher.add(5, 'slow', 5)
+      batcher.add(6, 'slow', 6)
+      batcher.cancel(6)
+    }
+    batcher.add(3, 'slow', 3)
+    await turn()
+    batcher.add(4, 'quick', 4)
+    await all
+    expect(batches.filter((batch) => /: [345]/.test(batch))).toHaveLength(3)
+    await turn()
+    expect(state.released).toBe(5)
   })
 
   test('waits a little for pictures that are being decoded, and not for long', async () => {
