@@ -9,6 +9,7 @@ import { openDatabase } from './db/client.ts'
 import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
+import { visibleGpus } from './predictor/devices.ts'
 import { createPredictor } from './predictor/predictor.ts'
 import type { Services } from './schema/builder/context.ts'
 import { serveApi } from './server/api.ts'
@@ -56,7 +57,8 @@ export async function startApp(
     const predictor = parts.add(
       createPredictor({
         engine: engines.request,
-        processes: config.predictors,
+        // The one engine that has GPUs by their number.
+        processes: config.predictors ?? (engine === 'tensorflow' ? Math.max(1, visibleGpus().length) : 1),
         artifactsFolder,
         logger,
         telemetry,

@@ -28,8 +28,8 @@ export interface Config {
   /** How often in a row it does so from the same checkpoint. */
   maxRestarts: number
   maxConcurrentRuns: number
-  /** Processes that predict. */
-  predictors: number
+  /** Processes that predict; null for what suits the engine. */
+  predictors: number | null
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -109,7 +109,7 @@ const environment = z.object({
     .string()
     .regex(/^([1-9]|1[0-6])$/, 'must be a number of processes from 1 to 16')
     .transform(Number)
-    .default(1),
+    .optional(),
   MAX_PARAMETERS: z
     .string()
     .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
@@ -155,7 +155,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     autoResume: value.AUTO_RESUME,
     maxRestarts: value.MAX_RESTARTS,
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
-    predictors: value.PREDICTORS,
+    predictors: value.PREDICTORS ?? null,
   }
 }
 

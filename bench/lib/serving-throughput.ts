@@ -80,7 +80,7 @@ export function measureCost(): Promise<void> {
   return withNetworks(async (server) => {
     for (const [kind, pictures] of Object.entries({
       png: await smallPictures(CLIENTS),
-      jpeg: [await photograph()],
+      jpeg: [await photograph(680, 510)],
     })) {
       const rounds = await measureRounds(server, 'vgg_mini', pictures)
       const of = (pick: (round: Round) => number) => median(rounds.map(pick))

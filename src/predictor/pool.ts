@@ -1,6 +1,6 @@
 import type { EngineReport } from '../engine/report.ts'
+import { deviceEnvironment, visibleGpus } from './devices.ts'
 import { PredictorUnavailableError } from './errors.ts'
-import type { ModelNames } from './model-names.ts'
 import {
   createPredictorWorker,
   type PredictorWorker,
@@ -28,11 +28,11 @@ const COPY_MS = 500
  * Every model has a home, so that its weights lie in one memory; where that has much more to do than another process,
  * the other one helps with a copy.
  */
-export function createPool(
-  size: number,
-  options: PredictorWorkerOptions & { names: Pick<ModelNames, 'refOf'> },
-): Pool {
-  const workers = Array.from({ length: size }, () => createPredictorWorker(options))
+export function createPool(size: number, options: Omit<PredictorWorkerOptions, 'env'>): Pool {
+  const gpus = visibleGpus()
+  const workers = Array.from({ length: size }, (_, index) =>
+    createPredictorWorker({ ...options, env: deviceEnvironment(index, size, gpus) }),
+  )
   const homeOf = (model: number) =>
     Number.parseInt(options.names.refOf(model).digest.slice(0, 8), 16) % size || 0
 

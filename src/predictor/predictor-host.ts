@@ -9,6 +9,7 @@ import type { FromPredictor, PredictorAnswer, PredictorRequest, ToPredictor } fr
 export interface HostOptions {
   entry: URL
   configure: ToPredictor
+  env: NodeJS.ProcessEnv
   logger: Pick<Logger, 'info' | 'warn' | 'error'>
   times: HostTimes
   onReady(): void
@@ -75,7 +76,7 @@ export function createHost(options: HostOptions): Host {
     const started = startChild<ToPredictor, FromPredictor>({
       entry: options.entry,
       role: 'predictor',
-      env: { UV_THREADPOOL_SIZE: String(DECODERS) },
+      env: { ...options.env, UV_THREADPOOL_SIZE: String(DECODERS) },
       line: true,
       onMessage,
       onOutput: (line) => logger.info({ predictor: started.pid }, line),

@@ -111,7 +111,6 @@ export function createPredictor(options: PredictorOptions): Predictor {
       artifactsFolder: options.artifactsFolder,
       modelBytes: Math.floor(modelBytes / processes),
     },
-    env: {},
     logger: options.logger,
     times: { startMs: 60_000, silenceMs: 300_000, backoffMs: 250, restMs: 30_000, ...options.times },
     names,

@@ -104,6 +104,55 @@ describe('a process that dies at work', () => {
   })
 })
 
+describe('two processes', () => {
+  /** The digest decides where a model is at home. */
+  const at = (home: number, what: string, picture = 0) => {
+    const asked = request(what, picture)
+    asked.model.digest = `${home}`.padStart(8, '0').padEnd(64, '0')
+    return asked
+  }
+
+  test('have a home for every model, and the death of one costs no answer of the other', async () => {
+    const { predictor, log } = create('works', { processes: 2 })
+    const [one, other] = await Promise.all([
+      predictor.predict(at(0, 'answers')),
+      predictor.predict(at(1, 'answers')),
+    ])
+    expect(processOf(one)).not.toBe(processOf(other))
+    const killing = predictor.predict(at(0, 'dies')).catch((error: unknown) => error)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, picture) => predictor.predict(at(picture % 2, 'answers', picture))),
+    )
+    expect(answers.map(pictureOf)).toEqual(Array.from({ length: 20 }, (_, picture) => picture))
+    expect(await killing).toBeInstanceOf(PredictionFailedError)
+    for (const [picture, answer] of answers.entries())
+      if (picture % 2 === 1) expect(processOf(answer)).toBe(processOf(other))
+    expect(log.warnings).toHaveLength(2)
+  })
+
+  test('help each other where one has much to do, and that one loads a copy', async () => {
+    const { predictor } = create('works', { processes: 2 })
+    const home = processOf(await predictor.predict(at(0, 'answers')))
+    // 775 ms each, as long as nothing was measured.
+    const large = at(0, 'waits')
+    large.model.architecture = { ...findArchitecture('vgg16')!, name: 'waits' }
+    const waiting = [predictor.predict(large).catch(() => {})]
+    expect(processOf(await predictor.predict(at(0, 'answers')))).not.toBe(home)
+    await predictor.close()
+    await Promise.all(waiting)
+  })
+
+  test('load a model on demand, once', async () => {
+    const { predictor } = create('works', { processes: 2 })
+    const { model } = at(1, 'answers')
+    expect(predictor.isLoaded(model.digest)).toBe(false)
+    await predictor.warm(model)
+    expect(predictor.isLoaded(model.digest)).toBe(true)
+    await predictor.warm(model)
+    await expect(predictor.warm(at(0, 'dies').model)).rejects.toThrow(PredictionFailedError)
+  })
+})
+
 describe('a process that hangs', () => {
   const FIVE_MINUTES = 300_000
   beforeEach(() => {
