@@ -45,8 +45,9 @@ export async function withServing(
   const dataDir = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
   try {
     const versions = await storeVersions(dataDir, networks)
-    await withServer({ dataDir, dataset }, (server) =>
-      work({
+    await withServer({ dataDir, dataset }, async (server) => {
+      for (const { id } of versions) await server.query(WARM, { id })
+      await work({
         ...server,
         versions,
         async spent(during) {
@@ -66,12 +67,14 @@ export async function withServing(
             predictors: after.predictors - before.predictors,
           }
         },
-      }),
-    )
+      })
+    })
   } finally {
     await rm(dataDir, { recursive: true, force: true })
   }
 }
+
+const WARM = 'mutation ($id: ID!) { warmModelVersion(id: $id) { __typename } }'
 
 async function storeVersions(dataDir: string, networks: readonly Served[]): Promise<ServedVersion[]> {
   // The engine of this process only writes the weights.

@@ -7,6 +7,7 @@ import { startRun } from './training-runs.ts'
 
 const CLIENTS = 64
 const SECONDS = 5
+const WARM_SECONDS = 2
 const RUN = { architecture: 'vgg_mini', epochs: 1000, batchSize: 128 }
 /** Times what it is alone. */
 const THROUGHPUT = 2
@@ -20,7 +21,11 @@ export async function measureBesideTraining(): Promise<void> {
         predictRequest(server.url, byId(server.versions[0]!), it),
       )
       const measure = async () => ({
-        many: await measureClients(server.url, requests, { clients: CLIENTS, seconds: SECONDS }),
+        many: await measureClients(server.url, requests, {
+          clients: CLIENTS,
+          seconds: SECONDS,
+          warmSeconds: WARM_SECONDS,
+        }),
         one: await measureClients(server.url, requests, { clients: 1, seconds: SECONDS }),
       })
       const alone = await measure()
@@ -37,4 +42,4 @@ export async function measureBesideTraining(): Promise<void> {
   )
 }
 
-const LOSS = `subscription ($id: ID!) { trainingLoss(runId: $id) { __typename } }`
+const LOSS = `subscription ($id: ID!) { trainingLoss(id: $id) { __typename } }`
