@@ -144,6 +144,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       datasetFacts,
       maxParameters,
       engine: system.engine,
+      tried: engines.speedOf,
       memoryBytes: system.memoryBytes,
     }),
     queuePlaces: createQueuePlaces({
