@@ -4,6 +4,7 @@ import { loss as written } from '../../../web/format.ts'
 import { completeRun, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 import { openStallingRegistry } from '../../support/stalling-registry.ts'
+import { AXE, violations } from './accessibility.ts'
 import { type OpenedBrowser, openBrowser } from './support.ts'
 
 const LONG = { epochs: 1000, trainLimit: 256, testLimit: 32, batchSize: 16, logEvery: 1, seed: 7 }
@@ -224,13 +225,16 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
     const registry = await openStallingRegistry()
     const empty = await startServer({ dataset: false, env: registry.env })
     const { context: other, page: visitor } = await browser.visit(empty.url)
+    await other.addInitScript(AXE)
     await visitor.goto(empty.url)
     await visitor.getByText('Downloads 133 MiB first.').waitFor()
     await visitor.getByRole('button', { name: 'Train vgg_mini now' }).click()
     await visitor.getByRole('progressbar', { name: 'Progress of cifar10' }).waitFor()
     await visitor.getByText(/^downloading: \d+ MiB of 133 MiB$/).waitFor()
+    expect(await violations(visitor)).toEqual([])
     await visitor.goto(`${empty.url}/data/cifar10`)
     await visitor.getByText(/^downloading: \d+ MiB of 133 MiB$/).waitFor()
+    expect(await violations(visitor)).toEqual([])
     await other.close()
     await empty.stop()
     registry.close()
