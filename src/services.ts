@@ -9,6 +9,7 @@ import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { packageVersion } from './package-version.ts'
 import type { Parts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
+import { createPredictionBatches } from './predictor/prediction-batches.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
 import { createPlanner } from './runs/planning/planner.ts'
@@ -119,6 +120,8 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     architectures,
     datasets,
   })
+  const predictionBatches = createPredictionBatches({ openBus, models, predictions, predictor, logger })
+  parts.add({ drain: predictionBatches.close, close: predictionBatches.close })
   const system = createSystemService({
     version: packageVersion,
     database: database.kind,
@@ -127,7 +130,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
-      [runs, models.aliases, changedModels, predictions, ...datasets.values()].reduce(
+      [runs, models.aliases, changedModels, predictions, predictionBatches, ...datasets.values()].reduce(
         (sum, { listenerCount }) => sum + listenerCount,
         0,
       ),
@@ -155,6 +158,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       engine: system.engine,
     }),
     predictions,
+    predictionBatches,
     evaluations: createEvaluationService({
       prisma,
       checkRoom,

@@ -48,9 +48,9 @@ export interface PredictionService {
   /**
    * Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. When the
    * version is deleted at work, and the model was named by an alias, a run or not at all, the one that is meant since is
-   * asked.
+   * asked. Rejects with the signal's reason as soon as it is aborted.
    */
-  predict(input: PredictInput): Promise<MadePrediction>
+  predict(input: PredictInput, signal?: AbortSignal): Promise<MadePrediction>
   predictAndStore(input: PredictInput): Promise<MadePrediction>
   /**
    * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
@@ -128,12 +128,17 @@ export function createPredictionService({
     version: ModelVersion,
     image: PredictInput['image'],
     started: number,
+    signal?: AbortSignal,
   ): Promise<MadePrediction> {
     const answer = async () => {
       const model = refOf(version, architectures)
-      return predictor.predict({ model, image: await read(image, model.preprocessing.size) })
+      return predictor.predict({ model, image: await read(image, model.preprocessing.size) }, signal)
     }
-    const { probabilities, input } = await answer().catch((error: unknown) => fail(version, error))
+    const { probabilities, input } = await answer().catch((error: unknown) => {
+      // Nobody asks for the version any more.
+      signal?.throwIfAborted()
+      return fail(version, error)
+    })
     return {
       id: randomUUID(),
       modelVersion: version,
@@ -175,9 +180,9 @@ export function createPredictionService({
   }
 
   return {
-    predict({ image, model }) {
+    predict({ image, model }, signal) {
       const started = performance.now()
-      return withVersion(model, (version) => predictWith(version, image, started))
+      return withVersion(model, (version) => predictWith(version, image, started, signal))
     },
     predictAndStore({ image, model }) {
       const started = performance.now()

@@ -1,5 +1,6 @@
 import type { DatasetStore } from '../../data/dataset.ts'
 import type { ModelService } from '../../models/service.ts'
+import type { PredictionBatches } from '../../predictor/prediction-batches.ts'
 import type { PredictionService } from '../../predictor/predictions.ts'
 import type { Planner } from '../../runs/planning/planner.ts'
 import type { QueuePlaces } from '../../runs/planning/queue-place.ts'
@@ -16,6 +17,7 @@ export interface Services {
   queuePlaces: QueuePlaces
   models: ModelService
   predictions: PredictionService
+  predictionBatches: PredictionBatches
   evaluations: EvaluationService
   /** By name. */
   datasets: ReadonlyMap<string, DatasetStore>

@@ -7,7 +7,12 @@ import {
   StorageFullError,
   ValidationError,
 } from '../../errors.ts'
-import { type IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import {
+  type IMAGE_REJECTIONS,
+  PredictionFailedError,
+  UnsupportedImageError,
+  UnusableModelError,
+} from '../../predictor/errors.ts'
 import { builder } from './builder.ts'
 import { described } from './described.ts'
 import { apiError, type ErrorCode } from './input-error.ts'
@@ -127,5 +132,12 @@ builder.objectType(UnusableModelError, {
   name: 'UnusableModelError',
   description:
     'No prediction can be made with these weights: their file is damaged, they do not fit, or what they say of the picture is NaN or infinite.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(PredictionFailedError, {
+  name: 'PredictionFailedError',
+  description:
+    'The server failed at this picture, or gave it up: the predictor process ended twice with it, whoever asked had left, or the server stopped.',
   interfaces: [ErrorInterface],
 })
