@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Logger } from 'pino'
 import { followRows } from '../concurrency/follow-rows.ts'
 import type { ModelVersion } from '../db/generated/client.ts'
@@ -94,8 +95,6 @@ export interface PredictionBatchesOptions {
   predictions: Pick<PredictionService, 'predict' | 'predictAndStore'>
   predictor: Pick<Predictor, 'queueDepth'>
   logger: Pick<Logger, 'error'>
-  /** How long a batch can be followed after its last answer, and how long a follower waits for one that is not there yet. */
-  times?: { keptMs?: number; awaitedMs?: number }
 }
 
 /** Of all batches that are not answered yet: what waits lies in memory, and so does what is answered. */
@@ -104,6 +103,7 @@ const MAX_OPEN_BYTES = 256 * 2 ** 20
 /** Of all that are answered and can be followed still, but for the newest one. */
 const MAX_KEPT_BYTES = 64 * 2 ** 20
 const KEPT_MS = 5 * 60_000
+/** For a batch that is not there yet. */
 const AWAITED_MS = 60_000
 /** Of batches that are gone the ids are known for a while: no other one has them, and nobody waits for them. */
 const MAX_GONE = 1000
@@ -135,7 +135,6 @@ export function createPredictionBatches({
   predictions,
   predictor,
   logger,
-  times: { keptMs = KEPT_MS, awaitedMs = AWAITED_MS } = {},
 }: PredictionBatchesOptions): PredictionBatches {
   /** Says, by a batch's id, that there is more of it. */
   const news = openBus<void>('prediction-batches')
@@ -174,6 +173,8 @@ export function createPredictionBatches({
       leaving: new AbortController(),
       isGivenUp: false,
     }
+    // Each picture that is under way listens.
+    setMaxListeners(0, batch.leaving.signal)
     rate.began(open.size)
     open.add(batch)
     if (batch.id !== null) {
@@ -239,7 +240,7 @@ export function createPredictionBatches({
 
   function keep(batch: Batch): void {
     if (batch.id === null) return
-    batch.timer = setTimeout(() => forget(batch), keptMs)
+    batch.timer = setTimeout(() => forget(batch), KEPT_MS)
     batch.timer.unref()
     batch.bytes -= batch.pictureBytes
     const kept = [...known.values()].filter((it) => it !== batch && !open.has(it))
@@ -298,12 +299,12 @@ export function createPredictionBatches({
       }
       // Some of it was there already.
       if (batch === undefined && (gone.has(id) || after > 0)) throw notKept(id)
-      const latest = performance.now() + awaitedMs
+      const latest = performance.now() + AWAITED_MS
       return followRows(
         {
           subscribe(look) {
             const detach = news.subscribe(id, look)
-            const timer = setTimeout(look, awaitedMs + 1)
+            const timer = setTimeout(look, AWAITED_MS + 1)
             timer.unref()
             return () => {
               clearTimeout(timer)
