@@ -22,9 +22,13 @@ export interface Latency {
 }
 
 /** On the engine of this process. The weights are random: speed does not depend on them. */
-export async function storeRandomModel(architecture: Architecture, folder: string): Promise<ModelRef> {
+export async function storeRandomModel(
+  architecture: Architecture,
+  folder: string,
+  seed = 1,
+): Promise<ModelRef> {
   const model = buildModel(architecture)
-  initializeWeights(model, 1)
+  initializeWeights(model, seed)
   const store = openArtifactStore(folder)
   const { staged, path } = await store.stage()
   const written = await saveWeights(model, architecture, path)

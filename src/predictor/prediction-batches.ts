@@ -22,9 +22,8 @@ import {
 } from './errors.ts'
 import { createPictureTurns } from './picture-turns.ts'
 import { MAX_BATCH_PICTURES } from './pictures/limits.ts'
-import type { MadePrediction, PredictInput, PredictionService } from './predictions.ts'
+import type { PredictInput, PredictionService } from './predictions.ts'
 import type { Predictor } from './predictor.ts'
-import { createRate } from './rate.ts'
 
 /** A picture of a batch, which is read when its turn comes. */
 export interface BatchPicture {
@@ -54,12 +53,15 @@ const FAILURES = [
 ] as const
 export type PictureFailure = InstanceType<(typeof FAILURES)[number]>
 
+/** As `predict` makes it, or `predictAndStore`. */
+export type BatchPrediction = Awaited<ReturnType<PredictionService['predict' | 'predictAndStore']>>
+
 export interface BatchAnswer {
   /** From 1 on, in the order in which the answers came. */
   number: number
   /** Place of the picture in the batch, from 0. */
   index: number
-  result: MadePrediction | PictureFailure
+  result: BatchPrediction | PictureFailure
 }
 
 export interface PredictionBatch {
@@ -107,6 +109,8 @@ const KEPT_MS = 5 * 60_000
 const AWAITED_MS = 60_000
 /** Of batches that are gone the ids are known for a while: no other one has them, and nobody waits for them. */
 const MAX_GONE = 1000
+/** A promise that is longer would be no better. */
+const LONGEST_MS = 600_000
 /** Answers that a slow follower holds at once. */
 const PAGE = 16
 /** What a label and its probability take, generously: in the answer, and in the version that it names. */
@@ -121,6 +125,7 @@ interface Batch {
   /** What it may take of the memory: its answers, and its pictures until they are answered. */
   bytes: number
   pictureBytes: number
+  began: number
   /** Aborted when it is given up. */
   leaving: AbortController
   /** Whether it was given up: its id is free. */
@@ -143,7 +148,6 @@ export function createPredictionBatches({
   const known = new Map<string, Batch>()
   const gone = new Set<string>()
   const turns = createPictureTurns(() => predictor.queueDepth)
-  const rate = createRate()
   let isClosed = false
 
   function admit({ id, pictures, isStored }: BatchInput, version: ModelVersion): Batch {
@@ -155,11 +159,9 @@ export function createPredictionBatches({
     }
     const pictureBytes = sumOf(pictures)
     const bytes = pictures.length * answerBytes(version) + pictureBytes
-    const waiting = [...open].map((batch) => batch.count - batch.answers.length)
     if (open.size >= MAX_OPEN || (open.size > 0 && sumOf(open) + bytes > MAX_OPEN_BYTES)) {
-      const depth = waiting.reduce((sum, count) => sum + count)
-      // They go on in turns: the smallest one ends first.
-      const retryAfterMs = rate.msFor(Math.min(...waiting) * open.size)
+      const depth = [...open].reduce((sum, { count, answers }) => sum + count - answers.length, 0)
+      const retryAfterMs = Math.round(Math.max(1, Math.min(LONGEST_MS, ...[...open].map(msLeft))))
       const message = `${open.size} batches with ${depth} pictures are waiting already. Try again in ${retryAfterMs} ms.`
       throw new OverloadedError(message, retryAfterMs, depth)
     }
@@ -170,12 +172,12 @@ export function createPredictionBatches({
       results: Array.from({ length: pictures.length }, () => undefined),
       bytes,
       pictureBytes,
+      began: performance.now(),
       leaving: new AbortController(),
       isGivenUp: false,
     }
     // Each picture that is under way listens.
     setMaxListeners(0, batch.leaving.signal)
-    rate.began(open.size)
     open.add(batch)
     if (batch.id !== null) {
       if (another !== undefined) forget(another)
@@ -217,7 +219,6 @@ export function createPredictionBatches({
     if (batch.results[index] !== undefined) return
     batch.results[index] = result
     batch.answers.push({ number: batch.answers.length + 1, index, result })
-    rate.answered()
     if (batch.id !== null) news.publish(batch.id)
   }
 
@@ -360,6 +361,11 @@ function notKept(id: string): NotFoundError {
 function answerBytes(version: ModelVersion): number {
   const { size, labels } = toVersion(version).preprocessing
   return size[0] * size[1] * 3 + labels.length * LABEL_BYTES
+}
+
+/** What a batch will still take, by what it has taken so far. */
+function msLeft({ began, count, answers }: Batch): number {
+  return ((performance.now() - began) / Math.max(1, answers.length)) * (count - answers.length)
 }
 
 function sumOf(all: Iterable<{ bytes: number }>): number {

@@ -1,0 +1,34 @@
+/**
+ * What stands around the engine when pictures are classified for many at once. Ends with 1 where a figure is above its limit.
+ */
+import { defineBench, listOf, UsageError } from './lib/bench.ts'
+import { measureMixed } from './lib/serving-mixed.ts'
+
+interface Options {
+  pictures: number
+}
+
+const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
+  mixed: ({ pictures }) => measureMixed(pictures),
+}
+const NAMES = Object.keys(PARTS)
+
+export const bench = defineBench({
+  measures: 'predictions of a server under load: their answers, latencies and CPU, and its memory',
+  takes: '5 minutes',
+  needs: 'CIFAR-10 (139 MB, once)',
+  options: {
+    parts: `which, by commas (${NAMES.join()})`,
+    pictures: 'how many pictures the part mixed sends (10000)',
+  },
+  async run({ parts, pictures = '10000' }) {
+    const asked = listOf(parts) ?? NAMES
+    const unknown = asked.find((part) => !NAMES.includes(part))
+    if (unknown !== undefined) throw new UsageError(`--parts: there is no ${unknown} among ${NAMES.join()}.`)
+    const count = Number(pictures)
+    if (!(Number.isInteger(count) && count >= 1000)) {
+      throw new UsageError(`--pictures: ${pictures} is not a whole number from 1000 on.`)
+    }
+    for (const part of asked) await PARTS[part]!({ pictures: count })
+  },
+})
