@@ -1,6 +1,7 @@
 /** Many pictures of all kinds through `predict` and `predictMany`: each answered right, and nothing of them stays. */
-import { createClient } from '../../src/client/client.ts'
+
 import { graphql, type ResultOf, type VariablesOf } from '../../src/client/graphql.ts'
+import { createClient } from '../../src/client/node.ts'
 import { heading, judge, note } from './budget.ts'
 import { check } from './growth.ts'
 import type { BenchServer } from './server.ts'

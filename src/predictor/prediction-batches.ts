@@ -113,7 +113,8 @@ const MAX_GONE = 1000
 const LONGEST_MS = 600_000
 /** Answers that a slow follower holds at once. */
 const PAGE = 16
-/** What a label and its probability take, generously: in the answer, and in the version that it names. */
+/** What an answer takes beside its picture and its labels, and what a label does with its probability: generously. */
+const ANSWER_BYTES = 4096
 const LABEL_BYTES = 200
 
 interface Batch {
@@ -154,7 +155,7 @@ export function createPredictionBatches({
     const another = id === undefined ? undefined : known.get(id)
     if (id !== undefined && (gone.has(id) || (another !== undefined && !another.isGivenUp))) {
       throw new ConflictError(
-        `There was a batch "${id}" already. Follow it with predictionsOf, or choose another id.`,
+        `There is or was a batch "${id}" already. Follow it with predictionsOf, or choose another id.`,
       )
     }
     const pictureBytes = sumOf(pictures)
@@ -262,6 +263,7 @@ export function createPredictionBatches({
     if (gone.size > MAX_GONE) gone.delete(first!)
     // Who follows it and is slow does not keep them.
     batch.answers = []
+    batch.results = []
     news.publish(batch.id)
   }
 
@@ -360,7 +362,7 @@ function notKept(id: string): NotFoundError {
 /** The picture as the network saw it, as a PNG that nothing could be saved of, and the probabilities. */
 function answerBytes(version: ModelVersion): number {
   const { size, labels } = toVersion(version).preprocessing
-  return size[0] * size[1] * 3 + labels.length * LABEL_BYTES
+  return ANSWER_BYTES + size[0] * size[1] * 3 + labels.length * LABEL_BYTES
 }
 
 /** What a batch will still take, by what it has taken so far. */

@@ -86,7 +86,7 @@ type Input = typeof PredictManyInput.$inferInput
  */
 const complexity = ({ input }: { input: Input }) => ({
   field: COST,
-  multiplier: Math.ceil(Math.min(MAX_BATCH_PICTURES, input.images.length + 1) / 4),
+  multiplier: Math.ceil(Math.max(1, Math.min(MAX_BATCH_PICTURES, input.images.length)) / 4),
 })
 
 // One union of two fields; resultOf makes one for each field.
