@@ -3,12 +3,14 @@
  */
 import { defineBench, listOf, UsageError } from './lib/bench.ts'
 import { measureMixed } from './lib/serving-mixed.ts'
+import { measureReplay } from './lib/serving-replay.ts'
 
 interface Options {
   pictures: number
 }
 
 const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
+  replay: measureReplay,
   mixed: ({ pictures }) => measureMixed(pictures),
 }
 const NAMES = Object.keys(PARTS)
