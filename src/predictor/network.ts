@@ -12,7 +12,9 @@ import { loadWeights } from '../zoo/weights.ts'
 import { WeightsMismatchError } from '../zoo/weights-mismatch.ts'
 import { UnusableModelError } from './errors.ts'
 import type { Activations } from './feature-maps.ts'
-import type { LayerRequest, ModelRef } from './protocol.ts'
+import type { GradientRequest, LayerRequest, ModelRef } from './protocol.ts'
+import { featuresOf } from './reasons/features.ts'
+import { gradCam, inputGradient } from './reasons/gradients.ts'
 
 /** A network with its weights in the memory of the engine. */
 export interface Network {
@@ -26,6 +28,10 @@ export interface Network {
    * Throws UnusableModelError for a layer that the network does not have.
    */
   activations(picture: Uint8Array, request: LayerRequest): Promise<Activations>
+  /** How much each place of a picture moves the logit of a class: [h, w], row by row. See reasons/gradients.ts. */
+  gradient(picture: Uint8Array, request: GradientRequest): Promise<Float32Array>
+  /** What the last layer is given: [n, units], row by row. */
+  features(pictures: readonly Uint8Array[]): Promise<Float32Array>
   dispose(): void
 }
 
@@ -57,16 +63,24 @@ export async function loadNetwork(
   }
   const values = valuesOfBytes(preprocessing)
   const forward = forwardOf(model, { training: false })
+  const features = featuresOf(model)
+
+  /** The numbers that a computation makes of pictures; all NaN with weights that are not finite, as below. */
+  async function numbers(
+    pictures: readonly Uint8Array[],
+    compute: (x: tf.Tensor4D) => tf.Tensor,
+  ): Promise<Float32Array> {
+    const output = tf.tidy(() => compute(inputTensor(pictures, values, preprocessing.size)))
+    try {
+      const found = await numbersOf(output)
+      return broken === null ? found : found.fill(Number.NaN)
+    } finally {
+      output.dispose()
+    }
+  }
+
   return {
-    async logits(pictures) {
-      if (broken !== null) return new Float32Array(pictures.length * architecture.classes).fill(Number.NaN)
-      const output = tf.tidy(() => forward(inputTensor(pictures, values, preprocessing.size)))
-      try {
-        return await numbersOf(output)
-      } finally {
-        output.dispose()
-      }
-    },
+    logits: (pictures) => numbers(pictures, forward),
     async activations(picture, { layer, first }) {
       const output = tf.tidy(() => {
         const value = resultOf(model, layer, inputTensor([picture], values, preprocessing.size))
@@ -79,6 +93,9 @@ export async function loadNetwork(
       output.dispose()
       return { height, width, channels, data }
     },
+    gradient: (picture, { method, class: index }) =>
+      numbers([picture], (x) => (method === 'GRADIENT' ? inputGradient : gradCam)(model, x, index)),
+    features: (pictures) => numbers(pictures, features),
     dispose() {
       model.dispose()
     },

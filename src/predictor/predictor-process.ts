@@ -8,19 +8,19 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
-import { drawFeatureMaps } from './feature-maps.ts'
 import { createModelCache, type ModelCache } from './model-cache.ts'
 import { loadNetwork, type Network, weightBytes } from './network.ts'
 import { encodePng, type PreparedImage, prepareImage } from './pictures/image.ts'
 import { rankedSoftmax } from './probabilities.ts'
-import type { FromPredictor, LayerRequest, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
+import type { FromPredictor, Inspection, ModelRef, PredictImage, ToPredictor } from './protocol.ts'
+import { inspected } from './reasons/inspected.ts'
 import { toRejection } from './rejection.ts'
 
 interface Job {
   id: number
   model: ModelRef
   image: PreparedImage
-  inspect: LayerRequest | undefined
+  inspect: Inspection | undefined
 }
 
 dieWithParent()
@@ -100,8 +100,8 @@ async function answer(jobs: Job[]): Promise<void> {
     )
     if (inspect !== undefined) {
       for (const { id, image } of jobs) {
-        const png = await drawFeatureMaps(await network.activations(image.pixels, inspect))
-        void parent.send({ type: 'predicted', id, probabilities: [], png })
+        const found = await inspected(network, image.pixels, inspect)
+        void parent.send({ type: 'predicted', id, probabilities: [], ...found })
       }
       return
     }

@@ -6,22 +6,27 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import { PredictionFailedError, type PredictorUnavailableError } from './errors.ts'
 import { sniffImageFormat } from './pictures/format.ts'
 import { closedError, createHost, type HostTimes } from './predictor-host.ts'
-import type { ClassProbability, FromPredictor, LayerRequest, ModelRef, PredictImage } from './protocol.ts'
+import type { ClassProbability, FromPredictor, Inspection, ModelRef, PredictImage } from './protocol.ts'
 import { createRate } from './rate.ts'
 import { fromRejection } from './rejection.ts'
 
 export interface PredictRequest {
   model: ModelRef
   image: PredictImage
-  /** Answers with the feature maps of a layer in place of the picture that the network saw, and no probabilities. */
-  inspect?: LayerRequest
+  /**
+   * Answers with the feature maps of a layer in place of the picture that the network saw, or with values, and no
+   * probabilities.
+   */
+  inspect?: Inspection
 }
 
 export interface PredictOutcome {
-  /** One for each label, most likely first; they sum to 1 within 1e-6. Empty when a layer was asked for. */
+  /** One for each label, most likely first; they sum to 1 within 1e-6. Empty when the network was inspected. */
   probabilities: ClassProbability[]
   /** The PNG of the picture the network saw; of the feature maps when a layer was asked for. */
   input: Buffer
+  /** Of gradients [height, width], or of features [units]; only when they were asked for. */
+  values?: Float32Array
   /** From the call to the answer, with the wait. */
   latencyMs: number
 }
@@ -132,6 +137,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
         entry.resolve({
           probabilities: message.probabilities,
           input: Buffer.from(message.png),
+          values: message.values,
           latencyMs: performance.now() - entry.startedAt,
         })
       }

@@ -27,6 +27,20 @@ export interface LayerRequest {
   first: number
 }
 
+/** How much each place of a picture moves the logit of a class. */
+export interface GradientRequest {
+  method: 'GRADIENT' | 'GRAD_CAM'
+  /** Place of the class among the labels. */
+  class: number
+}
+
+/** What is asked of a network beside its answer. */
+export type Inspection =
+  | LayerRequest
+  | GradientRequest
+  /** What its last layer is given: the features that it tells classes by. */
+  | 'features'
+
 /** A type, as Prisma takes no interface for JSON. */
 export type ClassProbability = {
   label: string
@@ -36,7 +50,7 @@ export type ClassProbability = {
 export type ToPredictor =
   /** The first message. */
   | { type: 'configure'; engine: EngineRequest; artifactsFolder: string; modelBytes: number }
-  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: LayerRequest }
+  | { type: 'predict'; id: number; model: ModelRef; image: PredictImage; inspect?: Inspection }
   /** Nobody waits for the answer any more. It may come nevertheless. */
   | { type: 'cancel'; id: number }
 
@@ -44,8 +58,17 @@ export type FromPredictor =
   | { type: 'ready'; engine: EngineReport }
   /** The engine that was asked for by name is not there; the process ends. */
   | { type: 'unavailable'; message: string }
-  /** png: what the network saw, or what the layer that was asked for made of it. */
-  | { type: 'predicted'; id: number; probabilities: ClassProbability[]; png: Uint8Array }
+  /**
+   * png: what the network saw, or what the layer that was asked for made of it. values: of the gradients or features
+   * that were asked for.
+   */
+  | {
+      type: 'predicted'
+      id: number
+      probabilities: ClassProbability[]
+      png: Uint8Array
+      values?: Float32Array
+    }
   /** After the answers of a batch. `ms`: with what it took to load the model. */
   | { type: 'computed'; pictures: number; ms: number }
   | { type: 'rejected'; id: number; rejection: Rejection }
