@@ -12,6 +12,9 @@ import type { Ports } from './ports/ports.ts'
 import { createPredictionBatches } from './predictor/prediction-batches.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
+import { createFeatureFolders } from './predictor/reasons/feature-folders.ts'
+import { createNeighbourSearch } from './predictor/reasons/neighbours.ts'
+import { createReasons } from './predictor/reasons/reasons.ts'
 import { createPlanner } from './runs/planning/planner.ts'
 import { createQueuePlaces } from './runs/planning/queue-place.ts'
 import { createRunService } from './runs/service.ts'
@@ -122,6 +125,24 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   })
   const predictionBatches = createPredictionBatches({ openBus, models, predictions, predictor, logger })
   parts.add({ drain: predictionBatches.close, close: predictionBatches.close })
+  const reasons = createReasons({
+    prisma,
+    models,
+    architectures,
+    predictor,
+    datasets,
+    folders: createFeatureFolders({
+      engine: engines.request,
+      artifactsFolder,
+      artifacts,
+      isWanted: async (digest) => (await prisma.modelVersion.count({ where: { digest } })) > 0,
+      logger,
+      telemetry,
+    }),
+    search: createNeighbourSearch({ logger, telemetry }),
+    logger,
+  })
+  parts.add({ drain: reasons.close, close: reasons.close })
   const system = createSystemService({
     version: packageVersion,
     database: database.kind,
@@ -159,6 +180,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     }),
     predictions,
     predictionBatches,
+    reasons,
     evaluations: createEvaluationService({
       prisma,
       checkRoom,

@@ -3,6 +3,7 @@ import { DatasetUnavailableError } from '../../data/errors.ts'
 import {
   ConflictError,
   NotFoundError,
+  NotReadyError,
   OverloadedError,
   StorageFullError,
   ValidationError,
@@ -29,6 +30,7 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [ConflictError, 'BAD_USER_INPUT'],
   [NotFoundError, 'NOT_FOUND'],
   [OverloadedError, 'OVERLOADED'],
+  [NotReadyError, 'NOT_READY'],
   [UnusableModelError, 'MODEL_UNUSABLE'],
   [DatasetUnavailableError, 'DATASET_UNAVAILABLE'],
   [StorageFullError, 'STORAGE_FULL'],

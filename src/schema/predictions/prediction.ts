@@ -23,7 +23,7 @@ import { ClassProbabilityRef } from './class-probability.ts'
 export const COST = 100
 const MAX_MAPS = 1024
 
-const PredictionRef = builder.prismaNode('Prediction', {
+export const PredictionRef = builder.prismaNode('Prediction', {
   nullable: true,
   description: 'Classification of a picture by a model.',
   id: {

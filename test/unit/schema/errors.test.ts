@@ -4,6 +4,7 @@ import { DatasetUnavailableError } from '../../../src/data/errors.ts'
 import {
   ConflictError,
   NotFoundError,
+  NotReadyError,
   OverloadedError,
   StorageFullError,
   ValidationError,
@@ -27,6 +28,7 @@ const EXPECTED: readonly [Error, string][] = [
   [new NotFoundError('There is no run.'), 'NOT_FOUND'],
   [new VersionDeletedError('The version was deleted.'), 'NOT_FOUND'],
   [new OverloadedError('Too much is waiting.', 10, 1), 'OVERLOADED'],
+  [new NotReadyError('It is being made.'), 'NOT_READY'],
   [new UnusableModelError('It does not fit.'), 'MODEL_UNUSABLE'],
   [new NonFiniteAnswerError('It says NaN.'), 'MODEL_UNUSABLE'],
   [new DatasetUnavailableError('It is not here.'), 'DATASET_UNAVAILABLE'],
