@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Document } from '../../src/client/graphql.ts'
 import { OperationError } from '../../src/client/errors.ts'
+import type { Document } from '../../src/client/graphql.ts'
 import { client } from '../live/api.ts'
 import { expectMember } from '../live/mutate.ts'
 import type { Answer, Source } from './documents.ts'

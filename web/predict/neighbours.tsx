@@ -11,7 +11,7 @@ export function Neighbours({ source, answer }: { source: Source; answer: Answer 
     <div class="stack">
       <label class="row small">
         <input type="checkbox" checked={isShown} onChange={(event) => show(event.currentTarget.checked)} />
-        <span class="muted">Training pictures that look like it to the network</span>
+        <span class="muted">Training pictures like it</span>
       </label>
       {error !== null && <Failure error={error} />}
       {isShown && error === null && told === null && (
@@ -20,14 +20,20 @@ export function Neighbours({ source, answer }: { source: Source; answer: Answer 
         </p>
       )}
       {told?.neighbours != null && (
-        <ol class="alike small">
-          {told.neighbours.map(({ index, label, distance, sample }) => (
-            <li key={index}>
-              <img class="pixelated" src={sample.image} alt={`Number ${index} of the training split`} />
-              {label} <span class="muted">{distance.toFixed(3)}</span>
-            </li>
-          ))}
-        </ol>
+        <>
+          <ol class="alike small">
+            {told.neighbours.map(({ index, label, distance, sample }) => (
+              <li key={index}>
+                <img class="pixelated" src={sample.image} alt={`Number ${index} of the training split`} />
+                {label} <span class="muted">{distance.toFixed(3)}</span>
+              </li>
+            ))}
+          </ol>
+          <p class="small muted">
+            To the network: by the features that its last layer is given, nearest first, with their cosine
+            distance.
+          </p>
+        </>
       )}
     </div>
   )

@@ -16,7 +16,7 @@ interface Square {
 /**
  * Zeiler and Fergus 2013, "Visualizing and understanding convolutional networks", section 4.2: how much less likely a
  * class is when a grey square hides a part of the picture. The square is a quarter of the picture high and wide, and is
- * moved by half of that: at most 49 pictures where the sides are multiples of 8. A pixel has the mean of the squares
+ * moved by half of that: 49 pictures where the sides are multiples of 8, and not many more elsewhere. A pixel has the mean of the squares
  * that hide it.
  *
  * @param pixels  RGB bytes of the picture, [height, width, 3]
