@@ -99,6 +99,17 @@ describe('the saliency of a prediction', () => {
     }
   })
 
+  test('by occlusion of many pictures at once overloads nobody', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        predicted('saliency(method: OCCLUSION) { class }', {
+          sample: { dataset: 'tiny', split: 'TEST', index },
+        }),
+      ),
+    )
+    for (const { saliency } of answers) expect(CLASSES).toContain(saliency.class)
+  })
+
   test('of a stored prediction is the same, whenever it is asked for', async () => {
     const fields = 'saliency(method: GRAD_CAM) { values image }'
     const now = await predicted(fields)

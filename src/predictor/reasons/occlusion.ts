@@ -2,7 +2,7 @@
 const GREY = 128
 /** The square's edges are such a part of the picture's. */
 const PART = 4
-/** Forward passes under way at one time: enough for a batch, and few of those that may wait for the predictor. */
+/** Pictures with a part hidden that are in memory at one time. */
 const SIDE_BY_SIDE = 16
 
 /** Where a square lies, in pixels. */
@@ -16,8 +16,8 @@ interface Square {
 /**
  * Zeiler and Fergus 2013, "Visualizing and understanding convolutional networks", section 4.2: how much less likely a
  * class is when a grey square hides a part of the picture. The square is a quarter of the picture high and wide, and is
- * moved by half of that: 49 pictures where the sides are multiples of 8, and not many more elsewhere. A pixel has the mean of the squares
- * that hide it.
+ * moved by half of that: 49 pictures where the sides are multiples of 8, and not many more elsewhere. A pixel has the
+ * mean of the squares that hide it.
  *
  * @param pixels  RGB bytes of the picture, [height, width, 3]
  * @param usual   the probability of the class when nothing is hidden

@@ -2,9 +2,10 @@ import type { Logger } from 'pino'
 import sharp from 'sharp'
 import type { DatasetStore } from '../../data/dataset.ts'
 import type { ModelVersion, Prediction, PrismaClient } from '../../db/generated/client.ts'
-import { NotFoundError } from '../../errors.ts'
+import { NotFoundError, OverloadedError } from '../../errors.ts'
 import type { ModelService } from '../../models/service.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import { createBudget } from '../budget.ts'
 import { probabilitiesOf } from '../predictions.ts'
 import type { Predictor } from '../predictor.ts'
 import type { ClassProbability, ModelRef } from '../protocol.ts'
@@ -30,6 +31,12 @@ export interface Saliency {
   /** RGB bytes of what the network saw: [height, width, 3]. */
   pixels: Uint8Array
 }
+
+/** Pictures with a part hidden that the predictor has at one time, whoever asked: few beside those that may wait for it. */
+const HIDDEN_AT_ONCE = 16
+/** Pictures that are asked for part by part at one time. */
+const MAX_OCCLUSIONS = 32
+const RETRY_MS = 5000
 
 export interface Neighbour extends Nearest {
   dataset: DatasetStore
@@ -80,6 +87,8 @@ export interface ReasonOptions {
 
 export function createReasons(options: ReasonOptions): Reasons {
   const { models, architectures, predictor, datasets, folders, search } = options
+  const sideBySide = createBudget(HIDDEN_AT_ONCE)
+  let occlusions = 0
 
   /** Does a task with the model that made a prediction, and the picture that it saw. */
   async function withModel<Result>(
@@ -100,11 +109,22 @@ export function createReasons(options: ReasonOptions): Reasons {
     label: string,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
+    if (occlusions >= MAX_OCCLUSIONS) {
+      const message = `${occlusions} pictures are being hidden part by part already. Try again later, or ask for GRADIENT.`
+      throw new OverloadedError(message, RETRY_MS, occlusions)
+    }
     const of = (probabilities: readonly ClassProbability[]) =>
       probabilities.find((one) => one.label === label)!.probability
-    const ask = async (hidden: Uint8Array, wanted: AbortSignal) =>
-      of((await predictor.predict({ model, image: { pixels: hidden } }, wanted)).probabilities)
-    return occlusion(pixels, model.preprocessing.size, of(usual), ask, signal)
+    const ask = (hidden: Uint8Array, wanted: AbortSignal) =>
+      sideBySide.spend(1, async () =>
+        of((await predictor.predict({ model, image: { pixels: hidden } }, wanted)).probabilities),
+      )
+    occlusions++
+    try {
+      return await occlusion(pixels, model.preprocessing.size, of(usual), ask, signal)
+    } finally {
+      occlusions--
+    }
   }
 
   function datasetOf(version: ModelVersion, asked: string | undefined): DatasetStore {
