@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** What the square that hides a part of the picture is made of: RGB. */
 const GREY = 128
 /** The square's edges are such a part of the picture's. */
@@ -36,6 +38,8 @@ export async function occlusion(
   const squares = squaresOf(height, width)
   const failed = new AbortController()
   const signal = given === undefined ? failed.signal : AbortSignal.any([given, failed.signal])
+  // Each that is asked listens to it.
+  setMaxListeners(SIDE_BY_SIDE, signal)
 
   async function hideOneAfterTheOther(): Promise<void> {
     for (let square = squares.pop(); square !== undefined; square = squares.pop()) {

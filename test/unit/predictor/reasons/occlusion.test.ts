@@ -58,3 +58,21 @@ test('nothing more is asked once one answer fails, and what was asked for is can
   expect(asked).toBe(then)
   expect([...signals].map(({ aborted }) => aborted)).toEqual([true])
 })
+
+test('who asked and is gone has nothing more asked', async () => {
+  const leaving = new AbortController()
+  let asked = 0
+  const map = occlusion(
+    black(),
+    SIZE,
+    1,
+    async (_pixels, signal) => {
+      signal.throwIfAborted()
+      if (++asked === 20) leaving.abort(new Error('gone'))
+      return 1
+    },
+    leaving.signal,
+  )
+  await expect(map).rejects.toThrow('gone')
+  expect(asked).toBe(20)
+})
