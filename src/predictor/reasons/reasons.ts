@@ -5,7 +5,7 @@ import type { ModelVersion, Prediction, PrismaClient } from '../../db/generated/
 import { NotFoundError, OverloadedError } from '../../errors.ts'
 import type { ModelService } from '../../models/service.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
-import { createBudget } from '../budget.ts'
+import { createPictureTurns } from '../picture-turns.ts'
 import { probabilitiesOf } from '../predictions.ts'
 import type { Predictor } from '../predictor.ts'
 import type { ClassProbability, ModelRef } from '../protocol.ts'
@@ -32,8 +32,6 @@ export interface Saliency {
   pixels: Uint8Array
 }
 
-/** Pictures with a part hidden that the predictor has at one time, whoever asked: few beside those that may wait for it. */
-const HIDDEN_AT_ONCE = 16
 /** Pictures that are asked for part by part at one time. */
 const MAX_OCCLUSIONS = 32
 const RETRY_MS = 5000
@@ -78,7 +76,7 @@ export interface ReasonOptions {
   prisma: PrismaClient
   models: Pick<ModelService, 'resolve'>
   architectures: Pick<ArchitectureRegistry, 'find'>
-  predictor: Pick<Predictor, 'predict'>
+  predictor: Pick<Predictor, 'predict' | 'queueDepth'>
   datasets: ReadonlyMap<string, DatasetStore>
   folders: FeatureFolders
   search: NeighbourSearch
@@ -87,7 +85,7 @@ export interface ReasonOptions {
 
 export function createReasons(options: ReasonOptions): Reasons {
   const { models, architectures, predictor, datasets, folders, search } = options
-  const sideBySide = createBudget(HIDDEN_AT_ONCE)
+  const turns = createPictureTurns(() => predictor.queueDepth)
   let occlusions = 0
 
   /** Does a task with the model that made a prediction, and the picture that it saw. */
@@ -100,6 +98,19 @@ export function createReasons(options: ReasonOptions): Reasons {
     return task(refOf(version, architectures), pixels, version).catch((error: unknown) =>
       failFor(version, error, options),
     )
+  }
+
+  /** Does a task as a picture of a batch is: when there is room beside those that are asked for one by one. */
+  function inTurn<Result>(task: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const turn = () =>
+        task().then(resolve, (error: unknown) => {
+          if (error instanceof OverloadedError) throw error
+          reject(error)
+        })
+      const left = [turn]
+      turns.add(() => left.pop(), signal)
+    })
   }
 
   async function occlude(
@@ -116,8 +127,9 @@ export function createReasons(options: ReasonOptions): Reasons {
     const of = (probabilities: readonly ClassProbability[]) =>
       probabilities.find((one) => one.label === label)!.probability
     const ask = (hidden: Uint8Array, wanted: AbortSignal) =>
-      sideBySide.spend(1, async () =>
-        of((await predictor.predict({ model, image: { pixels: hidden } }, wanted)).probabilities),
+      inTurn(
+        async () => of((await predictor.predict({ model, image: { pixels: hidden } }, wanted)).probabilities),
+        wanted,
       )
     occlusions++
     try {
