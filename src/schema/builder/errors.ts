@@ -32,6 +32,7 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [OverloadedError, 'OVERLOADED'],
   [NotReadyError, 'NOT_READY'],
   [UnusableModelError, 'MODEL_UNUSABLE'],
+  [PredictionFailedError, 'PREDICTION_FAILED'],
   [DatasetUnavailableError, 'DATASET_UNAVAILABLE'],
   [StorageFullError, 'STORAGE_FULL'],
 ]

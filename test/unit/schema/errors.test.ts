@@ -12,6 +12,7 @@ import {
 import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import {
   NonFiniteAnswerError,
+  PredictionFailedError,
   PredictorUnavailableError,
   UnsupportedImageError,
   UnusableModelError,
@@ -31,6 +32,7 @@ const EXPECTED: readonly [Error, string][] = [
   [new NotReadyError('It is being made.'), 'NOT_READY'],
   [new UnusableModelError('It does not fit.'), 'MODEL_UNUSABLE'],
   [new NonFiniteAnswerError('It says NaN.'), 'MODEL_UNUSABLE'],
+  [new PredictionFailedError('It ended the predictor twice.'), 'PREDICTION_FAILED'],
   [new DatasetUnavailableError('It is not here.'), 'DATASET_UNAVAILABLE'],
   [new StorageFullError('The disk is full.'), 'STORAGE_FULL'],
 ]
