@@ -22,7 +22,7 @@ import {
   storeRandomModel,
 } from './lib/predictions.ts'
 import { measureTorch } from './lib/pytorch.ts'
-import { photograph } from './lib/serving-pictures.ts'
+import { photograph } from './lib/sent-pictures.ts'
 import { median } from './lib/statistics.ts'
 
 const NETWORKS = ['vgg_mini', 'lecture_vgg16']

@@ -30,6 +30,11 @@ export class OverloadedError extends Error {
   }
 }
 
+/** What is asked for is being made, and takes longer than anybody waits for an answer. It may be asked for again. */
+export class NotReadyError extends Error {
+  override readonly name = 'NotReadyError'
+}
+
 /** There is no room for what was to be written, or the disk takes nothing; nothing was changed. It may be sent again. */
 export class StorageFullError extends Error {
   override readonly name = 'StorageFullError'

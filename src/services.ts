@@ -9,8 +9,12 @@ import { createWeightsKeeper } from './models/weights-keeper.ts'
 import { packageVersion } from './package-version.ts'
 import type { Parts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
+import { createPredictionBatches } from './predictor/prediction-batches.ts'
 import { createPredictionService } from './predictor/predictions.ts'
 import type { Predictor } from './predictor/predictor.ts'
+import { createFeatureFolders } from './predictor/reasons/feature-folders.ts'
+import { createNeighbourSearch } from './predictor/reasons/neighbours.ts'
+import { createReasons } from './predictor/reasons/reasons.ts'
 import { createPlanner } from './runs/planning/planner.ts'
 import { createQueuePlaces } from './runs/planning/queue-place.ts'
 import { createRunService } from './runs/service.ts'
@@ -120,6 +124,26 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     architectures,
     datasets,
   })
+  const predictionBatches = createPredictionBatches({ openBus, models, predictions, predictor, logger })
+  parts.add({ drain: predictionBatches.close, close: predictionBatches.close })
+  const reasons = createReasons({
+    prisma,
+    models,
+    architectures,
+    predictor,
+    datasets,
+    folders: createFeatureFolders({
+      engine: engines.request,
+      artifactsFolder,
+      artifacts,
+      isWanted: async (digest) => (await prisma.modelVersion.count({ where: { digest } })) > 0,
+      logger,
+      telemetry,
+    }),
+    search: createNeighbourSearch({ logger, telemetry }),
+    logger,
+  })
+  parts.add({ drain: reasons.close, close: reasons.close })
   const system = createSystemService({
     version: packageVersion,
     database: database.kind,
@@ -128,7 +152,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
-      [runs, models.aliases, changedModels, predictions, ...datasets.values()].reduce(
+      [runs, models.aliases, changedModels, predictions, predictionBatches, ...datasets.values()].reduce(
         (sum, { listenerCount }) => sum + listenerCount,
         0,
       ),
@@ -145,6 +169,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       datasetFacts,
       maxParameters,
       engine: system.engine,
+      tried: engines.speedOf,
       memoryBytes: system.memoryBytes,
     }),
     queuePlaces: createQueuePlaces({
@@ -155,6 +180,8 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       engine: system.engine,
     }),
     predictions,
+    predictionBatches,
+    reasons,
     evaluations: createEvaluationService({
       prisma,
       checkRoom,

@@ -1,7 +1,7 @@
 /** An alias that moves while many ask for what it names. */
 import { heading, judge, note } from './budget.ts'
+import { smallPictures } from './sent-pictures.ts'
 import { measureClients, predictRequest } from './serving-clients.ts'
-import { smallPictures } from './serving-pictures.ts'
 import { type Serving, withServing } from './serving-server.ts'
 import { median } from './statistics.ts'
 

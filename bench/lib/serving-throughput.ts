@@ -1,8 +1,8 @@
 /** Many clients of one model, beside what its engine makes alone; and what a prediction costs. */
 import { heading, judge, note } from './budget.ts'
 import { measured, measureEngine } from './engine.ts'
+import { decodingMs, photograph, smallPictures } from './sent-pictures.ts'
 import { byId, type ClientsResult, measureClients, predictRequest } from './serving-clients.ts'
-import { decodingMs, photograph, smallPictures } from './serving-pictures.ts'
 import { type Serving, withServing } from './serving-server.ts'
 import { median } from './statistics.ts'
 

@@ -1,7 +1,7 @@
 /** Predictions of many and of one beside a training that fills every core. */
 import { heading, judge, note } from './budget.ts'
+import { smallPictures } from './sent-pictures.ts'
 import { byId, measureClients, predictRequest } from './serving-clients.ts'
-import { smallPictures } from './serving-pictures.ts'
 import { withServing } from './serving-server.ts'
 import { startRun } from './training-runs.ts'
 

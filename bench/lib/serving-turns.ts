@@ -1,7 +1,7 @@
 /** A quick model beside a slow one: who asks the quick one waits for a pass of the other, not for its queue. */
 import { heading, judge, note } from './budget.ts'
+import { photograph, smallPictures } from './sent-pictures.ts'
 import { byId, measureClients, predictRequest } from './serving-clients.ts'
-import { photograph, smallPictures } from './serving-pictures.ts'
 import { withServing } from './serving-server.ts'
 
 const CLIENTS = 8

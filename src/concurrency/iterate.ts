@@ -78,3 +78,26 @@ export function newestOfEach<News = void>(
     },
   }
 }
+
+/** The items of a stream, and what it fails with as its last one: a subscription that throws takes its connection with it. */
+export function failureLast<Item>(source: AsyncIterableIterator<Item>): AsyncIterableIterator<Item | Error> {
+  let failed = false
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next() {
+      if (failed) return { done: true, value: undefined }
+      try {
+        return await source.next()
+      } catch (error) {
+        failed = true
+        return { done: false, value: error as Error }
+      }
+    },
+    async return() {
+      await source.return?.()
+      return { done: true, value: undefined }
+    },
+  }
+}

@@ -1,10 +1,9 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { Room } from '../storage/room.ts'
-import { DatabaseError } from './errors.ts'
+import { DatabaseError } from './database-error.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
-import { closePGlite, openPGlite } from './pglite.ts'
-import { checkRoom, pgliteFactory, pgliteSession } from './pglite-adapter.ts'
+import { startDatabaseThread } from './pglite-thread.ts'
 import { postgresFactory, postgresSession } from './postgres.ts'
 
 export interface Database {
@@ -49,17 +48,17 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
 }
 
 async function openEmbedded(folder: string, room?: Room, migrations?: string): Promise<Database> {
-  const database = await openPGlite(folder, room)
+  const thread = await startDatabaseThread(folder, room)
   try {
-    const applied = await migrate(await pgliteSession(database), migrations)
+    const applied = await migrate(await thread.factory.connect(), migrations)
     return {
       kind: 'pglite',
       applied,
-      checkRoom: () => checkRoom(database),
-      ...connect(pgliteFactory(database), () => closePGlite(database)),
+      checkRoom: thread.checkRoom,
+      ...connect(thread.factory, thread.close),
     }
   } catch (error) {
-    await closePGlite(database)
+    await thread.close()
     throw error
   }
 }

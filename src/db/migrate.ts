@@ -1,5 +1,5 @@
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
-import { DatabaseError, firstLine } from './errors.ts'
+import { DatabaseError, firstLine } from './database-error.ts'
 import { type Migration, type Migrations, matchesChecksum, readMigrations } from './migrations.ts'
 import { EVERYTHING, engineList, openSchemaEngine } from './schema-engine.ts'
 

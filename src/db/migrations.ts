@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { DatabaseError } from './errors.ts'
+import { DatabaseError } from './database-error.ts'
 
 export interface Migration {
   /** The folder's name: yyyymmddhhmmss_name. */

@@ -1,21 +1,9 @@
 import type { PGlite } from '@electric-sql/pglite'
-import type {
-  SqlDriverAdapter,
-  SqlDriverAdapterFactory,
-  SqlQuery,
-  SqlQueryable,
-  Transaction,
-} from '@prisma/driver-adapter-utils'
+import type { SqlDriverAdapter, SqlQuery, SqlQueryable, Transaction } from '@prisma/driver-adapter-utils'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
-import { createBreath } from '../concurrency/breath.ts'
-import { StorageFullError } from '../errors.ts'
-import { isMakingRoom } from '../storage/room.ts'
 import type { EmbeddedDatabase } from './pglite.ts'
+import { DiskError } from './pglite-protocol.ts'
 import { scriptError } from './script-error.ts'
-
-/** PostgreSQL computes within this process: so long may statement follow statement while requests wait to be read. */
-const BREATH_MS = 10
-const breathe = createBreath(BREATH_MS)
 
 /**
  * pglite-prisma-adapter 0.7.2 for Prisma, with these put right:
@@ -24,14 +12,6 @@ const breathe = createBreath(BREATH_MS)
  * - it sends SET TRANSACTION outside the transaction; a database of one session has nothing to isolate;
  * - it lacks savepoints, which nested transactions need.
  */
-export function pgliteFactory(database: EmbeddedDatabase): SqlDriverAdapterFactory {
-  return {
-    provider: 'postgres',
-    adapterName: 'pglite-prisma-adapter',
-    connect: () => pgliteSession(database),
-  }
-}
-
 export async function pgliteSession(database: EmbeddedDatabase): Promise<SqlDriverAdapter> {
   const { pg, wal } = database
   const adapter = await new PrismaPGlite(pg).connect()
@@ -58,8 +38,7 @@ function guard(
   database: EmbeddedDatabase,
 ): Pick<SqlQueryable, 'queryRaw' | 'executeRaw'> {
   async function run<Result>(query: SqlQuery, execute: (query: SqlQuery) => Promise<Result>) {
-    await breathe()
-    admit(query.sql, database)
+    if (database.wal.isShort && /\b(INSERT|UPDATE|DELETE)\b/i.test(query.sql)) throw new DiskError(null)
     // Of a statement before it, that failed in PostgreSQL's eyes for another reason or not at all.
     database.guard.takeFailure()
     return execute(query).catch((error) => {
@@ -72,32 +51,10 @@ function guard(
   }
 }
 
-/** @throws StorageFullError */
-function admit(sql: string, database: EmbeddedDatabase): void {
-  if (!/\b(INSERT|UPDATE|DELETE)\b/i.test(sql)) return
-  // Deleting is a way to make room.
-  if (/^\s*DELETE\b/i.test(sql) || isMakingRoom()) checkWal(database)
-  else checkRoom(database)
-}
-
-/** @throws StorageFullError where nothing can be written, not even what makes room */
-function checkWal({ wal, room }: EmbeddedDatabase): void {
-  if (!wal.isShort) return
-  room.check()
-  throw new StorageFullError(
-    "The disk of DATA_DIR has no room for the database's log. Nothing is written until there is; then everything goes on by itself.",
-  )
-}
-
-/** @throws StorageFullError where nothing is to be written but what makes room */
-export function checkRoom(database: EmbeddedDatabase): void {
-  checkWal(database)
-  database.room.check()
-}
-
-function diskError({ guard, room }: EmbeddedDatabase): unknown {
+/** That the disk is why a statement failed, or null. */
+function diskError({ guard }: EmbeddedDatabase): DiskError | null {
   const code = guard.takeFailure()
-  return code === null ? null : room.failed(Object.assign(new Error(code), { code }))
+  return code === null ? null : new DiskError(code)
 }
 
 async function startTransaction(database: EmbeddedDatabase): Promise<Transaction> {

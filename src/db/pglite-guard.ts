@@ -33,8 +33,7 @@ export interface PGliteGuard {
 
 /**
  * Watches a PGlite 0.4.3 from below. A PostgreSQL that panics aborts its WebAssembly; PGlite calls that again and
- * again, for ever, in the server's own thread. So a panic while statements run ends the process, with a line that says
- * why: what was acknowledged is in the log, and the next start replays it.
+ * again, for ever. So a panic while statements run ends the thread, and with it the process, with a line that says why: what was acknowledged is in the log, and the next start replays it.
  *
  * @param end  gets the reason, and does not return
  */
@@ -127,8 +126,8 @@ export function guardPGlite(wal: WriteAheadLog, end: (reason: string) => never):
   }
 }
 
-/** Nothing else gets to run: neither the server's log nor its farewell. */
-export function endProcess(line: string): never {
+/** Whoever started the thread ends the process: neither the server's log nor its farewell gets to run. */
+export function endThread(line: string): never {
   writeSync(2, `${line}\n`)
   process.exit(1)
 }

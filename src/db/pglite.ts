@@ -2,11 +2,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
-import { StorageFullError } from '../errors.ts'
-import { folderFailure } from '../storage/data-folder.ts'
-import { type Room, watchRoom } from '../storage/room.ts'
-import { DatabaseError, firstLine } from './errors.ts'
-import { endProcess, guardPGlite, type PGliteGuard } from './pglite-guard.ts'
+import { firstLine, unopened } from './database-error.ts'
+import { endThread, guardPGlite, type PGliteGuard } from './pglite-guard.ts'
 import { createWriteAheadLog, LOG_SETTINGS, type WriteAheadLog } from './write-ahead-log.ts'
 
 const SETTINGS = [
@@ -22,43 +19,34 @@ export interface EmbeddedDatabase {
   /** Its write-ahead log. */
   wal: WriteAheadLog
   guard: Pick<PGliteGuard, 'takeFailure'>
-  room: Room
 }
 
 /**
- * Opens the embedded PostgreSQL, and makes it first where there is none.
+ * Opens the embedded PostgreSQL in this thread, and makes it first where there is none.
  *
  * What a query acknowledged is in the system's file cache before the query resolves, so it survives the end of
  * the process however that comes. It is not forced to the disk: PGlite never calls fsync, so a power cut can
  * cost the newest rows and, at worst, the database.
  *
- * When PostgreSQL panics the process ends, with one line on its standard error.
+ * When PostgreSQL panics the thread ends, with one line on the standard error.
  *
- * @param room  of the disk that the folder is on
- * @throws DatabaseError, or StorageFullError
+ * @param onShort  told whether the disk has no room for the log, when that changes
+ * @throws DatabaseError
  */
 export async function openPGlite(
   folder: string,
-  room: Room = watchRoom(dirname(resolve(folder))),
+  onShort?: (isShort: boolean) => void,
 ): Promise<EmbeddedDatabase> {
   const home = resolve(folder)
   try {
     await mkdir(dirname(home), { recursive: true })
-    room.check()
-    if (!existsSync(join(home, 'PG_VERSION'))) await make(home, room)
-    const database = await start(home, room)
+    if (!existsSync(join(home, 'PG_VERSION'))) await make(home)
+    const database = await start(home, onShort)
     await database.wal.begin(database.pg)
     return database
   } catch (error) {
-    throw error instanceof StorageFullError ? error : unopened(home, error)
+    throw unopened(home, error)
   }
-}
-
-function unopened(home: string, error: unknown): DatabaseError {
-  const known = folderFailure(error)
-  const why =
-    known ?? `${firstLine(error)}. If its files are damaged, move that folder away to start with an empty one`
-  return new DatabaseError(`can't open the embedded database in ${home}: ${why}`, { cause: error })
 }
 
 /** Waits for what is queued, then shuts the database down. */
@@ -69,19 +57,19 @@ export async function closePGlite({ pg }: Pick<EmbeddedDatabase, 'pg'>): Promise
 }
 
 /** Made beside its place and then renamed: a kill in the middle must not leave half a database that looks whole. */
-async function make(home: string, room: Room): Promise<void> {
+async function make(home: string): Promise<void> {
   const draft = `${home}.new`
   await rm(draft, { recursive: true, force: true })
-  await closePGlite(await start(draft, room))
+  await closePGlite(await start(draft))
   // rmdir() takes away an empty folder only: rename() then refuses one that somebody has put files in.
   await rmdir(home).catch(() => {})
   await rename(draft, home)
 }
 
-async function start(home: string, room: Room): Promise<EmbeddedDatabase> {
-  const wal = createWriteAheadLog(home)
+async function start(home: string, onShort?: (isShort: boolean) => void): Promise<EmbeddedDatabase> {
+  const wal = createWriteAheadLog(home, onShort)
   const guard = guardPGlite(wal, (reason) =>
-    endProcess(
+    endThread(
       `vggzoo ends: the embedded database in ${home} cannot go on (${reason}). Nothing that was answered is lost; see that its disk has room and can be written to, and start again.`,
     ),
   )
@@ -89,7 +77,7 @@ async function start(home: string, room: Room): Promise<EmbeddedDatabase> {
     const pg = await keepingExitCode(() =>
       PGlite.create({ dataDir: home, startParams: START_PARAMS, extensions: { guard: guard.extension } }),
     )
-    return { pg, wal, guard, room }
+    return { pg, wal, guard }
   } catch (error) {
     const code = guard.takeFailure()
     // What PostgreSQL said, where PGlite has only that it was aborted.

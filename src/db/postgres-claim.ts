@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { DatabaseError, firstLine } from './errors.ts'
+import { DatabaseError, firstLine } from './database-error.ts'
 import { onePostgresConnection } from './postgres.ts'
 import { AlreadyClaimedError, type Claim } from './single-owner.ts'
 

@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
-import { DatabaseError, firstLine } from './errors.ts'
+import { DatabaseError, firstLine } from './database-error.ts'
 import { scriptError } from './script-error.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000

@@ -40,8 +40,14 @@ export interface WriteAheadLog {
   executed(): void
 }
 
-/** @param home  the folder of the database */
-export function createWriteAheadLog(home: string): WriteAheadLog {
+/**
+ * @param home     the folder of the database
+ * @param onShort  told what `isShort` is, whenever it may be another
+ */
+export function createWriteAheadLog(
+  home: string,
+  onShort: (isShort: boolean) => void = () => {},
+): WriteAheadLog {
   const folder = join(home, 'pg_wal')
   let pg: PGlite | undefined
   let timeline = ''
@@ -58,8 +64,9 @@ export function createWriteAheadLog(home: string): WriteAheadLog {
   function reserve(): void {
     for (spare = 0; spare < SPARE_SEGMENTS; spare++) {
       const file = join(folder, `${timeline}${nameOf(current + spare + 1)}`)
-      if (!existsSync(file) && !makeSegment(file)) return
+      if (!existsSync(file) && !makeSegment(file)) break
     }
+    onShort(spare === 0)
   }
 
   async function shorten(): Promise<void> {

@@ -55,6 +55,9 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
       ...beginnings.map(({ initialDigest }) => initialDigest),
     ])
     for (const digest of digests) if (!named.has(digest)) await remove(digest)
+    // Exports and features are of versions: a run that has the file still has no use for them.
+    const exported = new Set(versions.map(({ digest }) => digest))
+    for (const digest of digests) if (!exported.has(digest)) await artifacts.removeDerived(digest)
     await settle(digests)
   }
 

@@ -43,12 +43,14 @@ export interface ArtifactStore {
    */
   materialise(digest: string, options?: { once: boolean }): Promise<string>
   /**
-   * A local folder of what is made from an artifact and can be made again; it goes with the artifact. Callers at the
+   * A local folder of what is made from an artifact and can be made again; it goes with the artifact, or before it. Callers at the
    * same time share the work.
    * @param key   names what is made, in letters, digits and dashes
    * @param make  fills an empty folder; when it fails, so does this, and nothing is kept
    */
   derive(digest: string, key: string, make: (folder: string) => Promise<void>): Promise<string>
+  /** Removes what was made from an artifact. What is being made at that time stays. */
+  removeDerived(digest: string): Promise<void>
   /** Removes the file and what was made from it; one that is not there is no error. */
   remove(digest: string): Promise<void>
   /**

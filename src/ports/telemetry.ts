@@ -1,5 +1,12 @@
 /** Jobs that child processes do, each to its end. */
-export type JobName = 'conversion' | 'dataset' | 'engineTrial' | 'evaluation' | 'verification'
+export type JobName =
+  | 'conversion'
+  | 'dataset'
+  | 'engineTrial'
+  | 'evaluation'
+  | 'features'
+  | 'neighbours'
+  | 'verification'
 
 /**
  * What was measured, when it was. Numbers say their unit in their names, or count what they are called. The other values

@@ -34,7 +34,10 @@ export class PredictorUnavailableError extends Error {
   override readonly name = 'PredictorUnavailableError'
 }
 
-/** This one prediction failed inside the predictor process, or ended that process twice. */
+/**
+ * This one prediction failed inside the predictor process, or ended that process twice; of a batch, too, what nobody came
+ * to compute any more.
+ */
 export class PredictionFailedError extends Error {
   override readonly name = 'PredictionFailedError'
 }

@@ -1,9 +1,9 @@
-import type { LayerRequest, ModelRef, Rejection } from './protocol.ts'
+import type { Inspected, Inspection, ModelRef, Rejection } from './protocol.ts'
 
 /** What the thread that takes pictures in hands to the one that computes. */
 export type FromIntake =
   | { type: 'model'; model: number; ref: ModelRef }
-  | { type: 'picture'; id: number; model: number; pixels: Uint8Array; inspect?: LayerRequest }
+  | { type: 'picture'; id: number; model: number; pixels: Uint8Array; inspect?: Inspection }
   | { type: 'load'; id: number; model: number }
   | { type: 'cancel'; id: number }
   /** The file of weights that was to be looked at is whole, or why not. */
@@ -13,7 +13,7 @@ export type FromIntake =
 export type ToIntake =
   /** Logits of a batch, [pictures, classes] row by row. `ms`: of the forward pass. */
   | { type: 'computed'; model: number; ids: number[]; logits: Float32Array; ms: number }
-  | { type: 'drawn'; id: number; png: Uint8Array }
+  | ({ type: 'inspected'; id: number } & Inspected)
   | { type: 'loaded'; id: number }
   | { type: 'rejected'; id: number; rejection: Rejection }
   | { type: 'kept'; model: number; isLoaded: boolean }

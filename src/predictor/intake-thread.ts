@@ -57,7 +57,7 @@ parentPort!.on('message', (message: ToIntake) => {
     case 'verify':
       void verify(message.digest)
       return
-    case 'drawn':
+    case 'inspected':
     case 'rejected':
       taken.delete(message.id)
       server.send(message)

@@ -39,6 +39,9 @@ export interface MadePrediction extends Omit<Prediction, 'seq' | 'input'> {
   seen: SeenPicture
 }
 
+/** One that was stored, as it was made. */
+export type StoredPrediction = Prediction & { modelVersion: ModelVersion }
+
 /** A prediction that was stored, or one that was made and was not. */
 export type AnyPrediction = Pick<Prediction, 'modelVersionId'> &
   (Pick<Prediction, 'input'> | { seen: SeenPicture })
@@ -82,10 +85,10 @@ export interface PredictionService {
   /**
    * Throws NotFoundError, ValidationError, UnsupportedImageError, OverloadedError. Its id leads to nothing. When the
    * version is deleted at work, and the model was named by an alias, a run or not at all, the one that is meant since is
-   * asked.
+   * asked. Rejects with the signal's reason as soon as it is aborted.
    */
-  predict(input: PredictInput): Promise<MadePrediction>
-  predictAndStore(input: PredictInput): Promise<Prediction & { modelVersion: ModelVersion }>
+  predict(input: PredictInput, signal?: AbortSignal): Promise<MadePrediction>
+  predictAndStore(input: PredictInput): Promise<StoredPrediction>
   /**
    * A PNG of the feature maps that a layer makes of the picture of a prediction. Throws NotFoundError for a layer that
    * the network does not have.
@@ -116,7 +119,7 @@ export interface PredictionServiceOptions {
   prisma: PrismaClient
   openBus: OpenBus
   models: Pick<ModelService, 'resolve'>
-  predictor: Pick<Predictor, 'predict' | 'draw' | 'warm' | 'isLoaded'>
+  predictor: Pick<Predictor, 'predict' | 'inspect' | 'warm' | 'isLoaded'>
   logger: Pick<Logger, 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
@@ -171,13 +174,18 @@ export function createPredictionService({
     version: ModelVersion,
     image: PredictInput['image'],
     started: number,
+    signal?: AbortSignal,
   ): Promise<MadePrediction> {
     const answer = async () => {
       const model = refs.of(version)
       const { size } = model.preprocessing
-      return { size, ...(await predictor.predict({ model, image: await read(image, size) })) }
+      return { size, ...(await predictor.predict({ model, image: await read(image, size) }, signal)) }
     }
-    const { probabilities, pixels, size } = await answer().catch((error: unknown) => fail(version, error))
+    const { probabilities, pixels, size } = await answer().catch((error: unknown) => {
+      // Nobody asks for the version any more.
+      signal?.throwIfAborted()
+      return fail(version, error)
+    })
     return {
       id: randomUUID(),
       modelVersion: version,
@@ -225,9 +233,9 @@ export function createPredictionService({
   }
 
   return {
-    predict({ image, model }) {
+    predict({ image, model }, signal) {
       const started = performance.now()
-      return withVersion(model, (version) => predictWith(version, image, started))
+      return withVersion(model, (version) => predictWith(version, image, started, signal))
     },
     predictAndStore({ image, model }) {
       const started = performance.now()
@@ -252,7 +260,10 @@ export function createPredictionService({
         throw new NotFoundError(`${version.architecture} has no layer "${inspect.layer}". It has: ${names}.`)
       }
       const image = { pixels: await pixelsOf(prediction) }
-      return predictor.draw({ model, image, inspect }).catch((error: unknown) => fail(version, error))
+      const { png } = await predictor
+        .inspect({ model, image, inspect })
+        .catch((error: unknown) => fail(version, error))
+      return Buffer.from(png)
     },
     warm,
     async getReady(versionId) {

@@ -7,18 +7,18 @@ import { selectEngine } from '../engine/select.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import { createBatcher } from './batcher.ts'
-import { drawFeatureMaps } from './feature-maps.ts'
 import type { FromIntake, IntakeData, ToIntake } from './intake-protocol.ts'
 import { createModelCache, type Lease, type ModelCache } from './model-cache.ts'
 import { loadNetwork, type Network, weightBytes } from './network.ts'
-import type { FromPredictor, LayerRequest, ModelRef, ToPredictor } from './protocol.ts'
+import type { FromPredictor, Inspection, ModelRef, ToPredictor } from './protocol.ts'
+import { inspected } from './reasons/inspected.ts'
 import { fromRejection, toRejection } from './rejection.ts'
 
 interface Job {
   id: number
   model: number
   pixels: Uint8Array
-  inspect?: LayerRequest
+  inspect?: Inspection
 }
 
 dieWithParent()
@@ -115,7 +115,7 @@ async function load({ id, model }: Extract<FromIntake, { type: 'load' }>): Promi
 async function compute(network: Network, jobs: Job[], pause: () => Promise<void>): Promise<void> {
   const { model, inspect } = jobs[0]!
   try {
-    if (inspect !== undefined) return await draw(network, jobs, inspect)
+    if (inspect !== undefined) return await tell(network, jobs, inspect)
     const began = performance.now()
     const logits = await network.logits(
       jobs.map(({ pixels }) => pixels),
@@ -128,9 +128,9 @@ async function compute(network: Network, jobs: Job[], pause: () => Promise<void>
   }
 }
 
-async function draw(network: Network, jobs: readonly Job[], inspect: LayerRequest): Promise<void> {
+async function tell(network: Network, jobs: readonly Job[], inspect: Inspection): Promise<void> {
   for (const { id, pixels } of jobs)
-    say({ type: 'drawn', id, png: await drawFeatureMaps(await network.activations(pixels, inspect)) })
+    say({ type: 'inspected', id, ...(await inspected(network, pixels, inspect)) })
 }
 
 function reject(id: number, error: unknown): void {

@@ -9,7 +9,14 @@ import { sniffImageFormat } from './pictures/format.ts'
 import { createPool } from './pool.ts'
 import type { HostTimes } from './predictor-host.ts'
 import { rankedSoftmax } from './probabilities.ts'
-import type { ClassProbability, LayerRequest, ModelRef, PredictImage, PredictionTimes } from './protocol.ts'
+import type {
+  ClassProbability,
+  Inspected,
+  Inspection,
+  ModelRef,
+  PredictImage,
+  PredictionTimes,
+} from './protocol.ts'
 import { fromRejection } from './rejection.ts'
 import type { TaskAnswer } from './worker.ts'
 
@@ -58,8 +65,8 @@ export interface Predictor {
    * altered), UnusableModelError, PredictorUnavailableError, PredictionFailedError, or the signal's reason.
    */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<PredictOutcome>
-  /** A PNG of the feature maps that a layer makes of a picture. Rejects as `predict` does. */
-  draw(request: PredictRequest & { inspect: LayerRequest }, signal?: AbortSignal): Promise<Buffer>
+  /** What the network tells of a picture beside its answer. Rejects as `predict` does. */
+  inspect(request: PredictRequest & { inspect: Inspection }, signal?: AbortSignal): Promise<Inspected>
   /** Loads the weights of a model where they are not: the next prediction waits for none. Rejects as `predict` does. */
   warm(model: ModelRef): Promise<void>
   /** Whether weights are in the memory of a process, by their digest. */
@@ -132,7 +139,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
   }
 
   async function ask(
-    { model: ref, image, inspect }: PredictRequest & { inspect?: LayerRequest },
+    { model: ref, image, inspect }: PredictRequest & { inspect?: Inspection },
     signal: AbortSignal | undefined,
   ): Promise<TaskAnswer> {
     signal?.throwIfAborted()
@@ -173,12 +180,18 @@ export function createPredictor(options: PredictorOptions): Predictor {
       const probabilities = rankedSoftmax(answer.logits, request.model.preprocessing.labels)
       answered += 1
       const { pixels, times } = answer
-      return { probabilities, pixels, times, latencyMs: performance.now() - startedAt }
+      // What came is a view of all that came with it, and a prediction may be kept.
+      return {
+        probabilities,
+        pixels: new Uint8Array(pixels),
+        times,
+        latencyMs: performance.now() - startedAt,
+      }
     },
-    async draw(request, signal) {
+    async inspect(request, signal) {
       const answer = await ask(request, signal)
-      if (answer.type !== 'drawn') throw errorOf(answer)
-      return Buffer.from(answer.png)
+      if (answer.type !== 'inspected') throw errorOf(answer)
+      return { png: answer.png, values: answer.values }
     },
     async warm(ref) {
       const model = names.numberOf(ref)

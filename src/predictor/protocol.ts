@@ -27,6 +27,26 @@ export interface LayerRequest {
   first: number
 }
 
+/** How much each place of a picture moves the logit of a class. */
+export interface GradientRequest {
+  method: 'GRADIENT' | 'GRAD_CAM'
+  /** Place of the class among the labels. */
+  class: number
+}
+
+/** What is asked of a network beside its answer. */
+export type Inspection =
+  | LayerRequest
+  | GradientRequest
+  /** What its last layer is given: the features that it tells classes by. */
+  | 'features'
+
+/** png: of the feature maps of a layer, else empty. values: of gradients [height, width], or of features [units]. */
+export interface Inspected {
+  png: Uint8Array
+  values?: Float32Array
+}
+
 /** A type, as Prisma takes no interface for JSON. */
 export type ClassProbability = {
   label: string
@@ -50,7 +70,7 @@ export type FromPredictor =
 export type PredictorRequest =
   /** Before the first request that names it; a process is told once. */
   | { type: 'model'; model: number; ref: ModelRef }
-  | { type: 'predict'; id: number; model: number; image: PredictImage; inspect?: LayerRequest }
+  | { type: 'predict'; id: number; model: number; image: PredictImage; inspect?: Inspection }
   /** Loads its weights, as a prediction would. */
   | { type: 'load'; id: number; model: number }
   /** Nobody waits for the answer any more. It may come nevertheless. */
@@ -79,8 +99,8 @@ export interface PredictedPicture {
 export type PredictorAnswer =
   /** One batch. */
   | { type: 'predicted'; model: number; computeMs: number; pictures: PredictedPicture[] }
-  /** What the layer that was asked for made of the picture. */
-  | { type: 'drawn'; id: number; png: Uint8Array }
+  /** What was asked beside the answer. */
+  | ({ type: 'inspected'; id: number } & Inspected)
   | { type: 'loaded'; id: number }
   | { type: 'rejected'; id: number; rejection: Rejection }
   /** Its weights are in memory now, or are not any more. */

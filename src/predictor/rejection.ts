@@ -29,6 +29,9 @@ export function fromRejection(rejection: Rejection): Error {
     case 'answer':
       return new NonFiniteAnswerError(rejection.message)
     case 'internal':
-      return new PredictionFailedError(`The prediction failed: ${rejection.message}`)
+      // The process has printed the error itself.
+      return new PredictionFailedError(
+        'The prediction failed in the predictor process. The server log says why.',
+      )
   }
 }

@@ -3,7 +3,7 @@ import type { EngineReport } from '../engine/report.ts'
 import { PredictionFailedError } from './errors.ts'
 import type { ModelNames } from './model-names.ts'
 import { closedError, createHost, type HostTimes } from './predictor-host.ts'
-import type { LayerRequest, PredictImage, PredictorAnswer, ToPredictor } from './protocol.ts'
+import type { Inspection, PredictImage, PredictorAnswer, ToPredictor } from './protocol.ts'
 import { createWaiting } from './waiting.ts'
 
 /** What one process is asked for. */
@@ -11,7 +11,7 @@ export interface Task {
   model: number
   /** Left out, the weights of the model are loaded. */
   image?: PredictImage
-  inspect?: LayerRequest
+  inspect?: Inspection
   /** The answer in the words of the protocol: `rejected` as well. */
   resolve(answer: TaskAnswer): void
   reject(error: Error): void

@@ -2,14 +2,14 @@
 import { setPriority } from 'node:os'
 import sharp from 'sharp'
 import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { imageBytes } from '../data/dataset-facts.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
-import { type LoadedSplit, loadSplit } from '../data/load.ts'
+import { loadSplit } from '../data/load.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
-import type { Preprocessing } from '../models/preprocessing.ts'
 import { UnusableModelError } from '../predictor/errors.ts'
-import { loadNetwork } from '../predictor/network.ts'
-import { encodePng, prepareImage } from '../predictor/pictures/image.ts'
+import { loadNetwork, picturesAtOnce } from '../predictor/network.ts'
+import { prepareSample } from '../predictor/pictures/image.ts'
 import { toRejection } from '../predictor/rejection.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
@@ -18,13 +18,6 @@ import { createTally } from './tally.ts'
 
 /** Predictions come first, training after it: somebody waits for the answer. */
 const NICE = 5
-
-/**
- * Pictures in a forward pass: as many as in a trainer's evaluation where they are small, so that the same weights have
- * the same figures to the last bit. VGG-16 keeps 110 MB of activations for a picture of 224 x 224 pixels.
- */
-const MAX_BATCH = 128
-const MAX_PIXELS = 2 ** 18
 
 dieWithParent()
 setPriority(NICE)
@@ -51,11 +44,16 @@ async function evaluate({
   const test = await loadSplit(datasetFile, datasetDigest, 'test')
   const { size, labels } = model.preprocessing
   const tally = createTally(labels.length)
-  const batch = Math.max(1, Math.min(MAX_BATCH, Math.floor(MAX_PIXELS / (size[0] * size[1]))))
+  const batch = picturesAtOnce(size)
   const count = Math.min(limit ?? test.count, test.count)
+  const bytes = imageBytes(test)
   for (let start = 0; start < count; start += batch) {
     const indexes = Array.from({ length: Math.min(batch, count - start) }, (_, i) => start + i)
-    const pictures = await Promise.all(indexes.map((index) => pictureOf(test, index, model.preprocessing)))
+    const pictures = await Promise.all(
+      indexes.map((index) =>
+        prepareSample(test.pixels.subarray(index * bytes, (index + 1) * bytes), test, model.preprocessing),
+      ),
+    )
     const logits = await network.logits(pictures)
     for (const [i, index] of indexes.entries()) {
       tally.add(logits.subarray(i * labels.length, (i + 1) * labels.length), test.labels[index]!)
@@ -63,19 +61,6 @@ async function evaluate({
     void parent.send({ type: 'seen', images: start + indexes.length })
   }
   return { type: 'evaluated', result: tally.result(), mistakes: tally.mistakes(), engine }
-}
-
-/** As a prediction of the same sample sees it: RGB bytes of the network's size. */
-async function pictureOf(
-  { imageShape: [height, width, channels], pixels }: LoadedSplit,
-  index: number,
-  { size, resize }: Preprocessing,
-): Promise<Uint8Array> {
-  const bytes = height * width * channels
-  const picture = pixels.subarray(index * bytes, (index + 1) * bytes)
-  if (height === size[0] && width === size[1]) return picture
-  const prepared = await prepareImage(await encodePng(picture, [height, width]), size, resize)
-  return prepared.pixels
 }
 
 function toAnswer(error: unknown): FromEvaluator {

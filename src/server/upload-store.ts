@@ -11,13 +11,13 @@ import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
 import { requestError } from './graphql/client-error.ts'
-import { MAX_FIELD_BYTES, MAX_FILES, MAX_FRAMING_BYTES } from './graphql/limits.ts'
+import { MAX_BODY_BYTES, MAX_FILES, MAX_FRAMING_BYTES, MAX_MAP_BYTES } from './graphql/limits.ts'
 
 /** A GraphQL request that came as multipart/form-data, its files on disk. */
 export interface Upload {
   /** `operations`, with an UploadedFile in each place that `map` leads to. */
   operations: object
-  /** Deletes the files; more than once is no error. */
+  /** Deletes the files, those that are held as soon as they are not; more than once is no error. */
   release(): Promise<void>
 }
 
@@ -86,7 +86,7 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
     try {
       parser = new Busboy({
         headers: request.headers as BusboyHeaders,
-        limits: { fieldSize: MAX_FIELD_BYTES, files: MAX_FILES, fields: 2, headerPairs: 20 },
+        limits: { fieldSize: MAX_BODY_BYTES, files: MAX_FILES, fields: 2, headerPairs: 20 },
         // Some clients send these two as files.
         isPartAFile: (name) => name !== 'operations' && name !== 'map',
       })
@@ -95,7 +95,8 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
     }
     parser.on('field', (name, value, _nameCut, valueCut) => {
       try {
-        if (valueCut) throw tooLarge(`The part "${name}" has more than ${MAX_FIELD_BYTES} bytes.`)
+        const most = name === 'map' ? MAX_MAP_BYTES : MAX_BODY_BYTES
+        if (valueCut || value.length > most) throw tooLarge(`The part "${name}" has more than ${most} bytes.`)
         parts.field(name, value)
       } catch (error) {
         broken(error)
@@ -242,7 +243,12 @@ class Parts {
   async release(): Promise<void> {
     this.abort()
     await Promise.allSettled(this.#writes)
-    await Promise.all(this.#paths.map((path) => rm(path, { force: true })))
+    const held = [...this.#files.values()].filter(({ isHeld }) => isHeld)
+    // One that is left over goes when the server starts anew.
+    for (const file of held) file.onFree(() => rm(file.path, { force: true }).catch(() => {}))
+    const waiting = held.map(({ path }) => path)
+    const free = this.#paths.filter((path) => !waiting.includes(path))
+    await Promise.all(free.map((path) => rm(path, { force: true })))
   }
 }
 

@@ -2,10 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { hasGpuDevice } from '../engine/machine.ts'
 import { type EngineRequest, type EngineTrial, enginesToTry } from '../engine/ranking.ts'
-import type { EngineChoice, EngineReport } from '../engine/report.ts'
+import { type EngineChoice, type EngineName, type EngineReport, NAME_OF_KIND } from '../engine/report.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import { analyze } from '../zoo/analysis.ts'
+import type { Architecture } from '../zoo/architecture.ts'
+import { findArchitecture } from '../zoo/catalog.ts'
+import { TRIAL_NETWORK, TRIAL_WORKLOAD } from './engine-trials/protocol.ts'
 import { readTrials, writeTrials } from './engine-trials/record.ts'
-import { type TrialOptions, tryEngines } from './engine-trials/try-engines.ts'
+import { QUICK_TRIAL, type TrialOptions, tryEngines } from './engine-trials/try-engines.ts'
+
+/** What was trained, with how many multiply-adds for an image, and how fast. */
+export interface Speed {
+  architecture: Architecture
+  batchSize: number
+  multiplyAdds: number
+  imagesPerSecond: number
+}
 
 /** Knows which engine is the fastest here: it tries them, once for each machine and version. */
 export interface Engines {
@@ -18,6 +30,11 @@ export interface Engines {
    * @param taken  what a process took that was asked for `request`: it knows which GPU can be used
    */
   compare(taken: Promise<EngineReport>): void
+  /**
+   * How fast an engine trains the network of the trials; null where it cannot be measured. Measured within two seconds
+   * or so when it is first asked for, where no trial has told already.
+   */
+  speedOf(engine: Pick<EngineReport, 'kind'>): Promise<Speed | null>
   /** Resolves when no engine is being tried, nor about to be. Rejects with the signal's reason. */
   settled(signal: AbortSignal): Promise<void>
   /** Ends what is being tried. */
@@ -44,6 +61,7 @@ export function createEngines(options: EnginesOptions): Engines {
   const closing = new AbortController()
   let trials = choice === 'auto' && mayHaveGpu ? readTrials(file, version) : []
   let work: Promise<void> = Promise.resolve()
+  const speeds = new Map<EngineName, Promise<Speed | null>>()
   const auto = {
     get trials() {
       return trials
@@ -59,6 +77,19 @@ export function createEngines(options: EnginesOptions): Engines {
     writeTrials(file, version, trials)
   }
 
+  async function measureSpeed(name: EngineName): Promise<Speed | null> {
+    await work
+    const { signal } = closing
+    const told = trials.find(({ engine }) => engine === name)
+    const [trial] = told
+      ? [told]
+      : await tryEngines([name], { job: QUICK_TRIAL, ...options.trial, logger, telemetry, signal })
+    if (trial === undefined || trial.imagesPerSecond === null) return null
+    const architecture = findArchitecture(TRIAL_NETWORK)!
+    const { multiplyAdds } = analyze(architecture)
+    return { ...TRIAL_WORKLOAD, architecture, multiplyAdds, imagesPerSecond: trial.imagesPerSecond }
+  }
+
   return {
     request: choice === 'auto' ? auto : choice,
     get trials() {
@@ -70,6 +101,12 @@ export function createEngines(options: EnginesOptions): Engines {
         if (!closing.signal.aborted) logger.warn({ err: error }, 'the engines could not be compared')
       })
     },
+    speedOf({ kind }) {
+      const name = NAME_OF_KIND[kind]
+      const speed = speeds.get(name) ?? measureSpeed(name).catch(() => null)
+      speeds.set(name, speed)
+      return speed
+    },
     async settled(signal) {
       signal.throwIfAborted()
       await new Promise<void>((resolve, reject) => {
@@ -80,7 +117,7 @@ export function createEngines(options: EnginesOptions): Engines {
     },
     async close() {
       closing.abort()
-      await work
+      await Promise.all([work, ...speeds.values()])
     },
   }
 }

@@ -61,16 +61,25 @@ function stepOf(fused: FusedLayers, layers: readonly [BuiltLayer, ...BuiltLayer[
  *
  * @param x  [n, height, width, channels]
  */
-export function* resultsOf(
+export function resultsOf(
   model: tf.LayersModel,
   x: tf.Tensor,
 ): Generator<{ name: string; result: tf.Tensor }> {
-  const results = new Map<tf.SymbolicTensor, tf.Tensor>([[model.inputs[0]!, x]])
+  return remainingResults(model, new Map([[model.inputs[0]!, x]]))
+}
+
+/** The same of the layers whose results are not known yet. `known`: by the outputs of layers; each new one is added. */
+export function* remainingResults(
+  model: tf.LayersModel,
+  known: Map<tf.SymbolicTensor, tf.Tensor>,
+): Generator<{ name: string; result: tf.Tensor }> {
   // Layer 0 is the input.
   for (const layer of model.layers.slice(1)) {
-    const inputs = [layer.input].flat().map((input) => results.get(input)!)
+    const output = layer.output as tf.SymbolicTensor
+    if (known.has(output)) continue
+    const inputs = [layer.input].flat().map((input) => known.get(input)!)
     const result = layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as tf.Tensor
-    results.set(layer.output as tf.SymbolicTensor, result)
+    known.set(output, result)
     yield { name: layer.name, result }
   }
 }

@@ -1,8 +1,9 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { blackPng } from '../support/images.ts'
+import { blackPng, noise } from '../support/images.ts'
 import { completeRun } from '../support/runs.ts'
 import { type GraphQLResult, sharedServer, stopServers, type TestServer } from '../support/server.ts'
+import { sendFiles, uploadsGone } from '../support/upload.ts'
 
 const FIELDS = `
   __typename
@@ -213,5 +214,211 @@ describe('with a trained network', () => {
       expect(error.retryAfterMs).toBeGreaterThan(0)
     }
     expect(all.filter(({ __typename }) => __typename === 'Prediction')).toHaveLength(1024)
+  })
+})
+
+describe('with many pictures in one call', () => {
+  const MANY = `input: $input) {
+    __typename
+    ... on PredictionBatch {
+      id
+      count
+      results {
+        __typename
+        ... on Prediction { id label confidence latencyMs probabilities(top: 3) { label probability } modelVersion { id version model { name } } }
+        ... on UnsupportedImageError { reason }
+        ... on OverloadedError { retryAfterMs }
+        ... on Error { message }
+      }
+    }
+    ... on Error { message }
+  }`
+  const PREDICT_MANY = `query Many($input: PredictManyInput!) { predictMany(${MANY} }`
+  const BEGIN = `mutation Many($input: PredictManyInput!) {
+    predictMany(input: $input) { ... on PredictionBatch { id count } ... on Error { message } }
+  }`
+  const FOLLOW = `subscription Follow($batch: ID!, $after: Int) {
+    predictionsOf(batch: $batch, after: $after) {
+      number
+      index
+      result {
+        __typename
+        ... on Prediction { label modelVersion { id } }
+        ... on Error { message }
+      }
+    }
+  }`
+  const samples = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      sample: { dataset: 'tiny', split: 'TEST', index: index % 60 },
+    }))
+  async function follow(batch: string, after?: number): Promise<GraphQLResult[]> {
+    const all: GraphQLResult[] = []
+    for await (const item of server.subscribe(FOLLOW, { batch, after })) all.push(item)
+    return all
+  }
+
+  test('of whatever sources, each has the answer that it has alone, in its place, or its own error', async () => {
+    const seen = await Promise.all([1, 2, 3].map((seed) => noise(seed, 40, 30).png().toBuffer()))
+    const base64 = async (bytes: Buffer) =>
+      (await server.query(PREDICT, { input: { image: { base64: bytes.toString('base64') } } })).predict
+    const images = [
+      { upload: null },
+      SAMPLE,
+      { base64: seen[1]!.toString('base64') },
+      { base64: '***' },
+      { upload: null },
+      { sample: { dataset: 'tiny', index: 60 } },
+      { upload: null },
+      { sample: { dataset: 'mnist', index: 0 } },
+      // More than the part of the request that names them could once have.
+      { base64: (await noise(4, 700, 700).png({ compressionLevel: 0 }).toBuffer()).toString('base64') },
+    ]
+    const { body } = await sendFiles(
+      server,
+      PREDICT_MANY,
+      { input: { images, model: { runId } } },
+      {
+        'input.images.0.upload': { name: 'first.png', bytes: seen[0]! },
+        'input.images.4.upload': { name: 'cut.png', bytes: seen[0]!.subarray(0, 300) },
+        'input.images.6.upload': { name: 'third.png', bytes: seen[2]! },
+      },
+    )
+    const { results, ...batch } = body.data.predictMany
+    expect(batch).toEqual({ __typename: 'PredictionBatch', id: null, count: 9 })
+    const { predict: sample } = await server.query(PREDICT, { input: { image: SAMPLE } })
+    const [first, second, third] = await Promise.all(seen.map(base64))
+    const like = ({ label, confidence }: { label: string; confidence: number }) => ({
+      __typename: 'Prediction',
+      label,
+      confidence: expect.closeTo(confidence, 5),
+    })
+    expect(results).toMatchObject([
+      like(first),
+      like(sample),
+      like(second),
+      { __typename: 'ValidationError', message: 'image.base64: This is not base64.' },
+      { __typename: 'UnsupportedImageError', reason: 'TRUNCATED' },
+      { __typename: 'ValidationError' },
+      like(third),
+      { __typename: 'NotFoundError' },
+      { __typename: 'Prediction' },
+    ])
+    await uploadsGone(server)
+  })
+
+  test('256 are answered and none is told that too much waits, and a single one need not wait for them', async () => {
+    let isOver = false
+    const many = server
+      .query(PREDICT_MANY, { input: { images: samples(256), batch: 'two hundred and fifty-six' } })
+      .finally(() => {
+        isOver = true
+      })
+    for await (const _ of server.subscribe(FOLLOW, { batch: 'two hundred and fifty-six' })) break
+    const { predict } = await server.query(PREDICT, { input: { image: SAMPLE } })
+    expect(predict.__typename).toBe('Prediction')
+    expect(isOver).toBe(false)
+    const { results } = (await many).predictMany
+    expect(results).toHaveLength(256)
+    expect(new Set(results.map(({ __typename }: { __typename: string }) => __typename))).toEqual(
+      new Set(['Prediction']),
+    )
+    // The pictures repeat after sixty.
+    const labels = results.map(({ label }: { label: string }) => label)
+    expect(labels.slice(60, 120)).toEqual(labels.slice(0, 60))
+  })
+
+  test('more than it may have, or be asked, is refused in words', async () => {
+    const { predictMany } = await server.query(PREDICT_MANY, { input: { images: samples(257) } })
+    expect(predictMany).toEqual({
+      __typename: 'ValidationError',
+      message: 'images: A batch has at most 256 pictures, not 257. Send the others in another one.',
+    })
+    const drawn = '{ results { ... on Prediction { activations(layer: "features.0") } } }'
+    const draw = `query Draw($input: PredictManyInput!) { predictMany(input: $input) { ... on PredictionBatch ${drawn} } }`
+    const { errors } = await server.execute(draw, { input: { images: samples(256) } })
+    expect(errors?.[0].extensions?.code).toBe('QUERY_TOO_COMPLEX')
+    const places = Array.from({ length: 257 }, (_, index) => `input.images.${index}.upload`)
+    const files = Object.fromEntries(places.map((place) => [place, { name: 'x', bytes: Buffer.from('x') }]))
+    const images = places.map(() => ({ upload: null }))
+    const { status, body } = await sendFiles(server, PREDICT_MANY, { input: { images } }, files)
+    expect(status).toBe(413)
+    expect(body.errors?.[0].message).toMatch(/more than 256 files/)
+  })
+
+  test('the mutation answers at once and stores each, and a follower gets each once, whenever it comes', async () => {
+    const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
+    const { predictions } = await server.query('{ predictions { totalCount } }')
+    process.kill(predictor as number, 'SIGSTOP')
+    const images = [...samples(3), { upload: null }, { base64: 'AAAA' }]
+    const early = follow('of my own')
+    const png = await noise(5).png().toBuffer()
+    const { body } = await sendFiles(
+      server,
+      BEGIN,
+      { input: { images, batch: 'of my own' } },
+      {
+        'input.images.3.upload': { name: 'a.png', bytes: png },
+      },
+    )
+    expect(body.data.predictMany).toEqual({ id: 'of my own', count: 5 })
+    // Its request is over, and its file is there until its turn.
+    process.kill(predictor as number, 'SIGCONT')
+    const all = await early
+    expect(all.map(({ data }) => data.predictionsOf.number)).toEqual([1, 2, 3, 4, 5])
+    expect(all.map(({ data }) => data.predictionsOf.index).sort()).toEqual([0, 1, 2, 3, 4])
+    for (const { data } of all) {
+      const { index, result } = data.predictionsOf
+      expect(result.__typename).toBe(index === 4 ? 'UnsupportedImageError' : 'Prediction')
+    }
+    await uploadsGone(server)
+    expect(await follow('of my own')).toEqual(all)
+    expect(await follow('of my own', 3)).toEqual(all.slice(3))
+    const after = await server.query('{ predictions { totalCount } }')
+    expect(after.predictions.totalCount).toBe(predictions.totalCount + 4)
+    const again = await server.query(BEGIN, { input: { images: samples(1), batch: 'of my own' } })
+    expect(again.predictMany.message).toMatch(/There is or was a batch "of my own" already/)
+  })
+
+  test('a client that leaves the query has the rest given up, which a follower hears', async () => {
+    const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
+    const leaving = new AbortController()
+    process.kill(predictor as number, 'SIGSTOP')
+    const input = { images: [{ base64: 'AAAA' }, ...samples(49)], batch: 'left' }
+    const left = fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: PREDICT_MANY, variables: { input } }),
+      signal: leaving.signal,
+    })
+    const answers = server.subscribe(FOLLOW, { batch: 'left' })
+    // The server refuses this one itself.
+    const { value: refused } = await answers.next()
+    expect(refused.data.predictionsOf).toMatchObject({ number: 1, index: 0 })
+    leaving.abort()
+    await expect(left).rejects.toThrow()
+    let given = 0
+    for await (const { data } of answers) {
+      given++
+      expect(data.predictionsOf.result).toEqual({
+        __typename: 'PredictionFailedError',
+        message: expect.stringMatching(/Who asked for it left/),
+      })
+    }
+    process.kill(predictor as number, 'SIGCONT')
+    expect(given).toBe(49)
+  })
+
+  test('what is no batch, or none any more, is an error with a code, and the connection goes on', async () => {
+    const client = server.connect()
+    const first = async (variables: Record<string, unknown>) => {
+      for await (const item of client.iterate({ query: FOLLOW, variables })) return item
+      return null
+    }
+    const refusal = (code: string) => ({ errors: [{ extensions: { code } }] })
+    expect(await first({ batch: 'nowhere', after: 2 })).toMatchObject(refusal('NOT_FOUND'))
+    expect(await first({ batch: ' ' })).toMatchObject(refusal('BAD_USER_INPUT'))
+    expect(await first({ batch: 'two hundred and fifty-six', after: 256 })).toBeNull()
+    await client.dispose()
   })
 })

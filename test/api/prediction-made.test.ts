@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { PredictionFailedError } from '../../src/predictor/errors.ts'
 import { RUN_ROW, useDatabase } from '../support/database.ts'
 import { type InProcess, openInProcess, outcomeOf, VERSION_ROW } from '../support/in-process.ts'
 
@@ -90,5 +91,26 @@ describe('predictionMade', () => {
     const ahead = Buffer.from('Query.predictions:1000000').toString('base64url')
     await expect(follow(`(after: "${ahead}")`)).rejects.toThrow(/ahead of all predictions/)
     expect(api.predictions.listenerCount).toBe(0)
+  })
+})
+
+test('a picture that ends the predictor process has an error of its own type, alone and among others', async () => {
+  const predict = () =>
+    Promise.reject(new PredictionFailedError('The predictor process ended twice with it.'))
+  const deadly = await openInProcess(db.prisma, db.folder, { predict })
+  const failed = '__typename ... on PredictionFailedError { message }'
+  const data = await deadly.query(`{
+    predict(input: { image: { base64: "AAAA" } }) { ${failed} }
+    predictMany(input: { images: [{ base64: "AAAA" }, { base64: "***" }] }) {
+      ... on PredictionBatch { results { ${failed} } }
+    }
+  }`)
+  const failure = {
+    __typename: 'PredictionFailedError',
+    message: 'The predictor process ended twice with it.',
+  }
+  expect(data).toEqual({
+    predict: failure,
+    predictMany: { results: [failure, { __typename: 'ValidationError' }] },
   })
 })

@@ -109,9 +109,15 @@ describe('a request that is not what the specification says is refused in words,
     ['with operations twice', body([OPERATIONS, MAP, OPERATIONS]), 400, /may come only once/],
     [
       'with operations that are too long',
-      body([['operations', JSON.stringify({ query: ' '.repeat(2 ** 20) })], MAP]),
+      body([['operations', JSON.stringify({ query: ' '.repeat(27 * 2 ** 20) })], MAP]),
       413,
-      /"operations" has more than 1048576 bytes/,
+      /"operations" has more than 28027563 bytes/,
+    ],
+    [
+      'with a map that is too long',
+      body([OPERATIONS, ['map', JSON.stringify({ a: [' '.repeat(2 ** 20)] })]]),
+      413,
+      /"map" has more than 1048576 bytes/,
     ],
     [
       'with too many files',

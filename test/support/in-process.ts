@@ -10,6 +10,7 @@ import { createChangedModels } from '../../src/models/changed-models.ts'
 import { COVER } from '../../src/models/preprocessing.ts'
 import { createModelService } from '../../src/models/service.ts'
 import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
+import { createPredictionBatches } from '../../src/predictor/prediction-batches.ts'
 import { createPredictionService, type PredictionServiceOptions } from '../../src/predictor/predictions.ts'
 import type { PredictOutcome } from '../../src/predictor/predictor.ts'
 import { createRunService } from '../../src/runs/service.ts'
@@ -26,7 +27,7 @@ const MAX_PARAMETERS = 1e9
 /** What is not there of a server: trainers, and the process that predicts. */
 const IDLE: PredictionServiceOptions['predictor'] = {
   predict: () => Promise.reject(new Error('Nothing predicts here.')),
-  draw: () => Promise.reject(new Error('Nothing draws here.')),
+  inspect: () => Promise.reject(new Error('Nothing predicts here.')),
   warm: async () => {},
   isLoaded: () => false,
 }
@@ -41,7 +42,8 @@ export function outcomeOf(label: string): PredictOutcome {
   }
 }
 
-export interface InProcess extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions'> {
+export interface InProcess
+  extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions' | 'predictionBatches'> {
   execute(source: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
   subscribe(source: string): Promise<AsyncIterableIterator<GraphQLResult>>
   /** The same for what must succeed: answers its data. */
@@ -104,7 +106,14 @@ export async function openInProcess(
     architectures,
     datasets,
   })
-  const parts = { architectures, models, runs, predictions }
+  const predictionBatches = createPredictionBatches({
+    openBus: createBus,
+    models,
+    predictions,
+    predictor: { queueDepth: 0 },
+    logger,
+  })
+  const parts = { architectures, models, runs, predictions, predictionBatches }
   const execute = async (source: string, variableValues?: Record<string, unknown>) => {
     const contextValue = {
       ...parts,

@@ -96,7 +96,11 @@ export function chartOptions(
         ...(over === 'step' || over === 'images' ? { incrs: WHOLE_TICKS } : {}),
         values: (_plot, ticks, _axis, _space, apart) => ticks.map((tick) => tickText(over, tick, apart)),
       },
-      { ...axis, size: 56 * scale, values: (_plot, ticks) => ticks.map(isShare ? shareText : valueText) },
+      {
+        ...axis,
+        size: (_plot, labels) => widthOf(labels ?? []) * scale,
+        values: (_plot, ticks) => ticks.map(isShare ? shareText : valueText),
+      },
     ],
     series: [
       {},
@@ -155,6 +159,12 @@ export function chartOptions(
 
 const shareText = (tick: number | null): string =>
   tick === null ? '' : `${Number((100 * tick).toPrecision(4))} %`
+
+/** Room for the labels of an axis, in pixels: charts above one another begin at the same place, if none is very long. */
+function widthOf(labels: readonly (string | null)[]): number {
+  const longest = labels.reduce((most, label) => Math.max(most, label?.length ?? 0), 0)
+  return Math.max(56, 20 + 7.5 * longest)
+}
 
 /** A tick of the values: as wide as there is room. null is one that a logarithmic axis leaves out. */
 function valueText(tick: number | null): string {

@@ -51,7 +51,8 @@ export function AddRun({ numbers, onAdd }: Props) {
       </div>
       {data !== null && runs.length === 0 && (
         <p class="small muted" role="status">
-          {trimmed === '' ? 'There is no other run yet.' : 'No other run is called that.'}
+          {trimmed === '' ? 'There is no other run yet.' : 'No other run is called that.'}{' '}
+          {trimmed === '' && <a href="/new">Start one</a>}
         </p>
       )}
       <ul class="offers">

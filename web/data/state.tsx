@@ -38,7 +38,7 @@ export function State({ dataset }: { dataset: Dataset }) {
 }
 
 /** How far its fetch is. */
-export function Fetching({ dataset: { name, fetch } }: { dataset: Dataset }) {
+export function Fetching({ dataset: { name, fetch } }: { dataset: Pick<Dataset, 'name' | 'fetch'> }) {
   const isKnown = fetch !== null && fetch.totalBytes > 0
   return (
     <>

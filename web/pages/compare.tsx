@@ -43,7 +43,7 @@ export default function Compare() {
         <p>
           {ids.length === 1
             ? `Choose what #${named.find((run) => run != null)!.number} is compared with.`
-            : 'Two runs or more are compared: their settings, their curves, and what each takes for what.'}
+            : 'Two runs or more are compared: their settings, their curves, and which classes each confuses.'}
         </p>
       )}
       {numbers.length < MAX_SELECTED && (

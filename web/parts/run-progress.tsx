@@ -3,7 +3,6 @@ import type { RunCard } from '../live/runs-changed.ts'
 
 const PHASES: Partial<Record<RunCard['status'], string>> = {
   QUEUED: 'Waits for its turn.',
-  PREPARING: 'The trainer starts: it loads the engine, the data set and the network.',
   PAUSED: 'Paused. It goes on from here when it is resumed.',
 }
 

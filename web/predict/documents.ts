@@ -59,6 +59,30 @@ export const ACTIVATIONS = graphql(`
   }
 `)
 
+/** The same, of what speaks for a class. */
+export const SALIENCY = graphql(`
+  query Saliency($input: PredictInput!, $method: SaliencyMethod!, $class: String!) {
+    predict(input: $input) {
+      __typename
+      ... on Prediction { saliency(method: $method, class: $class) { image } }
+      ... on Error { message }
+      ... on OverloadedError { retryAfterMs }
+    }
+  }
+`)
+
+/** And of the training pictures that look alike to the network. */
+export const NEIGHBOURS = graphql(`
+  query Neighbours($input: PredictInput!) {
+    predict(input: $input) {
+      __typename
+      ... on Prediction { neighbours(first: 8) { index label distance sample { image } } }
+      ... on Error { message }
+      ... on OverloadedError { retryAfterMs }
+    }
+  }
+`)
+
 export type Answer = Extract<ResultOf<typeof ASK>['predict'], { __typename: 'Prediction' }>
 
 /** Which weights are asked; null is the newest that answer. */

@@ -4,7 +4,9 @@ import { Bars } from '../parts/bars.tsx'
 import { Activations } from './activations.tsx'
 import { type Asking, useAsking } from './asking.ts'
 import type { ModelRef } from './documents.ts'
+import { Neighbours } from './neighbours.tsx'
 import type { Picture } from './pictures.ts'
+import { Saliency } from './saliency.tsx'
 
 interface Props {
   picture: Picture
@@ -39,7 +41,13 @@ export function PictureCard({ picture, model, weights, keep, onRemove }: Props) 
       <div aria-live="polite" class="stack">
         <Said asking={asking} truth={picture.truth} />
       </div>
-      {asking.state === 'answered' && <Activations source={picture.source} answer={asking.answer} />}
+      {asking.state === 'answered' && (
+        <>
+          <Saliency source={picture.source} answer={asking.answer} />
+          <Neighbours source={picture.source} answer={asking.answer} />
+          <Activations source={picture.source} answer={asking.answer} />
+        </>
+      )}
     </li>
   )
 }

@@ -10,11 +10,12 @@ import type { Bucket } from '../live/buckets.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import type { Epoch } from './details.ts'
 import type { Ghost } from './ghosts.ts'
+import { Preparing } from './preparing.tsx'
 
 interface Props {
   /** The loss so far; null before the first answer. */
   buckets: readonly Bucket[] | null
-  run: Pick<RunCard, 'id' | 'number' | 'status' | 'progress'>
+  run: Pick<RunCard, 'id' | 'number' | 'status' | 'dataset' | 'progress'>
   epochs?: readonly Epoch[]
   ghosts?: readonly Ghost[]
   marks?: readonly Mark[]
@@ -42,7 +43,11 @@ export function LossChart(props: Props) {
   if (drawn === null || drawn.xs.length === 0) {
     return (
       <div class="waiting muted" style={{ minHeight: `${height}px` }}>
-        {WAITING[run.status] ?? (buckets === null ? 'Reads its losses.' : 'No loss was logged.')}
+        {run.status === 'PREPARING' ? (
+          <Preparing dataset={run.dataset.name} />
+        ) : (
+          (WAITING[run.status] ?? (buckets === null ? 'Reads its losses.' : 'No loss was logged.'))
+        )}
       </div>
     )
   }
@@ -70,7 +75,6 @@ export const csvOfPoints = async (ids: readonly string[]) => (await import('./po
 
 const WAITING: Partial<Record<RunCard['status'], string>> = {
   QUEUED: 'Waits in the queue.',
-  PREPARING: 'Prepares: engine, data set, network.',
   RUNNING: 'Trains; the first loss comes at any moment.',
 }
 

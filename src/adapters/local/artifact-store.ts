@@ -74,6 +74,8 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
     if (hash.digest('hex') !== digest) throw altered(digest)
   }
 
+  const removeDerived = (digest: string) => rm(derived(digest), { recursive: true, force: true })
+
   async function derive(
     digest: string,
     target: string,
@@ -92,7 +94,7 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       throw error
     }
     // The artifact may have been removed meanwhile, before there was a folder to remove with it.
-    if (!existsSync(path(digest))) await rm(derived(digest), { recursive: true, force: true })
+    if (!existsSync(path(digest))) await removeDerived(digest)
     return target
   }
 
@@ -130,10 +132,11 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       deriving.set(target, work)
       return work
     },
+    removeDerived,
     async remove(digest) {
       verified.delete(digest)
       await rm(path(digest), { force: true })
-      await rm(derived(digest), { recursive: true, force: true })
+      await removeDerived(digest)
     },
     async tidy(owner, finished) {
       for (const name of await names()) {

@@ -1,5 +1,5 @@
 import type { Client } from '../../client/client.ts'
-import { graphql, type VariablesOf } from '../../client/graphql.ts'
+import { graphql, type ResultOf, type VariablesOf } from '../../client/graphql.ts'
 import { type Command, Failure, type Invocation, UsageError } from '../command.ts'
 import { fileOf } from '../files.ts'
 import { versionOf } from '../model-ref.ts'
@@ -8,23 +8,33 @@ import { bar } from '../terminal.ts'
 import { percent } from '../text.ts'
 
 const CLASSIFY = graphql(`
-  query ClassifyFile($input: PredictInput!, $top: Int!) {
-    predict(input: $input) {
+  query ClassifyFiles($input: PredictManyInput!, $top: Int!) {
+    predictMany(input: $input) {
       __typename
-      ... on Prediction {
-        label
-        confidence
-        latencyMs
-        probabilities(top: $top) { label probability }
-        modelVersion { id version model { name } }
+      ... on PredictionBatch {
+        results {
+          __typename
+          ... on Prediction {
+            label
+            confidence
+            latencyMs
+            probabilities(top: $top) { label probability }
+            modelVersion { id version model { name } }
+          }
+          ... on UnsupportedImageError { reason }
+          ... on Error { message }
+        }
       }
-      ... on UnsupportedImageError { reason }
       ... on OverloadedError { retryAfterMs }
       ... on Error { message }
     }
   }
 `)
 type Model = NonNullable<VariablesOf<typeof CLASSIFY>['input']['model']>
+
+/** Of one request: enough to keep the server busy, and few enough that the first answers come soon. */
+const MOST_FILES = 64
+const MOST_BYTES = 64 * 2 ** 20
 
 export const predict: Command = {
   name: 'predict',
@@ -43,8 +53,7 @@ export const predict: Command = {
     const model = await modelOf(invocation)
     const results: object[] = []
     let failed = false
-    for (const file of positionals) {
-      const answer = await classify(client, file, model, top)
+    for await (const { file, answer } of classify(client, positionals, model, top)) {
       failed ||= !('probabilities' in answer)
       if (json) results.push({ file, ...answer })
       else for (const line of linesOf(file, answer)) screen.print(line)
@@ -54,18 +63,40 @@ export const predict: Command = {
   },
 }
 
-async function classify(client: Client, file: string, model: Model | undefined, top: number) {
-  try {
-    const image = { upload: await fileOf(file) }
-    return (await client.query(CLASSIFY, { input: { image, model }, top })).predict
-  } catch (error) {
-    // The other files are read all the same.
-    if (error instanceof Failure) return { message: error.message }
-    throw error
+type Result = ResultOf<typeof CLASSIFY>['predictMany']
+type Answer = Extract<Result, { results: unknown }>['results'][number] | { message: string }
+
+/** In the order of the files. */
+async function* classify(client: Client, files: string[], model: Model | undefined, top: number) {
+  for (let at = 0; at < files.length; ) {
+    const asked: { file: string; upload: Blob | Failure }[] = []
+    for (let bytes = 0; at < files.length && asked.length < MOST_FILES && bytes < MOST_BYTES; at++) {
+      const upload = await fileOf(files[at]!).catch((error: unknown) => {
+        // The other files are read all the same.
+        if (error instanceof Failure) return error
+        throw error
+      })
+      asked.push({ file: files[at]!, upload })
+      bytes += upload instanceof Failure ? 0 : upload.size
+    }
+    const uploads = asked.map(({ upload }) => upload).filter((upload) => upload instanceof Blob)
+    const answers = await answersOf(client, uploads, model, top)
+    for (const { file, upload } of asked) {
+      const answer = upload instanceof Failure ? { message: upload.message } : answers.shift()!
+      yield { file, answer }
+    }
   }
 }
 
-function linesOf(file: string, answer: Awaited<ReturnType<typeof classify>>): string[] {
+async function answersOf(client: Client, uploads: Blob[], model: Model | undefined, top: number) {
+  if (uploads.length === 0) return []
+  const input = { images: uploads.map((upload) => ({ upload })), model }
+  // As a mutation is sent, it waits for a server that has much to do, and not for one that is not there.
+  const { predictMany: batch } = await client.mutate(CLASSIFY, { input, top }, { retry: true })
+  return 'results' in batch ? [...batch.results] : uploads.map((): Answer => ({ message: batch.message }))
+}
+
+function linesOf(file: string, answer: Answer): string[] {
   if (!('probabilities' in answer)) return [`${file}: ${answer.message}`]
   const { model, version } = answer.modelVersion
   return [

@@ -3,6 +3,9 @@ import { UnsupportedImageError } from '../errors.ts'
 /** The largest file that is taken: a 50-megapixel photograph as JPEG has 10 to 15 MiB. */
 export const MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
+/** Pictures of one batch: of one call of predictMany. */
+export const MAX_BATCH_PICTURES = 256
+
 /**
  * The most pixels a picture may have. 64 megapixels let the 50-megapixel pictures of telephones in.
  * A picture of this size costs 80 MB (baseline JPEG) to 1.2 GB (a TIFF of floating-point numbers) while it is decoded.

@@ -11,7 +11,7 @@ import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
 import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
 import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
 import { epochCost, NO_LIMITS } from './pace.ts'
-import { readShownRuns, throughputOf } from './throughput.ts'
+import { readShownRuns, type Throughput, throughputOf } from './throughput.ts'
 
 /** What training a network here would take. Nothing is stored and nothing computed on an engine to know it. */
 export interface ArchitecturePlan {
@@ -25,7 +25,7 @@ export interface ArchitecturePlan {
   /** Whether this machine has as much for a trainer. */
   fits: boolean
   /** A pass over the training images and one over the test images; null until a run has shown how fast this machine is. */
-  secondsPerEpoch: number | null
+  secondsPerEpoch(): Promise<number | null>
 }
 
 export interface PlanInput {
@@ -50,6 +50,8 @@ export interface PlannerOptions {
   datasetFacts(name: string): DatasetFacts | undefined
   maxParameters: number
   engine(): Promise<EngineReport | null>
+  /** What the engine was seen to do when it was tried; null where it could not be. Asked where no run tells. */
+  tried(engine: EngineReport): Promise<Throughput | null>
   /** The machine's, or the container's. */
   memoryBytes: number
 }
@@ -67,7 +69,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) =>
       options.architectures.find(name, dataset),
     )
-    const imagesPerSecond = throughputOf(shown, { architecture, batchSize })
+    const tried = shown.length > 0 ? null : await options.tried(engine)
+    const imagesPerSecond = throughputOf(tried === null ? shown : [tried], { architecture, batchSize })
     return imagesPerSecond === null ? null : epochCost(dataset, NO_LIMITS) / imagesPerSecond
   }
 
@@ -105,7 +108,8 @@ export function createPlanner(options: PlannerOptions): Planner {
         memory,
         trainingMemoryBytes,
         fits: trainingMemoryBytes <= free && tensors <= memoryModelOf(engine?.kind ?? null).most,
-        secondsPerEpoch: engine === null ? null : await secondsPerEpoch(fitted, batchSize, dataset, engine),
+        secondsPerEpoch: async () =>
+          engine === null ? null : secondsPerEpoch(fitted, batchSize, dataset, engine),
       }
     },
   }

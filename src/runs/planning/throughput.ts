@@ -21,12 +21,17 @@ export interface Workplace {
   engine: Pick<EngineReport, 'kind' | 'device'>
 }
 
-/** What a run has shown. */
-export interface ShownRun extends Workload {
-  id: string
-  hyperparameters: Hyperparameters
+/** How fast something was trained. */
+export interface Throughput extends Workload {
+  /** Of the network. */
   multiplyAdds: number
   imagesPerSecond: number
+}
+
+/** What a run has shown. */
+export interface ShownRun extends Throughput {
+  id: string
+  hyperparameters: Hyperparameters
 }
 
 /**
@@ -68,12 +73,12 @@ export async function readShownRuns(
 }
 
 /**
- * Images per second that a training would have, by what runs on the same engine and device had: those of the very
+ * Images per second that a training would have, by what others on the same engine and device had: those of the very
  * network, else of the one that is nearest in multiply-adds, in proportion to them; at the nearest batch size. Null
- * when no run tells.
+ * when there are none.
  */
 export function throughputOf(
-  shown: readonly ShownRun[],
+  shown: readonly Throughput[],
   { architecture, batchSize }: Workload,
 ): number | null {
   const wanted = analyze(architecture).multiplyAdds

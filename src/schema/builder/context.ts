@@ -1,6 +1,8 @@
 import type { DatasetStore } from '../../data/dataset.ts'
 import type { ModelService } from '../../models/service.ts'
+import type { PredictionBatches } from '../../predictor/prediction-batches.ts'
 import type { PredictionService } from '../../predictor/predictions.ts'
+import type { Reasons } from '../../predictor/reasons/reasons.ts'
 import type { Planner } from '../../runs/planning/planner.ts'
 import type { QueuePlaces } from '../../runs/planning/queue-place.ts'
 import type { RunService } from '../../runs/service.ts'
@@ -16,6 +18,8 @@ export interface Services {
   queuePlaces: QueuePlaces
   models: ModelService
   predictions: PredictionService
+  predictionBatches: PredictionBatches
+  reasons: Reasons
   evaluations: EvaluationService
   /** By name. */
   datasets: ReadonlyMap<string, DatasetStore>

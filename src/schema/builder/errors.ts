@@ -3,11 +3,17 @@ import { DatasetUnavailableError } from '../../data/errors.ts'
 import {
   ConflictError,
   NotFoundError,
+  NotReadyError,
   OverloadedError,
   StorageFullError,
   ValidationError,
 } from '../../errors.ts'
-import { type IMAGE_REJECTIONS, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import {
+  type IMAGE_REJECTIONS,
+  PredictionFailedError,
+  UnsupportedImageError,
+  UnusableModelError,
+} from '../../predictor/errors.ts'
 import { builder } from './builder.ts'
 import { described } from './described.ts'
 import { apiError, type ErrorCode } from './input-error.ts'
@@ -24,7 +30,9 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [ConflictError, 'BAD_USER_INPUT'],
   [NotFoundError, 'NOT_FOUND'],
   [OverloadedError, 'OVERLOADED'],
+  [NotReadyError, 'NOT_READY'],
   [UnusableModelError, 'MODEL_UNUSABLE'],
+  [PredictionFailedError, 'PREDICTION_FAILED'],
   [DatasetUnavailableError, 'DATASET_UNAVAILABLE'],
   [StorageFullError, 'STORAGE_FULL'],
 ]
@@ -127,5 +135,12 @@ builder.objectType(UnusableModelError, {
   name: 'UnusableModelError',
   description:
     'No prediction can be made with these weights: their file is damaged, they do not fit, or what they say of the picture is NaN or infinite.',
+  interfaces: [ErrorInterface],
+})
+
+builder.objectType(PredictionFailedError, {
+  name: 'PredictionFailedError',
+  description:
+    'The server failed at this picture, or gave it up: the predictor process ended twice with it, whoever asked had left, or the server stopped.',
   interfaces: [ErrorInterface],
 })

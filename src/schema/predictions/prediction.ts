@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
-import { UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
+import type { VersionRef } from '../../models/resolve-version.ts'
+import { PredictionFailedError, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
 import { checkImageBytes } from '../../predictor/pictures/format.ts'
 import {
   type PredictInput as DomainInput,
   inputOf,
   type MadePrediction,
   probabilitiesOf,
+  type StoredPrediction,
 } from '../../predictor/predictions.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { builder } from '../builder/builder.ts'
@@ -20,11 +22,11 @@ import { TrainingRunRef } from '../runs/training-run.ts'
 import { ClassProbabilityRef } from './class-probability.ts'
 
 /** Of a forward pass, in an operation's complexity. */
-const COST = 100
+export const COST = 100
 const MAX_MAPS = 1024
 const NO_PNG = new Uint8Array()
 
-const PredictionRef = builder.prismaNode('Prediction', {
+export const PredictionRef = builder.prismaNode('Prediction', {
   nullable: true,
   description: 'Classification of a picture by a model.',
   id: {
@@ -104,7 +106,7 @@ const SampleInput = builder.inputType('SampleInput', {
   }),
 })
 
-const ImageInput = builder.inputType('ImageInput', {
+export const ImageInput = builder.inputType('ImageInput', {
   description: 'Exactly one source of a picture.',
   isOneOf: true,
   fields: (t) => ({
@@ -124,7 +126,7 @@ const AliasRefInput = builder.inputType('AliasRefInput', {
   }),
 })
 
-const ModelRefInput = builder.inputType('ModelRefInput', {
+export const ModelRefInput = builder.inputType('ModelRefInput', {
   description: 'Exactly one way to name trained weights.',
   isOneOf: true,
   fields: (t) => ({
@@ -148,8 +150,8 @@ const PredictInput = builder.inputType('PredictInput', {
   }),
 })
 
-// One union of two fields; resultOf makes one for each field.
-const PredictResult = builder.errorUnion('PredictResult', {
+// One union of several fields; resultOf makes one for each field.
+export const PredictResult = builder.errorUnion('PredictResult', {
   description: 'The prediction, or why there is none.',
   types: [
     PredictionRef,
@@ -158,6 +160,7 @@ const PredictResult = builder.errorUnion('PredictResult', {
     NotFoundError,
     UnusableModelError,
     OverloadedError,
+    PredictionFailedError,
   ],
 })
 
@@ -179,7 +182,7 @@ builder.mutationField('predict', (t) =>
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
     resolve: async (_root, { input }, { predictions }) =>
-      PredictionRef.addBrand(await predictions.predictAndStore(await toDomain(input))),
+      made(await predictions.predictAndStore(await toDomain(input))),
   }),
 )
 
@@ -237,30 +240,29 @@ builder.subscriptionField('predictionMade', (t) =>
 )
 
 /** One that is not stored has no place among those that are, and no PNG yet: see inputOf. */
-function made(prediction: MadePrediction) {
+export function made(prediction: MadePrediction | StoredPrediction) {
   return PredictionRef.addBrand({ seq: 0, input: NO_PNG, ...prediction })
 }
 
-async function readImage(upload: UploadedFile): Promise<Uint8Array> {
+export async function readUpload(upload: UploadedFile): Promise<{ bytes: Uint8Array }> {
   checkImageBytes(upload.size)
-  return readFile(upload.path)
+  return { bytes: await readFile(upload.path) }
 }
 
 async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
   return {
-    image:
-      image.upload != null
-        ? { bytes: await readImage(image.upload) }
-        : image.base64 != null
-          ? { base64: image.base64 }
-          : { sample: image.sample! },
-    model:
-      model == null
-        ? null
-        : model.versionId != null
-          ? { versionId: model.versionId.id }
-          : model.runId != null
-            ? { runId: model.runId.id }
-            : { alias: model.alias! },
+    image: image.upload != null ? await readUpload(image.upload) : givenImage(image),
+    model: toVersionRef(model),
   }
+}
+
+/** A picture that is in the input itself. */
+export function givenImage({ base64, sample }: typeof ImageInput.$inferInput): DomainInput['image'] {
+  return base64 != null ? { base64 } : { sample: sample! }
+}
+
+export function toVersionRef(model: typeof ModelRefInput.$inferInput | null | undefined): VersionRef | null {
+  if (model == null) return null
+  if (model.versionId != null) return { versionId: model.versionId.id }
+  return model.runId != null ? { runId: model.runId.id } : { alias: model.alias! }
 }

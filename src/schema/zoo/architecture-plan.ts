@@ -31,7 +31,7 @@ const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').im
 })
 
 const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePlan').implement({
-  description: `What training a network on ${DEFAULT_DATASET} would take here, fitted to its pictures and classes as a run would be. Nothing is stored or computed.`,
+  description: `What training a network on ${DEFAULT_DATASET} would take here, fitted to its pictures and classes as a run would be. Nothing is stored.`,
   fields: (t) => ({
     architecture: t.expose('architecture', {
       type: ArchitectureRef,
@@ -50,10 +50,11 @@ const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePla
     fits: t.exposeBoolean('fits', {
       description: 'Whether the memory that this machine, or its container, has beside the server is enough.',
     }),
-    secondsPerEpoch: t.exposeFloat('secondsPerEpoch', {
+    secondsPerEpoch: t.float({
       nullable: true,
       description:
-        'Estimated seconds for one epoch, all training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Null until one has.',
+        'Estimated seconds for one epoch, all training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Until one has, vgg_mini is trained for a moment when this is first asked, and the answer comes a second or two later. Null where no engine can train.',
+      resolve: (plan) => plan.secondsPerEpoch(),
     }),
   }),
 })

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Telemetry } from '../../ports/telemetry.ts'
@@ -51,7 +52,10 @@ function createHandler(
       debug: (...args) => logger.trace(args),
       info: (...args) => logger.debug(args),
       warn: (...args) => logger.warn(args),
-      error: (error, ...rest) => logger.error({ err: error, rest }, 'a resolver failed'),
+      error(error, ...rest) {
+        if (isAborted(error)) logger.debug({ path: error.path }, 'whoever asked is gone')
+        else logger.error({ err: error, rest }, 'a resolver failed')
+      },
     },
     // Unset, yoga would reflect any origin with credentials.
     cors:
@@ -78,4 +82,9 @@ function createHandler(
       textPlugin(),
     ],
   })
+}
+
+/** Whether work was given up because the request's signal was aborted. */
+function isAborted(error: unknown): error is GraphQLError {
+  return error instanceof GraphQLError && error.originalError?.name === 'AbortError'
 }

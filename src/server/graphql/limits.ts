@@ -1,20 +1,23 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
 import type { Plugin } from 'graphql-yoga'
-import { MAX_IMAGE_BYTES } from '../../predictor/pictures/limits.ts'
+import { MAX_BATCH_PICTURES, MAX_IMAGE_BYTES } from '../../predictor/pictures/limits.ts'
 import { tooComplex } from '../../schema/builder/input-error.ts'
 
 /** Bytes of one HTTP request: the largest picture in base64, which is a third longer, and its query. */
 export const MAX_BODY_BYTES = Math.ceil((MAX_IMAGE_BYTES * 4) / 3) + 64 * 1024
 
-/** Files of one request: a LayersModel of VGG-19 in pieces of 4 MiB, as TF.js' converter writes them, has 138. */
-export const MAX_FILES = 256
+/**
+ * Files of one request: a LayersModel of VGG-19 in pieces of 4 MiB, as TF.js' converter writes them, has 138, and a batch of
+ * pictures as many as it may have.
+ */
+export const MAX_FILES = MAX_BATCH_PICTURES
 
-/** Bytes of the part "operations" of a request with files, and of "map": its files are not in there. */
-export const MAX_FIELD_BYTES = 1024 * 1024
+/** Bytes of the part "map" of a request with files. Its "operations" may have as many as a request without files. */
+export const MAX_MAP_BYTES = 1024 * 1024
 
 /** Bytes of a request with files beside these: the two parts above, and generously the headers of each file. */
-export const MAX_FRAMING_BYTES = 2 * MAX_FIELD_BYTES + MAX_FILES * 16 * 1024
+export const MAX_FRAMING_BYTES = MAX_BODY_BYTES + MAX_MAP_BYTES + MAX_FILES * 16 * 1024
 
 /** Bytes of one WebSocket message: a query and its variables; pictures go over HTTP. */
 export const MAX_WS_MESSAGE_BYTES = 256 * 1024

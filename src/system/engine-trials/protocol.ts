@@ -1,5 +1,9 @@
 import type { EngineName } from '../../engine/report.ts'
 
+/** What every trial trains, and in batches of how many images. */
+export const TRIAL_NETWORK = 'vgg_mini'
+export const TRIAL_WORKLOAD = { batchSize: 128 }
+
 /** All that the server says to a trial process. */
 export interface TrialJob {
   engine: EngineName

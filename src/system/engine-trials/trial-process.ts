@@ -6,7 +6,7 @@ import { connectToParent } from '../../process/parent.ts'
 import { Random } from '../../random.ts'
 import { createTrainingSession } from '../../trainer/session.ts'
 import { findArchitecture } from '../../zoo/catalog.ts'
-import type { FromTrial, TrialJob } from './protocol.ts'
+import { type FromTrial, TRIAL_NETWORK, type TrialJob } from './protocol.ts'
 
 /** As a trainer has it: predictions come first. */
 const NICE = 10
@@ -28,7 +28,7 @@ const parent = connectToParent<TrialJob, FromTrial>((job) => {
 async function measure(job: TrialJob): Promise<FromTrial> {
   const engine = await tryEngine(job.engine)
   if ('reason' in engine) return { type: 'absent', reason: engine.reason }
-  const architecture = findArchitecture('vgg_mini')!
+  const architecture = findArchitecture(TRIAL_NETWORK)!
   const [height, width, channels] = architecture.inputShape
   const session = createTrainingSession(
     architecture,

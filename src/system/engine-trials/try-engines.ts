@@ -3,7 +3,7 @@ import type { EngineTrial } from '../../engine/ranking.ts'
 import type { EngineName } from '../../engine/report.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { JobError, runJob } from '../../process/job.ts'
-import type { FromTrial, TrialJob } from './protocol.ts'
+import { type FromTrial, TRIAL_WORKLOAD, type TrialJob } from './protocol.ts'
 
 export interface TrialOptions {
   logger: Pick<Logger, 'info'>
@@ -19,7 +19,10 @@ export interface TrialOptions {
 const ENTRY = new URL('./trial-process.js', import.meta.url)
 
 /** A second for each engine, or three steps of a slow one. */
-const JOB = { batchSize: 128, warmUpSteps: 2, milliseconds: 1000, leastSteps: 3 }
+const JOB = { ...TRIAL_WORKLOAD, warmUpSteps: 2, milliseconds: 1000, leastSteps: 3 }
+
+/** Enough for an estimate, and over before anybody has waited for it. */
+export const QUICK_TRIAL = { ...JOB, warmUpSteps: 1, milliseconds: 300, leastSteps: 2 }
 
 /**
  * Times engines, one at a time, each in a process of its own. After the first engine of the processor that has a

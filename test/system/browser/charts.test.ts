@@ -219,6 +219,28 @@ describe.skipIf(browserOf === null)('the charts in a browser (apt-get install ch
     expect(await row.getByRole('cell').allTextContents()).toEqual(['80', '20'])
   })
 
+  test('a picture shows what speaks for each class, and which training pictures are like it', async () => {
+    await page.goto(`${server.url}/predict?model=vgg_mini&seed=3`)
+    const card = page
+      .getByRole('listitem')
+      .filter({ hasText: /^Test picture/ })
+      .first()
+    await card.getByLabel('Why').selectOption({ label: 'parts that it recognised (Grad-CAM)' })
+    const maps: (string | null)[] = []
+    for (const label of ['red disc', 'green square', 'blue triangle']) {
+      await card.getByRole('combobox', { name: 'for', exact: true }).selectOption(label)
+      const map = card.getByRole('img', { name: `Heat map of what speaks for ${label}` })
+      maps.push(await map.getAttribute('src'))
+    }
+    expect(new Set(maps).size).toBe(3)
+    for (const map of maps) expect(map).toMatch(/^data:image\/png;base64,/)
+    await card.getByLabel('Training pictures like it').check()
+    await card.getByText('nearest first').waitFor()
+    const distances = await card.locator('.alike .muted').allInnerTexts()
+    expect(distances).toHaveLength(8)
+    expect(distances).toEqual(distances.toSorted((one, other) => Number(one) - Number(other)))
+  })
+
   test('nothing was asked elsewhere, and the console is clean', () => {
     expect(browser.elsewhere).toEqual([])
     expect(browser.problems).toEqual([])

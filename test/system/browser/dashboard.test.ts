@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loss as written } from '../../../web/format.ts'
 import { completeRun, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
+import { openStallingRegistry } from '../../support/stalling-registry.ts'
+import { AXE, violations } from './accessibility.ts'
 import { type OpenedBrowser, openBrowser } from './support.ts'
 
 const LONG = { epochs: 1000, trainLimit: 256, testLimit: 32, batchSize: 16, logEvery: 1, seed: 7 }
@@ -217,6 +219,25 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
     await page.locator('.status', { hasText: 'completed' }).waitFor()
     const losses = await lossesOf(server, id)
     await expect.poll(() => plotted(page)).toEqual(losses)
+  })
+
+  test('where the data set is missing, the page of the first run shows how far its fetch is', async () => {
+    const registry = await openStallingRegistry()
+    const empty = await startServer({ dataset: false, env: registry.env })
+    const { context: other, page: visitor } = await browser.visit(empty.url)
+    await other.addInitScript(AXE)
+    await visitor.goto(empty.url)
+    await visitor.getByText('Downloads 133 MiB first.').waitFor()
+    await visitor.getByRole('button', { name: 'Train vgg_mini now' }).click()
+    await visitor.getByRole('progressbar', { name: 'Progress of cifar10' }).waitFor()
+    await visitor.getByText(/^downloading: \d+ MiB of 133 MiB$/).waitFor()
+    expect(await violations(visitor)).toEqual([])
+    await visitor.goto(`${empty.url}/data/cifar10`)
+    await visitor.getByText(/^downloading: \d+ MiB of 133 MiB$/).waitFor()
+    expect(await violations(visitor)).toEqual([])
+    await other.close()
+    await empty.stop()
+    registry.close()
   })
 
   test('it asked nobody but its server, by a policy without inline script, and its console is clean', async () => {

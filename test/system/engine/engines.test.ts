@@ -142,4 +142,21 @@ describe('the engines of a machine', () => {
     await engines.close()
     expect(engines.trials).toEqual([])
   })
+
+  test('are tried for their speed when it is asked, once, where no comparison has told it', async () => {
+    script({ native: 500, wasm: 'fails' })
+    const { engines } = create('speed', { mayHaveGpu: false })
+    const [first, second] = await Promise.all([engines.speedOf(onProcessor), engines.speedOf(onProcessor)])
+    expect(first).toMatchObject({ architecture: { name: 'vgg_mini' }, batchSize: 128, imagesPerSecond: 500 })
+    script({ native: 1, wasm: 'fails' })
+    expect(await engines.speedOf(onProcessor)).toBe(second)
+    expect(await engines.speedOf({ kind: 'WASM' })).toBeNull()
+    // It compared nothing: processes take what they took.
+    expect(engines.trials).toEqual([])
+
+    const { engines: compared } = create('speed-compared')
+    script({ webgpu: 300, native: 900 })
+    compared.compare(Promise.resolve(onGpu))
+    expect(await compared.speedOf(onGpu)).toMatchObject({ imagesPerSecond: 300 })
+  })
 })

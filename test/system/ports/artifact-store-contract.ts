@@ -187,5 +187,15 @@ export function describeArtifactStore(openStore: () => Promise<ArtifactStore>): 
       expect(existsSync(early)).toBe(false)
       expect(existsSync(late)).toBe(false)
     })
+
+    test('removes what was derived alone, and makes it again', async () => {
+      const digest = await put('source')
+      const make = () => store.derive(digest, 'copy', (folder) => writeFile(join(folder, 'part'), ''))
+      const folder = await make()
+      await store.removeDerived(digest)
+      expect(existsSync(folder)).toBe(false)
+      expect(await contentOf(digest)).toBe('source')
+      expect(existsSync(await make())).toBe(true)
+    })
   })
 }

@@ -1,6 +1,6 @@
 """A VGG in PyTorch that reads or writes its weights as safetensors.
 
-Reads a JSON object as its argument: network ("vgg11", "vgg16_bn": torchvision's own; "vgg16_c", "lecture_vgg16": written
+Reads a JSON object as its argument: network ("vgg11_bn": torchvision's own; "vgg16_c", "lecture_vgg16": written
 out below), input (a file of float32 [n, 3, h, w]) and shape, output (the file of float32 logits to write), and either
 load (a safetensors file, loaded with strict=True) or save (one to write, of random weights from seed, in dtype).
 """
@@ -65,8 +65,7 @@ class Lecture(nn.Module):
 
 
 NETWORKS = {
-    "vgg11": torchvision.models.vgg11,
-    "vgg16_bn": torchvision.models.vgg16_bn,
+    "vgg11_bn": torchvision.models.vgg11_bn,
     "vgg16_c": ConfigurationC,
     "lecture_vgg16": Lecture,
 }

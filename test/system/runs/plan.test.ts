@@ -5,6 +5,7 @@ import { ValidationError } from '../../../src/errors.ts'
 import { OPTIMIZER_DEFAULTS, type Optimizer } from '../../../src/runs/model/hyperparameters.ts'
 import { totalBytes } from '../../../src/runs/planning/memory.ts'
 import { createPlanner, type PlannerOptions } from '../../../src/runs/planning/planner.ts'
+import { analyze } from '../../../src/zoo/analysis.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
@@ -49,11 +50,14 @@ function plan(
     datasetFacts: () => CIFAR10,
     maxParameters: 500_000_000,
     engine: async () => ENGINE,
+    tried: async () => null,
     memoryBytes: 64 * GIB,
     ...options,
   })
   return planner.plan(architecture, { dataset: 'cifar10', batchSize, optimizer })
 }
+
+const secondsOf = async (planned: ReturnType<typeof plan>) => (await planned).secondsPerEpoch()
 
 const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, engine = ENGINE) =>
   db.prisma.trainingRun.create({
@@ -88,20 +92,22 @@ describe('a plan', () => {
 
   test('without an engine has no speed', async () => {
     await ran('vgg_mini', 1000)
-    expect(await plan(mini, { engine: async () => null })).toMatchObject({
-      engine: null,
-      secondsPerEpoch: null,
-    })
+    const planned = plan(mini, { engine: async () => null })
+    expect((await planned).engine).toBeNull()
+    expect(await secondsOf(planned)).toBeNull()
   })
 
-  test('has no speed until a run on this engine and device has shown one', async () => {
-    expect((await plan(mini)).secondsPerEpoch).toBeNull()
+  test('has the speed of a trial until a run on this engine and device has shown one, and none without either', async () => {
+    const multiplyAdds = analyze(mini).multiplyAdds
+    const tried = async () => ({ architecture: mini, batchSize: 128, multiplyAdds, imagesPerSecond: 500 })
+    expect(await secondsOf(plan(mini))).toBeNull()
     await ran('vgg_mini', 1000, 128, { ...ENGINE, kind: 'WASM' })
     await ran('vgg_mini', 1000, 128, { ...ENGINE, device: 'another one' })
     await ran('gone', 1000)
-    expect((await plan(mini)).secondsPerEpoch).toBeNull()
+    expect(await secondsOf(plan(mini))).toBeNull()
+    expect(await secondsOf(plan(mini, { tried }))).toBeCloseTo(epoch(500), 9)
     await ran('vgg_mini', 2000)
-    expect((await plan(mini)).secondsPerEpoch).toBeCloseTo(epoch(2000), 9)
+    expect(await secondsOf(plan(mini, { tried }))).toBeCloseTo(epoch(2000), 9)
   })
 
   test('has the speed of the very network, whatever its name, at the nearest batch size, of the newest run', async () => {
@@ -110,8 +116,8 @@ describe('a plan', () => {
     await ran('vgg_mini', 1500, 100)
     await ran('vgg11_cifar', 77)
     const renamed = { ...mini, name: 'mine', origin: 'CUSTOM' as const }
-    expect((await plan(renamed)).secondsPerEpoch).toBeCloseTo(epoch(1500), 9)
-    expect((await plan(renamed, { batchSize: 8 })).secondsPerEpoch).toBeCloseTo(epoch(10), 9)
+    expect(await secondsOf(plan(renamed))).toBeCloseTo(epoch(1500), 9)
+    expect(await secondsOf(plan(renamed, { batchSize: 8 }))).toBeCloseTo(epoch(10), 9)
   })
 
   test('else that of the network nearest in multiply-adds, in proportion to them', async () => {
@@ -119,11 +125,11 @@ describe('a plan', () => {
     await ran('vgg16_cifar', 100)
     // 1.5 times the width costs 2.25 times as much, but for the first layer and the last ones.
     const wide = { ...mini, features: parseFeatures('48,48,M,96,96,M,192,192,M') }
-    const seconds = (await plan(wide)).secondsPerEpoch!
+    const seconds = (await secondsOf(plan(wide)))!
     expect(seconds / epoch(1000)).toBeGreaterThan(2.1)
     expect(seconds / epoch(1000)).toBeLessThan(2.25)
     const deep = { ...findArchitecture('vgg16_cifar')!, batchNorm: false }
-    expect((await plan(deep)).secondsPerEpoch).toBeCloseTo(epoch(100), 9)
+    expect(await secondsOf(plan(deep))).toBeCloseTo(epoch(100), 9)
   })
 
   test('is refused for what could not be trained, with all reasons', async () => {

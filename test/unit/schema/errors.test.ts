@@ -4,6 +4,7 @@ import { DatasetUnavailableError } from '../../../src/data/errors.ts'
 import {
   ConflictError,
   NotFoundError,
+  NotReadyError,
   OverloadedError,
   StorageFullError,
   ValidationError,
@@ -11,6 +12,7 @@ import {
 import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import {
   NonFiniteAnswerError,
+  PredictionFailedError,
   PredictorUnavailableError,
   UnsupportedImageError,
   UnusableModelError,
@@ -27,8 +29,10 @@ const EXPECTED: readonly [Error, string][] = [
   [new NotFoundError('There is no run.'), 'NOT_FOUND'],
   [new VersionDeletedError('The version was deleted.'), 'NOT_FOUND'],
   [new OverloadedError('Too much is waiting.', 10, 1), 'OVERLOADED'],
+  [new NotReadyError('It is being made.'), 'NOT_READY'],
   [new UnusableModelError('It does not fit.'), 'MODEL_UNUSABLE'],
   [new NonFiniteAnswerError('It says NaN.'), 'MODEL_UNUSABLE'],
+  [new PredictionFailedError('It ended the predictor twice.'), 'PREDICTION_FAILED'],
   [new DatasetUnavailableError('It is not here.'), 'DATASET_UNAVAILABLE'],
   [new StorageFullError('The disk is full.'), 'STORAGE_FULL'],
 ]

@@ -3,10 +3,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { type ClientRequest, createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createUploadStore, type UploadStore } from '../../../src/server/upload-store.ts'
+import { createUploadStore, type Upload, type UploadStore } from '../../../src/server/upload-store.ts'
+import type { UploadedFile } from '../../../src/uploads.ts'
 import { seededRandom } from '../../support/random.ts'
 
 const BODY = Buffer.from(
@@ -112,7 +113,7 @@ describe('a body', () => {
     test('from more than is taken is refused, be it in its files or around them', async () => {
       const files = BODY.toString().replace('x'.repeat(300), 'x'.repeat(10_000))
       expect(await send(gzipSync(files))).toMatch(/1000 bytes together/)
-      const around = Buffer.concat([BODY.subarray(0, -2), Buffer.alloc(16 * 2 ** 20)])
+      const around = Buffer.concat([BODY.subarray(0, -2), Buffer.alloc(40 * 2 ** 20)])
       expect(await send(gzipSync(around))).toMatch(/1000 bytes together/)
       expect(readdirSync(folder)).toEqual([])
     })
@@ -132,9 +133,24 @@ describe('a body', () => {
 
   test('that is said to be too long is refused before it is sent', async () => {
     const outcome = received()
-    const opened = open(10_000_000)
+    const opened = open(40_000_000)
     expect(await outcome).toMatch(/1000 bytes together/)
     opened.destroy()
+  })
+
+  test('has a file that is held until it is let go, and its others not', async () => {
+    const { operations, release } = await new Promise<Upload>((resolve, reject) => {
+      onRequest = (request) => store.receive(request).then(resolve, reject)
+      open(BODY.length).end(BODY)
+    })
+    const { a } = (operations as { variables: { a: UploadedFile } }).variables
+    const [letGo, letGoToo] = [a.hold(), a.hold()]
+    await release()
+    letGo()
+    letGo()
+    expect(readdirSync(folder)).toEqual([basename(a.path)])
+    letGoToo()
+    while (readdirSync(folder).length > 0) await new Promise((resolve) => setImmediate(resolve))
   })
 
   test('that ends at whatever byte is refused and leaves no file', async () => {
