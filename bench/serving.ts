@@ -25,8 +25,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
 const NAMES = Object.keys(PARTS)
 
 export const bench = defineBench({
-  measures:
-    'predictions of a server under load: their answers, rate, latencies and CPU beside the engine alone, and its memory',
+  measures: 'predictions of a server under load beside its engine: rate, latencies, CPU, answers, memory',
   takes: '10 minutes',
   needs: 'the native engine; CIFAR-10 (139 MB, once)',
   options: {
