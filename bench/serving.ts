@@ -1,9 +1,10 @@
 /**
- * What stands around the engine when pictures are classified for many at once. Ends with 1 where a figure is above its limit.
+ * What stands around the engine when pictures are classified for many at once, and when many watch. Ends with 1 where a figure is above its limit.
  */
 import { defineBench, listOf, UsageError } from './lib/bench.ts'
 import { measureMixed } from './lib/serving-mixed.ts'
 import { measureReplay } from './lib/serving-replay.ts'
+import { measureWatchers } from './lib/serving-watchers.ts'
 
 interface Options {
   pictures: number
@@ -12,12 +13,13 @@ interface Options {
 const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   replay: measureReplay,
   mixed: ({ pictures }) => measureMixed(pictures),
+  watchers: measureWatchers,
 }
 const NAMES = Object.keys(PARTS)
 
 export const bench = defineBench({
-  measures: 'predictions of a server under load: their answers, latencies and CPU, and its memory',
-  takes: '5 minutes',
+  measures: 'a server under load, of pictures and of watchers: its answers, latencies, CPU and memory',
+  takes: '8 minutes',
   needs: 'CIFAR-10 (139 MB, once)',
   options: {
     parts: `which, by commas (${NAMES.join()})`,
