@@ -62,7 +62,11 @@ async function measureOneRun(watchers: Watchers): Promise<number> {
       const theirs = []
       for (let round = 0; round < ROUNDS; round++) {
         theirs.push(await attached(watchers, mercurius, [{ query: MERCURIUS_QUERY, variables: { id } }]))
-        rounds.push(await attached(watchers, measured, [{ query: QUERY, variables: { id, after: await newest(server, id) } }]))
+        rounds.push(
+          await attached(watchers, measured, [
+            { query: QUERY, variables: { id, after: await newest(server, id) } },
+          ]),
+        )
       }
       ours = median(rounds.map(({ cpu, messages }) => (cpu - idle * SECONDS) / messages))
       const mercuriusCpu = median(theirs.map(({ cpu, messages }) => cpu / messages))
@@ -70,7 +74,12 @@ async function measureOneRun(watchers: Watchers): Promise<number> {
       judge('CPU a message', ours, MOST_OF_MERCURIUS * mercuriusCpu, 'us')
       note('with what the run itself costs', median(rounds.map(({ cpu, messages }) => cpu / messages)), 'us')
       note('mercurius', mercuriusCpu, 'us')
-      judge('event to client, p99', median(rounds.map((it) => quantile(it.latencies, 0.99))), LATENCY_MS, 'ms')
+      judge(
+        'event to client, p99',
+        median(rounds.map((it) => quantile(it.latencies, 0.99))),
+        LATENCY_MS,
+        'ms',
+      )
       note('event to client, p50', median(rounds.map((it) => quantile(it.latencies, 0.5))), 'ms')
       note('mercurius, p99', median(theirs.map((it) => quantile(it.latencies, 0.99))), 'ms')
       judge('attached at once, until all are live', Math.max(...rounds.map((it) => it.liveMs)), LIVE_MS, 'ms')
@@ -81,8 +90,7 @@ async function measureOneRun(watchers: Watchers): Promise<number> {
   return ours
 }
 
-async function measureManyRuns(watchers: Watchers, one: number): Promise<void> {
-}
+async function measureManyRuns(watchers: Watchers, one: number): Promise<void> {}
 
 interface Round {
   /** Microseconds of the server, of all cores. */
@@ -95,7 +103,11 @@ interface Round {
 }
 
 /** Attaches all at once, watches for a while, and leaves. */
-async function attached(watchers: Watchers, { pid, url }: Measured, watched: readonly Watched[]): Promise<Round> {
+async function attached(
+  watchers: Watchers,
+  { pid, url }: Measured,
+  watched: readonly Watched[],
+): Promise<Round> {
   let peak = 0
   const sampling = setInterval(() => {
     peak = Math.max(peak, memoryOf(pid))

@@ -1,10 +1,12 @@
 /** Those who watch: sockets that speak graphql-transport-ws by hand, as little as there is to it. */
+import { once } from 'node:events'
 import WebSocket from 'ws'
 import type { FromWatchers, ToWatchers, Watched } from './watchers.ts'
 
 const AT = '"at":"'
 const AT_LENGTH = '2026-01-01T00:00:00.000Z'.length
 
+/** By the place of the watcher. */
 let sockets: WebSocket[] = []
 let latencies: number[] = []
 
@@ -17,8 +19,7 @@ process.on('message', async (message: ToWatchers) => {
       latencies = []
       return
     case 'leave':
-      await Promise.all(sockets.map(closed))
-      sockets = []
+      await leave()
       tell({ type: 'left' })
   }
 })
@@ -30,10 +31,19 @@ function attach({ url, watched, count }: Extract<ToWatchers, { type: 'attach' }>
     waiting -= 1
     if (waiting === 0) tell({ type: 'live', ms: Date.now() - began })
   }
-  sockets = Array.from({ length: count }, (_, i) => open(url, watched[i % watched.length]!, began, onLive))
+  sockets = []
+  const open = (i: number) => {
+    const socket = watch(url, watched[i % watched.length]!, began, onLive)
+    sockets[i] = socket
+    // As clients do: a server that is too busy with the others' closes it.
+    socket.once('close', () => {
+      if (sockets[i] === socket) open(i)
+    })
+  }
+  for (let i = 0; i < count; i++) open(i)
 }
 
-function open(url: string, { query, variables }: Watched, began: number, onLive: () => void): WebSocket {
+function watch(url: string, { query, variables }: Watched, began: number, onLive: () => void): WebSocket {
   const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false })
   let isLive = false
   socket.on('open', () => socket.send('{"type":"connection_init"}'))
@@ -56,11 +66,16 @@ function open(url: string, { query, variables }: Watched, began: number, onLive:
   return socket
 }
 
-function closed(socket: WebSocket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve())
-    socket.close()
-  })
+async function leave(): Promise<void> {
+  const open = sockets
+  sockets = []
+  await Promise.all(
+    open.map((socket) => {
+      const closed = once(socket, 'close')
+      socket.close()
+      return closed
+    }),
+  )
 }
 
 function tell(message: FromWatchers): void {

@@ -48,8 +48,7 @@ export async function withWatchers<Result>(work: (watchers: Watchers) => Promise
     })
   try {
     return await work({
-      attach: async (url, watched, count) =>
-        (await ask({ type: 'attach', url, watched, count }, 'live')).ms,
+      attach: async (url, watched, count) => (await ask({ type: 'attach', url, watched, count }, 'live')).ms,
       report: () => ask({ type: 'report' }, 'report'),
       leave: async () => void (await ask({ type: 'leave' }, 'left')),
     })

@@ -2,7 +2,7 @@ import { flatMap, newestOfEach } from '../../concurrency/iterate.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
-import { findRun } from '../journal/find-run.ts'
+import { findRun, noRun } from '../journal/find-run.ts'
 import { followRun, type JournalFeed } from '../journal/follow.ts'
 import { ALL_RUNS } from '../journal/journal.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
@@ -39,11 +39,9 @@ export function createRunStreams(options: StreamOptions): RunStreams {
 
   return {
     async follow(id, after) {
-      const { lastSeq } = await findRun(prisma, id)
-      if (after > lastSeq) {
-        const message = `The cursor is ahead of the run's journal, which ends at ${lastSeq}; it belongs to another run.`
-        throw new ValidationError([{ path: ['after'], message }])
-      }
+      const position = await options.journal.position(id)
+      if (position === null) throw noRun()
+      if (after > position.seq) await refuseCursorAhead(prisma, id, after)
       return followRun(options, id, after)
     },
     async followLoss(id, step, attempt) {
@@ -76,4 +74,12 @@ export function createRunStreams(options: StreamOptions): RunStreams {
       })
     },
   }
+}
+
+/** By the database: another reader of it may know of an event before it is published here. */
+async function refuseCursorAhead(prisma: PrismaClient, id: string, after: number): Promise<void> {
+  const { lastSeq } = await findRun(prisma, id)
+  if (after <= lastSeq) return
+  const message = `The cursor is ahead of the run's journal, which ends at ${lastSeq}; it belongs to another run.`
+  throw new ValidationError([{ path: ['after'], message }])
 }

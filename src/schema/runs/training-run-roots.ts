@@ -4,6 +4,7 @@ import type { DeletedRun } from '../../runs/history/streams.ts'
 import { builder } from '../builder/builder.ts'
 import { resultOf, throwCoded } from '../builder/errors.ts'
 import { badInput } from '../builder/input-error.ts'
+import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
 import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
@@ -105,6 +106,7 @@ builder.subscriptionFields((t) => ({
     },
     subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(throwCoded),
     resolve: (event) => event,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingLoss: t.field({
     type: LossPointRef,
@@ -124,6 +126,7 @@ builder.subscriptionFields((t) => ({
     subscribe: (_root, { id, afterStep, afterAttempt }, { runs }) =>
       runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(throwCoded),
     resolve: (point) => point,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingLossBuckets: t.field({
     type: LossBucketsRef,
