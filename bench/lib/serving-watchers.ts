@@ -16,8 +16,9 @@ const EVENTS_PER_SECOND = 6
 const RUN = { architecture: 'vgg_mini', epochs: 1000, batchSize: 128, logEvery: 1 }
 const SECONDS = 8
 const ROUNDS = 3
-/** Each with ten: as many messages as from one run with a thousand, when each has a tenth of... its events are rarer. */
+/** Each with as many watchers as there are for each; slower, or the database would have nothing left for them. */
 const RUNS = 100
+const EVENTS_PER_SECOND_OF_MANY = 2
 
 const MOST_OF_MERCURIUS = 0.5
 const LATENCY_MS = 250
@@ -90,7 +91,25 @@ async function measureOneRun(watchers: Watchers): Promise<number> {
   return ours
 }
 
-async function measureManyRuns(watchers: Watchers, one: number): Promise<void> {}
+async function measureManyRuns(watchers: Watchers, one: number): Promise<void> {
+  const rehearsal = { imagesPerSecond: EVENTS_PER_SECOND_OF_MANY * RUN.batchSize, pace: 1, runs: RUNS }
+  await withServer({ dataset: true, rehearsal }, async (server) => {
+    const ids: string[] = []
+    while (ids.length < RUNS) ids.push(await startRun(server, RUN))
+    const measured = measuredOf(server)
+    const watched = ids.map((id) => ({ query: QUERY, variables: { id } }))
+    const costs: number[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      const idle = await cpuPerSecond(measured.pid)
+      const { cpu, messages } = await attached(watchers, measured, watched)
+      costs.push((cpu - idle * SECONDS) / messages)
+    }
+    heading(
+      `${RUNS} runs with ${WATCHERS / RUNS} subscribers each, ${EVENTS_PER_SECOND_OF_MANY} events a second`,
+    )
+    judge('CPU a message', median(costs), MOST_OF_ONE_RUN * one, 'us')
+  })
+}
 
 interface Round {
   /** Microseconds of the server, of all cores. */
