@@ -3,16 +3,12 @@ import { startApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLogger } from '../../src/logger.ts'
 import { onStopRequest } from '../../src/process/signals.ts'
-import { createRehearsal, type Rehearsal } from './rehearsal.ts'
-
-/** As many as a server takes. */
-const MAX_RUNS = 64
+import { createRehearsal } from './rehearsal.ts'
 
 const stopping = new AbortController()
-const rehearsal = JSON.parse(process.env.REHEARSAL!) as Rehearsal
-const config = { ...readConfig(process.env), maxConcurrentRuns: rehearsal.runs ?? MAX_RUNS }
+const config = readConfig(process.env)
 const logger = createLogger(config.logLevel)
-const trainers = createRehearsal(rehearsal)
+const trainers = createRehearsal(JSON.parse(process.env.REHEARSAL!))
 const app = await startApp(config, logger, stopping.signal, { trainers })
 onStopRequest(
   async () => {

@@ -15,8 +15,6 @@ export interface Rehearsal {
   imagesPerSecond: number
   /** How many times as fast as on the wall time passes for these trainers: 60 lets a minute be their hour. */
   pace: number
-  /** At work at once: as many as a server takes, when left out. */
-  runs?: number
 }
 
 /** Of a run without a trainLimit. */

@@ -34,6 +34,9 @@ interface Options {
   rehearsal?: Rehearsal
 }
 
+/** As many as a server takes. */
+const MAX_RUNS = 64
+
 /** Starts a server with the engine of ENGINE, or the fastest, and ends it when the work with it is done. */
 export async function withServer(
   { dataDir, dataset, rehearsal }: Options,
@@ -115,7 +118,7 @@ async function compiledRehearsal(): Promise<string> {
 }
 
 function rehearsing(rehearsal: Rehearsal): NodeJS.ProcessEnv {
-  return { REHEARSAL: JSON.stringify(rehearsal), ENGINE: 'cpu' }
+  return { REHEARSAL: JSON.stringify(rehearsal), MAX_CONCURRENT_RUNS: String(MAX_RUNS), ENGINE: 'cpu' }
 }
 
 interface Result {

@@ -14,11 +14,9 @@ const WATCHERS = 1000
 const EVENTS_PER_SECOND = 6
 /** A point a step, and a step at each event. */
 const RUN = { architecture: 'vgg_mini', epochs: 1000, batchSize: 128, logEvery: 1 }
-const SECONDS = 8
+const SECONDS = 6
 const ROUNDS = 3
-/** Each with as many watchers as there are for each; slower, or the database would have nothing left for them. */
 const RUNS = 100
-const EVENTS_PER_SECOND_OF_MANY = 2
 
 const MOST_OF_MERCURIUS = 0.5
 const LATENCY_MS = 250
@@ -36,8 +34,8 @@ const MERCURIUS_QUERY = `subscription ($id: ID!) { trainingRunEvents(id: $id) ${
 
 export async function measureWatchers(): Promise<void> {
   await withWatchers(async (watchers) => {
-    const one = await measureOneRun(watchers)
-    await measureManyRuns(watchers, one)
+    await measureBesideMercurius(watchers)
+    await measureManyRuns(watchers)
   })
 }
 
@@ -48,67 +46,70 @@ interface Measured {
   url: string
 }
 
-/** @returns microseconds of CPU a message */
-async function measureOneRun(watchers: Watchers): Promise<number> {
+async function measureBesideMercurius(watchers: Watchers): Promise<void> {
   const rehearsal = { imagesPerSecond: EVENTS_PER_SECOND * RUN.batchSize, pace: 1 }
-  let ours = 0
   await withServer({ dataset: true, rehearsal }, async (server) => {
     const id = await startRun(server, RUN)
-    await withMercurius(async (mercurius) => {
-      const measured = measuredOf(server)
-      const idle = await cpuPerSecond(measured.pid)
+    await withProcess('mercurius-process.ts', [1000 / EVENTS_PER_SECOND], async (mercurius) => {
+      const measured = { pid: server.pid, url: `${server.url.replace('http', 'ws')}/graphql` }
       const before = memoryOf(measured.pid)
-      const first = await attached(watchers, measured, [{ query: QUERY, variables: { id } }])
-      const rounds = [first]
-      const theirs = []
+      const ours: (Round & { idle: number })[] = []
+      const theirs: Round[] = []
       for (let round = 0; round < ROUNDS; round++) {
         theirs.push(await attached(watchers, mercurius, [{ query: MERCURIUS_QUERY, variables: { id } }]))
-        rounds.push(
-          await attached(watchers, measured, [
-            { query: QUERY, variables: { id, after: await newest(server, id) } },
-          ]),
-        )
+        // The first begin with what already happened, the others where it is now.
+        const after = round === 0 ? undefined : await newest(server, id)
+        const idle = await cpuWithout(measured.pid)
+        const watched = [{ query: QUERY, variables: { id, after } }]
+        ours.push({ idle, ...(await attached(watchers, measured, watched)) })
       }
-      ours = median(rounds.map(({ cpu, messages }) => (cpu - idle * SECONDS) / messages))
-      const mercuriusCpu = median(theirs.map(({ cpu, messages }) => cpu / messages))
+      const p99 = ({ latencies }: Round) => quantile(latencies, 0.99)
+      const cost = ({ cpu, messages }: Round) => cpu / messages
+      const costOfMercurius = median(theirs.map(cost))
       heading(`${WATCHERS} subscribers of one run, ${EVENTS_PER_SECOND} events a second`)
-      judge('CPU a message', ours, MOST_OF_MERCURIUS * mercuriusCpu, 'us')
-      note('with what the run itself costs', median(rounds.map(({ cpu, messages }) => cpu / messages)), 'us')
-      note('mercurius', mercuriusCpu, 'us')
+      const more = ours.map((it) => cost({ ...it, cpu: it.cpu - it.idle }))
       judge(
-        'event to client, p99',
-        median(rounds.map((it) => quantile(it.latencies, 0.99))),
-        LATENCY_MS,
-        'ms',
+        'CPU a message, beside what the run itself costs',
+        median(more),
+        MOST_OF_MERCURIUS * costOfMercurius,
+        'us',
       )
-      note('event to client, p50', median(rounds.map((it) => quantile(it.latencies, 0.5))), 'ms')
-      note('mercurius, p99', median(theirs.map((it) => quantile(it.latencies, 0.99))), 'ms')
-      judge('attached at once, until all are live', Math.max(...rounds.map((it) => it.liveMs)), LIVE_MS, 'ms')
+      note('with that, as it writes its events', median(ours.map(cost)), 'us')
+      note('mercurius, which writes none', costOfMercurius, 'us')
+      judge('event to client, p99', median(ours.map(p99)), LATENCY_MS, 'ms')
+      note('mercurius', median(theirs.map(p99)), 'ms')
+      judge('attached at once, until all are live', median(ours.map((it) => it.liveMs)), LIVE_MS, 'ms')
+      note('the first, with all that happened', ours[0]!.liveMs, 'ms')
       note('mercurius', median(theirs.map((it) => it.liveMs)), 'ms')
-      judge('memory more, at most', first.peak - before, MEMORY_MIB, 'MiB')
+      judge('memory more, at most', ours[0]!.peak - before, MEMORY_MIB, 'MiB')
     })
   })
-  return ours
 }
 
-async function measureManyRuns(watchers: Watchers, one: number): Promise<void> {
-  const rehearsal = { imagesPerSecond: EVENTS_PER_SECOND_OF_MANY * RUN.batchSize, pace: 1, runs: RUNS }
-  await withServer({ dataset: true, rehearsal }, async (server) => {
-    const ids: string[] = []
-    while (ids.length < RUNS) ids.push(await startRun(server, RUN))
-    const measured = measuredOf(server)
-    const watched = ids.map((id) => ({ query: QUERY, variables: { id } }))
-    const costs: number[] = []
-    for (let round = 0; round < ROUNDS; round++) {
-      const idle = await cpuPerSecond(measured.pid)
-      const { cpu, messages } = await attached(watchers, measured, watched)
-      costs.push((cpu - idle * SECONDS) / messages)
-    }
-    heading(
-      `${RUNS} runs with ${WATCHERS / RUNS} subscribers each, ${EVENTS_PER_SECOND_OF_MANY} events a second`,
-    )
-    judge('CPU a message', median(costs), MOST_OF_ONE_RUN * one, 'us')
-  })
+/** Runs that only tell: a database that writes what a hundred of them do would have nothing left for those who watch. */
+async function measureManyRuns(watchers: Watchers): Promise<void> {
+  const costs: { one: number[]; many: number[] } = { one: [], many: [] }
+  const everyMs = 1000 / EVENTS_PER_SECOND
+  await withProcess('watched-process.ts', [1, everyMs], (one) =>
+    withProcess('watched-process.ts', [RUNS, everyMs], async (many) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [name, server, runs] of [
+          ['one', one, 1],
+          ['many', many, RUNS],
+        ] as const) {
+          const ids = Array.from({ length: runs }, (_, i) =>
+            Buffer.from(`TrainingRun:${i}`).toString('base64'),
+          )
+          const watched = ids.map((id) => ({ query: QUERY, variables: { id } }))
+          const { cpu, messages } = await attached(watchers, server, watched)
+          costs[name].push(cpu / messages)
+        }
+      }
+    }),
+  )
+  heading(`${RUNS} runs with ${WATCHERS / RUNS} subscribers each, ${EVENTS_PER_SECOND} events a second`)
+  judge('CPU a message', median(costs.many), MOST_OF_ONE_RUN * median(costs.one), 'us')
+  note(`one run with ${WATCHERS}`, median(costs.one), 'us')
 }
 
 interface Round {
@@ -144,15 +145,11 @@ async function attached(
   return { cpu, messages, latencies, liveMs, peak }
 }
 
-async function cpuPerSecond(pid: number): Promise<number> {
-  await setTimeout(2000)
+/** What it costs as long as nobody watches. */
+async function cpuWithout(pid: number): Promise<number> {
   const before = cpuOf(pid)
   await setTimeout(1000 * SECONDS)
-  return (cpuOf(pid) - before) / SECONDS
-}
-
-function measuredOf({ pid, url }: BenchServer): Measured {
-  return { pid, url: `${url.replace('http', 'ws')}/graphql` }
+  return cpuOf(pid) - before
 }
 
 async function newest(server: BenchServer, id: string): Promise<string> {
@@ -163,8 +160,13 @@ async function newest(server: BenchServer, id: string): Promise<string> {
   throw new Error('The run has ended.')
 }
 
-async function withMercurius(work: (server: Measured) => Promise<void>): Promise<void> {
-  const child = fork(compileProcess('mercurius-process.ts'), [String(1000 / EVENTS_PER_SECOND)])
+/** A process of this folder that says where it listens. */
+async function withProcess(
+  name: string,
+  args: readonly number[],
+  work: (server: Measured) => Promise<void>,
+): Promise<void> {
+  const child = fork(compileProcess(name), args.map(String))
   const exited = once(child, 'exit')
   try {
     const [{ url }] = (await once(child, 'message')) as [{ url: string }]

@@ -1,4 +1,5 @@
 import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
+import { createSharedReads } from '../concurrency/shared-reads.ts'
 import type { Model, PrismaClient } from '../db/generated/client.ts'
 import type { OpenBus } from '../ports/bus.ts'
 
@@ -15,12 +16,18 @@ const EVERY_MODEL = 'models'
 
 export function createChangedModels(prisma: PrismaClient, openBus: OpenBus): ChangedModels {
   const changed = openBus<string>('changed models')
+  const reads = createSharedReads()
   return {
     publish: (modelId) => changed.publish(EVERY_MODEL, modelId),
     follow: () =>
       flatMap(
-        newestOfEach((listener) => changed.subscribe(EVERY_MODEL, listener)),
-        ({ id }) => prisma.model.findMany({ where: { id } }),
+        newestOfEach((listener) =>
+          changed.subscribe(EVERY_MODEL, (id) => {
+            reads.renew(id)
+            listener(id)
+          }),
+        ),
+        ({ id }) => reads.read(id, '', () => prisma.model.findMany({ where: { id } })),
       ),
     get listenerCount() {
       return changed.listenerCount

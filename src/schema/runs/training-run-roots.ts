@@ -144,6 +144,7 @@ builder.subscriptionFields((t) => ({
       return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(throwCoded)
     },
     resolve: (change) => change,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingRunsChanged: t.field({
     type: TrainingRunChange,
@@ -151,5 +152,6 @@ builder.subscriptionFields((t) => ({
       'Every run as it is after each change: started, a step further, renamed, ended; and at last that it was deleted, which nobody misses. A slow reader gets the newest state only. It goes on until you leave it.',
     subscribe: (_root, _args, { runs }) => runs.followRuns(),
     resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
+    extensions: TOLD_AS_VALUES,
   }),
 }))
