@@ -1,5 +1,5 @@
 /**
- * What stands around the engine when pictures are classified for many at once. Ends with 1 where a figure is above its limit.
+ * What stands around the engine when pictures are classified for many at once, and when many watch. Ends with 1 where a figure is above its limit.
  */
 import { defineBench, listOf, UsageError } from './lib/bench.ts'
 import { measureMixed } from './lib/serving-mixed.ts'
@@ -8,6 +8,7 @@ import { measureReplay } from './lib/serving-replay.ts'
 import { measureCost, measureThroughput } from './lib/serving-throughput.ts'
 import { measureBesideTraining } from './lib/serving-training.ts'
 import { measureTurns } from './lib/serving-turns.ts'
+import { measureWatchers } from './lib/serving-watchers.ts'
 
 interface Options {
   pictures: number
@@ -21,12 +22,14 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   moves: measureMoves,
   replay: measureReplay,
   mixed: ({ pictures }) => measureMixed(pictures),
+  watchers: measureWatchers,
 }
 const NAMES = Object.keys(PARTS)
 
 export const bench = defineBench({
-  measures: 'predictions of a server under load beside its engine: rate, latencies, CPU, answers, memory',
-  takes: '10 minutes',
+  measures:
+    'a server under load, of pictures and of watchers, beside its engine: rate, latencies, CPU, answers, memory',
+  takes: '15 minutes',
   needs: 'the native engine; CIFAR-10 (139 MB, once)',
   options: {
     parts: `which, by commas (${NAMES.join()})`,

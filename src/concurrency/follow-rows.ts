@@ -1,6 +1,9 @@
 import { newestOfEach } from './iterate.ts'
+import type { SharedReads } from './shared-reads.ts'
 
 export interface FollowedRows<Row> {
+  /** Reads in common with all who follow the same rows, and what names these. */
+  shared?: { reads: SharedReads; topic: string }
   /** Calls `look` when there may be more rows; answers what ends that. */
   subscribe(look: () => void): () => void
   /** Up to `limit` rows after a place, in order. */
@@ -20,12 +23,15 @@ const PAGE = 100
  * often it was given: a subscriber costs one page, however slow it is, and no row can be missed or sent twice.
  */
 export function followRows<Row>(
-  { subscribe, read, placeOf, isOver }: FollowedRows<Row>,
+  { shared, subscribe, read, placeOf, isOver }: FollowedRows<Row>,
   after: number,
   limit: number = PAGE,
 ): AsyncIterableIterator<Row> {
   const words = newestOfEach((listener) => {
-    const look = () => listener('rows')
+    const look = () => {
+      shared?.reads.renew(shared.topic)
+      listener('rows')
+    }
     const detach = subscribe(look)
     // What is there already.
     look()
@@ -38,7 +44,9 @@ export function followRows<Row>(
       for (;;) {
         // Read before the rows: what is over here has written its last already.
         const over = (await isOver?.()) ?? false
-        const page = await read(place, limit)
+        const from = place
+        const readPage = () => read(from, limit)
+        const page = await (shared?.reads.read(shared.topic, `${from}:${limit}`, readPage) ?? readPage())
         for (const row of page) {
           yield row
           place = placeOf(row)

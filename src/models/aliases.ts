@@ -1,4 +1,5 @@
 import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
+import { createSharedReads } from '../concurrency/shared-reads.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
@@ -55,6 +56,7 @@ export function createModelAliases(
   getReady: GetReady,
 ): ModelAliases {
   const moves = openBus<string>('alias moves')
+  const reads = createSharedReads()
 
   const move = (versionId: string, name: string, wanted: boolean | undefined) =>
     prisma.$transaction(async (tx) => {
@@ -123,9 +125,16 @@ export function createModelAliases(
       (await prisma.modelVersion.findFirst({ ...query, where: { aliases: { some: { id } } } })) ??
       prisma.modelVersion.findFirstOrThrow({ ...query, where: { id: versionId } }),
     followMoves(modelId = EVERY_MODEL) {
-      const moved = newestOfEach((listener) => moves.subscribe(modelId, listener))
+      const moved = newestOfEach((listener) =>
+        moves.subscribe(modelId, (id) => {
+          reads.renew(id)
+          listener(id)
+        }),
+      )
       // One that was deleted meanwhile can't be told of.
-      return flatMap(moved, ({ id }) => prisma.modelAlias.findMany({ where: { id } }))
+      return flatMap(moved, ({ id }) =>
+        reads.read(id, '', () => prisma.modelAlias.findMany({ where: { id } })),
+      )
     },
     get listenerCount() {
       return moves.listenerCount

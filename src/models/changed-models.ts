@@ -1,4 +1,5 @@
 import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
+import { createSharedReads } from '../concurrency/shared-reads.ts'
 import type { Model, PrismaClient } from '../db/generated/client.ts'
 import type { OpenBus } from '../ports/bus.ts'
 
@@ -19,6 +20,7 @@ const EVERY_MODEL = 'models'
 export function createChangedModels(prisma: PrismaClient, openBus: OpenBus): ChangedModels {
   const changed = openBus<string>('changed models')
   let standing = 0
+  const reads = createSharedReads()
   return {
     publish: (modelId) => changed.publish(EVERY_MODEL, modelId),
     listen(listener) {
@@ -27,8 +29,13 @@ export function createChangedModels(prisma: PrismaClient, openBus: OpenBus): Cha
     },
     follow: () =>
       flatMap(
-        newestOfEach((listener) => changed.subscribe(EVERY_MODEL, listener)),
-        ({ id }) => prisma.model.findMany({ where: { id } }),
+        newestOfEach((listener) =>
+          changed.subscribe(EVERY_MODEL, (id) => {
+            reads.renew(id)
+            listener(id)
+          }),
+        ),
+        ({ id }) => reads.read(id, '', () => prisma.model.findMany({ where: { id } })),
       ),
     get listenerCount() {
       return changed.listenerCount - standing

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import sharp from 'sharp'
 import { z } from 'zod'
 import { followRows } from '../concurrency/follow-rows.ts'
+import { createSharedReads } from '../concurrency/shared-reads.ts'
 import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
@@ -138,6 +139,7 @@ export function createPredictionService({
   const refs = createModelRefs(architectures)
   /** Says, by the version's id, that predictions were stored. */
   const stored = openBus<void>('predictions')
+  const reads = createSharedReads()
 
   /**
    * Does it with the version that is meant. One that is deleted at work was the wrong one, if another is meant since.
@@ -292,9 +294,11 @@ export function createPredictionService({
         const message = 'The cursor is ahead of all predictions: it belongs to another server.'
         throw new ValidationError([{ path: ['after'], message }])
       }
+      const topic = modelVersionId ?? EVERY_VERSION
       return followRows(
         {
-          subscribe: (look) => stored.subscribe(modelVersionId ?? EVERY_VERSION, look),
+          shared: { reads, topic },
+          subscribe: (look) => stored.subscribe(topic, look),
           read: (place, take) =>
             prisma.prediction.findMany({
               where: { modelVersionId, seq: { gt: place } },

@@ -134,6 +134,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     async delete(id) {
       const run = await deleteRun(prisma, keeper, options.changedModels, id)
       verifier.forget(id)
+      journal.forget(id)
       const { number, name, status } = run
       changedRuns.publish(ALL_RUNS, { id, number, name, status })
       return run

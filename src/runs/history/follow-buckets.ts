@@ -1,6 +1,7 @@
-import { flatMap } from '../../concurrency/iterate.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import { followRun, type JournalFeed } from '../journal/follow.ts'
+import { createInbox, type Inbox, OVERFLOW } from '../journal/inbox.ts'
 import { type Bucket, bucketOf, merge, widen } from '../model/buckets.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
 import type { Attempt } from './attempts.ts'
@@ -15,43 +16,134 @@ export interface BucketDelta {
   buckets: Bucket<RunPoint>[]
 }
 
-/**
- * The effective loss history thinned as losses(maxPoints) thins it: first as it is, then what changes, until the run
- * has ended. It keeps at most `maxPoints` points, and reads the history again only when an attempt cuts it.
- *
- * @param seq  the run's newest event, from before this call
- */
-export async function followBuckets(
-  prisma: PrismaClient,
-  feed: JournalFeed,
-  runId: string,
-  { seq, maxPoints }: { seq: number; maxPoints: number },
-): Promise<AsyncIterableIterator<BucketDelta>> {
-  const chart = await openChart(prisma, runId, maxPoints)
-  const deltas = flatMap(followRun(feed, runId, seq), async (event) => {
-    const delta = await chart.take(event)
-    return delta === null ? [] : [delta]
-  })
-  let isFirst = true
-  const stream: AsyncIterableIterator<BucketDelta> = {
+/** Deltas that may wait for one slow subscriber. They are shared by all subscribers: a place costs a pointer. */
+const CAPACITY = 256
+
+/** In the place of a delta: there is none any more. */
+const END = Symbol('end')
+
+/** Thinned loss histories of runs and how they grow, each kept once for all who follow it. */
+export interface BucketStreams {
+  /**
+   * The effective loss history thinned as losses(maxPoints) thins it: first as it is, then what changes, until the run
+   * has ended. Who is too slow for the changes gets all of it anew.
+   *
+   * @param seq  the run's newest event, from before this call
+   */
+  follow(
+    runId: string,
+    options: { seq: number; maxPoints: number },
+  ): Promise<AsyncIterableIterator<BucketDelta>>
+}
+
+/** A history that is followed, and by whom. */
+interface Room {
+  chart: Chart
+  inboxes: Set<Inbox<BucketDelta | typeof END>>
+  events: AsyncIterableIterator<RunEvent | Lagged>
+  isOver: boolean
+  failure?: unknown
+}
+
+export function createBucketStreams(prisma: PrismaClient, feed: JournalFeed): BucketStreams {
+  /** By run and number of points, with how many are in each or will be as soon as it is open. */
+  const rooms = new Map<string, { opening: Promise<Room>; visitors: number }>()
+
+  async function open(runId: string, seq: number, maxPoints: number, onOver: () => void): Promise<Room> {
+    const chart = await openChart(prisma, runId, maxPoints)
+    const room: Room = { chart, inboxes: new Set(), events: followRun(feed, runId, seq), isOver: false }
+    void tell(room).finally(onOver)
+    return room
+  }
+
+  return {
+    async follow(runId, { seq, maxPoints }) {
+      const key = `${runId}:${maxPoints}`
+      let entry = rooms.get(key)
+      if (entry === undefined) {
+        const close = () => {
+          if (rooms.get(key) === opened) rooms.delete(key)
+        }
+        const opening = open(runId, seq, maxPoints, close)
+        const opened = { opening, visitors: 0 }
+        rooms.set(key, opened)
+        opening.catch(close)
+        entry = opened
+      }
+      // Before the room is open: it must not be closed while somebody is on the way.
+      const { opening } = entry
+      entry.visitors += 1
+      const room = await opening
+      return visit(room, feed.telemetry, () => {
+        entry.visitors -= 1
+        if (entry.visitors > 0) return
+        if (rooms.get(key) === entry) rooms.delete(key)
+        void room.events.return!()
+      })
+    },
+  }
+}
+
+/** Tells all in the room what changes, until the run has ended or they have left. */
+async function tell(room: Room): Promise<void> {
+  try {
+    for await (const event of room.events) {
+      const delta = await room.chart.take(event)
+      if (delta !== null) for (const inbox of room.inboxes) inbox.push(delta)
+    }
+  } catch (error) {
+    room.failure = error
+    await room.events.return!()
+  }
+  room.isOver = true
+  for (const inbox of room.inboxes) inbox.push(END)
+}
+
+function visit(room: Room, telemetry: Telemetry, onLeft: () => void): AsyncIterableIterator<BucketDelta> {
+  const inbox = createInbox<BucketDelta | typeof END>(CAPACITY)
+  room.inboxes.add(inbox)
+  let isBehind = true
+  const leave = () => {
+    inbox.close()
+    if (room.inboxes.delete(inbox)) onLeft()
+  }
+  return {
     [Symbol.asyncIterator]() {
       return this
     },
     async next() {
-      if (!isFirst) return deltas.next()
-      isFirst = false
-      return { done: false, value: chart.all() }
+      while (!inbox.isClosed) {
+        if (isBehind) {
+          isBehind = false
+          // What waits is in there already.
+          while (inbox.take() !== undefined);
+          return { done: false, value: room.chart.all() }
+        }
+        const delta = inbox.take()
+        if (delta === OVERFLOW) {
+          telemetry.record({ kind: 'subscriptionLagged', missedEvents: CAPACITY })
+          isBehind = true
+        } else if (delta === END || (delta === undefined && room.isOver)) {
+          leave()
+          if (room.failure !== undefined) throw room.failure
+        } else if (delta !== undefined) {
+          return { done: false, value: delta }
+        } else {
+          await inbox.filled()
+        }
+      }
+      return { done: true, value: undefined }
     },
     async return() {
-      isFirst = false
-      return deltas.return!()
+      leave()
+      return { done: true, value: undefined }
     },
   }
-  return stream
 }
 
-/** The buckets of one subscriber. */
+/** The buckets of those who follow a run. */
 interface Chart {
+  /** The same object as long as nothing changes. */
   all(): BucketDelta
   /** What an event changes; null for nothing. Events come in order, from any place before the chart was opened. */
   take(event: RunEvent | Lagged): Promise<BucketDelta | null>
@@ -63,6 +155,7 @@ async function openChart(prisma: PrismaClient, runId: string, maxPoints: number)
   /** Points of events up to this one are in the buckets. */
   let seen = 0
   let buckets = new Map<number, Bucket<RunPoint>>()
+  let whole: BucketDelta | undefined
 
   const read = async () => {
     attempts = await readAttempts(prisma, runId)
@@ -71,11 +164,13 @@ async function openChart(prisma: PrismaClient, runId: string, maxPoints: number)
     // Without a point there is no event either whose points would be counted twice.
     seen = thinned.seq ?? 0
     buckets = byIndex(thinned.buckets)
+    whole = undefined
   }
-  const all = (): BucketDelta => ({ reset: true, bucketSteps: 2 ** level, buckets: [...buckets.values()] })
+  const all = () => (whole ??= { reset: true, bucketSteps: 2 ** level, buckets: [...buckets.values()] })
 
   function add(points: readonly RunPoint[]): BucketDelta {
     const changed = new Set<number>()
+    whole = undefined
     for (const point of points) {
       const bucket = bucketOf(point, level, 0)
       const before = buckets.get(bucket.index)

@@ -1,12 +1,13 @@
 import { flatMap, newestOfEach } from '../../concurrency/iterate.ts'
+import { createSharedReads } from '../../concurrency/shared-reads.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Bus } from '../../ports/bus.ts'
-import { findRun } from '../journal/find-run.ts'
+import { findRun, noRun } from '../journal/find-run.ts'
 import { followRun, type JournalFeed } from '../journal/follow.ts'
 import { ALL_RUNS } from '../journal/journal.ts'
 import type { Lagged, RunEvent, RunPoint } from '../model/events.ts'
-import { type BucketDelta, followBuckets } from './follow-buckets.ts'
+import { type BucketDelta, createBucketStreams } from './follow-buckets.ts'
 import type { RunHistory } from './history.ts'
 
 /** What is told of a run that was deleted: as it was then. */
@@ -36,14 +37,20 @@ export interface StreamOptions extends JournalFeed {
 
 export function createRunStreams(options: StreamOptions): RunStreams {
   const { prisma, history, changedRuns } = options
+  const buckets = createBucketStreams(prisma, options)
+  const reads = createSharedReads()
+
+  async function changed(id: string): Promise<RunNews[]> {
+    // Of one that was deleted at this moment the next news will tell.
+    const run = await prisma.trainingRun.findUnique({ where: { id } })
+    return run === null ? [] : [{ kind: 'changed', run }]
+  }
 
   return {
     async follow(id, after) {
-      const { lastSeq } = await findRun(prisma, id)
-      if (after > lastSeq) {
-        const message = `The cursor is ahead of the run's journal, which ends at ${lastSeq}; it belongs to another run.`
-        throw new ValidationError([{ path: ['after'], message }])
-      }
+      const position = await options.journal.position(id)
+      if (position === null) throw noRun()
+      if (after > position.seq) await refuseCursorAhead(prisma, id, after)
       return followRun(options, id, after)
     },
     async followLoss(id, step, attempt) {
@@ -56,24 +63,30 @@ export function createRunStreams(options: StreamOptions): RunStreams {
     },
     async followBuckets(id, maxPoints) {
       const { lastSeq: seq } = await findRun(prisma, id)
-      return followBuckets(prisma, options, id, { seq, maxPoints })
+      return buckets.follow(id, { seq, maxPoints })
     },
     followRuns() {
       const news = newestOfEach<DeletedRun | null>(
         (listener) =>
           changedRuns.subscribe(ALL_RUNS, (change) => {
-            if (typeof change === 'string') listener(change, null)
-            else listener(change.id, change)
+            const [id, deleted] = typeof change === 'string' ? [change, null] : [change.id, change]
+            reads.renew(id)
+            listener(id, deleted)
           }),
         // That it was deleted is the last word on a run, also when word of a change is late.
         (before, now) => before ?? now,
       )
       return flatMap(news, async ({ id, news: deleted }): Promise<RunNews[]> => {
-        if (deleted !== null) return [{ kind: 'deleted', run: deleted }]
-        // Of one that was deleted at this moment the next news will tell.
-        const run = await prisma.trainingRun.findUnique({ where: { id } })
-        return run === null ? [] : [{ kind: 'changed', run }]
+        return deleted === null ? reads.read(id, '', () => changed(id)) : [{ kind: 'deleted', run: deleted }]
       })
     },
   }
+}
+
+/** By the database: another reader of it may know of an event before it is published here. */
+async function refuseCursorAhead(prisma: PrismaClient, id: string, after: number): Promise<void> {
+  const { lastSeq } = await findRun(prisma, id)
+  if (after <= lastSeq) return
+  const message = `The cursor is ahead of the run's journal, which ends at ${lastSeq}; it belongs to another run.`
+  throw new ValidationError([{ path: ['after'], message }])
 }

@@ -1,8 +1,5 @@
-/** What a waiting reader gets: a message, or word that the inbox overflowed or was closed. */
-export type Delivery<Message> =
-  | { kind: 'message'; message: Message }
-  | { kind: 'overflow' }
-  | { kind: 'closed' }
+/** In the place of the messages that did not fit. */
+export const OVERFLOW = Symbol('overflow')
 
 /**
  * One subscriber's bounded buffer between the bus, which never waits, and a reader that may be slow.
@@ -10,10 +7,13 @@ export type Delivery<Message> =
  * it continues from the journal, so keeping a part would only send that part twice.
  */
 export interface Inbox<Message> {
+  readonly isClosed: boolean
   push(message: Message): void
-  /** One reader at a time. */
-  take(): Promise<Delivery<Message>>
-  /** Lets a waiting reader go; every later take is 'closed'. */
+  /** Undefined when there is nothing. */
+  take(): Message | typeof OVERFLOW | undefined
+  /** Resolves when there is something to take, or it is closed. One reader at a time. */
+  filled(): Promise<void>
+  /** Empties it for good, and lets a waiting reader go. */
   close(): void
 }
 
@@ -28,6 +28,9 @@ export function createInbox<Message>(capacity: number): Inbox<Message> {
     wake = undefined
   }
   return {
+    get isClosed() {
+      return closed
+    },
     push(message) {
       if (closed || overflowed) return
       if (messages.length >= capacity) {
@@ -38,22 +41,20 @@ export function createInbox<Message>(capacity: number): Inbox<Message> {
       }
       notify()
     },
-    async take() {
-      for (;;) {
-        if (closed) return { kind: 'closed' }
-        if (overflowed) {
-          overflowed = false
-          return { kind: 'overflow' }
-        }
-        const message = messages.shift()
-        if (message !== undefined) return { kind: 'message', message }
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
+    take() {
+      if (!overflowed) return messages.shift()
+      overflowed = false
+      return OVERFLOW
+    },
+    filled() {
+      if (closed || overflowed || messages.length > 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        wake = resolve
+      })
     },
     close() {
       closed = true
+      overflowed = false
       messages = []
       notify()
     },

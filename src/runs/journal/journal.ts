@@ -5,6 +5,8 @@ import type { Telemetry } from '../../ports/telemetry.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from '../model/events.ts'
 import type { RunFailure } from '../model/failure.ts'
 import { canBecome, type RunStatus } from '../model/status.ts'
+import { createJournalPages } from './pages.ts'
+import { createRecentEvents, type Position } from './recent.ts'
 import { writePoints } from './write-points.ts'
 
 type Transaction = Prisma.TransactionClient
@@ -45,12 +47,17 @@ export interface Journal {
   progress(runId: string, patch: RunPatch): Promise<void>
   /** Publishes the newest event once more: who has not heard of those before it looks into the journal. */
   announce(runId: string): Promise<void>
-  /** Up to `limit` events after `after`, in order. */
-  read(runId: string, after: number, limit: number): Promise<RunEvent[]>
+  /**
+   * Events after `after`, in order: at least one where there are any, at most `limit`. The newest of a run at work are in
+   * memory, and older ones there for a while when somebody has read them.
+   */
+  read(runId: string, after: number, limit: number): Promise<readonly RunEvent[]>
   /** Each status that the run went to, in order. */
   statusChanges(runId: string): Promise<StatusChange[]>
   /** Where the run stands; null when there is no such run. */
-  position(runId: string): Promise<{ status: RunStatus; seq: number } | null>
+  position(runId: string): Promise<Position | null>
+  /** The run was deleted. */
+  forget(runId: string): void
 }
 
 export function createJournal(
@@ -59,8 +66,14 @@ export function createJournal(
   changedRuns: Pick<Bus<string>, 'publish'>,
   telemetry: Telemetry,
 ): Journal {
+  const recent = createRecentEvents()
+  const pages = createJournalPages(readRows)
+
   const publish = (runId: string, written: RunEvent[]) => {
-    for (const event of written) events.publish(runId, event)
+    for (const event of written) {
+      recent.add(event)
+      events.publish(runId, event)
+    }
     changedRuns.publish(ALL_RUNS, runId)
   }
 
@@ -111,7 +124,7 @@ export function createJournal(
     return written
   }
 
-  async function read(runId: string, after: number, limit: number): Promise<RunEvent[]> {
+  async function readRows(runId: string, after: number, limit: number): Promise<RunEvent[]> {
     const rows = await prisma.runEvent.findMany({
       where: { runId, seq: { gt: after } },
       orderBy: { seq: 'asc' },
@@ -161,9 +174,11 @@ export function createJournal(
     },
     async announce(runId) {
       const run = await prisma.trainingRun.findUnique({ where: { id: runId }, select: { lastSeq: true } })
-      if (run !== null) publish(runId, await read(runId, run.lastSeq - 1, 1))
+      if (run !== null) publish(runId, await readRows(runId, run.lastSeq - 1, 1))
     },
-    read,
+    async read(runId, after, limit) {
+      return recent.read(runId, after, limit) ?? pages.read(runId, after, limit)
+    },
     async statusChanges(runId) {
       const rows = await prisma.runEvent.findMany({
         where: { runId, kind: 'STATUS_CHANGED' },
@@ -172,11 +187,17 @@ export function createJournal(
       return rows.map((row) => eventOf(row, []) as StatusChange)
     },
     async position(runId) {
+      const known = recent.position(runId)
+      if (known !== undefined) return known
       const run = await prisma.trainingRun.findUnique({
         where: { id: runId },
         select: { status: true, lastSeq: true },
       })
       return run && { status: run.status, seq: run.lastSeq }
+    },
+    forget(runId) {
+      recent.forget(runId)
+      pages.forget(runId)
     },
   }
 }

@@ -1,4 +1,5 @@
 import { followRows } from '../../concurrency/follow-rows.ts'
+import type { SharedReads } from '../../concurrency/shared-reads.ts'
 import type { Bus } from '../../ports/bus.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { RunEvent } from '../model/events.ts'
@@ -8,6 +9,7 @@ import type { OutputLine } from './line.ts'
 export interface OutputFeed {
   /** Up to `limit` lines after a number, in order. */
   read(runId: string, after: number, limit: number): Promise<OutputLine[]>
+  reads: SharedReads
   position: Journal['position']
   /** Says, by the run's id, that lines were written. */
   written: Bus<void>
@@ -19,12 +21,13 @@ export interface OutputFeed {
  * that is more than MAX_LINES behind finds the oldest gone; their numbers are missing then.
  */
 export function followOutput(
-  { read, position, written, events }: OutputFeed,
+  { read, reads, position, written, events }: OutputFeed,
   runId: string,
   after: number,
 ): AsyncIterableIterator<OutputLine> {
   return followRows(
     {
+      shared: { reads, topic: runId },
       subscribe(look) {
         const detachLines = written.subscribe(runId, look)
         const detachEvents = events.subscribe(runId, (event) => {

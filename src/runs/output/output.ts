@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { createSharedReads } from '../../concurrency/shared-reads.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { insertRunOutputLines } from '../../db/run-output-lines.ts'
 import { ValidationError } from '../../errors.ts'
@@ -59,6 +60,8 @@ export function createRunOutput(
     return { firstKept: _min.number ?? 1, newest: _max.number ?? 0 }
   }
 
+  const reads = createSharedReads()
+
   return {
     open({ id: runId, attempt }, logger) {
       let newest: number | undefined
@@ -92,7 +95,7 @@ export function createRunOutput(
         const message = `The cursor is ahead of the run's lines, which end at ${newest}; it belongs to another run.`
         throw new ValidationError([{ path: ['after'], message }])
       }
-      return followOutput({ read, position, written, events }, runId, after)
+      return followOutput({ read, reads, position, written, events }, runId, after)
     },
   }
 }

@@ -3,6 +3,7 @@ import type { RegisterInput } from '../../models/service.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
 import { resultOf } from '../builder/errors.ts'
+import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
 import { CheckpointRef } from '../runs/checkpoint.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
 import { ModelAliasRef, ModelRef, ModelVersionRef, VERSION_KEY } from './model.ts'
@@ -137,6 +138,7 @@ builder.subscriptionField('modelsChanged', (t) =>
       'Every model as it is after a change: another version or one fewer, a new evaluation of a version, an alias that was set or deleted. A slow reader gets the newest state only.',
     subscribe: (_root, _args, { models }) => models.changed.follow(),
     resolve: (model) => model,
+    extensions: TOLD_AS_VALUES,
   }),
 )
 
@@ -147,6 +149,7 @@ builder.subscriptionField('aliasMoved', (t) =>
     args: { model: t.arg.globalID({ for: ModelRef, description: 'Id of a model: only its aliases.' }) },
     subscribe: (_root, { model }, { models }) => models.aliases.followMoves(model?.id),
     resolve: (alias) => alias,
+    extensions: TOLD_AS_VALUES,
   }),
 )
 

@@ -16,6 +16,7 @@ import { builder } from '../builder/builder.ts'
 import { connectionOf, cursorAt, edgeOptions, pageOfRows, placeAt } from '../builder/connection.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
+import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
 import { SplitEnum } from '../data/dataset.ts'
 import { ModelVersionRef } from '../models/model.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
@@ -236,6 +237,7 @@ builder.subscriptionField('predictionMade', (t) =>
       return predictions.follow(modelVersion?.id, place).catch(throwCoded)
     },
     resolve: (prediction) => ({ cursor: cursorAt(LIST, prediction.seq), node: prediction }),
+    extensions: TOLD_AS_VALUES,
   }),
 )
 

@@ -3,6 +3,7 @@ import type { OutputPage } from '../../runs/output/output.ts'
 import { builder } from '../builder/builder.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
+import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
 import { TrainingRunRef } from './training-run.ts'
 
 const DEFAULT_LINES = 100
@@ -103,5 +104,6 @@ builder.subscriptionField('runLogLines', (t) =>
     },
     subscribe: (_root, { id, after }, { runs }) => runs.output.follow(id.id, after ?? 0).catch(throwCoded),
     resolve: (line) => line,
+    extensions: TOLD_AS_VALUES,
   }),
 )

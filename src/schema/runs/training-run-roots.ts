@@ -4,6 +4,7 @@ import type { DeletedRun } from '../../runs/history/streams.ts'
 import { builder } from '../builder/builder.ts'
 import { resultOf, throwCoded } from '../builder/errors.ts'
 import { badInput } from '../builder/input-error.ts'
+import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
 import { checkMaxPoints, LossBucketsRef, LossPointRef } from './loss-point.ts'
 import { TrainingRunEvent } from './run-event.ts'
 import { StartTrainingRunInput, toStartRunInput } from './start-training-run-input.ts'
@@ -105,6 +106,7 @@ builder.subscriptionFields((t) => ({
     },
     subscribe: (_root, { id, after }, { runs }) => runs.follow(id.id, after ?? 0).catch(throwCoded),
     resolve: (event) => event,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingLoss: t.field({
     type: LossPointRef,
@@ -124,6 +126,7 @@ builder.subscriptionFields((t) => ({
     subscribe: (_root, { id, afterStep, afterAttempt }, { runs }) =>
       runs.followLoss(id.id, afterStep ?? 0, afterAttempt ?? undefined).catch(throwCoded),
     resolve: (point) => point,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingLossBuckets: t.field({
     type: LossBucketsRef,
@@ -141,6 +144,7 @@ builder.subscriptionFields((t) => ({
       return runs.followBuckets(id.id, maxPoints ?? DEFAULT_POINTS).catch(throwCoded)
     },
     resolve: (change) => change,
+    extensions: TOLD_AS_VALUES,
   }),
   trainingRunsChanged: t.field({
     type: TrainingRunChange,
@@ -148,5 +152,6 @@ builder.subscriptionFields((t) => ({
       'Every run as it is after each change: started, a step further, renamed, ended; and at last that it was deleted, which nobody misses. A slow reader gets the newest state only. It goes on until you leave it.',
     subscribe: (_root, _args, { runs }) => runs.followRuns(),
     resolve: ({ kind, run }) => (kind === 'deleted' ? { run } : run),
+    extensions: TOLD_AS_VALUES,
   }),
 }))

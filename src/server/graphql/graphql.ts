@@ -14,6 +14,7 @@ import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
 import type { ServerContext } from './server-context.ts'
+import { sharedExecutionPlugin } from './shared-execution.ts'
 import { telemetryPlugin } from './telemetry-plugin.ts'
 import { textPlugin } from './text-plugin.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
@@ -80,6 +81,7 @@ function createHandler(
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),
       textPlugin(),
+      sharedExecutionPlugin(contextOf),
     ],
   })
 }

@@ -3,10 +3,12 @@ import type { Duplex } from 'node:stream'
 import { type ExecutionArgs, GraphQLError } from 'graphql'
 import { CloseCode } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
+import { isAsyncIterable } from 'graphql-yoga'
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { toClientError, withoutHints } from './client-error.ts'
+import { deliver } from './deliver.ts'
 import type { GraphQLHandler } from './graphql.ts'
 import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
 
@@ -33,6 +35,8 @@ export function attachWebSocket(
     closeTimeout: CLOSE_MS,
   } as ServerOptions)
 
+  const connections = new WeakMap<WebSocket, Duplex>()
+
   // A WebSocket skips every hook of HTTP: what CORS, CSRF and the Host check do there happens here.
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!policy.hostAllowed(request) || !policy.originAllowed(request)) {
@@ -53,6 +57,7 @@ export function attachWebSocket(
     // It may be one of several that were offered, of which ws makes nothing.
     request.headers.upgrade = 'websocket'
     sockets.handleUpgrade(request, socket, head, (client) => {
+      connections.set(client, socket)
       sockets.emit('connection', client, request)
       // What a client sends that is no WebSocket's, or too large, ws answers with a close code; graphql-ws would print it
       // as an error of its own.
@@ -94,6 +99,10 @@ export function attachWebSocket(
           rootValue: { execute, subscribe },
         }
       },
+      onOperation: ({ extra }, id, _payload, _args, result) =>
+        isAsyncIterable(result)
+          ? deliver(extra.socket, connections.get(extra.socket)!, id, result[Symbol.asyncIterator]())
+          : undefined,
       onNext: (_context, _id, _payload, _args, { errors }) => void errors?.forEach(withoutHints),
       // Those of graphql-ws itself come here as well: that there is no such operation in the document.
       onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHints(toClientError(error))),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import type { HistoryView } from '../../../src/runs/history/attempts.ts'
-import { type BucketDelta, followBuckets } from '../../../src/runs/history/follow-buckets.ts'
+import { type BucketDelta, createBucketStreams } from '../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../src/runs/history/history.ts'
 import { createJournal } from '../../../src/runs/journal/journal.ts'
 import { meanOf } from '../../../src/runs/model/buckets.ts'
@@ -21,6 +21,7 @@ async function createRun() {
       ...RUN_ROW,
     },
   })
+  const buckets = createBucketStreams(db.prisma, { journal, bus: events, telemetry: NO_TELEMETRY })
   let attempt = 0
   return {
     id,
@@ -44,10 +45,7 @@ async function createRun() {
     end: () => journal.transition(id, 'COMPLETED'),
     async follow(maxPoints: number) {
       const { lastSeq: seq } = await db.prisma.trainingRun.findUniqueOrThrow({ where: { id } })
-      return followBuckets(db.prisma, { journal, bus: events, telemetry: NO_TELEMETRY }, id, {
-        seq,
-        maxPoints,
-      })
+      return buckets.follow(id, { seq, maxPoints })
     },
   }
 }
@@ -362,6 +360,34 @@ describe('following a thinned history', () => {
     await run.append(steps(6, 7))
     expect(await next()).toEqual({ reset: false, bucketSteps: 1, ends: [[7, 1]] })
     await stream.return?.()
+    expect(run.events.listenerCount).toBe(0)
+  })
+
+  test('is done once for all who follow it, and who is too slow for its changes gets all of it anew', async () => {
+    const run = await createRun()
+    await run.begin(0)
+    await run.append(steps(0, 1))
+    const [quick, slow] = [await run.follow(1000), await run.follow(1000)]
+    expect(run.events.listenerCount).toBe(1)
+    const first = (await quick.next()).value
+    expect((await slow.next()).value).toBe(first)
+    const { lastSeq } = await db.prisma.trainingRun.findUniqueOrThrow({ where: { id: run.id } })
+    const changes: BucketDelta[] = [first]
+    for (let step = 2; step <= 400; step++) {
+      const place = { runId: run.id, seq: lastSeq + step - 1, at: new Date(), attempt: 1 }
+      run.events.publish(run.id, { ...place, kind: 'LOSS_POINTS', points: [pointOf(step, 1, 1)] })
+      changes.push((await quick.next()).value)
+    }
+    expect(changes.slice(1).every(({ reset }) => !reset)).toBe(true)
+    const anew = (await slow.next()).value
+    expect(anew.reset).toBe(true)
+    expect(applied([anew])).toEqual(applied(changes))
+    const late = await run.follow(1000)
+    expect((await late.next()).value).toBe(anew)
+    await quick.return?.()
+    await slow.return?.()
+    expect(run.events.listenerCount).toBe(1)
+    await late.return?.()
     expect(run.events.listenerCount).toBe(0)
   })
 
