@@ -27,8 +27,7 @@ const PARTS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
 const NAMES = Object.keys(PARTS)
 
 export const bench = defineBench({
-  measures:
-    'a server under load, of pictures and of watchers, beside its engine: rate, latencies, CPU, answers, memory',
+  measures: 'a server under load, beside its engine: rate, latencies, CPU, answers, memory',
   takes: '15 minutes',
   needs: 'the native engine; CIFAR-10 (139 MB, once)',
   options: {

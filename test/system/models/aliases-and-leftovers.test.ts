@@ -7,14 +7,14 @@ import { startServer, stopServers, type TestServer } from '../../support/server.
 
 const IMAGE = { sample: { split: 'TEST', index: 5 } }
 
-/** Its sums come in one order, whatever shares a batch: an answer tells its version to the last bit. */
-const env = { ENGINE: 'wasm' }
+/** Of a probability: the order of sums depends on what shares a batch. The two versions differ by far more. */
+const ROUNDING = 1e-6
 
 let server: TestServer
 let first: string
 let second: string
 beforeAll(async () => {
-  server = await startServer({ dataset: 'cifar10', env })
+  server = await startServer({ dataset: 'cifar10' })
   first = await completeRun(server, { seed: 1 })
   second = await completeRun(server, { seed: 2 })
 })
@@ -27,6 +27,11 @@ async function register(name: string, weights: object) {
 const setAlias = async (input: object) => (await server.query(SET_ALIAS, { input })).setModelAlias
 const predict = async (model: object) =>
   (await server.query(PREDICT, { input: { image: IMAGE, model } })).predict
+type Probabilities = readonly { label: string; probability: number }[]
+const difference = (one: Probabilities, other: Probabilities) => {
+  const its = new Map(other.map(({ label, probability }) => [label, probability]))
+  return Math.max(...one.map(({ label, probability }) => Math.abs(probability - its.get(label)!)))
+}
 const files = () => readdirSync(join(server.dataDir, 'artifacts')).sort()
 const fileOf = (digest: string) => join(server.dataDir, 'artifacts', `${digest}.safetensors`)
 
@@ -39,9 +44,9 @@ describe('an alias', () => {
   test('moves 100 times under a load of predicts: none fails, and each names the version it came from', async () => {
     const alias = { alias: { model: 'served', name: 'hot' } }
     await setAlias({ versionId: versions[0].id, name: 'hot' })
-    const truth = new Map<string, unknown>()
+    const truth = new Map<string, Probabilities>()
     for (const { id } of versions) truth.set(id, (await predict({ versionId: id })).probabilities)
-    expect(truth.get(versions[0].id)).not.toEqual(truth.get(versions[1].id))
+    expect(difference(truth.get(versions[0].id)!, truth.get(versions[1].id)!)).toBeGreaterThan(1e-3)
 
     let moving = true
     const seen = new Map<string, number>()
@@ -49,7 +54,7 @@ describe('an alias', () => {
       while (moving) {
         const answer = await predict(alias)
         expect(answer.__typename).toBe('Prediction')
-        expect(answer.probabilities).toEqual(truth.get(answer.modelVersion.id))
+        expect(difference(answer.probabilities, truth.get(answer.modelVersion.id)!)).toBeLessThan(ROUNDING)
         seen.set(answer.modelVersion.id, (seen.get(answer.modelVersion.id) ?? 0) + 1)
       }
     })
@@ -72,7 +77,7 @@ test('the next start removes what a server that died could not record, and nothi
   writeFileSync(fileOf(unrecorded).replace('.safetensors', '.pending'), '')
   writeFileSync(fileOf(foreign), 'of a server with the same folder and another DATABASE_URL')
   await server.stop('SIGKILL')
-  server = await startServer({ dataDir: server.dataDir, dataset: 'cifar10', env })
+  server = await startServer({ dataDir: server.dataDir, dataset: 'cifar10' })
   expect(files()).toEqual([...before, `${foreign}.safetensors`].sort())
   expect(await predict({ runId: second })).toMatchObject({ __typename: 'Prediction' })
 })
