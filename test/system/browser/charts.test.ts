@@ -98,6 +98,8 @@ describe.skipIf(browserOf === null)('the charts in a browser (apt-get install ch
     'over %s a range that is zoomed into by keys is the same in each chart, in the address, and in a copied link',
     async (axis) => {
       await page.goto(`${server.url}/runs/1?x=${axis}`)
+      // They come last, and have rows of their own.
+      await loss(page).locator('.legend', { hasText: 'replaced, of attempt 2' }).waitFor()
       const all = await tableOf(page)
       const picture = loss(page).getByRole('img')
       await picture.focus()
