@@ -15,6 +15,7 @@ import type { Predictor } from './predictor/predictor.ts'
 import { createFeatureFolders } from './predictor/reasons/feature-folders.ts'
 import { createNeighbourSearch } from './predictor/reasons/neighbours.ts'
 import { createReasons } from './predictor/reasons/reasons.ts'
+import { createServingStats } from './predictor/serving-stats.ts'
 import { createPlanner } from './runs/planning/planner.ts'
 import { createQueuePlaces } from './runs/planning/queue-place.ts'
 import { createRunService } from './runs/service.ts'
@@ -115,11 +116,13 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   await keeper.sweep()
   const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger, telemetry })
   parts.add({ drain: evaluator.close, close: evaluator.close })
+  const serving = createServingStats(models)
   const predictions = createPredictionService({
     prisma,
     openBus,
     models,
     predictor,
+    serving,
     logger,
     architectures,
     datasets,
@@ -152,10 +155,15 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
-      [runs, models.aliases, changedModels, predictions, predictionBatches, ...datasets.values()].reduce(
-        (sum, { listenerCount }) => sum + listenerCount,
-        0,
-      ),
+      [
+        runs,
+        models.aliases,
+        changedModels,
+        predictions,
+        predictionBatches,
+        serving,
+        ...datasets.values(),
+      ].reduce((sum, { listenerCount }) => sum + listenerCount, 0),
   })
   return {
     architectures,
@@ -181,6 +189,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     }),
     predictions,
     predictionBatches,
+    serving,
     reasons,
     evaluations: createEvaluationService({
       prisma,

@@ -204,7 +204,7 @@ export function createPredictionBatches({
       return async () => {
         try {
           if (batch.results[index] === undefined) {
-            answer(batch, index, await ask({ image: await read(), model }, signal))
+            answer(batch, index, await ask({ image: await read(), model, comesAgain: true }, signal))
           }
         } catch (error) {
           if (error instanceof OverloadedError && batch.results[index] === undefined) throw error

@@ -9,19 +9,20 @@ import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
-import { NotFoundError, ValidationError } from '../errors.ts'
+import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
 import type { VersionRef } from '../models/resolve-version.ts'
 import type { ModelService } from '../models/service.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { kindOf } from '../zoo/layers/kinds.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
-import { NonFiniteAnswerError } from './errors.ts'
+import { NonFiniteAnswerError, UnsupportedImageError } from './errors.ts'
 import { createKnownAnswers } from './known-answers.ts'
 import { decodeBase64 } from './pictures/base64.ts'
 import { encodePng } from './pictures/image.ts'
 import type { Predictor } from './predictor.ts'
 import type { ClassProbability, LayerRequest, PredictImage } from './protocol.ts'
+import type { ServingStats } from './serving-stats.ts'
 import { createModelRefs, failFor, VersionDeletedError } from './version-ref.ts'
 
 export interface PredictInput {
@@ -31,6 +32,8 @@ export interface PredictInput {
     | { sample: { dataset: string; split: Split; index: number } }
   /** Null: the newest version that answers with finite numbers; so is a run's. */
   model: VersionRef | null
+  /** When there is no room, the same picture comes again: nobody is refused then. */
+  comesAgain?: boolean
 }
 
 /** A prediction with the version that made it, as it was then: it may be deleted since. */
@@ -73,6 +76,9 @@ const PAGE = 16
 const GET_READY_MS = 30_000
 /** Versions that are loaded at the start: more would only push each other out of memory. */
 const MOST_WARMED = 16
+
+/** No fault of the server or of the model. */
+const REFUSALS = [OverloadedError, UnsupportedImageError, ValidationError, NotFoundError]
 
 const storedProbabilities = z.array(z.object({ label: z.string(), probability: z.number() }))
 
@@ -121,6 +127,8 @@ export interface PredictionServiceOptions {
   openBus: OpenBus
   models: Pick<ModelService, 'resolve'>
   predictor: Pick<Predictor, 'predict' | 'inspect' | 'warm' | 'isLoaded'>
+  /** Is told of every prediction. */
+  serving: Pick<ServingStats, 'answered' | 'missed'>
   logger: Pick<Logger, 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
@@ -131,6 +139,7 @@ export function createPredictionService({
   openBus,
   models,
   predictor,
+  serving,
   logger,
   architectures,
   datasets,
@@ -174,7 +183,7 @@ export function createPredictionService({
 
   async function predictWith(
     version: ModelVersion,
-    image: PredictInput['image'],
+    { image, comesAgain }: PredictInput,
     started: number,
     signal?: AbortSignal,
   ): Promise<MadePrediction> {
@@ -183,11 +192,17 @@ export function createPredictionService({
       const { size } = model.preprocessing
       return { size, ...(await predictor.predict({ model, image: await read(image, size) }, signal)) }
     }
-    const { probabilities, pixels, size } = await answer().catch((error: unknown) => {
+    const { probabilities, pixels, size, times } = await answer().catch((error: unknown) => {
       // Nobody asks for the version any more.
       signal?.throwIfAborted()
+      if (!(comesAgain && error instanceof OverloadedError)) {
+        const isRefused = REFUSALS.some((kind) => error instanceof kind)
+        serving.missed(version.id, isRefused ? 'refused' : 'failed')
+      }
       return fail(version, error)
     })
+    const latencyMs = performance.now() - started
+    serving.answered(version.id, latencyMs, times)
     return {
       id: randomUUID(),
       modelVersion: version,
@@ -196,7 +211,7 @@ export function createPredictionService({
       confidence: probabilities[0].probability,
       probabilities,
       seen: { pixels, size },
-      latencyMs: performance.now() - started,
+      latencyMs,
       createdAt: new Date(),
     }
   }
@@ -235,14 +250,14 @@ export function createPredictionService({
   }
 
   return {
-    predict({ image, model }, signal) {
+    predict(input, signal) {
       const started = performance.now()
-      return withVersion(model, (version) => predictWith(version, image, started, signal))
+      return withVersion(input.model, (version) => predictWith(version, input, started, signal))
     },
-    predictAndStore({ image, model }) {
+    predictAndStore(input) {
       const started = performance.now()
-      return withVersion(model, async (version) => {
-        const { modelVersion, seen, ...prediction } = await predictWith(version, image, started)
+      return withVersion(input.model, async (version) => {
+        const { modelVersion, seen, ...prediction } = await predictWith(version, input, started)
         const data = {
           ...prediction,
           input: new Uint8Array(await encodePng(seen.pixels, seen.size)),

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { PrismaClient } from '../../src/db/generated/client.ts'
-import { UnusableModelError } from '../../src/predictor/errors.ts'
+import { OverloadedError } from '../../src/errors.ts'
+import { PredictionFailedError, UnusableModelError } from '../../src/predictor/errors.ts'
 import type { ModelRef } from '../../src/predictor/protocol.ts'
 import { RUN_ROW, useDatabase } from '../support/database.ts'
 import { type InProcess, openInProcess, outcomeOf, VERSION_ROW } from '../support/in-process.ts'
@@ -14,6 +15,8 @@ let asked: string[] = []
 /** Weights that were loaded, by their digests. */
 let warmed: string[] = []
 let loaded = async (_model: ModelRef) => {}
+/** What the predictor says to the next pictures, before it answers others. */
+let refusals: Error[] = []
 let modelId: string
 let versions: string[]
 
@@ -25,7 +28,11 @@ beforeAll(async () => {
     },
   })
   api = await openInProcess(counted, db.folder, {
-    predict: async ({ model }) => outcomeOf(model.digest),
+    async predict({ model }) {
+      const refusal = refusals.shift()
+      if (refusal !== undefined) throw refusal
+      return outcomeOf(model.digest)
+    },
     async warm(model) {
       await loaded(model)
       warmed.push(model.digest)
@@ -48,6 +55,7 @@ beforeEach(() => {
   asked = []
   warmed = []
   loaded = async () => {}
+  refusals = []
 })
 
 const SET_ALIAS = `mutation ($id: ID!) {
@@ -170,5 +178,75 @@ describe('the weights of a version', () => {
     warmed = []
     await api.predictions.warmAliased()
     expect(warmed).toEqual(['1'.repeat(64), '2'.repeat(64)])
+  })
+})
+
+describe('servingStats', () => {
+  const FIELDS = `modelVersion { version model { name } } answered refused failed predictionsPerSecond batchSize
+    latency { p50 p90 p99 } decode { p50 } queue { p50 } compute { p50 p99 }`
+  const overloaded = () => new OverloadedError('Others wait already.', 1, 1)
+  const served = async (number: number) => {
+    const digest = `${number}`.repeat(64)
+    const data = { ...VERSION_ROW, modelId, version: number, digest }
+    const id = global('ModelVersion', (await db.prisma.modelVersion.create({ data })).id)
+    return { id, predict: () => predict({ versionId: id }) }
+  }
+  const statsOf = async (id: string) =>
+    (await api.query(`query ($id: ID) { servingStats(modelVersion: $id) { ${FIELDS} } }`, { id }))
+      .servingStats
+
+  test('tells live, of each version that was asked, what was answered, refused and failed, and how long it took', async () => {
+    const { id, predict } = await served(7)
+    expect(await statsOf(id)).toEqual([])
+    const stream = await api.subscribe(
+      `subscription { servingStats(everyMs: 250, modelVersion: "${id}") { ${FIELDS} } }`,
+    )
+    const next = async () => (await stream.next()).value.data.servingStats
+    expect(await next()).toEqual([])
+    await predict()
+    refusals = [overloaded(), new PredictionFailedError('It ended the process twice.')]
+    for (const kind of ['OverloadedError', 'PredictionFailedError', 'Prediction']) {
+      expect((await predict()).__typename).toBe(kind)
+    }
+    await expect
+      .poll(next)
+      .toMatchObject([
+        { modelVersion: { version: 7, model: { name: 'served' } }, answered: 2, refused: 1, failed: 1 },
+      ])
+    const [stats] = await next()
+    expect(stats).toMatchObject({ batchSize: 1, decode: { p50: 0 }, queue: { p50: 0 } })
+    expect(stats.compute.p50).toBeCloseTo(1, 1)
+    expect(stats.latency.p99).toBeGreaterThanOrEqual(stats.latency.p50)
+    expect(stats.predictionsPerSecond).toBeGreaterThan(0)
+    expect(await statsOf(id)).toMatchObject([{ answered: 2, refused: 1, failed: 1 }])
+    await stream.return?.()
+    expect(api.serving.listenerCount).toBe(0)
+  })
+
+  test('counts no refusal where a picture of a batch only waits for room, and nothing of a version that is deleted', async () => {
+    const { id } = await served(8)
+    refusals = [overloaded(), overloaded()]
+    const { predictMany } = await api.query(
+      `query ($id: ID!) {
+        predictMany(input: { images: [{ base64: "AAAA" }, { base64: "?" }], model: { versionId: $id } }) {
+          ... on PredictionBatch { results { __typename } }
+        }
+      }`,
+      { id },
+    )
+    expect(predictMany.results).toEqual([{ __typename: 'Prediction' }, { __typename: 'ValidationError' }])
+    expect(await statsOf(id)).toMatchObject([{ answered: 1, refused: 1, failed: 0 }])
+    const all = (await api.query('{ servingStats { modelVersion { version } } }')).servingStats
+    expect(all).toContainEqual({ modelVersion: { version: 8 } })
+    await api.query(`mutation { deleteModelVersion(id: "${id}") { __typename } }`)
+    expect(await statsOf(id)).toEqual([])
+  })
+
+  test('refuses times that are too short or too long', async () => {
+    for (const everyMs of [249, 60_001]) {
+      await expect(
+        api.subscribe(`subscription { servingStats(everyMs: ${everyMs}) { answered } }`),
+      ).rejects.toThrow(`servingStats: everyMs must be from 250 to 60000, not ${everyMs}.`)
+    }
   })
 })

@@ -13,6 +13,7 @@ import { createWeightsKeeper } from '../../src/models/weights-keeper.ts'
 import { createPredictionBatches } from '../../src/predictor/prediction-batches.ts'
 import { createPredictionService, type PredictionServiceOptions } from '../../src/predictor/predictions.ts'
 import type { PredictOutcome } from '../../src/predictor/predictor.ts'
+import { createServingStats } from '../../src/predictor/serving-stats.ts'
 import { createRunService } from '../../src/runs/service.ts'
 import type { Context, Services } from '../../src/schema/builder/context.ts'
 import { schema } from '../../src/schema/index.ts'
@@ -43,7 +44,10 @@ export function outcomeOf(label: string): PredictOutcome {
 }
 
 export interface InProcess
-  extends Pick<Services, 'architectures' | 'models' | 'runs' | 'predictions' | 'predictionBatches'> {
+  extends Pick<
+    Services,
+    'architectures' | 'models' | 'runs' | 'predictions' | 'predictionBatches' | 'serving'
+  > {
   execute(source: string, variables?: Record<string, unknown>): Promise<GraphQLResult>
   subscribe(source: string): Promise<AsyncIterableIterator<GraphQLResult>>
   /** The same for what must succeed: answers its data. */
@@ -97,10 +101,12 @@ export async function openInProcess(
     maxParameters: MAX_PARAMETERS,
     prepareDataset: () => Promise.reject(new Error('Nothing trains here.')),
   })
+  const serving = createServingStats(models)
   const predictions = createPredictionService({
     prisma,
     openBus: createBus,
     models,
+    serving,
     predictor: { ...IDLE, ...predictor },
     logger,
     architectures,
@@ -113,7 +119,7 @@ export async function openInProcess(
     predictor: { queueDepth: 0 },
     logger,
   })
-  const parts = { architectures, models, runs, predictions, predictionBatches }
+  const parts = { architectures, models, runs, predictions, predictionBatches, serving }
   const execute = async (source: string, variableValues?: Record<string, unknown>) => {
     const contextValue = {
       ...parts,

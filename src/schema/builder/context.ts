@@ -3,6 +3,7 @@ import type { ModelService } from '../../models/service.ts'
 import type { PredictionBatches } from '../../predictor/prediction-batches.ts'
 import type { PredictionService } from '../../predictor/predictions.ts'
 import type { Reasons } from '../../predictor/reasons/reasons.ts'
+import type { ServingStats } from '../../predictor/serving-stats.ts'
 import type { Planner } from '../../runs/planning/planner.ts'
 import type { QueuePlaces } from '../../runs/planning/queue-place.ts'
 import type { RunService } from '../../runs/service.ts'
@@ -19,6 +20,7 @@ export interface Services {
   models: ModelService
   predictions: PredictionService
   predictionBatches: PredictionBatches
+  serving: ServingStats
   reasons: Reasons
   evaluations: EvaluationService
   /** By name. */
