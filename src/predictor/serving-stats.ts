@@ -2,7 +2,14 @@ import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import type { ModelVersion } from '../db/generated/client.ts'
 import { NotFoundError } from '../errors.ts'
 import type { VersionResolver } from '../models/resolve-version.ts'
-import { createLatencies, type Latencies, type Percentiles } from './latencies.ts'
+import {
+  addLatency,
+  createLatencies,
+  type Latencies,
+  type Percentiles,
+  percentilesOf,
+  removeLatencies,
+} from './latencies.ts'
 import type { PredictionTimes } from './protocol.ts'
 
 /** What the newest minutes were like is kept in slices: one at a time is forgotten. */
@@ -10,7 +17,7 @@ const SLICE_MS = 10_000
 const SLICES = 30
 /** How far back the figures go, to within a slice. */
 export const WINDOW_MINUTES = (SLICES * SLICE_MS) / 60_000
-/** Versions that are told of; with all of them asked all the time it takes 12 MB. The one that was asked last longest ago goes. */
+/** Versions that are told of; with all of them asked all the time it takes 15 MB. The one that was asked last longest ago goes. */
 const MOST_VERSIONS = 64
 
 type Measure = 'latency' | 'decode' | 'queue' | 'compute'
@@ -55,40 +62,56 @@ interface Slice {
   latencies: Record<Measure, Latencies>
 }
 
+/** What is known of a version. */
+interface Served {
+  /** Those in which it was asked, the oldest first. */
+  slices: Slice[]
+  /** Of all of them. */
+  latencies: Record<Measure, Latencies>
+}
+
 /** @param now  milliseconds of a clock that nobody sets */
 export function createServingStats(
   models: { resolve: VersionResolver },
   now: () => number = () => performance.now(),
 ): ServingStats {
-  /** The slices of each version in which it was asked, the oldest first. */
-  const versions = new Map<string, Slice[]>()
+  const versions = new Map<string, Served>()
   const timers = new Set<NodeJS.Timeout>()
 
-  function sliceOf(versionId: string): Slice {
+  /** Where a request is counted that has its end now. */
+  function place(versionId: string): { served: Served; slice: Slice } {
     const at = Math.floor(now() / SLICE_MS)
-    const slices = versions.get(versionId) ?? []
-    const newest = slices.at(-1)
-    if (newest?.at === at) return newest
-    if (slices.length === 0 && versions.size >= MOST_VERSIONS) versions.delete(idlest())
-    const slice = emptySlice(at)
-    versions.set(versionId, [...slices.filter((it) => it.at > at - SLICES), slice])
-    return slice
+    let served = versions.get(versionId)
+    if (served === undefined) {
+      if (versions.size >= MOST_VERSIONS) versions.delete(idlest())
+      served = { slices: [], latencies: eachMeasure(createLatencies) }
+      versions.set(versionId, served)
+    }
+    let slice = served.slices.at(-1)
+    if (slice?.at !== at) {
+      forgetOld(served, at)
+      slice = { at, answered: 0, refused: 0, failed: 0, passes: 0, latencies: eachMeasure(createLatencies) }
+      served.slices.push(slice)
+    }
+    return { served, slice }
   }
 
   function idlest(): string {
-    const lastAsked = ([, slices]: [string, Slice[]]) => slices.at(-1)!.at
+    const lastAsked = ([, { slices }]: [string, Served]) => slices.at(-1)?.at ?? 0
     return [...versions].reduce((one, other) => (lastAsked(other) < lastAsked(one) ? other : one))[0]
   }
 
   async function servingOf(versionId: string): Promise<VersionServing | null> {
+    const served = versions.get(versionId)
+    if (served === undefined) return null
     const at = now() / SLICE_MS
-    const slices = (versions.get(versionId) ?? []).filter((it) => it.at > Math.floor(at) - SLICES)
-    if (slices.length === 0) {
+    forgetOld(served, Math.floor(at))
+    if (served.slices.length === 0) {
       versions.delete(versionId)
       return null
     }
     // Before anything is waited for, so that the figures are of one moment.
-    const figures = figuresOf(slices, at)
+    const figures = figuresOf(served, at)
     try {
       return { version: await models.resolve({ versionId }), ...figures }
     } catch (error) {
@@ -106,16 +129,18 @@ export function createServingStats(
 
   return {
     answered(versionId, latencyMs, { decodeMs, queueMs, computeMs, batch }) {
-      const slice = sliceOf(versionId)
+      const { served, slice } = place(versionId)
       slice.answered += 1
       slice.passes += 1 / batch
-      slice.latencies.latency.add(latencyMs)
-      slice.latencies.decode.add(decodeMs)
-      slice.latencies.queue.add(queueMs)
-      slice.latencies.compute.add(computeMs)
+      for (const { latency, decode, queue, compute } of [served.latencies, slice.latencies]) {
+        addLatency(latency, latencyMs)
+        addLatency(decode, decodeMs)
+        addLatency(queue, queueMs)
+        addLatency(compute, computeMs)
+      }
     },
     missed(versionId, how) {
-      sliceOf(versionId)[how] += 1
+      place(versionId).slice[how] += 1
     },
     read,
     follow(everyMs, versionId) {
@@ -136,13 +161,16 @@ export function createServingStats(
   }
 }
 
-function emptySlice(at: number): Slice {
-  const latencies = eachMeasure(createLatencies)
-  return { at, answered: 0, refused: 0, failed: 0, passes: 0, latencies }
+/** @param at  the newest slice that there may be */
+function forgetOld({ slices, latencies }: Served, at: number): void {
+  while (slices.length > 0 && slices[0]!.at <= at - SLICES) {
+    const old = slices.shift()!
+    eachMeasure((measure) => removeLatencies(latencies[measure], old.latencies[measure]))
+  }
 }
 
 /** @param at  the moment, in slices */
-function figuresOf(slices: readonly Slice[], at: number): Omit<VersionServing, 'version'> {
+function figuresOf({ slices, latencies }: Served, at: number): Omit<VersionServing, 'version'> {
   const sumOf = (part: 'answered' | 'refused' | 'failed' | 'passes', of = slices) =>
     of.reduce((sum, slice) => sum + slice[part], 0)
   const newest = slices.filter((slice) => slice.at >= Math.floor(at) - 1)
@@ -154,11 +182,7 @@ function figuresOf(slices: readonly Slice[], at: number): Omit<VersionServing, '
     failed: sumOf('failed'),
     perSecond: sumOf('answered', newest) / seconds,
     batchSize: answered === 0 ? null : answered / sumOf('passes'),
-    ...eachMeasure((measure) => {
-      const all = createLatencies()
-      for (const { latencies } of slices) all.merge(latencies[measure])
-      return all.percentiles()
-    }),
+    ...eachMeasure((measure) => percentilesOf(latencies[measure])),
   }
 }
 
