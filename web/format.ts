@@ -56,6 +56,19 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(minutes / 60 / 24)} d ${Math.floor(minutes / 60) % 24} h`
 }
 
+/** Milliseconds, from a request to its answer: 0.42 ms, 3.1 ms, 250 ms, 1.2 s */
+export function milliseconds(value: number | null | undefined): string {
+  if (value == null) return NOTHING
+  if (value >= 999.5) return duration(value / 1000)
+  const digits = value === 0 || value >= 9.95 ? 0 : value >= 0.995 ? 1 : 2
+  return `${value.toFixed(digits)} ms`
+}
+
+/** How many in a second, two digits of it: 0.25 /s, 130 /s */
+export function perSecond(value: number | null | undefined): string {
+  return value == null ? NOTHING : `${Number(value.toPrecision(2)).toLocaleString('en')} /s`
+}
+
 /** A moment, short: the time of today, else the date, too. */
 export function moment(iso: string | null | undefined): string {
   if (iso == null) return NOTHING

@@ -5,6 +5,7 @@ import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { useTitle } from '../parts/title.ts'
+import { AllServing } from '../serving/all-versions.tsx'
 import { Load } from '../system/load.tsx'
 import '../system/system.css'
 
@@ -33,6 +34,7 @@ export default function System() {
     <>
       <h1>System</h1>
       <Load />
+      <AllServing />
       <Engine engine={system.engine} />
       <Trials trials={system.engineTrials} />
       <Panel title="Machine and server" query={{ text: SYSTEM }}>

@@ -13,6 +13,7 @@ import { Figures } from '../parts/figures.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
 import { go, numberOf } from '../router.ts'
+import { VersionServing } from '../serving/one-version.tsx'
 import '../models/models.css'
 import '../run/run.css'
 
@@ -90,6 +91,7 @@ function Shown({ version: it, refresh }: { version: Version; refresh: () => void
       />
       <Lineage version={it} />
       <Aliases model={it.model.name} version={it.version} />
+      <VersionServing id={it.id} />
       <Evaluation version={it} onDone={refresh} />
       <Filters id={it.id} />
       <div class="columns">

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { percent, words } from '../format.ts'
+import { milliseconds, percent, words } from '../format.ts'
 import { Bars } from '../parts/bars.tsx'
 import { Activations } from './activations.tsx'
 import { type Asking, useAsking } from './asking.ts'
@@ -108,7 +108,7 @@ function Said({ asking, truth }: { asking: Asking; truth: string | undefined }) 
           <a href={`/models/${encodeURIComponent(model.name)}/${version}`}>
             {model.name} version {version}
           </a>{' '}
-          in {latencyMs < 10 ? latencyMs.toFixed(1) : Math.round(latencyMs)} ms
+          in {milliseconds(latencyMs)}
           {asking.kept && ' · kept'}
         </span>
       </p>

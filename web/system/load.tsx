@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
-import { bytes, count, percent } from '../format.ts'
+import { bytes, count, percent, perSecond } from '../format.ts'
 import { useStream } from '../live/stream.ts'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -49,10 +49,7 @@ export function Load() {
         of={[
           ['Training', `${queue.running} of ${queue.concurrency} at once`],
           ['Waiting', count(queue.queued)],
-          [
-            'Predictions',
-            predictionsPerSecond === null ? '–' : `${Number(predictionsPerSecond.toPrecision(2))} /s`,
-          ],
+          ['Predictions', perSecond(predictionsPerSecond)],
           ['Predictions under way', count(predictionsOpen)],
           ['Subscriptions', count(openSubscriptions)],
         ]}

@@ -316,6 +316,15 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
       )
       await isAnswered(`${way}.png`)
     })
+
+    test.each([
+      ['/system', 'vgg_mini 1', 'Predictions by model version'],
+      ['/models/vgg_mini/1', 'The whole', 'What the time goes into'],
+    ])('%s tells how long that took, and violates nothing', async (path, text, table) => {
+      await isForEveryone(path, text)
+      const figures = page.getByRole('region', { name: table }).locator('td.number')
+      expect(await figures.filter({ hasText: /^[\d.]+ m?s$/ }).count()).toBeGreaterThanOrEqual(3)
+    })
   })
 
   test('no page wrote an error to its console, or asked anybody else', () => {
