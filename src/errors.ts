@@ -35,6 +35,15 @@ export class NotReadyError extends Error {
   override readonly name = 'NotReadyError'
 }
 
+/** The server stops: what was asked is not done any more. It may be sent again when the server is back. */
+export class StoppingError extends Error {
+  override readonly name = 'StoppingError'
+
+  constructor() {
+    super('The server is shutting down. Send it again when it is back.')
+  }
+}
+
 /** There is no room for what was to be written, or the disk takes nothing; nothing was changed. It may be sent again. */
 export class StorageFullError extends Error {
   override readonly name = 'StorageFullError'

@@ -1,6 +1,6 @@
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { StoppingError } from '../errors.ts'
 import type { Room } from '../storage/room.ts'
-import { DatabaseError } from './database-error.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
 import { startDatabaseThread } from './pglite-thread.ts'
@@ -73,7 +73,7 @@ function connect(
     adapterName: factory.adapterName,
     // Prisma connects again for a query that comes after $disconnect().
     connect: async () => {
-      if (closing) throw new DatabaseError('the database is closed')
+      if (closing) throw new StoppingError()
       return factory.connect()
     },
   }

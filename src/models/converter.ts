@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { createTurns } from '../concurrency/one-at-a-time.ts'
+import { StoppingError } from '../errors.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { runJob } from '../process/job.ts'
 import { watchRoom } from '../storage/room.ts'
@@ -64,7 +65,7 @@ export function createConverter(options: {
       await run({ type: 'exportLayersModel', ...job })
     },
     async close() {
-      closing.abort(new Error('The server is stopping.'))
+      closing.abort(new StoppingError())
       await inTurn(async () => {})
     },
   }

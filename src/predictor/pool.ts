@@ -36,8 +36,6 @@ export function createPool(size: number, options: Omit<PredictorWorkerOptions, '
   const homeOf = (model: number) =>
     Number.parseInt(options.names.refOf(model).digest.slice(0, 8), 16) % size || 0
 
-  let closing = false
-
   /** From the one that should have the task to those that can in its place. */
   function inOrder(model: number): PredictorWorker[] {
     const home = workers[homeOf(model)]!
@@ -66,9 +64,8 @@ export function createPool(size: number, options: Omit<PredictorWorkerOptions, '
       }
       // What a process that cannot be started leaves, another one does.
       const reject = (error: Error) => {
-        const isStranded = error instanceof PredictorUnavailableError && !closing
         try {
-          if (isStranded) giveNext(error)
+          if (error instanceof PredictorUnavailableError) giveNext(error)
           else task.reject(error)
         } catch {
           task.reject(error)
@@ -81,7 +78,6 @@ export function createPool(size: number, options: Omit<PredictorWorkerOptions, '
     has: (model) => workers.some((worker) => worker.has(model)),
     isLoaded: (digest) => workers.some((worker) => worker.isLoaded(digest)),
     async close() {
-      closing = true
       await Promise.all(workers.map((worker) => worker.close()))
     },
   }

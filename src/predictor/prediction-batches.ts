@@ -7,6 +7,7 @@ import {
   ConflictError,
   NotFoundError,
   OverloadedError,
+  StoppingError,
   StorageFullError,
   ValidationError,
 } from '../errors.ts'
@@ -52,6 +53,8 @@ const FAILURES = [
   UnusableModelError,
   PredictionFailedError,
 ] as const
+/** What says why as well, and is no picture's own. */
+const TOLD = [PredictorUnavailableError, StorageFullError, StoppingError] as const
 export type PictureFailure = InstanceType<(typeof FAILURES)[number]>
 
 /** As `predict` makes it, or `predictAndStore`. */
@@ -234,9 +237,7 @@ export function createPredictionBatches({
   function failureOf(error: unknown): PictureFailure {
     const expected = FAILURES.find((kind) => error instanceof kind)
     if (expected !== undefined) return error as PictureFailure
-    if (error instanceof PredictorUnavailableError || error instanceof StorageFullError) {
-      return new PredictionFailedError(error.message)
-    }
+    if (TOLD.some((kind) => error instanceof kind)) return new PredictionFailedError((error as Error).message)
     logger.error({ err: error }, 'a picture of a batch failed')
     return new PredictionFailedError('Unexpected error. The server log says more.')
   }
@@ -275,7 +276,7 @@ export function createPredictionBatches({
       if (issues.length > 0) throw new ValidationError(issues)
       const version = await models.resolve(model)
       signal?.throwIfAborted()
-      if (isClosed) throw new PredictorUnavailableError('The server is shutting down.')
+      if (isClosed) throw new StoppingError()
       const batch = admit(input, version)
       const left = () =>
         giveUp(

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
+import { StoppingError } from '../errors.ts'
 import { type Child, type ChildExit, endOf, lastWords, startChild } from '../process/child.ts'
 import { type Messages, openMessages } from '../process/messages.ts'
 import { PredictorUnavailableError } from './errors.ts'
@@ -165,7 +166,7 @@ export function createHost(options: HostOptions): Host {
 
   return {
     start() {
-      if (status === 'closed') throw closedError()
+      if (status === 'closed') throw new StoppingError()
       if (status === 'givenUp') {
         // The process that reported its engine missing may still be on its way out.
         if (performance.now() < restUntil || child !== undefined) throw refusal
@@ -193,15 +194,11 @@ export function createHost(options: HostOptions): Host {
       status = 'closed'
       clearTimeout(backoff)
       clearTimeout(watch)
-      report.reject(closedError())
+      report.reject(new StoppingError())
       child?.kill('SIGKILL')
       await child?.exited
     },
   }
-}
-
-export function closedError(): PredictorUnavailableError {
-  return new PredictorUnavailableError('The server is shutting down.')
 }
 
 interface Deferred<T> {

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
+import { StoppingError } from '../errors.ts'
 import { PredictionFailedError } from './errors.ts'
 import type { ModelNames } from './model-names.ts'
-import { closedError, createHost, type HostTimes } from './predictor-host.ts'
+import { createHost, type HostTimes } from './predictor-host.ts'
 import type { Inspection, PredictImage, PredictorAnswer, ToPredictor } from './protocol.ts'
 import { createWaiting } from './waiting.ts'
 
@@ -182,7 +183,7 @@ export function createPredictorWorker(options: PredictorWorkerOptions): Predicto
     isLoaded: (digest) => [...kept].some((model) => names.refOf(model).digest === digest),
     async close() {
       const closed = host.close()
-      rejectAll(closedError())
+      rejectAll(new StoppingError())
       await closed
     },
   }

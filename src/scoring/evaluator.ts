@@ -1,10 +1,9 @@
 import type { Logger } from 'pino'
 import { createTurns } from '../concurrency/one-at-a-time.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
-import { OverloadedError } from '../errors.ts'
+import { OverloadedError, StoppingError } from '../errors.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { PredictorUnavailableError } from '../predictor/errors.ts'
-import { closedError } from '../predictor/predictor-host.ts'
 import { fromRejection } from '../predictor/rejection.ts'
 import { runJob } from '../process/job.ts'
 import type { Evaluated, EvaluationJob, FromEvaluator } from './protocol.ts'
@@ -91,7 +90,7 @@ export function createModelEvaluator(options: ModelEvaluatorOptions): ModelEvalu
       return result
     },
     async close() {
-      closing.abort(closedError())
+      closing.abort(new StoppingError())
       await inTurn(async () => {})
     },
   }

@@ -20,6 +20,9 @@ const REGISTER = `mutation ($input: RegisterModelInput!) {
 /** One that ends no epoch and saves nothing by itself. */
 const LONG = { epochs: 100, trainLimit: 10_000, testLimit: 10 }
 
+/** Of a line of the log, as pino numbers levels. */
+const ERROR = 50
+
 /** The processes of a group that are not over; none on a system without /proc. */
 function processesOf(group: number): number[] {
   if (!existsSync('/proc/self/stat')) return []
@@ -85,8 +88,12 @@ describe('a server whose whole process group is told to stop, as a terminal does
       fetch(server.url + registerModel.downloads.layersModel.url).then((response) => response.bytes()),
       // Of a step that is sure to be trained by now.
       ask(`mutation { verifyReproduction(id: "${id}", steps: 1) { __typename } }`),
-      ask('mutation { predict(input: { image: { sample: { index: 1 } } }) { __typename } }'),
+      // More than are answered before the database closes.
+      ...Array.from({ length: 50 }, () =>
+        ask('mutation { predict(input: { image: { sample: { index: 1 } } }) { __typename } }'),
+      ),
     ]
+    const fault = server.logged(({ level }) => level === ERROR).catch(() => null)
     const settled = Promise.allSettled(waiting)
     const suspended = waitForEvent(server, id, (event) => isStatus('QUEUED')(event) && event.attempt === 3)
     await server.logged(({ msg }) => msg === 'verification started')
@@ -94,6 +101,8 @@ describe('a server whose whole process group is told to stop, as a terminal does
     expect(processesOf(server.pid)).toEqual([])
     expect((await suspended).failure.code).toBe('SERVER_STOPPED')
     await settled
+    // What is cut off is no fault of the server.
+    expect(await fault).toBeNull()
   })
 })
 

@@ -4,13 +4,12 @@ import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
 import type { DatasetStore } from '../../data/dataset.ts'
 import { DamagedDatasetError } from '../../data/errors.ts'
-import { NotReadyError, OverloadedError } from '../../errors.ts'
+import { NotReadyError, OverloadedError, StoppingError } from '../../errors.ts'
 import type { ArtifactStore } from '../../ports/artifact-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { runJob } from '../../process/job.ts'
 import { watchRoom } from '../../storage/room.ts'
 import { PredictorUnavailableError } from '../errors.ts'
-import { closedError } from '../predictor-host.ts'
 import type { ModelRef } from '../protocol.ts'
 import { fromRejection } from '../rejection.ts'
 import type { FeatureJob, FromFeatures } from './feature-protocol.ts'
@@ -153,7 +152,7 @@ export function createFeatureFolders(options: FeatureFolderOptions): FeatureFold
       return waitFor(made, dataset, waitMs, signal)
     },
     async close() {
-      closing.abort(closedError())
+      closing.abort(new StoppingError())
       await Promise.allSettled([...making.values()].map(({ folder }) => folder))
     },
   }

@@ -1,9 +1,8 @@
 import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
-import { OverloadedError } from '../../errors.ts'
+import { OverloadedError, StoppingError } from '../../errors.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { runJob } from '../../process/job.ts'
-import { closedError } from '../predictor-host.ts'
 import type { Nearest } from './feature-file.ts'
 import type { FromNeighbours, NeighbourJob } from './feature-protocol.ts'
 
@@ -61,7 +60,7 @@ export function createNeighbourSearch(options: {
       return inTurn(() => search(task, signal)).finally(() => open--)
     },
     async close() {
-      closing.abort(closedError())
+      closing.abort(new StoppingError())
       await inTurn(async () => {})
     },
   }

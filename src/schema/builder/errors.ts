@@ -5,6 +5,7 @@ import {
   NotFoundError,
   NotReadyError,
   OverloadedError,
+  StoppingError,
   StorageFullError,
   ValidationError,
 } from '../../errors.ts'
@@ -35,6 +36,7 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [PredictionFailedError, 'PREDICTION_FAILED'],
   [DatasetUnavailableError, 'DATASET_UNAVAILABLE'],
   [StorageFullError, 'STORAGE_FULL'],
+  [StoppingError, 'STOPPING'],
 ]
 
 /** An expected failure as an error with its code; null for any other. */

@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'OVERLOADED',
   'NOT_READY',
   'STORAGE_FULL',
+  'STOPPING',
   'INTERNAL_SERVER_ERROR',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]
@@ -24,8 +25,8 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return ERROR_CODES.includes(code as ErrorCode)
 }
 
-/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5. */
-const STATUS: Partial<Record<ErrorCode, number>> = { STORAGE_FULL: 507 }
+/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5; RFC 9110, 15.6.4. */
+const STATUS: Partial<Record<ErrorCode, number>> = { STORAGE_FULL: 507, STOPPING: 503 }
 
 export function apiError(code: ErrorCode, message: string): GraphQLError {
   const status = STATUS[code]

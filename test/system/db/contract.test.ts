@@ -4,6 +4,7 @@ import { type Database, type DatabaseOptions, openDatabase } from '../../../src/
 import { Prisma } from '../../../src/db/generated/client.ts'
 import { insertLossPoints } from '../../../src/db/loss-points.ts'
 import { readMigrations } from '../../../src/db/migrations.ts'
+import { StoppingError } from '../../../src/errors.ts'
 import { type Postgres, postgresAvailable, startPostgres } from '../../support/postgres.ts'
 import { describeRunQueue } from '../ports/run-queue-contract.ts'
 import { embeddedFolder } from './support.ts'
@@ -272,7 +273,7 @@ for (const { kind, available, place } of kinds) {
       await Promise.all([opened.close(), opened.close()])
       await opened.close()
       expect(process.exitCode).toBe(3)
-      await expect(opened.prisma.trainingRun.count()).rejects.toThrow('the database is closed')
+      await expect(opened.prisma.trainingRun.count()).rejects.toThrow(StoppingError)
     })
   })
 }

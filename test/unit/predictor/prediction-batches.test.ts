@@ -5,6 +5,7 @@ import {
   ConflictError,
   NotFoundError,
   OverloadedError,
+  StoppingError,
   StorageFullError,
   ValidationError,
 } from '../../../src/errors.ts'
@@ -250,7 +251,7 @@ describe('a batch of pictures', () => {
       expect.stringMatching(/2\. 1 /),
       'end',
     ])
-    await expect(batches.begin(input(pictures('cat')))).rejects.toThrow(/shutting down/)
+    await expect(batches.begin(input(pictures('cat')))).rejects.toThrow(StoppingError)
   })
 })
 

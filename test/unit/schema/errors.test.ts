@@ -6,6 +6,7 @@ import {
   NotFoundError,
   NotReadyError,
   OverloadedError,
+  StoppingError,
   StorageFullError,
   ValidationError,
 } from '../../../src/errors.ts'
@@ -35,6 +36,7 @@ const EXPECTED: readonly [Error, string][] = [
   [new PredictionFailedError('It ended the predictor twice.'), 'PREDICTION_FAILED'],
   [new DatasetUnavailableError('It is not here.'), 'DATASET_UNAVAILABLE'],
   [new StorageFullError('The disk is full.'), 'STORAGE_FULL'],
+  [new StoppingError(), 'STOPPING'],
 ]
 
 test.each(EXPECTED)('%s has the code %s and its own words, wherever it is met', (error, code) => {
