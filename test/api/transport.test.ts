@@ -165,6 +165,24 @@ test('errors over WebSocket carry a code of the list and nothing but it', async 
   ])
 })
 
+test('a subscription that may have no field is refused, and costs its connection nothing', async () => {
+  const told = /"message":"The field of a subscription cannot have @skip or @include/
+  for (const query of [
+    'subscription { trainingRunsChanged @skip(if: true) { __typename } }',
+    'subscription ($no: Boolean = false) { trainingRunsChanged @include(if: $no) { __typename } }',
+    'subscription { ... @include(if: false) { trainingRunsChanged { __typename } } }',
+    `subscription { ...A } fragment A on Subscription { ...B ...A }
+     fragment B on Subscription { trainingRunsChanged @skip(if: false) { __typename } }`,
+  ]) {
+    const [answer] = await overWebSocket(query)
+    expect(JSON.stringify(answer)).toMatch(told)
+    const body = JSON.stringify({ query })
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
+    const streamed = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body })
+    expect(await streamed.text()).toMatch(told)
+  }
+})
+
 test('a subscription that costs too much is refused when it is opened, before anything happened', async () => {
   let opened = 0
   runs.followRuns = () => {

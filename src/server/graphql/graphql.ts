@@ -15,6 +15,7 @@ import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 import { sharedExecutionPlugin } from './shared-execution.ts'
+import { subscriptionPlugin } from './subscription-plugin.ts'
 import { telemetryPlugin } from './telemetry-plugin.ts'
 import { textPlugin } from './text-plugin.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
@@ -78,6 +79,7 @@ function createHandler(
       requestParser,
       operationPlugin(),
       ...limitPlugins(),
+      subscriptionPlugin(),
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),
       textPlugin(),
