@@ -30,9 +30,8 @@ export default defineConfig({
       project('unit', { isolate: false }),
       project('api', { isolate: false }),
       project('kernels', { isolate: false }),
-      // Half of their time goes by waiting for processes to start and to end.
-      project('system', { ...needsCifar10, maxWorkers: 3, sequence: { groupOrder: 1 } }),
-      project('load', { ...needsCifar10, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('system', needsCifar10),
+      project('load', { ...needsCifar10, maxWorkers: 1 }),
     ],
   },
 })

@@ -24,10 +24,11 @@ const ADDRESS: Build = {
     ...['-g1', '-fno-omit-frame-pointer', '-fPIC', '-D_GLIBCXX_ASSERTIONS'],
     ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
   ],
-  args: [],
+  // What a compiler's bounds find in a shape it finds in a few of its kind; all of them are compared without a sanitizer.
+  args: ['few'],
 }
 const THREAD: Build = {
-  name: 'ThreadSanitizer, fewer cases',
+  name: 'ThreadSanitizer',
   folder: 'thread',
   flags: ['-g1', '-fno-omit-frame-pointer', '-fsanitize=thread'],
   args: ['few', 'races'],
@@ -166,7 +167,8 @@ async function testKernels(build: Build): Promise<Counts> {
   if (result.text.includes('unexpected memory mapping'))
     result = await run('setarch', ['-R', program, ...build.args])
   const counts = /^(\d+) passed, (\d+) failed$/m.exec(result.text)
-  return report(`kernels, ${build.name}`, result, Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0))
+  const name = build.args.includes('few') ? `${build.name}, fewer cases` : build.name
+  return report(`kernels, ${name}`, result, Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0))
 }
 
 async function testAddon(): Promise<Counts> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
-import { OverloadedError } from '../../../src/errors.ts'
+import { OverloadedError, StoppingError } from '../../../src/errors.ts'
 import { COVER } from '../../../src/models/preprocessing.ts'
 import { PredictionFailedError, PredictorUnavailableError } from '../../../src/predictor/errors.ts'
 import {
@@ -237,8 +237,7 @@ describe('the queue', () => {
     expect((error as OverloadedError).retryAfterMs).toBeGreaterThan(0)
     expect((error as OverloadedError).retryAfterMs).toBeLessThan(2000)
     await predictor.close()
-    for (const refused of await Promise.all(waiting))
-      expect(refused).toBeInstanceOf(PredictorUnavailableError)
+    for (const refused of await Promise.all(waiting)) expect(refused).toBeInstanceOf(StoppingError)
   })
 
   test('bounds the bytes that wait too', async () => {
