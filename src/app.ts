@@ -9,16 +9,15 @@ import { openDatabase } from './db/client.ts'
 import { packageVersion } from './package-version.ts'
 import { createParts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
-import { visibleGpus } from './predictor/devices.ts'
+import { usualProcesses } from './predictor/devices.ts'
 import { createPredictor } from './predictor/predictor.ts'
-import type { Services } from './schema/builder/context.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
 import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
 import { watchRoom } from './storage/room.ts'
-import { createEngines, type Engines } from './system/engines.ts'
+import { createEngines } from './system/engines.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 
 export interface App {
@@ -57,8 +56,7 @@ export async function startApp(
     const predictor = parts.add(
       createPredictor({
         engine: engines.request,
-        // The one engine that has GPUs by their number.
-        processes: config.predictors ?? (engine === 'tensorflow' ? Math.max(1, visibleGpus().length) : 1),
+        processes: config.predictors ?? usualProcesses(engine),
         artifactsFolder,
         logger,
         telemetry,
@@ -101,23 +99,11 @@ export async function startApp(
     )
     engines.compare(predictor.engine())
     // Whoever asks meanwhile waits for no other model than the one that was asked.
-    void warmAliased(services.predictions, engines, stopping).catch((err: unknown) => {
-      if (!stopping.aborted) logger.warn({ err }, 'what aliases name could not be loaded')
-    })
+    void services.predictions.warmAliased(engines.settled(stopping))
     await services.runs.startQueue()
     return { url: server.url, close: parts.close }
   } catch (error) {
     await parts.close()
     throw error
   }
-}
-
-/** Loads what aliases name, once the engines that are being timed have the machine no longer to themselves. */
-async function warmAliased(
-  predictions: Pick<Services['predictions'], 'warmAliased'>,
-  engines: Pick<Engines, 'settled'>,
-  stopping: AbortSignal,
-): Promise<void> {
-  await engines.settled(stopping)
-  await predictions.warmAliased()
 }

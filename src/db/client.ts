@@ -3,7 +3,7 @@ import { StoppingError } from '../errors.ts'
 import type { Room } from '../storage/room.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
-import { startDatabaseThread } from './pglite-thread.ts'
+import { startDatabaseThread } from './pglite-host.ts'
 import { postgresFactory, postgresSession } from './postgres.ts'
 
 export interface Database {

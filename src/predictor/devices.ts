@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import type { EngineChoice } from '../engine/report.ts'
 
 /** The NVIDIA GPUs that processes of this one may use, as CUDA_VISIBLE_DEVICES names them. */
 export function visibleGpus(
@@ -15,6 +16,11 @@ export function visibleGpus(
   } catch {
     return []
   }
+}
+
+/** How many predictor processes suit an engine: one for each GPU where it has GPUs by their number. */
+export function usualProcesses(engine: EngineChoice): number {
+  return engine === 'tensorflow' ? Math.max(1, visibleGpus().length) : 1
 }
 
 /** The environment of one of several processes: each has a GPU of its own, as far as there are any. */

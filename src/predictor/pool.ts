@@ -1,34 +1,15 @@
-import type { EngineReport } from '../engine/report.ts'
 import { deviceEnvironment, visibleGpus } from './devices.ts'
 import { PredictorUnavailableError } from './errors.ts'
-import {
-  createPredictorWorker,
-  type PredictorWorker,
-  type PredictorWorkerOptions,
-  type Task,
-} from './worker.ts'
-
-/** Several predictor processes as one. */
-export interface Pool {
-  start(): void
-  engine(): Promise<EngineReport>
-  /** @returns what takes it back. Throws a PredictorUnavailableError when no process can be asked. */
-  give(task: Task): () => void
-  /** Milliseconds until a request that comes now is begun with. */
-  expectedMs(): number
-  has(model: number): boolean
-  isLoaded(digest: string): boolean
-  close(): Promise<void>
-}
+import { createPredictorWorker, type PredictorWorker, type PredictorWorkerOptions } from './worker.ts'
 
 /** How much longer a model's requests wait at its home than they would elsewhere before a second process loads it. */
 const COPY_MS = 500
 
 /**
- * Every model has a home, so that its weights lie in one memory; where that has much more to do than another process,
+ * Several predictor processes as one. Every model has a home, so that its weights lie in one memory; where that has much more to do than another process,
  * the other one helps with a copy.
  */
-export function createPool(size: number, options: Omit<PredictorWorkerOptions, 'env'>): Pool {
+export function createPool(size: number, options: Omit<PredictorWorkerOptions, 'env'>): PredictorWorker {
   const gpus = visibleGpus()
   const workers = Array.from({ length: size }, (_, index) =>
     createPredictorWorker({ ...options, env: deviceEnvironment(index, size, gpus) }),

@@ -110,8 +110,8 @@ export interface PredictionService {
   getReady(versionId: string): Promise<void>
   /** Whether its weights are in the memory of a predictor. */
   isLoaded(version: Pick<ModelVersion, 'digest'>): boolean
-  /** Loads what aliases name, those that moved last in the end. What cannot be loaded is left out. */
-  warmAliased(): Promise<void>
+  /** Loads what aliases name as soon as it may, those that moved last in the end. What cannot be loaded is left out. Never rejects. */
+  warmAliased(may: Promise<void>): Promise<void>
   list(query: Prisma.PredictionFindManyArgs): Promise<Prediction[]>
   count(modelVersionId?: string): Promise<number>
   /**
@@ -129,7 +129,7 @@ export interface PredictionServiceOptions {
   predictor: Pick<Predictor, 'predict' | 'inspect' | 'warm' | 'isLoaded'>
   /** Is told of every prediction. */
   serving: Pick<ServingStats, 'answered' | 'missed'>
-  logger: Pick<Logger, 'error'>
+  logger: Pick<Logger, 'debug' | 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   datasets: ReadonlyMap<string, DatasetStore>
 }
@@ -284,19 +284,30 @@ export function createPredictionService({
     },
     warm,
     async getReady(versionId) {
-      const patience = setTimeout(GET_READY_MS, undefined, { ref: false })
-      await Promise.race([warm(versionId), patience]).catch(() => {})
+      const ready = new AbortController()
+      const patience = setTimeout(GET_READY_MS, undefined, { ref: false, signal: ready.signal })
+      await Promise.race([warm(versionId), patience])
+        .catch(() => {})
+        .finally(() => ready.abort())
     },
     isLoaded: ({ digest }) => predictor.isLoaded(digest),
-    async warmAliased() {
-      const aliases = await prisma.modelAlias.findMany({
-        orderBy: { movedAt: 'desc' },
-        take: MOST_WARMED,
-        include: { version: true },
-      })
-      for (const { version } of aliases.toReversed()) {
-        // Why it cannot be is in the log, and is told to whoever asks it.
-        await predictor.warm(refs.of(version)).catch((error: unknown) => fail(version, error).catch(() => {}))
+    async warmAliased(may) {
+      try {
+        await may
+        const aliases = await prisma.modelAlias.findMany({
+          orderBy: { movedAt: 'desc' },
+          take: MOST_WARMED,
+          include: { version: true },
+        })
+        for (const { version } of aliases.toReversed()) {
+          // Why it cannot be is in the log, and is told to whoever asks it.
+          await predictor
+            .warm(refs.of(version))
+            .catch((error: unknown) => fail(version, error).catch(() => {}))
+        }
+      } catch (error) {
+        // The server is told to stop, or its database is away: they are loaded when they are asked.
+        logger.debug({ err: error }, 'what aliases name was not loaded')
       }
     },
     list: (query) => prisma.prediction.findMany(query),

@@ -80,11 +80,17 @@ function onMessage(message: FromIntake): void {
       batcher.cancel(message.id)
       return
     case 'verified':
-      verifying.get(message.digest)?.resolve(message.path)
+      verified(message.digest)?.resolve(message.path)
       return
     case 'unverified':
-      verifying.get(message.digest)?.reject(fromRejection(message.rejection))
+      verified(message.digest)?.reject(fromRejection(message.rejection))
   }
+}
+
+function verified(digest: string) {
+  const waiting = verifying.get(digest)
+  verifying.delete(digest)
+  return waiting
 }
 
 function say(message: ToIntake): void {

@@ -22,16 +22,19 @@ export type TaskAnswer =
   | (Extract<PredictorAnswer, { type: 'predicted' }>['pictures'][number] & { type: 'predicted' })
   | Exclude<PredictorAnswer, { type: 'predicted' | 'kept' }>
 
-/** One predictor process with the requests that it was given: it outlives the process, and they do, too. */
+/**
+ * A predictor process with the requests that it was given, or several of them as one (pool.ts): it outlives the processes,
+ * and the requests do, too.
+ */
 export interface PredictorWorker {
   /** Starts the process. Throws a PredictorUnavailableError while it rests after its last start failed. */
   start(): void
   engine(): Promise<EngineReport>
-  /** @returns what takes it back */
+  /** @returns what takes it back. Throws a PredictorUnavailableError where none of several processes can be asked. */
   give(task: Task): () => void
-  /** Milliseconds until what it has now is answered. */
+  /** Milliseconds until a request that comes now is begun with. */
   expectedMs(): number
-  /** Whether the weights of a model are in its memory. */
+  /** Whether the weights of a model are in memory. */
   has(model: number): boolean
   /** Whether weights are, by their digest. */
   isLoaded(digest: string): boolean

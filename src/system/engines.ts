@@ -4,20 +4,12 @@ import { hasGpuDevice } from '../engine/machine.ts'
 import { type EngineRequest, type EngineTrial, enginesToTry } from '../engine/ranking.ts'
 import { type EngineChoice, type EngineName, type EngineReport, NAME_OF_KIND } from '../engine/report.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Throughput } from '../runs/planning/throughput.ts'
 import { analyze } from '../zoo/analysis.ts'
-import type { Architecture } from '../zoo/architecture.ts'
 import { findArchitecture } from '../zoo/catalog.ts'
 import { TRIAL_NETWORK, TRIAL_WORKLOAD } from './engine-trials/protocol.ts'
 import { readTrials, writeTrials } from './engine-trials/record.ts'
 import { QUICK_TRIAL, type TrialOptions, tryEngines } from './engine-trials/try-engines.ts'
-
-/** What was trained, with how many multiply-adds for an image, and how fast. */
-export interface Speed {
-  architecture: Architecture
-  batchSize: number
-  multiplyAdds: number
-  imagesPerSecond: number
-}
 
 /** Knows which engine is the fastest here: it tries them, once for each machine and version. */
 export interface Engines {
@@ -34,7 +26,7 @@ export interface Engines {
    * How fast an engine trains the network of the trials; null where it cannot be measured. Measured within two seconds
    * or so when it is first asked for, where no trial has told already.
    */
-  speedOf(engine: Pick<EngineReport, 'kind'>): Promise<Speed | null>
+  speedOf(engine: Pick<EngineReport, 'kind'>): Promise<Throughput | null>
   /** Resolves when no engine is being tried, nor about to be. Rejects with the signal's reason. */
   settled(signal: AbortSignal): Promise<void>
   /** Ends what is being tried. */
@@ -61,7 +53,7 @@ export function createEngines(options: EnginesOptions): Engines {
   const closing = new AbortController()
   let trials = choice === 'auto' && mayHaveGpu ? readTrials(file, version) : []
   let work: Promise<void> = Promise.resolve()
-  const speeds = new Map<EngineName, Promise<Speed | null>>()
+  const speeds = new Map<EngineName, Promise<Throughput | null>>()
   const auto = {
     get trials() {
       return trials
@@ -77,7 +69,7 @@ export function createEngines(options: EnginesOptions): Engines {
     writeTrials(file, version, trials)
   }
 
-  async function measureSpeed(name: EngineName): Promise<Speed | null> {
+  async function measureSpeed(name: EngineName): Promise<Throughput | null> {
     await work
     const { signal } = closing
     const told = trials.find(({ engine }) => engine === name)

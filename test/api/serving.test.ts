@@ -172,11 +172,11 @@ describe('the weights of a version', () => {
     loaded = async ({ digest }) => {
       if (digest.startsWith('1')) throw new UnusableModelError('they do not fit')
     }
-    await api.predictions.warmAliased()
+    await api.predictions.warmAliased(Promise.resolve())
     expect(warmed).toEqual(['2'.repeat(64)])
     loaded = async () => {}
     warmed = []
-    await api.predictions.warmAliased()
+    await api.predictions.warmAliased(Promise.resolve())
     expect(warmed).toEqual(['1'.repeat(64), '2'.repeat(64)])
   })
 })

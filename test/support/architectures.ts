@@ -1,4 +1,6 @@
+import type { Architecture, Head } from '../../src/zoo/architecture.ts'
 import type { ArchitectureInput } from '../../src/zoo/architecture-input.ts'
+import { parseFeatures } from '../../src/zoo/features.ts'
 
 /** Numbers in [0, 1). */
 type Source = () => number
@@ -99,3 +101,27 @@ export function spoil(random: Source, input: ArchitectureInput): ArchitectureInp
   for (let count = upTo(random, 3); count > 0; count--) pick(random, spoilers)()
   return spoiled
 }
+
+/** A network of these layers: of small pictures and few classes, unless said otherwise. */
+export function custom(features: string, head: Head, options: Partial<Architecture> = {}): Architecture {
+  return {
+    name: 'custom',
+    title: 'Custom',
+    origin: 'CUSTOM',
+    configuration: null,
+    features: parseFeatures(features),
+    batchNorm: false,
+    inputShape: [16, 16, 3],
+    classes: 5,
+    head,
+    ...options,
+  }
+}
+
+export const flat = (hidden: number[] = [], dropout = 0): Head => ({ kind: 'flat', hidden, dropout })
+export const pooled = (size: number, hidden = [12, 8]): Head => ({
+  kind: 'pooled',
+  size,
+  hidden,
+  dropout: 0.5,
+})

@@ -8,7 +8,7 @@ import { createPictureTurns } from '../picture-turns.ts'
 import { type AnyPrediction, pixelsOf, probabilitiesOf } from '../predictions.ts'
 import type { Predictor } from '../predictor.ts'
 import type { ClassProbability, ModelRef } from '../protocol.ts'
-import { failFor, refOf } from '../version-ref.ts'
+import { createModelRefs, failFor } from '../version-ref.ts'
 import type { Nearest } from './feature-file.ts'
 import type { FeatureFolders } from './feature-folders.ts'
 import { drawHeatMap } from './heat-map.ts'
@@ -84,6 +84,7 @@ export interface ReasonOptions {
 
 export function createReasons(options: ReasonOptions): Reasons {
   const { models, architectures, predictor, datasets, folders, search } = options
+  const refs = createModelRefs(architectures)
   const turns = createPictureTurns(() => predictor.queueDepth)
   let occlusions = 0
 
@@ -94,9 +95,7 @@ export function createReasons(options: ReasonOptions): Reasons {
   ): Promise<Result> {
     const version = await models.resolve({ versionId: prediction.modelVersionId })
     const pixels = await pixelsOf(prediction)
-    return task(refOf(version, architectures), pixels, version).catch((error: unknown) =>
-      failFor(version, error, options),
-    )
+    return task(refs.of(version), pixels, version).catch((error: unknown) => failFor(version, error, options))
   }
 
   /** Does a task as a picture of a batch is: when there is room beside those that are asked for one by one. */

@@ -11,10 +11,10 @@ import { Random } from '../../../src/random.ts'
 import { analyze } from '../../../src/zoo/analysis.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
-import { parseFeatures } from '../../../src/zoo/features.ts'
 import { buildModel, initializeWeights } from '../../../src/zoo/model.ts'
 import { openSafetensors } from '../../../src/zoo/safetensors-file.ts'
 import { loadWeights } from '../../../src/zoo/weights.ts'
+import { custom, flat } from '../../support/architectures.ts'
 import { saveWeights } from '../../support/weights.ts'
 
 // The only one that has Debian's PyTorch.
@@ -26,20 +26,8 @@ const available = process.env.CI !== undefined || spawnSync(PYTHON, ['-c', 'impo
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-reasons-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function network(features: string, changes: Partial<Architecture> = {}): Architecture {
-  return {
-    name: 'custom',
-    title: 'Custom',
-    origin: 'CUSTOM',
-    configuration: null,
-    features: parseFeatures(features),
-    batchNorm: false,
-    inputShape: [24, 20, 3],
-    classes: 5,
-    head: { kind: 'flat', hidden: [], dropout: 0 },
-    ...changes,
-  }
-}
+const network = (features: string, changes: Partial<Architecture> = {}) =>
+  custom(features, flat(), { inputShape: [24, 20, 3], ...changes })
 
 const NETWORKS: Record<string, Architecture> = {
   'the small one of the zoo, with batch norm': findArchitecture('vgg_mini')!,

@@ -166,7 +166,7 @@ describe('a batch of pictures', () => {
     const batch = await batches.begin(input(pictures('cat', 'dog')))
     await settle()
     for (const { fail } of asked.splice(0)) fail(new OverloadedError('Later.', 1, 64))
-    while (asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+    await expect.poll(() => asked.length).toBe(2)
     await answerAll()
     expect((await batch.results).map(said)).toEqual(['a cat', 'a dog'])
   })

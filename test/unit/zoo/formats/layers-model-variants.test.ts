@@ -6,9 +6,10 @@ import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { importLayersModel } from '../../../../src/zoo/formats/import-layers-model.ts'
 import { buildModel } from '../../../../src/zoo/model.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { custom, flat, pooled } from '../../../support/architectures.ts'
 import { useBackend } from '../../../support/backend.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
-import { custom, flat, place, pooled, weightFiles } from './support.ts'
+import { place, weightFiles } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 

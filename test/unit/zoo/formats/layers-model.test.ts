@@ -8,9 +8,10 @@ import { importLayersModel } from '../../../../src/zoo/formats/import-layers-mod
 import { LayersModelError } from '../../../../src/zoo/layers-model-error.ts'
 import { buildModel } from '../../../../src/zoo/model.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { custom, flat } from '../../../support/architectures.ts'
 import { useBackend } from '../../../support/backend.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
-import { custom, flat, place, randomFile, sha256, tensorsOf, weightFiles } from './support.ts'
+import { place, randomFile, sha256, tensorsOf, weightFiles } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 

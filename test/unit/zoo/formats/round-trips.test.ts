@@ -7,8 +7,9 @@ import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { exportLayersModel } from '../../../../src/zoo/formats/export-layers-model.ts'
 import { importLayersModel } from '../../../../src/zoo/formats/import-layers-model.ts'
 import { importSafetensors } from '../../../../src/zoo/formats/import-safetensors.ts'
+import { custom, flat, pooled } from '../../../support/architectures.ts'
 import { useBackend } from '../../../support/backend.ts'
-import { custom, flat, place, pooled, randomFile, sha256, weightFiles } from './support.ts'
+import { place, randomFile, sha256, weightFiles } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 

@@ -5,8 +5,9 @@ import { importSafetensors } from '../../../../src/zoo/formats/import-safetensor
 import { outlineOfFile } from '../../../../src/zoo/formats/match-tensors.ts'
 import { openSafetensors } from '../../../../src/zoo/safetensors-file.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { custom, flat, pooled } from '../../../support/architectures.ts'
 import { useBackend } from '../../../support/backend.ts'
-import { custom, flat, place, pooled, randomFile, tensorsOf } from './support.ts'
+import { place, randomFile, tensorsOf } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 

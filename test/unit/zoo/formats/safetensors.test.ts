@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { importSafetensors } from '../../../../src/zoo/formats/import-safetensors.ts'
 import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
 import { WeightsMismatchError } from '../../../../src/zoo/weights-mismatch.ts'
+import { custom, flat, pooled } from '../../../support/architectures.ts'
 import { useBackend } from '../../../support/backend.ts'
 import { seededRandom } from '../../../support/random.ts'
 import { decodeSafetensors, importWeights } from '../../../support/weights.ts'
-import { custom, flat, place, pooled, randomFile, sha256, tensorsOf, write } from './support.ts'
+import { place, randomFile, sha256, tensorsOf, write } from './support.ts'
 
 beforeAll(() => useBackend('cpu'))
 

@@ -3,37 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import type { Architecture, Head } from '../../../../src/zoo/architecture.ts'
-import { parseFeatures } from '../../../../src/zoo/features.ts'
+import type { Architecture } from '../../../../src/zoo/architecture.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
 import type { NamedTensor } from '../../../../src/zoo/safetensors.ts'
 import { decodeSafetensors, encodeSafetensors, saveWeights } from '../../../support/weights.ts'
 
 /** Files of a process' tests share it; it goes with the process. */
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-formats-'))
-
-export function custom(features: string, head: Head, options: Partial<Architecture> = {}): Architecture {
-  return {
-    name: 'custom',
-    title: 'Custom',
-    origin: 'CUSTOM',
-    configuration: null,
-    features: parseFeatures(features),
-    batchNorm: false,
-    inputShape: [16, 16, 3],
-    classes: 5,
-    head,
-    ...options,
-  }
-}
-
-export const flat = (hidden: number[] = [], dropout = 0): Head => ({ kind: 'flat', hidden, dropout })
-export const pooled = (size: number, hidden = [12, 8]): Head => ({
-  kind: 'pooled',
-  size,
-  hidden,
-  dropout: 0.5,
-})
 
 let count = 0
 /** A path that nothing has yet, gone after the tests. */
