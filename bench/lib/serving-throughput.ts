@@ -62,6 +62,21 @@ export function measureThroughput(): Promise<void> {
         'ms',
       )
       note(
+        'server',
+        of((it) => it.serverMs),
+        'ms',
+      )
+      note(
+        'predictor',
+        of((it) => it.predictorMs),
+        'ms',
+      )
+      note(
+        'its engine alone',
+        of((it) => it.engineMs),
+        'ms',
+      )
+      note(
         'p50',
         of((it) => it.p50),
         'ms',

@@ -74,6 +74,8 @@ export function blackPng(width: number, height: number): Buffer {
 export interface PngKind {
   colourType: 0 | 2 | 3 | 4 | 6
   bits: 1 | 2 | 4 | 8 | 16
+  /** Of every row; 0 where it is left out, which changes nothing. */
+  filter?: number
   /** Chunks between the header and the pixels. */
   chunks?: [type: string, data: Uint8Array][]
 }
@@ -95,7 +97,10 @@ export function pngFile(width: number, height: number, kind: PngKind, rows: Uint
   const row = rows.length / height
   // Every row begins with the number of its filter.
   const lines = Buffer.alloc(height * (1 + row))
-  for (let y = 0; y < height; y++) lines.set(rows.subarray(y * row, (y + 1) * row), y * (1 + row) + 1)
+  for (let y = 0; y < height; y++) {
+    lines[y * (1 + row)] = kind.filter ?? 0
+    lines.set(rows.subarray(y * row, (y + 1) * row), y * (1 + row) + 1)
+  }
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', header),

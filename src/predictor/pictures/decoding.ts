@@ -5,6 +5,7 @@ import { type ImageFormat, plainPngSize } from './format.ts'
 import { type GifFrame, readFirstGifFrame } from './gif.ts'
 import { endsWithMarker, readJpegStructure } from './jpeg.ts'
 import { checkImageSize, MAX_IMAGE_PIXELS } from './limits.ts'
+import { readPlainPng } from './plain-png.ts'
 import { isDeep, toDeepSrgb, withProfile } from './profile.ts'
 import { hasOrdinarySamples, withOrdinarySamples } from './samples.ts'
 import { firstTiffPage, MAX_SAMPLES, readTiffPage, type TiffPage } from './tiff.ts'
@@ -53,6 +54,8 @@ export async function decodeImage(
   bytes: Uint8Array,
   least: { width: number; height: number },
 ): Promise<RgbImage> {
+  const plain = format === 'PNG' ? readPlainPng(bytes, least) : null
+  if (plain !== null) return plain
   const picture = pictureFile(format, bytes)
   const png = format === 'PNG' ? plainPngSize(picture.bytes) : null
   if (png !== null) {

@@ -4,7 +4,15 @@ import { describe, expect, test } from 'vitest'
 import { type ImageRejection, UnsupportedImageError } from '../../../../src/predictor/errors.ts'
 import { encodePng, prepareImage } from '../../../../src/predictor/pictures/image.ts'
 import { MAX_IMAGE_BYTES } from '../../../../src/predictor/pictures/limits.ts'
-import { blackPng, colourAt, corners, noise, quadrants } from '../../../support/images.ts'
+import {
+  blackPng,
+  colourAt,
+  corners,
+  noise,
+  noisePixels,
+  pngFile,
+  quadrants,
+} from '../../../support/images.ts'
 
 const SIZE: [number, number] = [32, 32]
 const UPRIGHT = 'red green blue yellow'
@@ -52,6 +60,35 @@ describe('a picture that is accepted', () => {
     const { pixels } = await prepareImage(await noise(2).png().toBuffer(), SIZE)
     expect(original.equals(pixels)).toBe(true)
   })
+
+  const comment: [string, Buffer] = ['tEXt', Buffer.from('Comment\0by a program')]
+  const sizes: [number, number][] = [SIZE, [23, 17], [8, 8], [80, 40]]
+  test.each([0, 2].flatMap((colourType) => [0, 1, 2, 3, 4].map((filter) => [colourType, filter] as const)))(
+    'has the same pixels in a small PNG (colour type %i, filter %i) and in one with a comment, which libvips reads',
+    async (colourType, filter) => {
+      const [width, height] = [17, 23]
+      const rows = noisePixels(filter, width, height).subarray(0, height * width * (colourType + 1))
+      const kind = { colourType: colourType as 0 | 2, bits: 8 as const, filter }
+      const small = pngFile(width, height, kind, rows)
+      const commented = pngFile(width, height, { ...kind, chunks: [comment] }, rows)
+      for (const size of sizes) {
+        const [one, other] = [await prepareImage(small, size), await prepareImage(commented, size)]
+        expect(Buffer.compare(one.pixels, other.pixels)).toBe(0)
+      }
+    },
+  )
+
+  test.each([255, 254])(
+    'has the same pixels in a small PNG with an alpha of %i, and in one with a comment',
+    async (alpha) => {
+      const rows = Buffer.from(noisePixels(9, 17, 4 * 23)).subarray(0, 17 * 23 * 4)
+      for (let at = 3; at < rows.length; at += 4) rows[at] = alpha
+      const kind = { colourType: 6, bits: 8 } as const
+      const one = await prepareImage(pngFile(17, 23, kind, rows), SIZE)
+      const other = await prepareImage(pngFile(17, 23, { ...kind, chunks: [comment] }, rows), SIZE)
+      expect(Buffer.compare(one.pixels, other.pixels)).toBe(0)
+    },
+  )
 
   // Where the quadrants of an upright picture have to go so that the orientation brings them back.
   test.each([2, 3, 4, 5, 6, 7, 8])('is turned upright by EXIF orientation %i', async (orientation) => {
