@@ -15,7 +15,7 @@ const FLOORS = [
   ['runs/model'],
   ['models'],
   ['zoo', 'data'],
-  ['engine', 'db'],
+  ['engine', 'db', 'pictures'],
 ]
 /** Rooms that serve every floor and know none. */
 const SERVANTS = ['ports', 'adapters', 'storage', 'process', 'concurrency']

@@ -3,7 +3,7 @@
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import type { EngineChoice } from '../../src/engine/report.ts'
-import { COVER } from '../../src/models/preprocessing.ts'
+import { COVER } from '../../src/pictures/resize.ts'
 import { createPredictor, type Predictor, type PredictRequest } from '../../src/predictor/predictor.ts'
 import type { ModelRef, PredictImage } from '../../src/predictor/protocol.ts'
 import type { Architecture } from '../../src/zoo/architecture.ts'

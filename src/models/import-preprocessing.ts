@@ -1,9 +1,10 @@
 import { LABEL, readLabel } from '../label.ts'
+import { COVER, RESIZE_RULES, type Resize } from '../pictures/resize.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { Naming } from '../zoo/formats/naming.ts'
-import { COVER, type Preprocessing, RESIZE_RULES, type Resize } from './preprocessing.ts'
+import type { Preprocessing } from './preprocessing.ts'
 
 /** How pictures become the input of imported weights. What is left out comes from the file, or a default. */
 export interface PreprocessingInput {

@@ -1,22 +1,5 @@
 import type { Normalization } from '../data/normalization.ts'
-
-export const RESIZE_RULES = ['COVER', 'STRETCH'] as const
-
-/** How a picture of any size becomes one of the network's. A type, as Prisma takes no interface for JSON. */
-export type Resize = {
-  /**
-   * COVER keeps its proportions: it is scaled until it covers the input, and cropped at its centre.
-   * STRETCH scales each side by itself, as Keras' image loaders do.
-   */
-  rule: (typeof RESIZE_RULES)[number]
-  /**
-   * With COVER: pixels of the shorter side after scaling, at least the input's sides; what is over is cropped.
-   * torchvision's ImageNet weights want 256 for an input of 224. Null: just enough to cover.
-   */
-  shorterSide: number | null
-}
-
-export const COVER: Resize = { rule: 'COVER', shorterSide: null }
+import type { Resize } from '../pictures/resize.ts'
 
 /** How a picture becomes a network's input; it travels with the model. */
 export interface Preprocessing extends Normalization {

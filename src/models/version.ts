@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { ModelVersion } from '../db/generated/client.ts'
+import { RESIZE_RULES } from '../pictures/resize.ts'
 import { evaluationResult, type StoredEvaluation } from './evaluation-result.ts'
-import { type Preprocessing, RESIZE_RULES } from './preprocessing.ts'
+import type { Preprocessing } from './preprocessing.ts'
 
 /** What the JSON columns of a version's row hold. */
 interface Stored {

@@ -3,11 +3,12 @@ import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
 import { NotFoundError } from '../errors.ts'
+import { COVER } from '../pictures/resize.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
 import { evaluationResult } from './evaluation-result.ts'
-import { COVER, type Preprocessing } from './preprocessing.ts'
+import type { Preprocessing } from './preprocessing.ts'
 import { normalization, toVersion } from './version.ts'
 
 /** What a predictor has to know of pictures for weights that a run makes. */

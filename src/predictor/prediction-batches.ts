@@ -15,15 +15,11 @@ import { isKey, KEY } from '../label.ts'
 import type { VersionRef } from '../models/resolve-version.ts'
 import type { ModelService } from '../models/service.ts'
 import { toVersion } from '../models/version.ts'
+import { UnsupportedImageError } from '../pictures/errors.ts'
+import { MAX_BATCH_PICTURES } from '../pictures/limits.ts'
 import type { OpenBus } from '../ports/bus.ts'
-import {
-  PredictionFailedError,
-  PredictorUnavailableError,
-  UnsupportedImageError,
-  UnusableModelError,
-} from './errors.ts'
+import { PredictionFailedError, PredictorUnavailableError, UnusableModelError } from './errors.ts'
 import { createPictureTurns } from './picture-turns.ts'
-import { MAX_BATCH_PICTURES } from './pictures/limits.ts'
 import type { PredictInput, PredictionService } from './predictions.ts'
 import type { Predictor } from './predictor.ts'
 

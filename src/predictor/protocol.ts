@@ -1,8 +1,8 @@
 import type { EngineRequest } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import type { Preprocessing } from '../models/preprocessing.ts'
+import type { ImageRejection } from '../pictures/errors.ts'
 import type { Architecture } from '../zoo/architecture.ts'
-import type { ImageRejection } from './errors.ts'
 
 /** Weights, the network they belong to, and what its inputs and outputs mean. */
 export interface ModelRef {

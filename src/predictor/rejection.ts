@@ -1,10 +1,6 @@
+import { UnsupportedImageError } from '../pictures/errors.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
-import {
-  NonFiniteAnswerError,
-  PredictionFailedError,
-  UnsupportedImageError,
-  UnusableModelError,
-} from './errors.ts'
+import { NonFiniteAnswerError, PredictionFailedError, UnusableModelError } from './errors.ts'
 import type { Rejection } from './protocol.ts'
 
 /** In the predictor process: an error as the data that crosses to the server. */

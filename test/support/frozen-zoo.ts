@@ -1,6 +1,6 @@
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { LossPoint, Prisma, PrismaClient } from '../../src/db/generated/client.ts'
-import { COVER } from '../../src/models/preprocessing.ts'
+import { COVER } from '../../src/pictures/resize.ts'
 import { writePoints } from '../../src/runs/journal/write-points.ts'
 import type { Hyperparameters } from '../../src/runs/model/hyperparameters.ts'
 import { ENGINE } from './database.ts'

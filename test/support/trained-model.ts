@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
-import { COVER, type Preprocessing } from '../../src/models/preprocessing.ts'
+import type { Preprocessing } from '../../src/models/preprocessing.ts'
+import { COVER } from '../../src/pictures/resize.ts'
 import type { ArtifactStore } from '../../src/ports/artifact-store.ts'
 import type { ModelRef } from '../../src/predictor/protocol.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'

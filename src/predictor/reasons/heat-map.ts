@@ -1,4 +1,4 @@
-import { encodePng } from '../pictures/image.ts'
+import { encodePng } from '../../pictures/image.ts'
 
 /** What speaks for a class, and what against it: vermilion and blue of Okabe and Ito, which all eyes tell apart. */
 const FOR = [213, 94, 0]

@@ -9,12 +9,8 @@ import {
   StorageFullError,
   ValidationError,
 } from '../../errors.ts'
-import {
-  type IMAGE_REJECTIONS,
-  PredictionFailedError,
-  UnsupportedImageError,
-  UnusableModelError,
-} from '../../predictor/errors.ts'
+import { type IMAGE_REJECTIONS, UnsupportedImageError } from '../../pictures/errors.ts'
+import { PredictionFailedError, UnusableModelError } from '../../predictor/errors.ts'
 import { builder } from './builder.ts'
 import { described } from './described.ts'
 import { apiError, type ErrorCode } from './input-error.ts'

@@ -1,4 +1,5 @@
-import type { Preprocessing, RESIZE_RULES } from '../../models/preprocessing.ts'
+import type { Preprocessing } from '../../models/preprocessing.ts'
+import type { RESIZE_RULES } from '../../pictures/resize.ts'
 import { builder } from '../builder/builder.ts'
 import { described } from '../builder/described.ts'
 

@@ -1,6 +1,6 @@
 import { failureLast } from '../../concurrency/iterate.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
-import { MAX_BATCH_PICTURES } from '../../predictor/pictures/limits.ts'
+import { MAX_BATCH_PICTURES } from '../../pictures/limits.ts'
 import type {
   BatchAnswer,
   BatchInput,

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { VersionRef } from '../../models/resolve-version.ts'
-import { PredictionFailedError, UnsupportedImageError, UnusableModelError } from '../../predictor/errors.ts'
-import { checkImageBytes } from '../../predictor/pictures/format.ts'
+import { UnsupportedImageError } from '../../pictures/errors.ts'
+import { checkImageBytes } from '../../pictures/format.ts'
+import { PredictionFailedError, UnusableModelError } from '../../predictor/errors.ts'
 import {
   type PredictInput as DomainInput,
   inputOf,

@@ -1,7 +1,7 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases'
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens'
 import type { Plugin } from 'graphql-yoga'
-import { MAX_BATCH_PICTURES, MAX_IMAGE_BYTES } from '../../predictor/pictures/limits.ts'
+import { MAX_BATCH_PICTURES, MAX_IMAGE_BYTES } from '../../pictures/limits.ts'
 import { tooComplex } from '../../schema/builder/input-error.ts'
 
 /** Bytes of one HTTP request: the largest picture in base64, which is a third longer, and its query. */

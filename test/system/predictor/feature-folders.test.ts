@@ -8,7 +8,7 @@ import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import type { DatasetStore } from '../../../src/data/dataset.ts'
 import { NotReadyError, OverloadedError, StorageFullError } from '../../../src/errors.ts'
-import { COVER } from '../../../src/models/preprocessing.ts'
+import { COVER } from '../../../src/pictures/resize.ts'
 import { NonFiniteAnswerError } from '../../../src/predictor/errors.ts'
 import {
   createFeatureFolders,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { OverloadedError, StoppingError } from '../../../src/errors.ts'
-import { COVER } from '../../../src/models/preprocessing.ts'
+import { COVER } from '../../../src/pictures/resize.ts'
 import { PredictionFailedError, PredictorUnavailableError } from '../../../src/predictor/errors.ts'
 import {
   createPredictor,

@@ -7,13 +7,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
+import { UnsupportedImageError } from '../../../src/pictures/errors.ts'
+import { prepareImage } from '../../../src/pictures/image.ts'
 import { type ArtifactStore, DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
-import {
-  NonFiniteAnswerError,
-  UnsupportedImageError,
-  UnusableModelError,
-} from '../../../src/predictor/errors.ts'
-import { prepareImage } from '../../../src/predictor/pictures/image.ts'
+import { NonFiniteAnswerError, UnusableModelError } from '../../../src/predictor/errors.ts'
 import { createPredictor, type PredictOutcome, type Predictor } from '../../../src/predictor/predictor.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { FOREIGN_ISA } from '../../support/foreign-isa.ts'

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
 import { OverloadedError } from '../../../src/errors.ts'
-import { COVER } from '../../../src/models/preprocessing.ts'
+import { COVER } from '../../../src/pictures/resize.ts'
 import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import { PredictorUnavailableError } from '../../../src/predictor/errors.ts'
 import {

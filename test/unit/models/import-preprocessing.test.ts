@@ -4,7 +4,8 @@ import {
   resolvePreprocessing,
   type WeightsFile,
 } from '../../../src/models/import-preprocessing.ts'
-import { COVER, type Preprocessing } from '../../../src/models/preprocessing.ts'
+import type { Preprocessing } from '../../../src/models/preprocessing.ts'
+import { COVER } from '../../../src/pictures/resize.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 

@@ -9,8 +9,9 @@ import {
   StorageFullError,
   ValidationError,
 } from '../../../src/errors.ts'
-import { COVER } from '../../../src/models/preprocessing.ts'
-import { PredictionFailedError, UnsupportedImageError } from '../../../src/predictor/errors.ts'
+import { UnsupportedImageError } from '../../../src/pictures/errors.ts'
+import { COVER } from '../../../src/pictures/resize.ts'
+import { PredictionFailedError } from '../../../src/predictor/errors.ts'
 import {
   type BatchAnswer,
   type BatchInput,

@@ -10,12 +10,12 @@ import {
   StorageFullError,
   ValidationError,
 } from '../../../src/errors.ts'
+import { UnsupportedImageError } from '../../../src/pictures/errors.ts'
 import { DamagedArtifactError } from '../../../src/ports/artifact-store.ts'
 import {
   NonFiniteAnswerError,
   PredictionFailedError,
   PredictorUnavailableError,
-  UnsupportedImageError,
   UnusableModelError,
 } from '../../../src/predictor/errors.ts'
 import { VersionDeletedError } from '../../../src/predictor/version-ref.ts'

@@ -1,4 +1,4 @@
-import { ValidationError } from '../../errors.ts'
+import { ValidationError } from '../errors.ts'
 
 /** `data:image/png;name=a.png;base64,`: up to the first comma, in any case (RFC 2397; fetch.spec.whatwg.org, data: URLs). */
 const DATA_URL = /^\s*data:([^,]*),/i

@@ -1,4 +1,4 @@
-import { UnsupportedImageError } from '../errors.ts'
+import { UnsupportedImageError } from './errors.ts'
 import { readFirstGifFrame } from './gif.ts'
 import { endsWithMarker, readJpegStructure } from './jpeg.ts'
 import { MAX_IMAGE_BYTES } from './limits.ts'

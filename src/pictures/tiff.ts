@@ -1,4 +1,4 @@
-import { UnsupportedImageError } from '../errors.ts'
+import { UnsupportedImageError } from './errors.ts'
 import { checkImageSize } from './limits.ts'
 
 /** What a TIFF says of its first page, as far as reading it depends on it. Names and numbers are TIFF 6.0's. */

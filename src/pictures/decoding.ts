@@ -1,5 +1,5 @@
 import sharp, { type FailOnOptions, type Metadata, type Sharp, type SharpOptions } from 'sharp'
-import { createBudget } from '../budget.ts'
+import { createBudget } from '../concurrency/budget.ts'
 import { avifProfile, withPngProfile } from './colour.ts'
 import { type ImageFormat, plainPngSize } from './format.ts'
 import { type GifFrame, readFirstGifFrame } from './gif.ts'
@@ -7,15 +7,9 @@ import { endsWithMarker, readJpegStructure } from './jpeg.ts'
 import { checkImageSize, MAX_IMAGE_PIXELS } from './limits.ts'
 import { readPlainPng } from './plain-png.ts'
 import { isDeep, toDeepSrgb, withProfile } from './profile.ts'
+import type { RgbImage } from './rgb-image.ts'
 import { hasOrdinarySamples, withOrdinarySamples } from './samples.ts'
 import { firstTiffPage, MAX_SAMPLES, readTiffPage, type TiffPage } from './tiff.ts'
-
-/** RGB bytes of a picture, row by row: height * width * 3. */
-export interface RgbImage {
-  pixels: Buffer
-  width: number
-  height: number
-}
 
 /** libvips gives up on a picture after this time; 64 megapixels of AVIF take 10 s on one core. */
 const DECODE_SECONDS = 60

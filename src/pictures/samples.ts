@@ -1,5 +1,5 @@
 import sharp, { type FailOnOptions } from 'sharp'
-import { UnsupportedImageError } from '../errors.ts'
+import { UnsupportedImageError } from './errors.ts'
 import { MAX_IMAGE_PIXELS } from './limits.ts'
 import { COLOURS, COMPRESSION, PHOTOMETRIC, SAMPLE_FORMAT, type TiffPage, unsupportedTiff } from './tiff.ts'
 import { writeTiff } from './tiff-writer.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ValidationError } from '../../../../src/errors.ts'
-import { decodeBase64 } from '../../../../src/predictor/pictures/base64.ts'
+import { ValidationError } from '../../../src/errors.ts'
+import { decodeBase64 } from '../../../src/pictures/base64.ts'
 
 const BYTES = Buffer.from([0xfb, 0xff, 0xbf, 0x01])
 

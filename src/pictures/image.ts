@@ -1,10 +1,10 @@
 import sharp, { type Sharp } from 'sharp'
-import type { DatasetFacts } from '../../data/dataset-facts.ts'
-import { COVER, type Preprocessing, type Resize } from '../../models/preprocessing.ts'
-import { UnsupportedImageError } from '../errors.ts'
-import { decodeImage, type RgbImage } from './decoding.ts'
+import { decodeImage } from './decoding.ts'
+import { UnsupportedImageError } from './errors.ts'
 import { sniffImageFormat } from './format.ts'
 import { refusal } from './refusal.ts'
+import { COVER, type Resize } from './resize.ts'
+import type { RgbImage } from './rgb-image.ts'
 
 /** A picture as a network sees it. */
 export interface PreparedImage {
@@ -33,19 +33,6 @@ export async function prepareImage(
     if (error instanceof UnsupportedImageError) throw error
     throw refusal(format, bytes, error instanceof Error ? error.message : String(error))
   }
-}
-
-/**
- * An image of a data set as a prediction of the same sample sees it: RGB bytes of the network's size.
- * @param pixels  RGB bytes, [height, width, 3]
- */
-export async function prepareSample(
-  pixels: Uint8Array,
-  { imageShape: [height, width] }: Pick<DatasetFacts, 'imageShape'>,
-  { size, resize }: Pick<Preprocessing, 'size' | 'resize'>,
-): Promise<Uint8Array> {
-  if (height === size[0] && width === size[1]) return pixels
-  return (await prepareImage(await encodePng(pixels, [height, width]), size, resize)).pixels
 }
 
 /** pixels: RGB bytes of a picture of `size` = [height, width]. */

@@ -1,5 +1,5 @@
 import { crc32, inflateSync } from 'node:zlib'
-import type { RgbImage } from './decoding.ts'
+import type { RgbImage } from './rgb-image.ts'
 
 /**
  * Reads the kind of PNG that small pictures are sent as: at most 128 x 128 pixels, 8 bits a sample, not interlaced,

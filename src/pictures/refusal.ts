@@ -1,4 +1,4 @@
-import { UnsupportedImageError } from '../errors.ts'
+import { UnsupportedImageError } from './errors.ts'
 import { endsEarly, type ImageFormat } from './format.ts'
 import { readJpegStructure, unsupportedJpeg } from './jpeg.ts'
 

@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import type { Resize } from '../../../../src/models/preprocessing.ts'
-import { type ImageRejection, UnsupportedImageError } from '../../../../src/predictor/errors.ts'
-import { prepareImage } from '../../../../src/predictor/pictures/image.ts'
+import { type ImageRejection, UnsupportedImageError } from '../../../src/pictures/errors.ts'
+import { prepareImage } from '../../../src/pictures/image.ts'
+import type { Resize } from '../../../src/pictures/resize.ts'
 import {
   corners,
   noise,
@@ -11,7 +11,7 @@ import {
   quadrants,
   type TiffKind,
   tiffFile,
-} from '../../../support/images.ts'
+} from '../../support/images.ts'
 
 const SIZE: [number, number] = [32, 32]
 const UPRIGHT = 'red green blue yellow'

@@ -1,4 +1,4 @@
-import { UnsupportedImageError } from '../errors.ts'
+import { UnsupportedImageError } from './errors.ts'
 
 /** The largest file that is taken: a 50-megapixel photograph as JPEG has 10 to 15 MiB. */
 export const MAX_IMAGE_BYTES = 20 * 1024 * 1024

@@ -1,18 +1,10 @@
 import { readFileSync } from 'node:fs'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { type ImageRejection, UnsupportedImageError } from '../../../../src/predictor/errors.ts'
-import { encodePng, prepareImage } from '../../../../src/predictor/pictures/image.ts'
-import { MAX_IMAGE_BYTES } from '../../../../src/predictor/pictures/limits.ts'
-import {
-  blackPng,
-  colourAt,
-  corners,
-  noise,
-  noisePixels,
-  pngFile,
-  quadrants,
-} from '../../../support/images.ts'
+import { type ImageRejection, UnsupportedImageError } from '../../../src/pictures/errors.ts'
+import { encodePng, prepareImage } from '../../../src/pictures/image.ts'
+import { MAX_IMAGE_BYTES } from '../../../src/pictures/limits.ts'
+import { blackPng, colourAt, corners, noise, noisePixels, pngFile, quadrants } from '../../support/images.ts'
 
 const SIZE: [number, number] = [32, 32]
 const UPRIGHT = 'red green blue yellow'

@@ -1,8 +1,8 @@
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { greyProfile, rgbProfile } from '../../../../src/predictor/pictures/icc-profile.ts'
-import { prepareImage } from '../../../../src/predictor/pictures/image.ts'
-import { iccChunk, pngFile, type TiffKind, tiffFile } from '../../../support/images.ts'
+import { greyProfile, rgbProfile } from '../../../src/pictures/icc-profile.ts'
+import { prepareImage } from '../../../src/pictures/image.ts'
+import { iccChunk, pngFile, type TiffKind, tiffFile } from '../../support/images.ts'
 
 const SIDE = 16
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createBudget } from '../../../src/predictor/budget.ts'
+import { createBudget } from '../../../src/concurrency/budget.ts'
 
 /** Tasks that run until they are told to end. */
 function harness(limit: number) {
