@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blackPng, noise } from '../support/images.ts'
@@ -380,34 +381,61 @@ describe('with many pictures in one call', () => {
     expect(again.predictMany.message).toMatch(/There is or was a batch "of my own" already/)
   })
 
-  test('a client that leaves the query has the rest given up, which a follower hears', async () => {
-    const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
-    const leaving = new AbortController()
-    process.kill(predictor as number, 'SIGSTOP')
-    const input = { images: [{ base64: 'AAAA' }, ...samples(49)], batch: 'left' }
-    const left = fetch(`${server.url}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: PREDICT_MANY, variables: { input } }),
-      signal: leaving.signal,
-    })
-    const answers = server.subscribe(FOLLOW, { batch: 'left' })
-    // The server refuses this one itself.
-    const { value: refused } = await answers.next()
-    expect(refused.data.predictionsOf).toMatchObject({ number: 1, index: 0 })
-    leaving.abort()
-    await expect(left).rejects.toThrow()
-    let given = 0
-    for await (const { data } of answers) {
-      given++
-      expect(data.predictionsOf.result).toEqual({
-        __typename: 'PredictionFailedError',
-        message: expect.stringMatching(/Who asked for it left/),
+  const askers = {
+    HTTP: (variables: object) => {
+      const leaving = new AbortController()
+      const left = fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: PREDICT_MANY, variables }),
+        signal: leaving.signal,
       })
-    }
-    process.kill(predictor as number, 'SIGCONT')
-    expect(given).toBe(49)
-  })
+      return async () => {
+        leaving.abort()
+        await expect(left).rejects.toThrow()
+      }
+    },
+    'WebSocket, and completes it,': (variables: object) => {
+      const client = server.connect()
+      const asked = client.iterate({ query: PREDICT_MANY, variables: { ...variables } })
+      return async () => {
+        await asked.return!()
+        await client.dispose()
+      }
+    },
+    'WebSocket, and terminates it,': (variables: object) => {
+      const client = server.connect()
+      client.subscribe(
+        { query: PREDICT_MANY, variables: { ...variables } },
+        { next() {}, error() {}, complete() {} },
+      )
+      return async () => client.terminate()
+    },
+  }
+  test.each(Object.entries(askers))(
+    'a client that leaves the query over %s has the rest given up, which a follower hears',
+    async (_name, ask) => {
+      const { predictor } = await server.logged((line) => line.msg === 'predictor is ready')
+      process.kill(predictor as number, 'SIGSTOP')
+      const batch = randomUUID()
+      const leave = ask({ input: { images: [{ base64: 'AAAA' }, ...samples(49)], batch } })
+      const answers = server.subscribe(FOLLOW, { batch })
+      // The server refuses this one itself.
+      const { value: refused } = await answers.next()
+      expect(refused.data.predictionsOf).toMatchObject({ number: 1, index: 0 })
+      await leave()
+      let given = 0
+      for await (const { data } of answers) {
+        given++
+        expect(data.predictionsOf.result).toEqual({
+          __typename: 'PredictionFailedError',
+          message: expect.stringMatching(/Who asked for it left/),
+        })
+      }
+      process.kill(predictor as number, 'SIGCONT')
+      expect(given).toBe(49)
+    },
+  )
 
   test('what is no batch, or none any more, is an error with a code, and the connection goes on', async () => {
     const client = server.connect()

@@ -37,7 +37,7 @@ export interface Addresses {
 /** What every resolver gets. */
 export interface Context extends Services {
   addresses: Addresses
-  /** Over HTTP: yoga aborts its signal when whoever asked is gone. */
+  /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /**
    * The Prisma client, for Pothos' Prisma plugin alone. Its type is left out on purpose: in the context it

@@ -102,7 +102,7 @@ const EACH = 'A picture that cannot be classified costs the others nothing.'
 builder.queryField('predictMany', (t) =>
   t.field({
     type: PredictManyResult,
-    description: `Classifies up to ${MAX_BATCH_PICTURES} pictures; nothing is stored. ${EACH} It answers when all have their results. Closing the HTTP request gives up what is not computed yet.`,
+    description: `Classifies up to ${MAX_BATCH_PICTURES} pictures; nothing is stored. ${EACH} It answers when all have their results. Leaving it (closing the HTTP request, or completing the operation over WebSocket) gives up what is not computed yet.`,
     complexity,
     args: { input: t.arg(INPUT) },
     resolve: async (_root, { input }, { predictionBatches, request }) => {

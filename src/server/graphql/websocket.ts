@@ -1,16 +1,18 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ExecutionArgs, GraphQLError } from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql'
 import { CloseCode } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import type { Context } from '../../schema/builder/context.ts'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { toClientError, withoutHints } from './client-error.ts'
 import { deliver } from './deliver.ts'
 import type { GraphQLHandler } from './graphql.ts'
 import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
+import { untilLeft } from './until-left.ts'
 
 type Enveloped = ReturnType<GraphQLHandler['getEnveloped']>
 /** Execution goes through the functions that came with the operation's own envelope. */
@@ -68,7 +70,7 @@ export function attachWebSocket(
 
   const graphql = useServer(
     {
-      execute: (args) => (args as EnvelopedArgs).rootValue.execute(args),
+      execute: (args) => untilLeft((signal) => executed(args as EnvelopedArgs, signal)),
       subscribe: (args) => (args as EnvelopedArgs).rootValue.subscribe(args),
       async onSubscribe(context, _id, { operationName, query, variables }) {
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
@@ -115,6 +117,12 @@ export function attachWebSocket(
       await graphql.dispose()
     },
   }
+}
+
+/** As over HTTP, where the request says when whoever asked is gone. */
+function executed(args: EnvelopedArgs, signal: AbortSignal): ExecutionResult | Promise<ExecutionResult> {
+  const contextValue: Context = { ...(args.contextValue as Context), request: { signal } }
+  return args.rootValue.execute({ ...args, contextValue })
 }
 
 /** What of the protocol only a server sends. */
