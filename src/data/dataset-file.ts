@@ -10,7 +10,7 @@ import { DamagedDatasetError, damagedDataset } from './errors.ts'
  *
  *   header   4096 bytes: the line MAGIC, a line of JSON (DatasetHeader), the sha256 of these two lines in hexadecimal
  *            on a line, then blanks
- *   content  train: labels, a byte each: [n]; then images, a byte a value: [n, height, width, channels]
+ *   content  train: labels, 16-bit little-endian: [n]; then images, a byte a value: [n, height, width, channels]
  *            test: the same
  *   table    the sha256 of each block of the content, 32 bytes each: blocks of BLOCK_BYTES, the last one shorter
  *
@@ -18,11 +18,12 @@ import { DamagedDatasetError, damagedDataset } from './errors.ts'
  * verifies that image, and need not read the rest. One sequential read loads everything.
  */
 
-const MAGIC = 'vggzoo dataset 2'
+const MAGIC = 'vggzoo dataset 3'
 const HEADER_BYTES = 4096
 /** An image costs one or two blocks: 0.1 ms. The table of CIFAR-10 is 90 kB. */
 const BLOCK_BYTES = 64 * 1024
 const DIGEST_BYTES = 32
+export const LABEL_BYTES = 2
 
 export interface DatasetHeader extends Pick<DatasetFacts, 'name' | 'count' | 'imageShape'> {
   /** sha256 over the content, in hexadecimal: the same images and labels always have the same. */
@@ -38,8 +39,8 @@ export interface DecodedImages {
   split: Split
   /** Index in the split of the first of them. */
   first: number
-  /** [n] */
-  labels: Uint8Array
+  /** [n], class indexes. */
+  labels: Uint16Array
   /** [n, height, width, channels] */
   pixels: Uint8Array
 }
@@ -52,7 +53,7 @@ export function placeOf(
   let offset = 0
   for (const each of SPLITS) {
     const labels = offset
-    const pixels = labels + count[each]
+    const pixels = labels + count[each] * LABEL_BYTES
     offset = pixels + count[each] * imageBytes({ imageShape })
     if (each === split) return { labels, pixels, end: offset }
   }
@@ -230,7 +231,8 @@ export async function writeDatasetFile(
       checkImages(facts, some)
       const { split, first, labels, pixels } = some
       const place = placeOf(facts, split)
-      await handle.write(labels, 0, labels.length, HEADER_BYTES + place.labels + first)
+      const labelBytes = new Uint8Array(Uint16Array.from(labels).buffer)
+      await handle.write(labelBytes, 0, labelBytes.length, HEADER_BYTES + place.labels + first * LABEL_BYTES)
       await handle.write(pixels, 0, pixels.length, HEADER_BYTES + place.pixels + first * imageBytes(facts))
       written[split] += labels.length
     }

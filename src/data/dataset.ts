@@ -40,7 +40,7 @@ export interface DatasetStore {
    * is fetched for a file that is not there; one that is damaged is made again.
    * @throws DatasetUnavailableError
    */
-  readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint8Array }>
+  readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint16Array }>
   /** One image as a PNG, each pixel drawn as a square of `scale` pixels. Throws as readImages does. */
   imagePng(split: Split, index: number, scale: number): Promise<Buffer>
   /**

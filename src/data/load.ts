@@ -1,5 +1,5 @@
 import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
-import { contentBytes, type DatasetFile, placeOf, withDatasetFile } from './dataset-file.ts'
+import { contentBytes, type DatasetFile, LABEL_BYTES, placeOf, withDatasetFile } from './dataset-file.ts'
 
 /** One split in memory. */
 export interface LoadedSplit {
@@ -9,7 +9,7 @@ export interface LoadedSplit {
   /** [count, height, width, channels], a byte each. */
   pixels: Uint8Array
   /** [count], class indexes. */
-  labels: Uint8Array
+  labels: Uint16Array
 }
 
 export type LoadedDataset = Record<Split, LoadedSplit>
@@ -40,9 +40,14 @@ function splitOf(header: DatasetFile['header'], split: Split, bytes: Uint8Array,
   return {
     count: header.count[split],
     imageShape: header.imageShape,
-    labels: bytes.subarray(labels - begin, pixels - begin),
+    labels: labelsOf(bytes.subarray(labels - begin, pixels - begin)),
     pixels: bytes.subarray(pixels - begin, end - begin),
   }
+}
+
+/** A copy, as bytes may begin at an odd place, and so that pixels are not kept for its sake. */
+function labelsOf(bytes: Uint8Array): Uint16Array {
+  return new Uint16Array(bytes.slice().buffer)
 }
 
 /** Some images of a split by their places, in the order asked: pixels [n, height, width, channels]. */
@@ -50,20 +55,21 @@ export async function readImages(
   { header, read }: DatasetFile,
   split: Split,
   indexes: readonly number[],
-): Promise<{ pixels: Uint8Array; labels: Uint8Array }> {
+): Promise<{ pixels: Uint8Array; labels: Uint16Array }> {
   const bytes = imageBytes(header)
   const place = placeOf(header, split)
   const pixels = new Uint8Array(indexes.length * bytes)
-  const labels = new Uint8Array(indexes.length)
+  const labels = new Uint16Array(indexes.length)
   for (const [i, index] of indexes.entries()) {
-    labels.set(await read(place.labels + index, place.labels + index + 1), i)
+    const at = place.labels + index * LABEL_BYTES
+    labels.set(labelsOf(await read(at, at + LABEL_BYTES)), i)
     const begin = place.pixels + index * bytes
     pixels.set(await read(begin, begin + bytes), i * bytes)
   }
   return { pixels, labels }
 }
 
-/** Images of each class in a split: [classes]. Labels alone are read: CIFAR-10's are 60 kB. */
+/** Images of each class in a split: [classes]. Labels alone are read: CIFAR-10's are 120 kB. */
 export async function countClasses(
   { header, read }: DatasetFile,
   split: Split,
@@ -71,6 +77,6 @@ export async function countClasses(
 ): Promise<number[]> {
   const { labels, pixels } = placeOf(header, split)
   const counts = new Array<number>(classes).fill(0)
-  for (const label of await read(labels, pixels)) counts[label]! += 1
+  for (const label of labelsOf(await read(labels, pixels))) counts[label]! += 1
   return counts
 }

@@ -20,6 +20,9 @@ export const DEFAULT_DATASET = cifar10.facts.name
 /** Which path of a prepared file a name makes depends on no file system. */
 const NAME = /^[a-z][a-z0-9_]{0,39}$/
 
+/** The most classes of a data set. */
+const MAX_CLASSES = 1000
+
 const count = z.int().min(1).max(10_000_000)
 const side = z.int().min(1).max(1024)
 const channels = z.tuple([z.number(), z.number(), z.number()])
@@ -28,8 +31,11 @@ const sourceShape = z.object({
   facts: z.object({
     name: z.string().regex(NAME, 'must begin with a lower-case letter and go on with these, digits and _'),
     title: z.string().min(1),
-    // A label is a byte in the prepared file.
-    classes: z.array(z.string().min(1)).min(2).max(256).refine(areUnique, 'must differ from one another'),
+    classes: z
+      .array(z.string().min(1))
+      .min(2)
+      .max(MAX_CLASSES)
+      .refine(areUnique, 'must differ from one another'),
     count: z.object({ train: count, test: count }),
     // Pictures are normalised, predicted and drawn as red, green and blue.
     imageShape: z.tuple([side, side, z.literal(3)]),

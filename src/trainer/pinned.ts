@@ -51,7 +51,7 @@ function gather(dataset: LoadedDataset, pinned: readonly PinnedPicture[]): Loade
   const { imageShape } = dataset.test
   const bytes = imageShape.reduce((product, edge) => product * edge, 1)
   const pixels = new Uint8Array(pinned.length * bytes)
-  const labels = new Uint8Array(pinned.length)
+  const labels = new Uint16Array(pinned.length)
   for (const [i, { split, index }] of pinned.entries()) {
     pixels.set(dataset[split].pixels.subarray(index * bytes, (index + 1) * bytes), i * bytes)
     labels[i] = dataset[split].labels[index]

@@ -27,7 +27,7 @@ export const BLOCK = 65_536
 export async function write(file: string, seed = 1): Promise<void> {
   async function* images() {
     for (const split of ['train', 'test'] as const) {
-      const labels = Uint8Array.from({ length: FACTS.count[split] }, (_, i) => (i * seed) % 2)
+      const labels = Uint16Array.from({ length: FACTS.count[split] }, (_, i) => (i * seed) % 2)
       const pixels = Uint8Array.from({ length: labels.length * 3072 }, (_, i) => (i * 7919 * seed) % 251)
       yield { split, first: 0, labels, pixels }
     }

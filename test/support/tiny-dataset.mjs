@@ -31,7 +31,7 @@ export default {
 /** @param {'train' | 'test'} split */
 function draw(split) {
   const random = uniform(SEEDS[split])
-  const labels = Uint8Array.from({ length: COUNT[split] }, (_, i) => i % CLASSES.length)
+  const labels = Uint16Array.from({ length: COUNT[split] }, (_, i) => i % CLASSES.length)
   const pixels = new Uint8Array(labels.length * HEIGHT * WIDTH * 3)
   let at = 0
   for (const label of labels) {

@@ -40,12 +40,12 @@ function archive(url: string, tgz: Buffer): DatasetOrigin {
 
 describe('CIFAR-10', () => {
   test('has 5,000 training images and 1,000 test images of each class, and begins with a frog', () => {
-    const counts = (labels: Uint8Array) =>
+    const counts = (labels: Uint16Array) =>
       Array.from({ length: 10 }, (_, i) => labels.filter((it) => it === i).length)
     expect(counts(cifar10.train.labels)).toEqual(new Array(10).fill(5000))
     expect(counts(cifar10.test.labels)).toEqual(new Array(10).fill(1000))
     const { facts } = storeIn(cachedDatasetFolder())
-    const first = (labels: Uint8Array) => [...labels.subarray(0, 4)].map((label) => facts.classes[label])
+    const first = (labels: Uint16Array) => [...labels.subarray(0, 4)].map((label) => facts.classes[label])
     expect(first(cifar10.train.labels)).toEqual(['frog', 'truck', 'truck', 'deer'])
     expect(first(cifar10.test.labels)).toEqual(['cat', 'ship', 'ship', 'airplane'])
   })

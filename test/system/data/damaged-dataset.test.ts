@@ -10,8 +10,8 @@ const STATE = '{ datasets { state digest error } }'
 const RUN = 'query ($id: ID!) { trainingRun(id: $id) { status datasetDigest modelVersions { id } } }'
 
 /** The place of a byte of the last test image, and of the first training image. */
-const LAST_TEST = 4096 + 60_000 * 3073 - 1
-const FIRST_TRAIN = 4096 + 50_000
+const LAST_TEST = 4096 + 60_000 * 3074 - 1
+const FIRST_TRAIN = 4096 + 2 * 50_000
 
 /** In whole seconds: Node sets no finer times. */
 const LONG_AGO = 1_000_000_000

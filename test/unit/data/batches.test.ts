@@ -12,7 +12,7 @@ const NONE: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
 const split: LoadedSplit = {
   count: COUNT,
   imageShape: [SIDE, SIDE, 3],
-  labels: Uint8Array.from({ length: COUNT }, (_, i) => i % 10),
+  labels: Uint16Array.from({ length: COUNT }, (_, i) => i % 10),
   pixels: Uint8Array.from({ length: COUNT * PIXELS * 3 }, (_, at) => {
     const pixel = Math.floor(at / 3) % PIXELS
     return [1 + Math.floor(at / 3 / PIXELS), 1 + Math.floor(pixel / SIDE), 1 + (pixel % SIDE)][at % 3]

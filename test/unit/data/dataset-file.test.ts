@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, statSync, truncateSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readHeader, withDatasetFile } from '../../../src/data/dataset-file.ts'
+import { readHeader, withDatasetFile, writeDatasetFile } from '../../../src/data/dataset-file.ts'
 import { DamagedDatasetError } from '../../../src/data/errors.ts'
-import { loadDataset, loadSplit, readImages } from '../../../src/data/load.ts'
-import { BLOCK, END, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
+import { countClasses, loadDataset, loadSplit, readImages } from '../../../src/data/load.ts'
+import { BLOCK, END, FACTS, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 let file: string
@@ -13,12 +13,12 @@ beforeEach(async () => {
   await write(file)
 })
 
-const TEST_LABELS = HEADER + 100 + 100 * 3072
+const TEST_LABELS = HEADER + 200 + 100 * 3072
 
 describe('a data set file that was altered', () => {
   test.each<[string, RegExp, (file: string) => void]>([
     ['in a label', /its content/, (it) => flip(it, HEADER)],
-    ['in a training image', /its content/, (it) => flip(it, HEADER + 100 + 50_000)],
+    ['in a training image', /its content/, (it) => flip(it, HEADER + 200 + 50_000)],
     ['in its last pixel', /its content/, (it) => flip(it, END - 1)],
     ['by zeros for a page', /its content/, (it) => overwrite(it, HEADER + BLOCK, new Uint8Array(4096))],
     ['by zeros from its beginning', /does not begin/, (it) => overwrite(it, 0, new Uint8Array(HEADER))],
@@ -51,14 +51,14 @@ describe('a data set file that was altered', () => {
     const [whole, { digest }] = [await loadDataset(file), readHeader(file)]
     const images = (split: 'train' | 'test', indexes: number[]) =>
       withDatasetFile(file, digest, (opened) => readImages(opened, split, indexes))
-    const last = TEST_LABELS + 40 + 39 * 3072
+    const last = TEST_LABELS + 80 + 39 * 3072
     flip(file, last)
     await expect(images('test', [39])).rejects.toThrow(DamagedDatasetError)
     await expect(loadSplit(file, digest, 'test')).rejects.toThrow(DamagedDatasetError)
     const { pixels, labels } = await images('train', [21, 3])
     expect([...labels]).toEqual([whole.train.labels[21], whole.train.labels[3]])
     // Image 21 lies in two blocks.
-    expect(Math.floor((100 + 21 * 3072) / BLOCK)).not.toBe(Math.floor((100 + 22 * 3072 - 1) / BLOCK))
+    expect(Math.floor((200 + 21 * 3072) / BLOCK)).not.toBe(Math.floor((200 + 22 * 3072 - 1) / BLOCK))
     expect(pixels.subarray(0, 3072)).toEqual(whole.train.pixels.subarray(21 * 3072, 22 * 3072))
 
     flip(file, last)
@@ -72,5 +72,36 @@ describe('a data set file that was altered', () => {
     await expect(loadDataset(file, digest)).rejects.toThrow(
       `it holds other images or labels (${readHeader(file).digest}) than were prepared (${digest})`,
     )
+  })
+})
+
+test('has as many classes as a thousand, each label in two bytes, also where images have odd numbers of them', async () => {
+  const facts = {
+    ...FACTS,
+    classes: Array.from({ length: 1000 }, (_, i) => `class ${i}`),
+    count: { train: 7, test: 3 },
+    imageShape: [5, 7, 3] as [number, number, number],
+  }
+  const labels = { train: Uint16Array.of(999, 0, 255, 256, 257, 511, 512), test: Uint16Array.of(700, 1, 999) }
+  async function* images() {
+    for (const split of ['test', 'train'] as const) {
+      const pixels = Uint8Array.from({ length: labels[split].length * 105 }, (_, i) => i)
+      // In parts that begin anywhere.
+      const [one, other] = [labels[split].subarray(0, 1), labels[split].subarray(1)]
+      yield { split, first: 1, labels: other, pixels: pixels.subarray(105) }
+      yield { split, first: 0, labels: one, pixels: pixels.subarray(0, 105) }
+    }
+  }
+  await writeDatasetFile(file, dirname(file), facts, 'a test', images())
+  const { digest } = readHeader(file)
+  const { train, test } = await loadDataset(file, digest)
+  expect([train.labels, test.labels]).toEqual([labels.train, labels.test])
+  expect([...test.pixels.subarray(103, 107)]).toEqual([103, 104, 105, 106])
+  expect(await loadSplit(file, digest, 'test')).toEqual(test)
+  await withDatasetFile(file, digest, async (opened) => {
+    expect((await readImages(opened, 'test', [2, 0])).labels).toEqual(Uint16Array.of(999, 700))
+    const counts = await countClasses(opened, 'train', 1000)
+    expect(counts.reduce((sum, count) => sum + count)).toBe(7)
+    expect([counts[256], counts[999], counts[1]]).toEqual([1, 1, 0])
   })
 })

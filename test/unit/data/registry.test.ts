@@ -28,6 +28,13 @@ describe('the registry of data sets', () => {
     expect(await refusal(alteredTinyModule("'green square'", "'red disc'"))).toMatch(
       /default\.facts\.classes: must differ from one another/,
     )
+    const classes = (count: number) =>
+      alteredTinyModule(
+        "['red disc', 'green square', 'blue triangle']",
+        `Array.from({ length: ${count} }, (_, i) => 'class ' + i)`,
+      )
+    expect(await refusal(classes(1001))).toMatch(/default\.facts\.classes: .*<=1000/)
+    expect(await refusal(classes(1000))).toBe('[object Object]')
     expect(await refusal(alteredTinyModule('[HEIGHT, WIDTH, 3]', '[HEIGHT, WIDTH, 1]'))).toMatch(
       /default\.facts\.imageShape\.2/,
     )

@@ -135,11 +135,11 @@ describe('every mistake of an evaluation', () => {
   })
 
   test('is kept as far as there is room', () => {
-    const writer = createMistakeWriter(256)
-    const room = Math.floor(MAX_BYTES / (6 + 4 * 256))
-    for (let index = 0; index < room + 10; index++) writer.add(index, 255, 0, () => 1)
+    const writer = createMistakeWriter(1000)
+    const room = Math.floor(MAX_BYTES / (8 + 4 * 1000))
+    for (let index = 0; index < room + 10; index++) writer.add(index, 999, 256, () => 1)
     expect(writer.bytes().length).toBeLessThanOrEqual(MAX_BYTES)
-    const kept = readMistakes(writer.bytes(), 256, { label: 255 })
+    const kept = readMistakes(writer.bytes(), 1000, { label: 999, predicted: 256 })
     expect(kept.map(({ index }) => index)).toEqual(Array.from({ length: room }, (_, i) => i))
   })
 })

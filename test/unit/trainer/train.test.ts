@@ -39,7 +39,7 @@ const split = (count: number) => ({
   count,
   imageShape: [32, 32, 3] as [number, number, number],
   pixels: Uint8Array.from({ length: count * 32 * 32 * 3 }, (_, i) => (i * 7919) % 251),
-  labels: Uint8Array.from({ length: count }, (_, i) => i % 10),
+  labels: Uint16Array.from({ length: count }, (_, i) => i % 10),
 })
 const DATASET = { train: split(8), test: split(4) }
 

@@ -30,7 +30,7 @@ export async function* binaryBatches(folder: string): AsyncGenerator<DecodedImag
     if (records.length !== BATCH_IMAGES * RECORD_BYTES) {
       throw new Error(`${file} has ${records.length} bytes and not ${BATCH_IMAGES * RECORD_BYTES}`)
     }
-    const labels = new Uint8Array(BATCH_IMAGES)
+    const labels = new Uint16Array(BATCH_IMAGES)
     const pixels = new Uint8Array(BATCH_IMAGES * 3 * PIXELS)
     for (let i = 0; i < BATCH_IMAGES; i++) {
       if (i % SLICE === 0) await nextTurn()

@@ -35,11 +35,11 @@ export async function* pngSheets(folder: string): AsyncGenerator<DecodedImages, 
   }
 }
 
-async function readLabels(file: string, count: number): Promise<Uint8Array> {
+async function readLabels(file: string, count: number): Promise<Uint16Array> {
   const values: unknown = JSON.parse(await readFile(file, 'utf8'))
   const isLabel = (value: unknown) => Number.isInteger(value) && (value as number) in CIFAR10.classes
   if (!Array.isArray(values) || values.length !== count || !values.every(isLabel)) {
     throw new Error(`${file} is not a list of ${count} class numbers`)
   }
-  return Uint8Array.from(values)
+  return Uint16Array.from(values)
 }

@@ -26,7 +26,7 @@ function split(seed: number): LoadedSplit {
     count: COUNT,
     imageShape: [32, 32, 3],
     pixels: Uint8Array.from({ length: COUNT * 3072 }, () => Math.floor(random() * 256)),
-    labels: Uint8Array.from({ length: COUNT }, (_, i) => (i + seed) % 10),
+    labels: Uint16Array.from({ length: COUNT }, (_, i) => (i + seed) % 10),
   }
 }
 
