@@ -11,13 +11,16 @@ export interface EvaluationResult {
   /** Null when `loss` is, and so is the other. */
   accuracy: number | null
   top5Accuracy: number | null
-  /** [true class][predicted class], counts of images that have an answer. */
-  confusionMatrix: number[][]
+  /** The cells of the confusion matrix that are not 0, row by row; of a thousand classes hardly any of the million is. */
+  confusion: ConfusionCell[]
   /** Test images seen. */
   count: number
   /** The most confident ones, at most MAX_MISTAKES (scoring/tally.ts): by confidence, ties by index. */
   mistakes: Mistake[]
 }
+
+/** Images of one class that were taken for one, the same or another. Classes are indexes; images without an answer are in none. */
+export type ConfusionCell = [label: number, predicted: number, count: number]
 
 /** A test image that was taken for another class. Classes are indexes. A type, as Prisma takes no interface for JSON. */
 export type Mistake = {
@@ -43,7 +46,7 @@ export const evaluationResult = z.object({
   loss: figure,
   accuracy: figure,
   top5Accuracy: figure,
-  confusionMatrix: z.array(z.array(z.number())),
+  confusion: z.array(z.tuple([z.number(), z.number(), z.number()])),
   count: z.number(),
   mistakes: z.array(
     z.object({

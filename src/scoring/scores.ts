@@ -1,3 +1,5 @@
+import type { ConfusionCell } from '../models/evaluation-result.ts'
+
 /** How one class does against all others. */
 export interface ClassScore {
   /** Images that were taken for it and are of it, among all that were taken for it; null when none was. */
@@ -14,25 +16,51 @@ export interface ClassScore {
 
 /**
  * The scores of each class by the usual definitions (C. J. van Rijsbergen, Information Retrieval, 2nd ed. 1979, ch. 7).
- * With tp = m[c][c], fn = the rest of row c and fp = the rest of column c:
+ * With tp the images of class c that were taken for it, fn its others, and fp the others that were taken for it:
  *
  *   precision = tp / (tp + fp)    recall = tp / (tp + fn)    F1 = 2 tp / (2 tp + fp + fn)
- *
- * @param confusionMatrix  [true class][predicted class], counts of images
  */
-export function scoreClasses(confusionMatrix: readonly (readonly number[])[]): ClassScore[] {
-  return confusionMatrix.map((row, c) => {
-    const right = row[c]!
-    const count = row.reduce((sum, n) => sum + n, 0)
-    const predicted = confusionMatrix.reduce((sum, each) => sum + each[c]!, 0)
-    return {
-      precision: ratio(right, predicted),
-      recall: ratio(right, count),
-      f1: ratio(2 * right, count + predicted),
-      count,
-      predicted,
-    }
-  })
+export function scoreClasses(confusion: readonly ConfusionCell[], classes: number): ClassScore[] {
+  const [right, count, predicted] = Array.from({ length: 3 }, () => new Array<number>(classes).fill(0))
+  for (const [label, as, images] of confusion) {
+    if (label === as) right![label]! += images
+    count![label]! += images
+    predicted![as]! += images
+  }
+  return right!.map((tp, c) => ({
+    precision: ratio(tp, predicted![c]!),
+    recall: ratio(tp, count![c]!),
+    f1: ratio(2 * tp, count![c]! + predicted![c]!),
+    count: count![c]!,
+    predicted: predicted![c]!,
+  }))
 }
 
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+
+/** A class that was taken for another one. Classes are indexes. */
+export interface Confusion {
+  label: number
+  predicted: number
+  count: number
+  /** Of the images of the true class that were answered. */
+  share: number
+}
+
+/** The most frequent ones first, equal ones by their classes. */
+export function worstConfusions(confusion: readonly ConfusionCell[], first: number): Confusion[] {
+  const counts = new Map<number, number>()
+  for (const [label, , images] of confusion) counts.set(label, (counts.get(label) ?? 0) + images)
+  return confusion
+    .filter(([label, predicted]) => label !== predicted)
+    .sort((one, other) => other[2] - one[2] || one[0] - other[0] || one[1] - other[1])
+    .slice(0, first)
+    .map(([label, predicted, count]) => ({ label, predicted, count, share: count / counts.get(label)! }))
+}
+
+/** [true class][predicted class], counts of images. */
+export function confusionMatrix(confusion: readonly ConfusionCell[], classes: number): number[][] {
+  const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  for (const [label, predicted, images] of confusion) matrix[label]![predicted] = images
+  return matrix
+}

@@ -1,4 +1,4 @@
-import type { EvaluationResult, Mistake } from '../models/evaluation-result.ts'
+import type { ConfusionCell, EvaluationResult, Mistake } from '../models/evaluation-result.ts'
 import { createMistakeWriter } from './mistakes.ts'
 
 /** A page of the API; 100 of them are 11 kB of JSON in the row of a run. */
@@ -23,10 +23,12 @@ export interface Tally {
  * is among the five most likely. An image with a logit that is not finite has no answer (EvaluationResult).
  */
 export function createTally(classes: number): Tally {
-  const confusionMatrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  /** Images by label * classes + predicted. */
+  const cells = new Map<number, number>()
   const mistakes: Mistake[] = []
   const writer = createMistakeWriter(classes)
   let lossSum = 0
+  let correct = 0
   let top5 = 0
   let answered = 0
   let count = 0
@@ -38,7 +40,9 @@ export function createTally(classes: number): Tally {
     let sum = 0
     for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - largest)
     lossSum += Math.log(sum) + largest - logits[label]
-    confusionMatrix[label][predicted] += 1
+    const cell = label * classes + predicted
+    cells.set(cell, (cells.get(cell) ?? 0) + 1)
+    if (predicted === label) correct += 1
     if (rankOf(logits, label) < 5) top5 += 1
     if (predicted === label) return
     const probability = (i: number) => Math.exp(logits[i] - largest) / sum
@@ -64,13 +68,14 @@ export function createTally(classes: number): Tally {
       count += 1
     },
     result() {
-      const correct = confusionMatrix.reduce((sum, row, i) => sum + row[i], 0)
       const mean = (sum: number) => (answered === count ? sum / count : null)
       return {
         loss: mean(lossSum),
         accuracy: mean(correct),
         top5Accuracy: mean(top5),
-        confusionMatrix,
+        confusion: [...cells]
+          .sort(([one], [other]) => one - other)
+          .map(([cell, images]): ConfusionCell => [Math.floor(cell / classes), cell % classes, images]),
         count,
         mistakes,
       }

@@ -35,7 +35,7 @@ describe('datasetChanged', () => {
     while (seen.at(-1).state !== 'READY') seen.push(await value(stream, 'datasetChanged'))
     const fetching = seen.slice(1, -1)
     expect(fetching.length).toBeGreaterThan(0)
-    const bytes = 300 * (16 * 24 * 3 + 1)
+    const bytes = 300 * (16 * 24 * 3 + 2)
     for (const { state, fetch } of fetching) {
       expect({ state, fetch }).toEqual({
         state: 'FETCHING',

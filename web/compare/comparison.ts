@@ -33,7 +33,7 @@ export const COMPARISON = graphql(
               top5Accuracy
               count
               unanswered
-              confusionMatrix
+              confusions(first: 1000) { label predicted count }
               perClass { label precision recall f1 count predicted }
             }
           }

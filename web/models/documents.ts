@@ -75,7 +75,7 @@ export const VERSION = graphql(`
           top5Accuracy
           count
           unanswered
-          confusionMatrix
+          confusions(first: 1000) { label predicted count }
           perClass { label precision recall f1 count predicted }
         }
       }

@@ -29,3 +29,17 @@ export function nextCell(key: string, from: Cell, classes: number): Cell | null 
   const isWithin = [truth, predicted].every((place) => place >= 0 && place < classes)
   return isWithin ? { truth, predicted } : null
 }
+
+/** [true class][predicted class], counts of images. */
+export function matrixOf(
+  confusions: readonly { label: string; predicted: string; count: number }[],
+  perClass: readonly { recall: number | null; count: number }[],
+  classes: readonly string[],
+): number[][] {
+  const matrix = perClass.map(({ recall, count }, truth) =>
+    classes.map((_, predicted) => (truth === predicted ? Math.round((recall ?? 0) * count) : 0)),
+  )
+  for (const { label, predicted, count } of confusions)
+    matrix[classes.indexOf(label)]![classes.indexOf(predicted)] = count
+  return matrix
+}

@@ -4,9 +4,10 @@ import { loss, percent } from '../format.ts'
 import { Figures } from '../parts/figures.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
-import { type Cell, cellOf, nextCell } from './cell.ts'
+import { type Cell, cellOf, matrixOf, nextCell } from './cell.ts'
 import { CELL_MISTAKES, CellMistakes, PAGE } from './cell-mistakes.tsx'
 import type { Details } from './details.ts'
+import { ManyClasses } from './many-classes.tsx'
 
 type Evaluation = NonNullable<Details['evaluation']>
 
@@ -28,10 +29,13 @@ const QUERY = graphql(`
   }
   fragment Scores on Evaluation {
     accuracy
-    confusionMatrix
+    confusions { label predicted count }
     perClass { label precision recall f1 count predicted }
   }
 `)
+
+/** More fit no screen; and so many have no more confusions than are asked for. */
+const MATRIX_CLASSES = 32
 
 /** Which classes were taken for which, and the pictures of the cell that is picked: the address says which. */
 export function Confusion({ id, evaluation, classes, title = 'Confusion matrix', anchor }: Props) {
@@ -57,7 +61,11 @@ export function Confusion({ id, evaluation, classes, title = 'Confusion matrix',
           ...(unanswered > 0 ? [['Without an answer', unanswered.toLocaleString('en')] as const] : []),
         ]}
       />
-      <Matrix evaluation={evaluation} classes={classes} title={title} cell={cell} />
+      {classes.length <= MATRIX_CLASSES ? (
+        <Matrix evaluation={evaluation} classes={classes} title={title} cell={cell} />
+      ) : (
+        <ManyClasses evaluation={evaluation} picked={picked} />
+      )}
       {picked !== null && <CellMistakes key={`${picked.label} ${picked.predicted}`} id={id} {...picked} />}
     </Panel>
   )
@@ -65,12 +73,13 @@ export function Confusion({ id, evaluation, classes, title = 'Confusion matrix',
 
 /** The arrow keys move among its cells, and one of them is where the keys come in. */
 function Matrix({
-  evaluation: { confusionMatrix, perClass },
+  evaluation: { confusions, perClass },
   classes,
   title,
   cell: picked,
 }: Required<Pick<Props, 'evaluation' | 'classes' | 'title'>> & { cell: Cell | null }) {
   const table = useRef<HTMLTableElement>(null)
+  const confusionMatrix = matrixOf(confusions, perClass, classes)
   const [reached, reach] = useState<Cell>({ truth: 0, predicted: 1 })
   const isAt = (truth: number, predicted: number, cell: Cell | null) =>
     cell !== null && cell.truth === truth && cell.predicted === predicted

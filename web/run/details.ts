@@ -34,7 +34,7 @@ export const RUN_DETAILS = graphql(
           top5Accuracy
           count
           unanswered
-          confusionMatrix
+          confusions(first: 1000) { label predicted count }
           perClass { label precision recall f1 count predicted }
         }
         progress { memoryBytes peakMemoryBytes phases { data forwardBackward optimizer evaluation saving } }

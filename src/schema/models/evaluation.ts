@@ -2,7 +2,13 @@ import type { DatasetStore } from '../../data/dataset.ts'
 import type { EvaluationResult, Mistake } from '../../models/evaluation-result.ts'
 import type { EvaluatedThing } from '../../scoring/evaluations.ts'
 import { MAX_BYTES, readMistakes } from '../../scoring/mistakes.ts'
-import { type ClassScore, scoreClasses } from '../../scoring/scores.ts'
+import {
+  type ClassScore,
+  type Confusion,
+  confusionMatrix,
+  scoreClasses,
+  worstConfusions,
+} from '../../scoring/scores.ts'
 import { MAX_MISTAKES } from '../../scoring/tally.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOf } from '../builder/connection.ts'
@@ -36,6 +42,27 @@ const ClassScoreRef = builder.objectRef<ClassScore & { label: string }>('ClassSc
     }),
     count: t.exposeInt('count', { description: 'Number of its images that were evaluated.' }),
     predicted: t.exposeInt('predicted', { description: 'Number of images that were taken for it.' }),
+  }),
+})
+
+/** A page of them; the matrix has all. */
+const MAX_CONFUSIONS = 1000
+
+const ConfusionRef = builder.objectRef<Confusion & { store: DatasetStore }>('Confusion').implement({
+  description: 'A class that a network took for another one.',
+  fields: (t) => ({
+    label: t.string({
+      description: 'The true class.',
+      resolve: ({ store, label }) => store.facts.classes[label],
+    }),
+    predicted: t.string({
+      description: 'The class that it was taken for.',
+      resolve: ({ store, predicted }) => store.facts.classes[predicted],
+    }),
+    count: t.exposeInt('count', { description: 'Number of images.' }),
+    share: t.exposeFloat('share', {
+      description: 'Fraction of the images of the true class that were answered, 0 to 1.',
+    }),
   }),
 })
 
@@ -108,21 +135,38 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
     unanswered: t.int({
       description:
         'Number of images of which the network said NaN or an infinite number, as it may when its training diverged. A network with such images is in no ranking: none is better or worse than it.',
-      resolve: ({ result: { count, confusionMatrix } }) =>
-        count - confusionMatrix.flat().reduce((a, b) => a + b, 0),
+      resolve: ({ result: { count, confusion } }) =>
+        count - confusion.reduce((sum, [, , images]) => sum + images, 0),
     }),
     confusionMatrix: t.field({
       type: t.listRef(t.listRef('Int')),
       description:
-        'Counts of the images that were answered: a row for each true class, a column for each predicted one.',
-      resolve: ({ result }) => result.confusionMatrix,
+        'Counts of the images that were answered: a row for each true class, a column for each predicted one. Of a thousand classes it is a million numbers: `confusions` has those that matter.',
+      resolve: ({ result, store }) => confusionMatrix(result.confusion, store.facts.classes.length),
+    }),
+    confusions: t.field({
+      type: [ConfusionRef],
+      description: 'Classes that were taken for others, the most frequent ones first.',
+      // As with perClass: small objects that are in memory.
+      complexity: { field: 1, multiplier: 1 },
+      args: {
+        first: t.arg.int({
+          required: true,
+          defaultValue: 20,
+          description: `Number of confusions, 1 to ${MAX_CONFUSIONS}.`,
+        }),
+      },
+      resolve: ({ result, store }, { first }) => {
+        checkRange('confusions: first', first, 1, MAX_CONFUSIONS)
+        return worstConfusions(result.confusion, first).map((confusion) => ({ ...confusion, store }))
+      },
     }),
     perClass: t.field({
       type: [ClassScoreRef],
       description: 'Scores of each class, over the images that were answered.',
       complexity: { field: 1, multiplier: 1 },
       resolve: ({ result, store }) =>
-        scoreClasses(result.confusionMatrix).map((score, i) => ({
+        scoreClasses(result.confusion, store.facts.classes.length).map((score, i) => ({
           label: store.facts.classes[i],
           ...score,
         })),
@@ -152,11 +196,11 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
           label: t.arg.string({ description: 'Only images of this class.' }),
           predicted: t.arg.string({ description: 'Only images that were taken for this class.' }),
         },
-        resolve: async ({ result, store, of }, { label, predicted, ...args }, { evaluations }, info) => {
+        resolve: async ({ store, of }, { label, predicted, ...args }, { evaluations }, info) => {
           const cell = cellOf(store, label, predicted)
           const records = await evaluations.mistakes(of)
           if (records === null) return null
-          const found = readMistakes(records, result.confusionMatrix.length, cell).map((mistake, rank) => ({
+          const found = readMistakes(records, store.facts.classes.length, cell).map((mistake, rank) => ({
             ...mistake,
             rank,
             store,

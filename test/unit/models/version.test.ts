@@ -15,10 +15,7 @@ const ROW = {
     loss: null,
     accuracy: null,
     top5Accuracy: null,
-    confusionMatrix: [
-      [1, 0],
-      [0, 0],
-    ],
+    confusion: [[0, 0, 1]],
     count: 2,
     mistakes: [{ index: 1, label: 1, predicted: 0, confidence: 0.6, trueConfidence: 0.4 }],
   },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createMistakeWriter, MAX_BYTES, readMistakes } from '../../../src/scoring/mistakes.ts'
+import { confusionMatrix } from '../../../src/scoring/scores.ts'
 import { createTally, MAX_MISTAKES } from '../../../src/scoring/tally.ts'
 
 /** The result for images of so many classes: [logits, label] each. */
@@ -42,7 +43,7 @@ describe('the mistakes of an evaluation', () => {
   })
 
   test('are of images that were answered: what is not finite is taken for no class', () => {
-    const { mistakes, confusionMatrix } = tallied(
+    const { mistakes, confusion } = tallied(
       3,
       [[Number.NaN, 1, 0], 0],
       [[0, Number.POSITIVE_INFINITY, 0], 0],
@@ -50,7 +51,7 @@ describe('the mistakes of an evaluation', () => {
       [[0, 0.1, 0], 0],
     )
     expect(mistakes.map(({ index }) => index)).toEqual([3])
-    expect(confusionMatrix.flat().reduce((sum, images) => sum + images, 0)).toBe(1)
+    expect(confusion).toEqual([[0, 1, 1]])
   })
 })
 
@@ -76,12 +77,11 @@ describe('a network that is not finite', () => {
     for (const at of [0, 1, 2]) {
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
         const logits = [0, 1, 2].with(at, value)
-        const { confusionMatrix, ...figures } = tallied(3, [[0, 0, 1], 2], [logits, 0], [[0, 1, 0], 1])
+        const { confusion, ...figures } = tallied(3, [[0, 0, 1], 2], [logits, 0], [[0, 1, 0], 1])
         expect(figures).toMatchObject({ loss: null, accuracy: null, top5Accuracy: null, count: 3 })
-        expect(confusionMatrix).toEqual([
-          [0, 0, 0],
-          [0, 1, 0],
-          [0, 0, 1],
+        expect(confusion).toEqual([
+          [1, 1, 1],
+          [2, 2, 1],
         ])
       }
     }
@@ -111,12 +111,13 @@ describe('every mistake of an evaluation', () => {
     for (let i = 0; i < 400; i++) images.push([[i % 7, (i * 3) % 5, (i * 5) % 11], i % 3])
     images.push([[Number.NaN, 0, 0], 1])
     for (const [logits, label] of images) tally.add(logits, label)
-    const { confusionMatrix, mistakes: worst } = tally.result()
+    const { confusion, mistakes: worst } = tally.result()
+    const matrix = confusionMatrix(confusion, 3)
     const bytes = tally.mistakes()
     for (const label of [0, 1, 2]) {
       for (const predicted of [0, 1, 2]) {
         const cell = readMistakes(bytes, 3, { label, predicted })
-        expect(cell).toHaveLength(label === predicted ? 0 : confusionMatrix[label]![predicted]!)
+        expect(cell).toHaveLength(label === predicted ? 0 : matrix[label]![predicted]!)
         for (const { index, probabilities } of cell) {
           const [logits, truth] = images[index]!
           expect(truth).toBe(label)
@@ -142,4 +143,22 @@ describe('every mistake of an evaluation', () => {
     const kept = readMistakes(writer.bytes(), 1000, { label: 999, predicted: 256 })
     expect(kept.map(({ index }) => index)).toEqual(Array.from({ length: room }, (_, i) => i))
   })
+})
+
+test('a thousand classes take no more room than the pictures that were seen', () => {
+  const logits = new Float32Array(1000)
+  const tally = createTally(1000)
+  for (let label = 0; label < 1000; label++) {
+    logits[(label + 1) % 1000] = 1
+    tally.add(logits, label)
+    tally.add(logits, label)
+    logits[(label + 1) % 1000] = 0
+  }
+  const result = tally.result()
+  expect(result.confusion).toHaveLength(1000)
+  expect(result.confusion.slice(-2)).toEqual([
+    [998, 999, 2],
+    [999, 0, 2],
+  ])
+  expect(JSON.stringify(result).length).toBeLessThan(50_000)
 })
