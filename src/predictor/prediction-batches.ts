@@ -20,7 +20,7 @@ import { MAX_BATCH_PICTURES } from '../pictures/limits.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import { PredictionFailedError, PredictorUnavailableError, UnusableModelError } from './errors.ts'
 import { createPictureTurns } from './picture-turns.ts'
-import type { PredictInput, PredictionService } from './predictions.ts'
+import { type PredictInput, type PredictionService, thresholdIssues } from './predictions.ts'
 import type { Predictor } from './predictor.ts'
 
 /** A picture of a batch, which is read when its turn comes. */
@@ -38,6 +38,8 @@ export interface BatchInput {
   pictures: readonly BatchPicture[]
   /** As in PredictInput: each picture is asked of the version that is meant when its turn comes. */
   model: VersionRef | null
+  /** As in PredictInput. */
+  threshold?: number | null
   isStored: boolean
 }
 
@@ -188,7 +190,11 @@ export function createPredictionBatches({
   }
 
   /** Hands the pictures over, one at a time. */
-  function run(batch: Batch, { pictures, model, isStored }: BatchInput, answered: () => void): void {
+  function run(
+    batch: Batch,
+    { pictures, model, threshold, isStored }: BatchInput,
+    answered: () => void,
+  ): void {
     const waiting = pictures.map((picture) => ({ ...picture, release: picture.hold?.() })).entries()
     const { signal } = batch.leaving
     const ask = isStored ? predictions.predictAndStore : predictions.predict
@@ -203,7 +209,11 @@ export function createPredictionBatches({
       return async () => {
         try {
           if (batch.results[index] === undefined) {
-            answer(batch, index, await ask({ image: await read(), model, comesAgain: true }, signal))
+            answer(
+              batch,
+              index,
+              await ask({ image: await read(), model, threshold, comesAgain: true }, signal),
+            )
           }
         } catch (error) {
           if (error instanceof OverloadedError && batch.results[index] === undefined) throw error
@@ -267,8 +277,8 @@ export function createPredictionBatches({
 
   return {
     async begin(input, signal) {
-      const { id, pictures, model } = input
-      const issues = issuesOf(id, pictures.length)
+      const { id, pictures, model, threshold } = input
+      const issues = [...issuesOf(id, pictures.length), ...thresholdIssues(threshold)]
       if (issues.length > 0) throw new ValidationError(issues)
       const version = await models.resolve(model)
       signal?.throwIfAborted()

@@ -33,6 +33,8 @@ export interface PredictInput {
     | { sample: { dataset: string; split: Split; index: number } }
   /** Null: the newest version that answers with finite numbers; so is a run's. */
   model: VersionRef | null
+  /** 0 to 1: a picture whose most likely class is less likely is of none of the classes. */
+  threshold?: number | null
   /** When there is no room, the same picture comes again: nobody is refused then. */
   comesAgain?: boolean
 }
@@ -135,6 +137,17 @@ export interface PredictionServiceOptions {
   datasets: ReadonlyMap<string, DatasetStore>
 }
 
+/** What is wrong with the threshold of a question. */
+export function thresholdIssues(threshold: number | null | undefined): { path: string[]; message: string }[] {
+  if (threshold == null || (threshold >= 0 && threshold <= 1)) return []
+  return [{ path: ['threshold'], message: `A confidence is from 0 to 1, not ${threshold}.` }]
+}
+
+function check({ threshold }: PredictInput): void {
+  const issues = thresholdIssues(threshold)
+  if (issues.length > 0) throw new ValidationError(issues)
+}
+
 export function createPredictionService({
   prisma,
   openBus,
@@ -184,7 +197,7 @@ export function createPredictionService({
 
   async function predictWith(
     version: ModelVersion,
-    { image, comesAgain }: PredictInput,
+    { image, comesAgain, threshold = null }: PredictInput,
     started: number,
     signal?: AbortSignal,
   ): Promise<MadePrediction> {
@@ -211,6 +224,7 @@ export function createPredictionService({
       label: probabilities[0].label,
       confidence: probabilities[0].probability,
       probabilities,
+      threshold,
       seen: { pixels, size },
       latencyMs,
       createdAt: new Date(),
@@ -251,12 +265,14 @@ export function createPredictionService({
   }
 
   return {
-    predict(input, signal) {
+    async predict(input, signal) {
       const started = performance.now()
+      check(input)
       return withVersion(input.model, (version) => predictWith(version, input, started, signal))
     },
-    predictAndStore(input) {
+    async predictAndStore(input) {
       const started = performance.now()
+      check(input)
       return withVersion(input.model, async (version) => {
         const { modelVersion, seen, ...prediction } = await predictWith(version, input, started)
         const data = {

@@ -95,6 +95,33 @@ describe('with a trained network', () => {
     expect(predictions.edges[0].node.id).toBe(predict.id)
   })
 
+  test('a threshold tells pictures that are of none of the classes, and is kept with what is stored', async () => {
+    const KNOWN =
+      '{ __typename ... on Prediction { id confidence threshold known } ... on Error { message } }'
+    const one = (kind: string) => `${kind} P($input: PredictInput!) { predict(input: $input) ${KNOWN} }`
+    const ask = async (kind: string, threshold?: number) =>
+      (await server.query(one(kind), { input: { image: SAMPLE, threshold } })).predict
+    const { confidence, known } = await ask('query')
+    expect(known).toBe(true)
+    expect(await ask('query', confidence)).toMatchObject({ threshold: confidence, known: true })
+    expect(await ask('query', 1)).toMatchObject({ threshold: 1, known: confidence === 1 })
+    const above = Math.min(1, confidence + 1e-6)
+    const stored = await ask('mutation', above)
+    expect(stored.known).toBe(confidence >= above)
+    const node = `query N($id: ID!) { node(id: $id) { ... on Prediction { threshold known } } }`
+    expect((await server.query(node, { id: stored.id })).node).toEqual({
+      threshold: above,
+      known: stored.known,
+    })
+    const refused = { __typename: 'ValidationError', message: expect.stringMatching(/from 0 to 1, not 1\.5/) }
+    expect(await ask('query', 1.5)).toEqual(refused)
+    const many = `query M($input: PredictManyInput!) { predictMany(input: $input) { __typename ... on PredictionBatch { results ${KNOWN} } ... on Error { message } } }`
+    const batch = async (threshold: number) =>
+      (await server.query(many, { input: { images: [SAMPLE], threshold } })).predictMany
+    expect(await batch(-1)).toEqual({ ...refused, message: expect.stringMatching(/not -1/) })
+    expect((await batch(above)).results).toMatchObject([{ threshold: above, known: confidence >= above }])
+  })
+
   test.each([
     ['a text file', Buffer.from('This is not a picture.'), 'NOT_AN_IMAGE'],
     [

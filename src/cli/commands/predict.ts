@@ -17,6 +17,7 @@ const CLASSIFY = graphql(`
           ... on Prediction {
             label
             confidence
+            known
             latencyMs
             probabilities(top: $top) { label probability }
             modelVersion { id version model { name } }
@@ -30,6 +31,8 @@ const CLASSIFY = graphql(`
     }
   }
 `)
+/** Of every picture. */
+type Wanted = Pick<VariablesOf<typeof CLASSIFY>['input'], 'model' | 'threshold'>
 type Model = NonNullable<VariablesOf<typeof CLASSIFY>['input']['model']>
 
 /** Of one request: enough to keep the server busy, and few enough that the first answers come soon. */
@@ -44,16 +47,17 @@ export const predict: Command = {
   options: {
     model: { value: 'MODEL', help: 'NAME, NAME@ALIAS or NAME/VERSION (the newest version of any model)' },
     run: { value: 'RUN', help: 'instead: what this run ended with' },
+    threshold: { value: 'SHARE', help: 'none of the classes where the most likely has less, 0 to 1' },
     top: { value: 'N', help: 'only the N most likely classes (3)' },
   },
   count: { least: 1, most: Number.POSITIVE_INFINITY },
   async run(invocation) {
-    const { client, screen, json, positionals, whole } = invocation
+    const { client, screen, json, positionals, whole, number } = invocation
     const top = whole('top') ?? 3
-    const model = await modelOf(invocation)
+    const asked = { model: await modelOf(invocation), threshold: number('threshold') }
     const results: object[] = []
     let failed = false
-    for await (const { file, answer } of classify(client, positionals, model, top)) {
+    for await (const { file, answer } of classify(client, positionals, asked, top)) {
       failed ||= !('probabilities' in answer)
       if (json) results.push({ file, ...answer })
       else for (const line of linesOf(file, answer)) screen.print(line)
@@ -67,7 +71,7 @@ type Result = ResultOf<typeof CLASSIFY>['predictMany']
 type Answer = Extract<Result, { results: unknown }>['results'][number] | { message: string }
 
 /** In the order of the files. */
-async function* classify(client: Client, files: string[], model: Model | undefined, top: number) {
+async function* classify(client: Client, files: string[], wanted: Wanted, top: number) {
   for (let at = 0; at < files.length; ) {
     const asked: { file: string; upload: Blob | Failure }[] = []
     for (let bytes = 0; at < files.length && asked.length < MOST_FILES && bytes < MOST_BYTES; at++) {
@@ -80,7 +84,7 @@ async function* classify(client: Client, files: string[], model: Model | undefin
       bytes += upload instanceof Failure ? 0 : upload.size
     }
     const uploads = asked.map(({ upload }) => upload).filter((upload) => upload instanceof Blob)
-    const answers = await answersOf(client, uploads, model, top)
+    const answers = await answersOf(client, uploads, wanted, top)
     for (const { file, upload } of asked) {
       const answer = upload instanceof Failure ? { message: upload.message } : answers.shift()!
       yield { file, answer }
@@ -88,9 +92,9 @@ async function* classify(client: Client, files: string[], model: Model | undefin
   }
 }
 
-async function answersOf(client: Client, uploads: Blob[], model: Model | undefined, top: number) {
+async function answersOf(client: Client, uploads: Blob[], wanted: Wanted, top: number) {
   if (uploads.length === 0) return []
-  const input = { images: uploads.map((upload) => ({ upload })), model }
+  const input = { images: uploads.map((upload) => ({ upload })), ...wanted }
   // As a mutation is sent, it waits for a server that has much to do, and not for one that is not there.
   const { predictMany: batch } = await client.mutate(CLASSIFY, { input, top }, { retry: true })
   return 'results' in batch ? [...batch.results] : uploads.map((): Answer => ({ message: batch.message }))
@@ -100,7 +104,7 @@ function linesOf(file: string, answer: Answer): string[] {
   if (!('probabilities' in answer)) return [`${file}: ${answer.message}`]
   const { model, version } = answer.modelVersion
   return [
-    `${file} (${model.name}/${version}, ${answer.latencyMs.toFixed(0)} ms):`,
+    `${file} (${model.name}/${version}, ${answer.latencyMs.toFixed(0)} ms):${answer.known ? '' : ' none of the classes'}`,
     ...answer.probabilities.map(
       ({ label, probability }) => `  ${label.padEnd(12)} ${bar(probability, 20)} ${percent(probability)}`,
     ),

@@ -69,6 +69,10 @@ const PredictManyInput = builder.inputType('PredictManyInput', {
       description:
         'The model; when left out, the newest version that answers with finite numbers. Each picture is asked of the version that is meant when its turn comes, and says which.',
     }),
+    threshold: t.float({
+      description:
+        'Least confidence, 0 to 1: when the most likely class is less likely than this, the picture is of none of the classes, and `known` is false. Left out, it always is of one.',
+    }),
     batch: t.id({
       description:
         'An id of your own for the batch, which no other one had: then it can be followed by `predictionsOf` while it is being sent.',
@@ -144,8 +148,14 @@ function resultFor(result: BatchAnswer['result']) {
   return result instanceof Error ? result : made(result)
 }
 
-function toDomain({ images, model, batch }: Input, isStored: boolean): BatchInput {
-  return { id: batch ?? undefined, pictures: images.map(toPicture), model: toVersionRef(model), isStored }
+function toDomain({ images, model, threshold, batch }: Input, isStored: boolean): BatchInput {
+  return {
+    id: batch ?? undefined,
+    pictures: images.map(toPicture),
+    model: toVersionRef(model),
+    threshold,
+    isStored,
+  }
 }
 
 function toPicture(image: typeof ImageInput.$inferInput): BatchPicture {

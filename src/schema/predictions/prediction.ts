@@ -48,6 +48,15 @@ export const PredictionRef = builder.prismaNode('Prediction', {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     label: t.exposeString('label', { description: 'The most likely class.' }),
     confidence: t.exposeFloat('confidence', { description: 'Probability of the most likely class, 0 to 1.' }),
+    threshold: t.exposeFloat('threshold', {
+      nullable: true,
+      description: 'The least confidence that was asked for; null for none.',
+    }),
+    known: t.boolean({
+      description:
+        'Whether the picture is of one of the classes: false when `confidence` is below `threshold`. Then `label` is only what comes nearest.',
+      resolve: ({ confidence, threshold }) => confidence >= (threshold ?? 0),
+    }),
     probabilities: t.field({
       type: [ClassProbabilityRef],
       description: 'Probability of each class, most likely first.',
@@ -148,6 +157,10 @@ const PredictInput = builder.inputType('PredictInput', {
     model: t.field({
       type: ModelRefInput,
       description: 'The model; when left out, the newest version that answers with finite numbers.',
+    }),
+    threshold: t.float({
+      description:
+        'Least confidence, 0 to 1: when the most likely class is less likely than this, the picture is of none of the classes, and `known` is false. Left out, it always is of one.',
     }),
   }),
 })
@@ -252,10 +265,11 @@ export async function readUpload(upload: UploadedFile): Promise<{ bytes: Uint8Ar
   return { bytes: await readFile(upload.path) }
 }
 
-async function toDomain({ image, model }: typeof PredictInput.$inferInput): Promise<DomainInput> {
+async function toDomain({ image, model, threshold }: typeof PredictInput.$inferInput): Promise<DomainInput> {
   return {
     image: image.upload != null ? await readUpload(image.upload) : givenImage(image),
     model: toVersionRef(model),
+    threshold,
   }
 }
 
