@@ -13,6 +13,7 @@ import { usualProcesses } from './predictor/devices.ts'
 import { createPredictor } from './predictor/predictor.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
+import { createUploadLimits } from './server/upload-limits.ts'
 import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
@@ -75,7 +76,7 @@ export async function startApp(
     const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
     const ports = { ...usual, ...given }
     const services = await createServices({ ...ports, config, logger, database, engines, predictor }, parts)
-    const uploads = createUploadStore(join(dataDir, 'uploads'), config.maxModelBytes, room)
+    const uploads = createUploadStore(join(dataDir, 'uploads'), createUploadLimits(config), room)
     await uploads.sweep()
 
     const { prisma } = database

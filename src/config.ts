@@ -21,8 +21,12 @@ export interface Config {
   allowedOrigins: string[]
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
-  /** Of the files of one request together. */
+  /** Below it are folders that data sets may be made of; null for none. */
+  datasetsDir: string | null
+  /** Of the files of one request with weights together. */
   maxModelBytes: number
+  /** Of what a data set is made of, packed and unpacked. */
+  maxDatasetBytes: number
   /** Whether a run that was interrupted goes on by itself. */
   autoResume: boolean
   /** How often in a row it does so from the same checkpoint. */
@@ -39,6 +43,11 @@ export class ConfigError extends Error {
 
 /** What the API's 32-bit counts can say. */
 const MOST_PARAMETERS = 2 ** 31 - 1
+
+const bytes = z
+  .string()
+  .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
+  .transform(toBytes)
 
 const environment = z.object({
   PORT: z
@@ -77,6 +86,10 @@ const environment = z.object({
       'must be a comma-separated list of files that exist',
     )
     .default([]),
+  DATASETS_DIR: z
+    .string()
+    .refine((folder) => existsSync(folder), 'must be a folder that exists')
+    .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ALLOWED_ORIGINS: z
     .string()
@@ -86,11 +99,8 @@ const environment = z.object({
       'must be a comma-separated list of origins such as https://example.org',
     )
     .default([]),
-  MAX_MODEL_BYTES: z
-    .string()
-    .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
-    .transform(toBytes)
-    .default(2 ** 30),
+  MAX_MODEL_BYTES: bytes.default(2 ** 30),
+  MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
   AUTO_RESUME: z
     .enum(['true', 'false'], 'must be true or false')
     .transform((text) => text === 'true')
@@ -151,7 +161,9 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
     maxParameters: value.MAX_PARAMETERS,
+    datasetsDir: value.DATASETS_DIR === undefined ? null : resolve(value.DATASETS_DIR),
     maxModelBytes: value.MAX_MODEL_BYTES,
+    maxDatasetBytes: value.MAX_DATASET_BYTES,
     autoResume: value.AUTO_RESUME,
     maxRestarts: value.MAX_RESTARTS,
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,

@@ -1,7 +1,12 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import { openDatasetStores } from './data/stores.ts'
+import { openDatasets } from './data/datasets.ts'
+import { createImportFolders } from './data/own/files.ts'
+import { createImports } from './data/own/imports.ts'
+import { createOwnDatasets } from './data/own/service.ts'
+import { createDatasetUploads } from './data/own/uploads.ts'
+import { toOwnVersion } from './data/own/version.ts'
 import type { Database } from './db/client.ts'
 import { createChangedModels } from './models/changed-models.ts'
 import { createModelService } from './models/service.ts'
@@ -22,6 +27,7 @@ import { createRunService } from './runs/service.ts'
 import type { Services } from './schema/builder/context.ts'
 import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
+import { watchRoom } from './storage/room.ts'
 import type { Engines } from './system/engines.ts'
 import { createSystemService } from './system/service.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
@@ -53,16 +59,22 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   } = ground
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
+  const room = watchRoom(config.dataDir)
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
-  const datasets = await openDatasetStores({
-    modules: config.datasetSources,
-    folder: join(config.dataDir, 'datasets'),
-    given: { cifar10: config.cifar10Dir },
-    logger,
-    telemetry,
-  })
-  for (const store of datasets.values()) parts.add(store)
-  const datasetFacts = (name: string) => datasets.get(name)?.facts
+  const datasetsFolder = join(config.dataDir, 'datasets')
+  const rows = await prisma.datasetVersion.findMany({ orderBy: { seq: 'asc' } })
+  const datasets = parts.add(
+    await openDatasets({
+      modules: config.datasetSources,
+      folder: datasetsFolder,
+      given: { cifar10: config.cifar10Dir },
+      own: rows.map(toOwnVersion),
+      logger,
+      telemetry,
+    }),
+  )
+  /** Of what a row names, too: what is known of it outlives the data set. */
+  const datasetFacts = (reference: string) => (datasets.get(reference) ?? datasets.named(reference))?.facts
   /** As it trains on the data set. */
   const findArchitecture = (name: string, dataset: string) => architectures.find(name, datasetFacts(dataset))
   const keeper = createWeightsKeeper(prisma, artifacts)
@@ -96,14 +108,13 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     concurrency,
     autoResume: config.autoResume,
     maxRestarts: config.maxRestarts,
-    datasets: [...datasets.keys()],
+    datasets,
     datasetFacts,
     architectures,
     maxParameters,
     findArchitecture,
     async prepareDataset(name, signal) {
-      const store = datasets.get(name)
-      if (store === undefined) throw new Error(`The data set ${name} is not known to this server.`)
+      const store = datasets.require(name)
       // A trainer takes the fastest engine, and would disturb those that are being timed.
       await engines.settled(signal)
       return { ...(await store.prepare(signal)), facts: store.facts, distrust: store.distrust }
@@ -114,6 +125,23 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   parts.add({ drain: runs.close, close: runs.close })
   await runs.recover()
   await keeper.sweep()
+  const folders = createImportFolders(datasetsFolder)
+  const pictures = createDatasetUploads(join(datasetsFolder, 'uploads'), config.maxDatasetBytes, room)
+  const imports = parts.add(
+    createImports({
+      prisma,
+      registry: datasets,
+      folders,
+      given: config.datasetsDir,
+      maxBytes: config.maxDatasetBytes,
+      room,
+      logger,
+      telemetry,
+    }),
+  )
+  await imports.recover()
+  await pictures.sweep()
+  imports.wake()
   const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger, telemetry })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const serving = createServingStats(models)
@@ -155,19 +183,24 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     engineTrials: () => engines.trials,
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
-      [
-        runs,
-        models.aliases,
-        changedModels,
-        predictions,
-        predictionBatches,
-        serving,
-        ...datasets.values(),
-      ].reduce((sum, { listenerCount }) => sum + listenerCount, 0),
+      [runs, models.aliases, changedModels, predictions, predictionBatches, serving, datasets].reduce(
+        (sum, { listenerCount }) => sum + listenerCount,
+        0,
+      ),
   })
   return {
     architectures,
     datasets,
+    ownDatasets: createOwnDatasets({
+      prisma,
+      registry: datasets,
+      imports,
+      folders,
+      uploads: pictures,
+      given: config.datasetsDir,
+      room,
+      runsThatNeed: runs.thatNeed,
+    }),
     models,
     runs,
     system,

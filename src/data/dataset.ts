@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import sharp from 'sharp'
-import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
 import { withDatasetFile } from './dataset-file.ts'
-import { DamagedDatasetError, DatasetUnavailableError } from './errors.ts'
-import { countClasses, readImages } from './load.ts'
+import { DamagedDatasetError, DatasetUnavailableError, ONLY_COPY } from './errors.ts'
+import { readImages, readLabels } from './load.ts'
+import type { ImportedVersion } from './own/version.ts'
 import { createPreparation, type DatasetStatus, type PreparedFile } from './preparation.ts'
 import type { DatasetOrigin, DatasetSource } from './source.ts'
 
@@ -17,6 +17,8 @@ export { DATASET_STATES } from './preparation.ts'
 /** One data set on this machine. */
 export interface DatasetStore {
   readonly facts: DatasetFacts
+  /** Of one that a person made: what its row has, and how far its import is. Null for any other. */
+  readonly own: ImportedVersion | null
   /** As it was when the file was last looked at. */
   state(): DatasetStatus
   /** As it is: looks at the file, and reads it through when it is another one or was written to. */
@@ -43,19 +45,14 @@ export interface DatasetStore {
   readImages(split: Split, indexes: readonly number[]): Promise<{ pixels: Uint8Array; labels: Uint16Array }>
   /** One image as a PNG, each pixel drawn as a square of `scale` pixels. Throws as readImages does. */
   imagePng(split: Split, index: number, scale: number): Promise<Buffer>
-  /**
-   * Images of each class in a split, in the order of the classes: [classes]. Counted once for the same data. Throws as
-   * readImages does.
-   */
+  /** Class indexes of a split: [n]. Read once for the same data: two bytes an image. Throws as readImages does. */
+  labels(split: Split): Promise<Uint16Array>
+  /** Images of each class in a split, in the order of the classes: [classes]. Throws as readImages does. */
   classCounts(split: Split): Promise<readonly number[]>
   /** `count` different places in a split; the same seed chooses the same ones. */
   samples(split: Split, count: number, seed: number): number[]
   /** Bytes that a fetch downloads from the first place that is tried; null where that is on this machine. */
   readonly downloadBytes: number | null
-  /** A word now, and one whenever `state` is another one since the last was taken: a slow reader misses only words. */
-  follow(): AsyncIterableIterator<void>
-  /** Readers that follow it now. */
-  readonly listenerCount: number
   /** Ends a fetch and leaves nothing of it behind. */
   close(): Promise<void>
 }
@@ -66,22 +63,23 @@ export function datasetFile(folder: string, name: string): string {
 }
 
 export function createDatasetStore(options: {
-  source: DatasetSource
+  source: Pick<DatasetSource, 'facts' | 'origins'>
   /** See DatasetSources. */
   modules?: readonly string[]
   /** The server's folder of data sets. */
   folder: string
-  /** The source's own ones when left out. */
+  /** The source's own ones when left out. Without any, its file is all that there is of it. */
   origins?: readonly DatasetOrigin[]
+  /** Called when `state` is another one. */
+  onChange?(): void
   logger?: Pick<Logger, 'info' | 'warn'>
   telemetry?: Telemetry
   entry?: URL
 }): DatasetStore {
-  const { facts } = options.source
-  const file = datasetFile(options.folder, facts.name)
   const { source, logger, folder } = options
+  const { facts } = source
+  const file = datasetFile(folder, facts.name)
   const origins = options.origins ?? source.origins()
-  const listeners = new Set<() => void>()
   const preparation = createPreparation({
     facts,
     modules: options.modules ?? [],
@@ -90,9 +88,7 @@ export function createDatasetStore(options: {
     origins,
     logger,
     telemetry: options.telemetry,
-    onChange() {
-      for (const listener of listeners) listener()
-    },
+    onChange: options.onChange,
     entry: options.entry,
   })
 
@@ -110,7 +106,7 @@ export function createDatasetStore(options: {
   async function usingPresent<Result>(task: (prepared: PreparedFile) => Promise<Result>): Promise<Result> {
     if (existsSync(file)) return using(task)
     throw new DatasetUnavailableError(
-      `The data set ${facts.name} is not on this machine: ${file} is missing. prepareDataset makes it again.`,
+      `The data set ${facts.name} is not on this machine: ${file} is missing. ${origins.length === 0 ? ONLY_COPY : 'prepareDataset makes it again.'}`,
     )
   }
 
@@ -120,10 +116,23 @@ export function createDatasetStore(options: {
     )
 
   /** By digest and split. */
-  const counts = new Map<string, readonly number[]>()
+  const labels = new Map<string, Uint16Array>()
+
+  const labelsOf = (split: Split) =>
+    usingPresent(async (prepared) => {
+      const name = `${prepared.digest} ${split}`
+      const known = labels.get(name)
+      if (known !== undefined) return known
+      const read = await withDatasetFile(prepared.file, prepared.digest, (opened) =>
+        readLabels(opened, split),
+      )
+      labels.set(name, read)
+      return read
+    })
 
   return {
     facts,
+    own: null,
     state: preparation.status,
     async present() {
       await preparation.look()
@@ -141,33 +150,16 @@ export function createDatasetStore(options: {
         .png()
         .toBuffer()
     },
-    classCounts: (split) =>
-      usingPresent(async (prepared) => {
-        const name = `${prepared.digest} ${split}`
-        const known = counts.get(name)
-        if (known !== undefined) return known
-        const counted = await withDatasetFile(prepared.file, prepared.digest, (opened) =>
-          countClasses(opened, split, facts.classes.length),
-        )
-        counts.set(name, counted)
-        return counted
-      }),
+    labels: labelsOf,
+    async classCounts(split) {
+      const counts = new Array<number>(facts.classes.length).fill(0)
+      for (const label of await labelsOf(split)) counts[label]! += 1
+      return counts
+    },
     samples(split, count, seed) {
       return [...new Random(seed).permutation(facts.count[split]).subarray(0, count)]
     },
     downloadBytes: origins[0] === undefined || 'folder' in origins[0].from ? null : origins[0].from.bytes,
-    follow() {
-      const words = newestOfEach((listener) => {
-        const word = () => listener(facts.name)
-        listeners.add(word)
-        word()
-        return () => listeners.delete(word)
-      })
-      return flatMap(words, () => [undefined])
-    },
-    get listenerCount() {
-      return listeners.size
-    },
     close: preparation.close,
   }
 }

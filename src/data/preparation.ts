@@ -15,11 +15,19 @@ import {
   withDatasetFile,
 } from './dataset-file.ts'
 import { emptyFolder } from './empty-folder.ts'
-import { DamagedDatasetError, DatasetUnavailableError, damagedDataset } from './errors.ts'
+import { DamagedDatasetError, DatasetUnavailableError, damagedDataset, ONLY_COPY } from './errors.ts'
 import type { FetchJob, FetchProgress, FromFetcher, ToFetcher } from './fetch-protocol.ts'
 import type { DatasetOrigin } from './source.ts'
 
-export const DATASET_STATES = ['MISSING', 'FETCHING', 'READY', 'FAILED'] as const
+export const DATASET_STATES = [
+  'MISSING',
+  'FETCHING',
+  'IMPORTING',
+  'READY',
+  'FAILED',
+  'CANCELLED',
+  'DELETED',
+] as const
 
 export interface DatasetStatus {
   state: (typeof DATASET_STATES)[number]
@@ -163,6 +171,11 @@ export function createPreparation(options: {
         failures.push(`${origin.name}: ${message}`)
         logger?.warn({ source: origin.name, reason: message }, 'a source of the data set failed')
       }
+    }
+    if (origins.length === 0) {
+      failure =
+        damage ?? `The data set ${facts.name} cannot be used: its file ${file} is missing. ${ONLY_COPY}`
+      throw new DatasetUnavailableError(failure)
     }
     const remedies = [...new Set(origins.map((origin) => origin.remedy))]
     failure = `${damage === null ? '' : `${damage} `}The data set ${facts.name} cannot be had (${failures.join('; ')}). To go on, ${remedies.join(', or ')}.`

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import { DATASET_NAME } from './reference.ts'
 import type { DatasetSource } from './source.ts'
 import { cifar10 } from './sources/cifar10/source.ts'
 
@@ -17,9 +18,6 @@ const BUILT_IN: readonly DatasetSource[] = [cifar10]
 /** Name of the one that is meant where a person names none. */
 export const DEFAULT_DATASET = cifar10.facts.name
 
-/** Which path of a prepared file a name makes depends on no file system. */
-const NAME = /^[a-z][a-z0-9_]{0,39}$/
-
 /** The most classes of a data set. */
 const MAX_CLASSES = 1000
 
@@ -29,7 +27,9 @@ const channels = z.tuple([z.number(), z.number(), z.number()])
 
 const sourceShape = z.object({
   facts: z.object({
-    name: z.string().regex(NAME, 'must begin with a lower-case letter and go on with these, digits and _'),
+    name: z
+      .string()
+      .regex(DATASET_NAME, 'must begin with a lower-case letter and go on with these, digits and _'),
     title: z.string().min(1),
     classes: z
       .array(z.string().min(1))

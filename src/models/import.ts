@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
+import type { Once, Remember } from '../db/once.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
@@ -26,7 +27,6 @@ import {
   resolvePreprocessing,
   type WeightsFile,
 } from './import-preprocessing.ts'
-import type { Once } from './once.ts'
 import { createVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
@@ -47,7 +47,7 @@ export interface ImportOptions {
   keeper: WeightsKeeper
   converter: Converter
   architectures: Pick<ArchitectureRegistry, 'using'>
-  once: Once
+  once: Once<ModelVersion>
   changedModels: Pick<ChangedModels, 'publish'>
 }
 
@@ -64,7 +64,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   async function importAs(
     { name, architecture: base, weights, preprocessing: asked }: ImportInput,
     known: Architecture | undefined,
-    remember: Parameters<Parameters<Once>[2]>[0],
+    remember: Remember<ModelVersion>,
   ): Promise<ModelVersion> {
     if (known === undefined) {
       throw new NotFoundError(`There is no architecture "${base}". The query architectures lists them.`)

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { createOnce } from '../db/once.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
@@ -14,9 +15,9 @@ import { createConverter } from './converter.ts'
 import { createDownloads, type Downloads } from './downloads.ts'
 import { drawFilters } from './filters.ts'
 import { createModelImport, type ImportInput } from './import.ts'
-import { createOnce } from './once.ts'
 import { pruneCheckpoints } from './prune-checkpoints.ts'
 import { createVersionResolver, type VersionResolver } from './resolve-version.ts'
+import { versionRequests } from './version-requests.ts'
 import { architectureOf, createTrainedVersion } from './versions.ts'
 import type { WeightsKeeper } from './weights-keeper.ts'
 
@@ -77,7 +78,7 @@ const NO_VERSION = 'There is no model version with this id.'
 export function createModelService(options: ModelServiceOptions): ModelService {
   const { prisma, changedModels, artifacts, keeper, facts, architectures } = options
   const converter = createConverter(options)
-  const once = createOnce(prisma)
+  const once = createOnce<ModelVersion>(versionRequests(prisma))
 
   async function checkpointOf(weights: RegisterInput['weights']) {
     if ('checkpointId' in weights) {

@@ -2,6 +2,7 @@
 export type JobName =
   | 'conversion'
   | 'dataset'
+  | 'import'
   | 'engineTrial'
   | 'evaluation'
   | 'features'

@@ -5,8 +5,8 @@ import sharp from 'sharp'
 import { z } from 'zod'
 import { followRows } from '../concurrency/follow-rows.ts'
 import { createSharedReads } from '../concurrency/shared-reads.ts'
-import type { DatasetStore } from '../data/dataset.ts'
 import type { Split } from '../data/dataset-facts.ts'
+import type { Datasets } from '../data/datasets.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import type { ModelVersion, Prediction, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { NotFoundError, OverloadedError, ValidationError } from '../errors.ts'
@@ -134,7 +134,7 @@ export interface PredictionServiceOptions {
   serving: Pick<ServingStats, 'answered' | 'missed'>
   logger: Pick<Logger, 'debug' | 'error'>
   architectures: Pick<ArchitectureRegistry, 'find'>
-  datasets: ReadonlyMap<string, DatasetStore>
+  datasets: Pick<Datasets, 'require'>
 }
 
 /** What is wrong with the threshold of a question. */
@@ -239,9 +239,7 @@ export function createPredictionService({
     if ('bytes' in image) return image
     if ('base64' in image) return { bytes: decodeBase64(image.base64) }
     const { dataset, split, index } = image.sample
-    const store = datasets.get(dataset)
-    if (store === undefined)
-      throw new NotFoundError(`There is no data set "${dataset}". The query datasets lists them.`)
+    const store = datasets.require(dataset)
     const count = store.facts.count[split]
     if (index < 0 || index >= count) {
       const message = `The split has the images 0 to ${count - 1}.`

@@ -12,6 +12,7 @@ import { findRun } from './journal/find-run.ts'
 import { ALL_RUNS, createJournal, type Journal } from './journal/journal.ts'
 import { createCheckpoints } from './lifecycle/checkpoints.ts'
 import { createController } from './lifecycle/control/controller.ts'
+import { runsThatNeed } from './lifecycle/data-need.ts'
 import { deleteRun } from './lifecycle/delete.ts'
 import { createDispatcher } from './lifecycle/dispatcher.ts'
 import { createInterruptions, type RestartPolicy } from './lifecycle/interruption.ts'
@@ -55,6 +56,8 @@ export interface RunService extends RunStreams {
   losses: RunHistory['losses']
   epochs: RunHistory['epochs']
   verify: Verifier['verify']
+  /** The runs that need one of these data sets still, as people call them. */
+  thatNeed(datasets: readonly string[]): Promise<string[]>
   /** The number of runs at work, and of those that wait. */
   counts(): Promise<{ running: number; queued: number }>
   /** Subscriptions that are open now. */
@@ -155,6 +158,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     losses: history.losses,
     epochs: history.epochs,
     verify: verifier.verify,
+    thatNeed: (datasets) => runsThatNeed(prisma, datasets),
     counts: dispatcher.counts,
     get listenerCount() {
       return events.listenerCount + changedRuns.listenerCount

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { DatasetStore } from '../data/dataset.ts'
+import type { Datasets } from '../data/datasets.ts'
 import { DatasetUnavailableError } from '../data/errors.ts'
 import { DEFAULT_DATASET } from '../data/registry.ts'
 import { isMissing } from '../db/errors.ts'
@@ -42,7 +43,7 @@ export function createEvaluationService(options: {
   models: Pick<ModelService, 'resolve'>
   evaluator: Pick<ModelEvaluator, 'evaluate'>
   architectures: Pick<ArchitectureRegistry, 'find'>
-  datasets: ReadonlyMap<string, DatasetStore>
+  datasets: Pick<Datasets, 'require'>
   changedModels: Pick<ChangedModels, 'publish'>
   logger: Pick<Logger, 'error'>
 }): EvaluationService {
@@ -50,10 +51,8 @@ export function createEvaluationService(options: {
   return {
     async evaluate({ versionId, dataset, limit }) {
       const version = await models.resolve({ versionId })
-      const name = dataset ?? version.dataset ?? DEFAULT_DATASET
-      const store = datasets.get(name)
-      if (store === undefined)
-        throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+      const store = datasets.require(dataset ?? version.dataset ?? DEFAULT_DATASET)
+      const { name } = store.facts
       if (limit !== undefined && (limit < 1 || limit > store.facts.count.test)) {
         const message = `From 1 to ${store.facts.count.test}, the test images of ${name}.`
         throw new ValidationError([{ path: ['limit'], message }])

@@ -12,6 +12,7 @@ import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
 import { requestError } from './graphql/client-error.ts'
 import { MAX_BODY_BYTES, MAX_FILES, MAX_FRAMING_BYTES, MAX_MAP_BYTES } from './graphql/limits.ts'
+import type { UploadLimit, UploadLimits } from './upload-limits.ts'
 
 /** A GraphQL request that came as multipart/form-data, its files on disk. */
 export interface Upload {
@@ -29,22 +30,18 @@ export interface UploadStore {
   sweep(): Promise<void>
 }
 
-/**
- * @param maxBytes  of all files of a request together
- * @param room      of the disk that the folder is on
- */
+/** @param room  of the disk that the folder is on */
 export function createUploadStore(
   folder: string,
-  maxBytes: number,
+  limits: UploadLimits,
   room: Room = watchRoom(dirname(folder)),
 ): UploadStore {
   async function receive(request: IncomingMessage): Promise<Upload> {
-    if (Number(request.headers['content-length']) > maxBytes + MAX_FRAMING_BYTES) throw tooManyBytes(maxBytes)
-    const parts = new Parts(folder, maxBytes, room)
+    const parts = new Parts(folder, limits, room, Number(request.headers['content-length'] ?? 0))
     try {
       room.check()
       await mkdir(folder, { recursive: true })
-      await parse(request, parts, maxBytes)
+      await parse(request, parts, limits.most)
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
       // What is left of the body is read and thrown away, so that the client gets to read the answer.
@@ -63,7 +60,8 @@ export function createUploadStore(
 }
 
 /** Resolves when the whole body was read and its files are written. */
-function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promise<void> {
+/** @param most  bytes of the files of any request */
+function parse(request: IncomingMessage, parts: Parts, most: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const body = contentOf(request)
     const broken = (error: unknown) => {
@@ -74,10 +72,10 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
       reject(error)
     }
     // Of the files, and of what is around them: a compressed body may be endless.
-    let left = maxBytes + MAX_FRAMING_BYTES
+    let left = most + MAX_FRAMING_BYTES
     const count = (chunk: Buffer) => {
       left -= chunk.length
-      if (left < 0) broken(tooManyBytes(maxBytes))
+      if (left < 0) broken(tooManyBytes(parts.limit))
     }
     const cut = () => {
       if (!request.readableEnded) broken(requestError('The request ended in the middle of its body.'))
@@ -95,8 +93,9 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
     }
     parser.on('field', (name, value, _nameCut, valueCut) => {
       try {
-        const most = name === 'map' ? MAX_MAP_BYTES : MAX_BODY_BYTES
-        if (valueCut || value.length > most) throw tooLarge(`The part "${name}" has more than ${most} bytes.`)
+        const limit = name === 'map' ? MAX_MAP_BYTES : MAX_BODY_BYTES
+        if (valueCut || value.length > limit)
+          throw tooLarge(`The part "${name}" has more than ${limit} bytes.`)
         parts.field(name, value)
       } catch (error) {
         broken(error)
@@ -135,8 +134,10 @@ function parse(request: IncomingMessage, parts: Parts, maxBytes: number): Promis
 /** What has come of a request. */
 class Parts {
   readonly #folder: string
-  readonly #maxBytes: number
+  readonly #limits: UploadLimits
   readonly #room: Room
+  readonly #length: number
+  #limit: UploadLimit
   #bytes = 0
   readonly #aborted = new AbortController()
   readonly #writes: Promise<void>[] = []
@@ -148,10 +149,20 @@ class Parts {
   /** From the name of a file part to the places in `operations`. */
   #map: Record<string, string[]> | undefined
 
-  constructor(folder: string, maxBytes: number, room: Room) {
+  /** @param length  of the whole request, as it says itself; 0 where it does not */
+  constructor(folder: string, limits: UploadLimits, room: Room, length: number) {
     this.#folder = folder
-    this.#maxBytes = maxBytes
+    this.#limits = limits
     this.#room = room
+    this.#length = length
+    // Of one that does not say what it is, before it does.
+    this.#limit = limits.of({})
+    if (length > limits.most + MAX_FRAMING_BYTES) throw tooManyBytes(this.#limit)
+  }
+
+  /** Of all its files together, as far as is known. */
+  get limit(): UploadLimit {
+    return this.#limit
   }
 
   field(name: string, value: string): void {
@@ -160,6 +171,8 @@ class Parts {
       if (typeof this.#operations !== 'object' || this.#operations === null) {
         throw requestError('The part "operations" is not an object.')
       }
+      this.#limit = this.#limits.of(this.#operations)
+      if (this.#length > this.#limit.bytes + MAX_FRAMING_BYTES) throw tooManyBytes(this.#limit)
     } else {
       const map = parseJson(name, value)
       if (!isMap(map)) throw requestError('The part "map" must be an object of lists of paths.')
@@ -200,7 +213,7 @@ class Parts {
     const count = (bytes: number) => {
       size += bytes
       this.#bytes += bytes
-      if (this.#bytes > this.#maxBytes) throw tooManyBytes(this.#maxBytes)
+      if (this.#bytes > this.#limit.bytes) throw tooManyBytes(this.#limit)
       // Not to the last byte: others need some.
       this.#room.check()
     }
@@ -289,5 +302,5 @@ function parseJson(part: string, text: string): unknown {
 
 const tooLarge = (message: string) => requestError(message, 413)
 
-const tooManyBytes = (most: number) =>
-  tooLarge(`The files of a request may have ${most} bytes together (MAX_MODEL_BYTES).`)
+const tooManyBytes = ({ bytes, setting }: UploadLimit) =>
+  tooLarge(`The files of a request may have ${bytes} bytes together (${setting}).`)

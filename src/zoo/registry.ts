@@ -1,10 +1,10 @@
+import { createHold } from '../concurrency/hold.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError } from '../errors.ts'
 import type { Architecture, ArchitectureOrigin } from './architecture.ts'
 import { type ArchitectureInput, resolveArchitecture } from './architecture-input.ts'
 import { architectures as builtIn } from './catalog.ts'
 import { type FittedTo, fitToDataset } from './fit.ts'
-import { createHold } from './hold.ts'
 
 /** Every network there is: the built-in ones, and those that people added. */
 export interface ArchitectureRegistry {

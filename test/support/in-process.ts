@@ -20,6 +20,7 @@ import { schema } from '../../src/schema/index.ts'
 import { ADDRESSES } from '../../src/server/addresses.ts'
 import { toClientError } from '../../src/server/graphql/client-error.ts'
 import { openArchitectureRegistry } from '../../src/zoo/registry.ts'
+import { knownByFacts } from './datasets.ts'
 import { NO_TRAINERS } from './no-trainers.ts'
 import type { GraphQLResult } from './server.ts'
 
@@ -78,7 +79,7 @@ export async function openInProcess(
     logger,
     telemetry: NO_TELEMETRY,
   })
-  const datasets = new Map()
+  const datasets = knownByFacts(CIFAR10)
   const runs = createRunService({
     prisma,
     openBus: createBus,
@@ -94,7 +95,7 @@ export async function openInProcess(
     autoResume: false,
     maxRestarts: 0,
     concurrency: 0,
-    datasets: [CIFAR10.name],
+    datasets,
     datasetFacts: facts,
     findArchitecture: (name) => architectures.find(name),
     architectures,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { DatasetStore } from '../../data/dataset.ts'
+import type { Datasets } from '../../data/datasets.ts'
 import type { ModelVersion, Prediction, PrismaClient } from '../../db/generated/client.ts'
 import { NotFoundError, OverloadedError } from '../../errors.ts'
 import type { ModelService } from '../../models/service.ts'
@@ -76,7 +77,7 @@ export interface ReasonOptions {
   models: Pick<ModelService, 'resolve'>
   architectures: Pick<ArchitectureRegistry, 'find'>
   predictor: Pick<Predictor, 'predict' | 'inspect' | 'queueDepth'>
-  datasets: ReadonlyMap<string, DatasetStore>
+  datasets: Pick<Datasets, 'require'>
   folders: FeatureFolders
   search: NeighbourSearch
   logger: Pick<Logger, 'error'>
@@ -144,9 +145,7 @@ export function createReasons(options: ReasonOptions): Reasons {
         'It is not known what this version learned from, as it was imported: name the data set to look in.',
       )
     }
-    const store = datasets.get(name)
-    if (store !== undefined) return store
-    throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+    return datasets.require(name)
   }
 
   return {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import type { Datasets } from '../../data/datasets.ts'
 import { isDuplicate } from '../../db/errors.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError, OverloadedError } from '../../errors.ts'
@@ -28,7 +29,8 @@ export interface StartOptions {
   findArchitecture(name: string, dataset: string): Architecture | undefined
   /** The most parameters that a network may have to be trained. */
   maxParameters: number
-  datasets: readonly string[]
+  /** What a run is started with is not deleted meanwhile. */
+  datasets: Pick<Datasets, 'using' | 'get' | 'whyNot'>
   /** The facts of one of these data sets, also before it is fetched. */
   datasetFacts(name: string): DatasetFacts | undefined
 }
@@ -41,7 +43,7 @@ export interface StartOptions {
 export type StartRun = (input: StartRunInput) => Promise<{ run: TrainingRun; isNew: boolean }>
 
 export function createStart(options: StartOptions): StartRun {
-  const { prisma, keeper, dispatcher, architectures } = options
+  const { prisma, keeper, dispatcher, architectures, datasets } = options
 
   async function begin(
     input: StartRunInput,
@@ -103,10 +105,12 @@ export function createStart(options: StartOptions): StartRun {
   }
 
   return (input) =>
-    architectures.using(input.architecture, async () => {
-      const { initialWeights } = input
-      if (initialWeights === undefined) return begin(input, null)
-      // Until the run names them, too, they must not go.
-      return keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
-    })
+    architectures.using(input.architecture, () =>
+      datasets.using(input.dataset, async () => {
+        const { initialWeights } = input
+        if (initialWeights === undefined) return begin(input, null)
+        // Until the run names them, too, they must not go.
+        return keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
+      }),
+    )
 }

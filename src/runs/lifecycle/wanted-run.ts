@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import type { Datasets } from '../../data/datasets.ts'
 import { NO_NORMALIZATION } from '../../data/normalization.ts'
 import { ValidationError } from '../../errors.ts'
 import { isKey, KEY, LABEL, NOTES, readLabel, readNotes } from '../../label.ts'
@@ -64,14 +65,25 @@ export function resolveRun(
     /** Fitted to the data set; as it is where there is none of this name. */
     findArchitecture(name: string, dataset: string): Architecture | undefined
     maxParameters: number
-    datasets: readonly string[]
+    datasets: Pick<Datasets, 'get' | 'whyNot'>
     datasetFacts(name: string): DatasetFacts | undefined
   },
   initial: InitialWeights | null,
 ): WantedRun {
-  const { architecture: name, dataset, name: title, seed, idempotencyKey, initialWeights: _, ...rest } = input
+  const {
+    architecture: name,
+    dataset: named,
+    name: title,
+    seed,
+    idempotencyKey,
+    initialWeights: _,
+    ...rest
+  } = input
   const { notes = '', checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
   const issues: Issue[] = []
+  // The version that is meant now is the run's, whatever comes after it.
+  const store = known.datasets.get(named)
+  const dataset = store?.facts.name ?? named
   const architecture = known.findArchitecture(name, dataset)
   if (architecture === undefined) {
     issues.push({
@@ -82,12 +94,7 @@ export function resolveRun(
     const reason = whyNotTrainable(architecture, known.maxParameters)
     if (reason !== null) issues.push({ path: ['architecture'], message: reason })
   }
-  if (!known.datasets.includes(dataset)) {
-    issues.push({
-      path: ['dataset'],
-      message: `There is no data set "${dataset}". Known: ${known.datasets.join(', ')}.`,
-    })
-  }
+  if (store === undefined) issues.push({ path: ['dataset'], message: known.datasets.whyNot(named) })
   const shown = title === undefined ? name : readLabel(title)
   if (shown === null) issues.push({ path: ['name'], message: `A name has ${LABEL}` })
   const written = readNotes(notes)

@@ -116,7 +116,7 @@ function isNode(typename: string): boolean {
 /** base64("Type:id"), as Relay's specification suggests. */
 function decodeGlobalID(globalId: string): { typename: string; id: string } {
   const text = Buffer.from(globalId, 'base64').toString('utf8')
-  const [, typename, id] = /^(\w+):([\w.-]+)$/.exec(text) ?? []
+  const [, typename, id] = /^(\w+):([\w.@-]+)$/.exec(text) ?? []
   const isWhole = Buffer.from(text, 'utf8').toString('base64') === globalId
   if (typename === undefined || !isWhole || !isNode(typename)) {
     throw badInput(`"${globalId.slice(0, 100)}" is not an id of this API. Use the id field of an object.`)

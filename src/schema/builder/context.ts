@@ -1,4 +1,5 @@
-import type { DatasetStore } from '../../data/dataset.ts'
+import type { Datasets } from '../../data/datasets.ts'
+import type { OwnDatasets } from '../../data/own/service.ts'
 import type { ModelService } from '../../models/service.ts'
 import type { PredictionBatches } from '../../predictor/prediction-batches.ts'
 import type { PredictionService } from '../../predictor/predictions.ts'
@@ -23,8 +24,9 @@ export interface Services {
   serving: ServingStats
   reasons: Reasons
   evaluations: EvaluationService
-  /** By name. */
-  datasets: ReadonlyMap<string, DatasetStore>
+  datasets: Datasets
+  /** What people do with data sets of their own. */
+  ownDatasets: OwnDatasets
   system: SystemService
 }
 

@@ -1,26 +1,35 @@
-import { flatMap } from '../../concurrency/iterate.ts'
 import type { DATASET_STATES, DatasetStore } from '../../data/dataset.ts'
 import { SPLITS, type Split } from '../../data/dataset-facts.ts'
+import type { Datasets } from '../../data/datasets.ts'
 import { DatasetUnavailableError } from '../../data/errors.ts'
 import type { FetchProgress } from '../../data/fetch-protocol.ts'
-import { DEFAULT_DATASET } from '../../data/registry.ts'
-import { NotFoundError } from '../../errors.ts'
+import type { DatasetEdits } from '../../data/importing/protocol.ts'
+import type { Normalization } from '../../data/normalization.ts'
+import { parentOf } from '../../data/own/version.ts'
+import { nameIn } from '../../data/reference.ts'
 import { builder } from '../builder/builder.ts'
+import { connectionOf, pageOf } from '../builder/connection.ts'
 import { described } from '../builder/described.ts'
-import { resultOf, throwCoded } from '../builder/errors.ts'
-import { checkRange } from '../builder/input-error.ts'
+import { throwCoded } from '../builder/errors.ts'
+import { badInput, checkRange } from '../builder/input-error.ts'
+import { DatasetImportRef } from './dataset-import.ts'
 
 const MAX_SAMPLES = 100
 const MAX_SCALE = 16
 
 const DatasetState = builder.enumType('DatasetState', {
   description:
-    'State of a data set on this machine: MISSING until it is first needed or prepared; FAILED says why in `error` and can be tried again.',
+    'State of a data set on this machine. `error` says why it is not READY where that is not as it should be.',
   values: described<(typeof DATASET_STATES)[number]>({
-    MISSING: 'Not on this machine; it is fetched when it is first needed, or prepared.',
+    MISSING:
+      'Not on this machine; it is fetched when it is first needed, or prepared. Of one that a person made: its file is gone or damaged, and `error` says what to do.',
     FETCHING: 'Being downloaded and converted.',
+    IMPORTING: 'Being made of what a person gave, or waiting for its turn: see `import`.',
     READY: 'On this machine, and verified.',
-    FAILED: 'The last fetch failed; `error` says why, and it can be tried again.',
+    FAILED: 'The last fetch failed and can be tried again, or the import failed; `error` says why.',
+    CANCELLED: 'Its import was cancelled.',
+    DELETED:
+      'It was deleted. Only what is known of it is left, for the runs and models that learned from it.',
   }),
 })
 
@@ -65,8 +74,8 @@ const ClassCount = builder.objectRef<{ label: string; train: number; test: numbe
  * The data set of a row. Its module may be gone since the row was made.
  * @throws an error with the code DATASET_UNAVAILABLE
  */
-export function datasetOf(datasets: ReadonlyMap<string, DatasetStore>, name: string): DatasetStore {
-  const store = datasets.get(name)
+export function datasetOf(datasets: Datasets, name: string): DatasetStore {
+  const store = datasets.named(name)
   if (store !== undefined) return store
   return throwCoded(
     new DatasetUnavailableError(
@@ -111,16 +120,113 @@ export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
   }),
 })
 
+const NormalizationRef = builder.objectRef<Normalization>('Normalization').implement({
+  description: 'What makes of a pixel value in 0..1 the input of a network: (value - mean) / std.',
+  fields: (t) => ({
+    mean: t.floatList({ description: 'Means of red, green and blue.', resolve: ({ mean }) => mean }),
+    std: t.floatList({
+      description: 'Standard deviations of red, green and blue.',
+      resolve: ({ std }) => std,
+    }),
+  }),
+})
+
+const DatasetEditsRef = builder.objectRef<DatasetEdits>('DatasetEdits').implement({
+  description: 'What is another than in the version that it was made of. Places are those of that version.',
+  fields: (t) => ({
+    classes: t.field({
+      type: [
+        builder.objectRef<{ from: string; to: string | null }>('ClassChange').implement({
+          description: 'What became of a class.',
+          fields: (f) => ({
+            from: f.exposeString('from', { description: 'Its name before.' }),
+            to: f.exposeString('to', {
+              nullable: true,
+              description: 'Its name now, maybe that of another class; null: it was left out.',
+            }),
+          }),
+        }),
+      ],
+      description: 'Classes that are called otherwise, were merged or left out.',
+      resolve: ({ classes }) => Object.entries(classes).map(([from, to]) => ({ from, to })),
+    }),
+    relabelled: t.int({
+      description: 'Number of images that were given another class one by one.',
+      resolve: ({ relabelled }) => relabelled.length,
+    }),
+    excluded: t.int({
+      description: 'Number of images that were left out one by one.',
+      resolve: ({ excluded }) => excluded.length,
+    }),
+    mostOfClass: t.exposeInt('mostOfClass', {
+      nullable: true,
+      description: 'The most images of a class that were taken of each split; null for all.',
+    }),
+  }),
+})
+
 export const DatasetRef = builder.objectRef<DatasetStore>('Dataset')
 
 builder.node(DatasetRef, {
-  description: 'Labelled images that networks are trained on.',
+  description:
+    'Labelled images that networks are trained on. Of a data set that a person made: one version of it, which never changes.',
   id: { resolve: (store) => store.facts.name },
-  loadOne: (name, context) => context.datasets.get(name) ?? null,
+  loadOne: (reference, { datasets }) => datasets.named(reference) ?? null,
   fields: (t) => ({
-    name: t.string({ description: 'Name to use in inputs.', resolve: ({ facts }) => facts.name }),
+    name: t.string({
+      description:
+        'Name to use in inputs. Of a data set with versions it means the newest that is READY; `reference` means this one.',
+      resolve: ({ facts }) => nameIn(facts.name),
+    }),
+    reference: t.string({
+      description: 'What names this version in inputs: "pets@2". The name alone where there are no versions.',
+      resolve: ({ facts }) => facts.name,
+    }),
+    version: t.int({
+      nullable: true,
+      description: 'Number of the version, from 1; null where there are no versions.',
+      resolve: ({ own }) => own?.version ?? null,
+    }),
+    versions: t.field({
+      type: [DatasetRef],
+      description:
+        'All versions of the data set, newest first, whatever came of them; itself where there are none.',
+      resolve: ({ facts }, _args, { datasets }) => datasets.versions(nameIn(facts.name)),
+    }),
+    parent: t.field({
+      type: DatasetRef,
+      nullable: true,
+      description: 'The data set that it was made of; null for what came from elsewhere.',
+      resolve: ({ own }, _args, { datasets }) => {
+        const parent = own === null ? null : parentOf(own)
+        return parent === null ? null : (datasets.named(parent) ?? null)
+      },
+    }),
+    edits: t.field({
+      type: DatasetEditsRef,
+      nullable: true,
+      description: 'What is another than in `parent`; null where there is none.',
+      resolve: ({ own }) => (own?.asked.from.kind === 'dataset' ? own.asked.from.edits : null),
+    }),
+    import: t.field({
+      type: DatasetImportRef,
+      nullable: true,
+      description: 'How it was made, or is being made; null for a data set that nobody made here.',
+      resolve: ({ own }) => own,
+    }),
+    bytes: t.float({
+      nullable: true,
+      description: 'Bytes of its file; null for a data set that nobody made here.',
+      resolve: ({ own }) => own?.bytes ?? null,
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was asked for; null for a data set that nobody made here.',
+      resolve: ({ own }) => own?.createdAt ?? null,
+    }),
     classes: t.stringList({
-      description: 'Class labels in the order of the network outputs.',
+      description: 'Class labels in the order of the network outputs; none before they are known.',
       resolve: ({ facts }) => [...facts.classes],
     }),
     trainCount: t.int({
@@ -131,6 +237,12 @@ builder.node(DatasetRef, {
     imageShape: t.intList({
       description: 'Shape of an image: [height, width, channels].',
       resolve: ({ facts }) => [...facts.imageShape],
+    }),
+    normalization: t.field({
+      type: NormalizationRef,
+      description:
+        'Means and standard deviations of the training images: what networks that learn from it are given.',
+      resolve: ({ facts }) => facts.normalization,
     }),
     state: t.field({
       type: DatasetState,
@@ -207,59 +319,46 @@ builder.node(DatasetRef, {
         return store.samples(split, count, seed ?? 0).map((index) => ({ store, split, index }))
       },
     }),
+    images: t.connection(
+      {
+        type: SampleRef,
+        description: 'Images in the order of their places, of one class or of all.',
+        args: {
+          split: t.arg({ type: SplitEnum, defaultValue: 'train', required: true, description: 'The split.' }),
+          class: t.arg.string({ description: 'Only images of this class.' }),
+        },
+        resolve: async (store, { split, class: label, ...args }, _context, info) => {
+          const places = await placesOf(store, split, label ?? null)
+          return pageOf<SampleShape>(
+            { args, info, of: `${store.facts.name}/${split}/${label ?? ''}` },
+            {
+              order: 'asc',
+              keyOf: ({ index }) => index,
+              async read({ gt = -1, lt = Number.POSITIVE_INFINITY }, order, take) {
+                const within = places.filter((index) => index > gt && index < lt)
+                const some = order === 'asc' ? within.slice(0, take) : within.slice(-take).reverse()
+                return [...some].map((index) => ({ store, split, index }))
+              },
+              has: async ({ gt = -1, lt = Number.POSITIVE_INFINITY }) =>
+                places.some((index) => index > gt && index < lt),
+              count: () => places.length,
+            },
+          )
+        },
+      },
+      connectionOf(SampleRef, 'Sample'),
+    ),
   }),
 })
 
-builder.queryField('datasets', (t) =>
-  t.field({
-    type: [DatasetRef],
-    description: 'The data sets this server knows.',
-    resolve: (_root, _args, { datasets }) => [...datasets.values()],
-  }),
-)
-
-builder.mutationField('prepareDataset', (t) =>
-  t.field({
-    type: DatasetRef,
-    errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
-    description:
-      'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
-    args: {
-      name: t.arg.string({
-        required: true,
-        description: `Name of the data set, such as ${DEFAULT_DATASET}.`,
-      }),
-    },
-    resolve: (_root, { name }, { datasets }) => {
-      const store = named(datasets, name)
-      // How it ends is the store's state: FAILED with an error that the next query shows.
-      store.prepare().catch(() => {})
-      return store
-    },
-  }),
-)
-
-builder.subscriptionField('datasetChanged', (t) =>
-  t.field({
-    type: DatasetRef,
-    description:
-      'A data set as it is now, and whenever its state, or how far a fetch is, is another. A slow reader gets the newest state only. It goes on until you leave it, also when the data set is READY: its file may be damaged and fetched again.',
-    args: { name: t.arg.string({ required: true, description: `Such as ${DEFAULT_DATASET}.` }) },
-    subscribe: async (_root, { name }, { datasets }) => {
-      try {
-        const store = named(datasets, name)
-        return flatMap(store.follow(), () => [store])
-      } catch (error) {
-        return throwCoded(error)
-      }
-    },
-    resolve: (store) => store,
-  }),
-)
-
-/** @throws NotFoundError */
-function named(datasets: ReadonlyMap<string, DatasetStore>, name: string): DatasetStore {
-  const store = datasets.get(name)
-  if (store !== undefined) return store
-  throw new NotFoundError(`There is no data set "${name}". The query datasets lists them.`)
+/** Places of the images of a class in a split, or of all, in order. */
+async function placesOf(store: DatasetStore, split: Split, label: string | null): Promise<number[]> {
+  const { classes, count } = store.facts
+  if (label === null) return Array.from({ length: count[split] }, (_, index) => index)
+  const wanted = classes.indexOf(label)
+  if (wanted < 0) throw badInput(`images: ${store.facts.name} has no class ${JSON.stringify(label)}.`)
+  const labels = await store.labels(split).catch(throwCoded)
+  const places: number[] = []
+  for (const [index, found] of labels.entries()) if (found === wanted) places.push(index)
+  return places
 }

@@ -17,6 +17,7 @@ import { isMakingRoom } from '../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer, Trainers } from '../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { ENGINE, useDatabase } from '../../support/database.ts'
+import { knownByFacts } from '../../support/datasets.ts'
 import { standardHyperparameters } from '../../support/hyperparameters.ts'
 import { seededRandom } from '../../support/random.ts'
 
@@ -85,7 +86,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     autoResume: true,
     maxRestarts: 3,
     concurrency: 1,
-    datasets: ['cifar10'],
+    datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture,
     architectures: { using: (name, task) => task(findArchitecture(name)) },

@@ -16,6 +16,7 @@ import { createRunService, type RunService } from '../../../src/runs/service.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../../src/zoo/fit.ts'
 import { RUN_ROW, useDatabase } from '../../support/database.ts'
+import { knownByFacts } from '../../support/datasets.ts'
 import { NO_TRAINERS } from '../../support/no-trainers.ts'
 
 const db = useDatabase()
@@ -46,7 +47,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     autoResume,
     maxRestarts: 3,
     concurrency: 1,
-    datasets: ['cifar10'],
+    datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture(name) {
       const architecture = findArchitecture(name)

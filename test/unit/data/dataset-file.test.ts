@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readHeader, withDatasetFile, writeDatasetFile } from '../../../src/data/dataset-file.ts'
 import { DamagedDatasetError } from '../../../src/data/errors.ts'
-import { countClasses, loadDataset, loadSplit, readImages } from '../../../src/data/load.ts'
+import { loadDataset, loadSplit, readImages, readLabels } from '../../../src/data/load.ts'
 import { BLOCK, END, FACTS, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -100,8 +100,6 @@ test('has as many classes as a thousand, each label in two bytes, also where ima
   expect(await loadSplit(file, digest, 'test')).toEqual(test)
   await withDatasetFile(file, digest, async (opened) => {
     expect((await readImages(opened, 'test', [2, 0])).labels).toEqual(Uint16Array.of(999, 700))
-    const counts = await countClasses(opened, 'train', 1000)
-    expect(counts.reduce((sum, count) => sum + count)).toBe(7)
-    expect([counts[256], counts[999], counts[1]]).toEqual([1, 1, 0])
+    expect(await readLabels(opened, 'train')).toEqual(labels.train)
   })
 })

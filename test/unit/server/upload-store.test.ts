@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createUploadLimits } from '../../../src/server/upload-limits.ts'
 import { createUploadStore, type Upload, type UploadStore } from '../../../src/server/upload-store.ts'
 import type { UploadedFile } from '../../../src/uploads.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -24,6 +25,9 @@ function part(name: string, value: string): string[] {
   return ['--boundary', `content-disposition: form-data; name="${name}"`, '', value]
 }
 
+const limits = (maxModelBytes: number, maxDatasetBytes = maxModelBytes) =>
+  createUploadLimits({ maxModelBytes, maxDatasetBytes })
+
 let folder: string
 let store: UploadStore
 let server: Server
@@ -31,7 +35,7 @@ let onRequest: (request: IncomingMessage) => Promise<unknown>
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vggzoo-uploads-'))
-  store = createUploadStore(folder, 1000)
+  store = createUploadStore(folder, limits(1000))
   server = createServer((request, response) => void onRequest(request).finally(() => response.end()))
   await once(server.listen(0, '127.0.0.1'), 'listening')
 })
@@ -124,9 +128,36 @@ describe('a body', () => {
       [600, 2],
       [599, 'The files of a request may have 599 bytes together (MAX_MODEL_BYTES).'],
     ] as const) {
-      store = createUploadStore(folder, maxBytes)
+      store = createUploadStore(folder, limits(maxBytes))
       const outcome = received()
       open(BODY.length).end(BODY)
+      expect(await outcome).toBe(result)
+    }
+  })
+
+  test('may have as many as data sets may, where it is of one', async () => {
+    const files = (query: string) =>
+      Buffer.from(
+        [
+          ...part('operations', JSON.stringify({ query, variables: { file: null } })),
+          ...part('map', '{"0":["variables.file"]}'),
+          ...part('0"; filename="a file', 'x'.repeat(300)),
+          '--boundary--',
+        ].join('\r\n'),
+      )
+    const creates =
+      'mutation ($file: File!) { made: createDataset(input: { archive: $file }) { __typename } }'
+    const imports = 'mutation ($file: File!) { importModel(input: { createDataset: $file }) { __typename } }'
+    for (const [models, datasets, query, result] of [
+      [200, 300, creates, 1],
+      [200, 300, imports, 'The files of a request may have 200 bytes together (MAX_MODEL_BYTES).'],
+      [300, 200, creates, 'The files of a request may have 200 bytes together (MAX_DATASET_BYTES).'],
+      [300, 200, 'no { GraphQL', 1],
+    ] as const) {
+      store = createUploadStore(folder, limits(models, datasets))
+      const outcome = received()
+      const bytes = files(query)
+      open(bytes.length).end(bytes)
       expect(await outcome).toBe(result)
     }
   })

@@ -11,6 +11,7 @@ import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { createUploadHandler } from '../../../../src/server/graphql/graphql.ts'
+import { createUploadLimits } from '../../../../src/server/upload-limits.ts'
 import { createUploadStore } from '../../../../src/server/upload-store.ts'
 import type { UploadedFile } from '../../../../src/uploads.ts'
 import { uploadsGone } from '../../../support/upload.ts'
@@ -45,7 +46,7 @@ beforeEach(async () => {
       logger: pino({ level: 'error' }, { write }),
       telemetry: NO_TELEMETRY,
     },
-    createUploadStore(folder, 1000),
+    createUploadStore(folder, createUploadLimits({ maxModelBytes: 1000, maxDatasetBytes: 1000 })),
   )
   server = createServer(handler)
   await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -1,49 +1,56 @@
 import { createHash } from 'node:crypto'
-import type { ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { isKey, KEY } from '../label.ts'
+import type { Prisma } from './generated/client.ts'
+
+/** Where requests under idempotency keys are noted, with what they made. */
+export interface RequestBook<Made> {
+  /** `made`: null when it was deleted since. */
+  find(key: string): Promise<{ request: string; made: Made | null } | null>
+  note(tx: Prisma.TransactionClient, key: string, request: string, made: Made): Promise<unknown>
+}
 
 /** Belongs into the transaction that makes the version. */
-type Remember = (tx: Prisma.TransactionClient, version: ModelVersion) => Promise<ModelVersion>
+export type Remember<Made> = (tx: Prisma.TransactionClient, made: Made) => Promise<Made>
 
 /**
- * Makes a version, or answers the one that the same request made under the same key: also when both are at work at
- * once, and after a restart.
+ * Makes a version, of a model or of a data set, or answers the one that the same request made under the same key: also
+ * when both are at work at once, and after a restart.
  *
  * @param request  what is asked for: the same is the same JSON
  * @throws ValidationError for what is no key; ConflictError when another request was made under it; NotFoundError when
  *   the version was deleted since: done once, it is not done again. And what `make` throws: then the key is free.
  */
-export type Once = (
+export type Once<Made> = (
   key: string | undefined,
   request: object,
-  make: (remember: Remember) => Promise<ModelVersion>,
-) => Promise<ModelVersion>
+  make: (remember: Remember<Made>) => Promise<Made>,
+) => Promise<Made>
 
-export function createOnce(prisma: PrismaClient): Once {
-  const underWay = new Map<string, Promise<ModelVersion>>()
+export function createOnce<Made>(book: RequestBook<Made>): Once<Made> {
+  const underWay = new Map<string, Promise<Made>>()
 
-  async function known(key: string, request: string): Promise<ModelVersion | null> {
-    const made = await prisma.versionRequest.findUnique({ where: { key }, include: { version: true } })
-    if (made === null) return null
-    if (made.request !== request) {
+  async function known(key: string, request: string): Promise<Made | null> {
+    const found = await book.find(key)
+    if (found === null) return null
+    if (found.request !== request) {
       throw new ConflictError(`The idempotency key "${key}" was used for another version.`)
     }
-    if (made.version !== null) return made.version
+    if (found.made !== null) return found.made
     throw new NotFoundError(
       `The version that was made under the idempotency key "${key}" was deleted. Make one again with another key.`,
     )
   }
 
   return async (key, asked, make) => {
-    if (key === undefined) return make(async (_tx, version) => version)
+    if (key === undefined) return make(async (_tx, made) => made)
     if (!isKey(key)) {
       throw new ValidationError([{ path: ['idempotencyKey'], message: `A key has ${KEY}` }])
     }
     const request = createHash('sha256').update(JSON.stringify(asked)).digest('hex')
-    const remember: Remember = async (tx, version) => {
-      await tx.versionRequest.create({ data: { key, request, versionId: version.id } })
-      return version
+    const remember: Remember<Made> = async (tx, made) => {
+      await book.note(tx, key, request, made)
+      return made
     }
     while (underWay.has(key)) await underWay.get(key)!.catch(() => {})
     const made = (async () => (await known(key, request)) ?? make(remember))()

@@ -1,0 +1,65 @@
+import type { Resize } from '../../pictures/resize.ts'
+import type { UploadedFile } from '../../uploads.ts'
+import type { Split } from '../dataset-facts.ts'
+import type { DatasetEdits } from '../importing/protocol.ts'
+
+/** A picture that is sent. */
+export interface PictureInput {
+  file: UploadedFile
+  label: string
+  /** Null: as the others are split. */
+  split: Split | null
+}
+
+/** Pictures from outside. */
+export type GivenInput =
+  | { archive: UploadedFile }
+  | { folder: string }
+  | { pictures: readonly PictureInput[] }
+  /** The id of pictures that were sent before. */
+  | { upload: string }
+
+export type FromInput = GivenInput | { dataset: string }
+
+/** What is to be another than in the version that it is made of. */
+export interface EditsInput {
+  /** `to`: null leaves the class out. */
+  classes: readonly { from: string; to: string | null }[]
+  relabel: readonly { split: Split; index: number; label: string }[]
+  exclude: readonly { split: Split; index: number }[]
+  mostOfClass: number | null
+}
+
+interface HowInput {
+  /** [height, width] in pixels. */
+  size?: readonly number[]
+  resize?: Resize
+  testShare?: number
+  seed?: number
+  /** The same key never makes a second version. */
+  idempotencyKey?: string
+}
+
+export interface CreateDatasetInput extends HowInput {
+  name: string
+  from: FromInput
+  edits: EditsInput
+}
+
+export interface UpdateDatasetInput extends HowInput {
+  /** "pets", or an older version: "pets@1". */
+  name: string
+  edits: EditsInput
+  add: GivenInput | null
+}
+
+export interface AddPicturesInput {
+  upload: string
+  pictures: readonly PictureInput[]
+}
+
+export function isChanged({ classes, relabelled, excluded, mostOfClass }: DatasetEdits): boolean {
+  return (
+    Object.keys(classes).length > 0 || relabelled.length > 0 || excluded.length > 0 || mostOfClass !== null
+  )
+}

@@ -1,0 +1,352 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { DatasetFinding, Prisma, PrismaClient } from '../../db/generated/client.ts'
+import { createOnce, type Remember } from '../../db/once.ts'
+import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { Room } from '../../storage/room.ts'
+import type { UploadedFile } from '../../uploads.ts'
+import { type DatasetStore, datasetFile } from '../dataset.ts'
+import type { DatasetRegistry } from '../datasets.ts'
+import { DATASET_NAME, DATASET_NAME_RULE, readReference } from '../reference.ts'
+import type { AskedImport, AskedOrigin, GivenOrigin } from './asked.ts'
+import { checkClasses, type Issue, readEdits, readHow, readLabels, USUAL_SIZE } from './check.ts'
+import { ARCHIVE, type ImportFolders, keep, makeFolder } from './files.ts'
+import { inFolder } from './given-folder.ts'
+import type { Imports } from './imports.ts'
+import {
+  type AddPicturesInput,
+  type CreateDatasetInput,
+  type FromInput,
+  type GivenInput,
+  isChanged,
+  type UpdateDatasetInput,
+} from './input.ts'
+import { writePictures } from './pictures.ts'
+import type { OwnStore } from './store.ts'
+import { type DatasetUpload, type DatasetUploads, keptAs } from './uploads.ts'
+import { type OwnVersion, parentOf, toOwnVersion } from './version.ts'
+
+/** Imports that may wait, beside the one that is at work. */
+const MOST_WAITING = 100
+const RETRY_MS = 60_000
+
+/** What people do with data sets of their own. */
+export interface OwnDatasets {
+  /**
+   * Asks for the first version of a data set; it is imported in its turn.
+   * @throws ValidationError, NotFoundError, ConflictError, OverloadedError, StorageFullError
+   */
+  create(input: CreateDatasetInput): Promise<OwnStore>
+  /** Asks for the next version of one. Throws as `create` does. */
+  update(input: UpdateDatasetInput): Promise<OwnStore>
+  /** See DatasetUploads. */
+  addPictures(input: AddPicturesInput): Promise<DatasetUpload>
+  /** Ends an import; resolves when nothing of it is left. @throws NotFoundError, ConflictError */
+  cancel(reference: string): Promise<OwnStore>
+  /**
+   * Deletes a version, or with a name alone all of them, and frees their files.
+   * @returns what it was: of several the newest
+   * @throws NotFoundError; ConflictError that names the runs and imports that need it
+   */
+  delete(reference: string): Promise<OwnStore>
+  findings: {
+    list(query: Prisma.DatasetFindingFindManyArgs): Promise<DatasetFinding[]>
+    count(where: Prisma.DatasetFindingWhereInput): Promise<number>
+  }
+  /** How many imports are done before this one; 0 for the one at work, null for one that does not wait. */
+  ahead(version: OwnVersion): number | null
+}
+
+export function createOwnDatasets(options: {
+  prisma: PrismaClient
+  registry: DatasetRegistry
+  imports: Pick<Imports, 'wake' | 'cancel'>
+  folders: ImportFolders
+  uploads: DatasetUploads
+  /** DATASETS_DIR. */
+  given: string | null
+  room: Room
+  /** Runs that need a data set still, as people call them; at most so many, and whether there are more. */
+  runsThatNeed(references: readonly string[]): Promise<string[]>
+}): OwnDatasets {
+  const { prisma, registry, imports, folders, uploads, room } = options
+  const once = createOnce<OwnVersion>({
+    async find(key) {
+      const found = await prisma.datasetRequest.findUnique({ where: { key }, include: { version: true } })
+      if (found === null) return null
+      const { request, version } = found
+      return { request, made: version.state === 'DELETED' ? null : toOwnVersion(version) }
+    },
+    note: (tx, key, request, { id }) => tx.datasetRequest.create({ data: { key, request, versionId: id } }),
+  })
+
+  /** What is given, checked; its files stay where they are. */
+  async function checkGiven(from: GivenInput, path: string[], issues: Issue[]): Promise<GivenOrigin> {
+    if ('archive' in from) {
+      const { name, size } = from.archive
+      if (size === 0)
+        issues.push({ path: [...path, 'archive'], message: `${JSON.stringify(name)} is empty.` })
+      return { kind: 'archive', name }
+    }
+    if ('folder' in from) {
+      const found = await inFolder(options.given, from.folder)
+      if ('wrong' in found) issues.push({ path: [...path, 'folder'], message: found.wrong })
+      return { kind: 'folder', folder: from.folder }
+    }
+    if ('pictures' in from) {
+      readLabels(from.pictures, [...path, 'pictures'], issues)
+      return { kind: 'pictures', count: from.pictures.length }
+    }
+    return { kind: 'pictures', count: (await uploads.list(from.upload)).length }
+  }
+
+  /** Brings the files of what is given into the folder of an import. */
+  async function bringGiven(from: GivenInput, folder: string): Promise<void> {
+    if ('upload' in from) {
+      await uploads.take(from.upload, folder)
+      return
+    }
+    await makeFolder(folder)
+    if ('archive' in from) await keep(from.archive.path, join(folder, ARCHIVE))
+    if ('pictures' in from) {
+      const labels = readLabels(from.pictures, [], [])
+      const list = from.pictures.map(({ file, split }, i) => keptAs(file, labels[i]!, split))
+      for (const [i, { file }] of from.pictures.entries()) await keep(file.path, join(folder, list[i]!.file))
+      await writePictures(folder, list)
+    }
+  }
+
+  /** @param mayFollow  whether it may be the next version of one that is there */
+  async function begin(
+    name: string,
+    asked: AskedImport,
+    given: GivenInput | null,
+    mayFollow: boolean,
+    remember: Remember<OwnVersion>,
+  ): Promise<OwnVersion> {
+    const waiting = await prisma.datasetVersion.count({ where: { state: 'QUEUED' } })
+    if (waiting >= MOST_WAITING) {
+      throw new OverloadedError(
+        `${waiting} data sets are waiting to be imported. Try again later.`,
+        RETRY_MS,
+        waiting,
+      )
+    }
+    const id = randomUUID()
+    try {
+      room.check()
+      if (given !== null) await bringGiven(given, folders.given(id))
+      const made = await prisma.$transaction(async (tx) => {
+        // Whoever asks for the same name waits here.
+        const { newestVersion: version } = await tx.dataset.upsert({
+          where: { name },
+          create: { name, newestVersion: 1 },
+          update: { newestVersion: { increment: 1 } },
+        })
+        if (!mayFollow) await checkFree(tx, name)
+        const data = { id, datasetName: name, version, asked: asked as object }
+        return remember(tx, toOwnVersion(await tx.datasetVersion.create({ data })))
+      })
+      registry.put(made)
+      imports.wake()
+      return made
+    } catch (error) {
+      await folders.remove(id)
+      throw room.failed(error)
+    }
+  }
+
+  async function checkFree(tx: Prisma.TransactionClient, name: string): Promise<void> {
+    const found = await tx.datasetVersion.findFirst({
+      where: { datasetName: name, state: { in: ['QUEUED', 'IMPORTING', 'READY'] } },
+      orderBy: { version: 'desc' },
+    })
+    if (found === null) return
+    const { reference } = toOwnVersion(found)
+    throw new ConflictError(
+      `There is a data set ${name} already (${reference}). updateDataset makes its next version; or choose another name, or delete it first.`,
+    )
+  }
+
+  async function create(input: CreateDatasetInput, remember: Remember<OwnVersion>): Promise<OwnVersion> {
+    const { name, from } = input
+    const issues: Issue[] = []
+    if (!DATASET_NAME.test(name)) issues.push({ path: ['name'], message: DATASET_NAME_RULE })
+    else if (registry.isGiven(name)) {
+      issues.push({
+        path: ['name'],
+        message: `${name} is a data set of this server itself. Choose another name.`,
+      })
+    }
+    if ('dataset' in from) {
+      const parent = registry.require(from.dataset)
+      const edits = readEdits(input.edits, parent.facts, issues)
+      checkClasses(edits, parent.facts, issues)
+      const how = readHow(input, { size: sizeOf(parent) }, issues)
+      if (issues.length > 0) throw new ValidationError(issues)
+      const reference = parent.facts.name
+      const origin: AskedOrigin = { kind: 'dataset', reference, edits, added: null }
+      return begin(name, { from: origin, ...how }, null, false, remember)
+    }
+    if (hasEdits(input)) {
+      issues.push({
+        path: ['edits'],
+        message: 'Edits are for what is made of another data set: from.dataset.',
+      })
+    }
+    const how = readHow(input, { size: USUAL_SIZE }, issues)
+    const origin = await checkGiven(from, ['from'], issues)
+    if (issues.length > 0) throw new ValidationError(issues)
+    return begin(name, { from: origin, ...how }, from, false, remember)
+  }
+
+  async function update(input: UpdateDatasetInput, remember: Remember<OwnVersion>): Promise<OwnVersion> {
+    const { name: reference, add } = input
+    const parent = registry.require(reference)
+    const { own } = parent
+    if (own === null) {
+      throw new ConflictError(
+        `${reference} is a data set of this server itself, and stays as it is. createDataset(from: { dataset: "${reference}" }) makes one of your own of it.`,
+      )
+    }
+    const issues: Issue[] = []
+    const edits = readEdits(input.edits, parent.facts, issues)
+    if (add === null) checkClasses(edits, parent.facts, issues)
+    const how = readHow(input, { ...own.asked, size: sizeOf(parent) }, issues)
+    const added = add === null ? null : await checkGiven(add, ['add'], issues)
+    const isSame = !isChanged(edits) && add === null && how.size.join() === sizeOf(parent).join()
+    if (issues.length === 0 && isSame) {
+      issues.push({
+        path: [],
+        message: 'Nothing of the data set would change. Say what: edits, add or size.',
+      })
+    }
+    if (issues.length > 0) throw new ValidationError(issues)
+    const from: AskedOrigin = { kind: 'dataset', reference: parent.facts.name, edits, added }
+    return begin(own.name, { from, ...how }, add, true, remember)
+  }
+
+  /** @param needed  the data set that it is made of, if any */
+  async function ask(
+    { idempotencyKey: key, ...input }: CreateDatasetInput | UpdateDatasetInput,
+    needed: string | null,
+    make: (remember: Remember<OwnVersion>) => Promise<OwnVersion>,
+  ): Promise<OwnStore> {
+    const given = 'add' in input ? input.add : input.from
+    const request = key === undefined ? {} : { ...input, add: null, from: await digestsOf(given) }
+    const task = () => once(key, request, make)
+    const { reference } = await (needed === null ? task() : registry.using(needed, task))
+    return registry.named(reference) as OwnStore
+  }
+
+  /** @throws NotFoundError */
+  function ownOf(reference: string): OwnStore[] {
+    const parsed = readReference(reference)
+    const all = parsed === null ? [] : registry.versions(parsed.name)
+    const found = all.filter(({ own }) => parsed!.version === null || own?.version === parsed!.version)
+    if (found.length === 0) throw new NotFoundError(registry.whyNot(reference))
+    return found.filter((store): store is OwnStore => store.own !== null)
+  }
+
+  async function remove(store: OwnStore): Promise<void> {
+    const { id, reference } = store.own
+    // First the row: what is half deleted is deleted.
+    const row = await prisma.datasetVersion.update({
+      where: { id },
+      data: { state: 'DELETED', bytes: 0, findings: { deleteMany: {} } },
+    })
+    registry.put(toOwnVersion(row))
+    await rm(datasetFile(registry.folder, reference), { force: true })
+    await folders.remove(id)
+  }
+
+  return {
+    create: (input) =>
+      ask(input, 'dataset' in input.from ? input.from.dataset : null, (remember) => create(input, remember)),
+    update: (input) => ask(input, input.name, (remember) => update(input, remember)),
+    addPictures: uploads.add,
+    async cancel(reference) {
+      const stores = ownOf(reference)
+      const pending = stores.filter(({ own }) => isPending(own))
+      const store = pending[0]
+      if (store === undefined) {
+        throw new ConflictError(`${reference} is not being imported; there is nothing to cancel.`)
+      }
+      await imports.cancel(store.own.id)
+      if (store.own.state === 'CANCELLED') return store
+      throw new ConflictError(
+        `The import of ${store.own.reference} was over already: it is ${store.own.state}.`,
+      )
+    },
+    async delete(reference) {
+      const parsed = readReference(reference)
+      return registry.alone(parsed?.name ?? reference, async () => {
+        const stores = ownOf(reference)
+        if (stores.length === 0) {
+          throw new ConflictError(
+            `${reference} is a data set of this server itself; only those that people made can be deleted.`,
+          )
+        }
+        const references = stores.map(({ own }) => own.reference)
+        const needs = [
+          ...(await options.runsThatNeed(references)),
+          ...[...registry.own()]
+            .filter(({ own }) => isPending(own) && references.includes(parentOf(own) ?? ''))
+            .filter(({ own }) => !references.includes(own.reference))
+            .map(({ own }) => `the import of ${own.reference}`),
+        ]
+        if (needs.length > 0) {
+          const one = references.length === 1 ? references[0] : reference
+          throw new ConflictError(
+            `${one} is needed by ${needs.join(', ')}. It can be deleted when these have ended, or are deleted.`,
+          )
+        }
+        for (const store of stores) {
+          if (isPending(store.own)) await imports.cancel(store.own.id)
+        }
+        for (const store of stores) await remove(store)
+        return stores[0]!
+      })
+    },
+    findings: {
+      list: (query) => prisma.datasetFinding.findMany(query),
+      count: (where) => prisma.datasetFinding.count({ where }),
+    },
+    ahead(version) {
+      if (!isPending(version)) return null
+      return [...registry.own()].filter(({ own }) => isPending(own) && own.seq < version.seq).length
+    },
+  }
+}
+
+function isPending({ state }: Pick<OwnVersion, 'state'>): boolean {
+  return state === 'QUEUED' || state === 'IMPORTING'
+}
+
+function hasEdits({ edits }: CreateDatasetInput): boolean {
+  return edits.classes.length + edits.relabel.length + edits.exclude.length > 0 || edits.mostOfClass !== null
+}
+
+function sizeOf({ facts }: DatasetStore): [number, number] {
+  const [height, width] = facts.imageShape
+  return [height, width]
+}
+
+/** What makes two requests the same: the files by what is in them. */
+async function digestsOf(given: FromInput | null): Promise<unknown> {
+  if (given === null || 'folder' in given || 'upload' in given || 'dataset' in given) return given
+  if ('archive' in given) return digestOf(given.archive)
+  const pictures = []
+  for (const { file, label, split } of given.pictures) pictures.push([await digestOf(file), label, split])
+  return pictures
+}
+
+/** sha256 in hexadecimal. */
+async function digestOf({ path }: UploadedFile): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash)
+  return hash.digest('hex')
+}

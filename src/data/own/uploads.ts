@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createHold } from '../../concurrency/hold.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
+import type { Room } from '../../storage/room.ts'
+import type { UploadedFile } from '../../uploads.ts'
+import type { Split } from '../dataset-facts.ts'
+import { type Issue, readLabels } from './check.ts'
+import { keep, makeFolder, namesIn } from './files.ts'
+import type { AddPicturesInput } from './input.ts'
+import { type GivenPicture, readPictures, writePictures } from './pictures.ts'
+
+/** After which pictures that nobody made a data set of are removed. */
+export const KEPT_HOURS = 24
+const KEPT_MS = KEPT_HOURS * 60 * 60 * 1000
+const MOST_UPLOADS = 100
+const ID = /^[A-Za-z0-9_-]{1,64}$/
+
+/** Pictures that are sent in several calls, before a data set is made of them. */
+export interface DatasetUpload {
+  id: string
+  /** Pictures so far. */
+  count: number
+  bytes: number
+  /** Pictures of each label. */
+  labels: { label: string; count: number }[]
+  /** When it is removed unless more comes, or a data set is made of it. */
+  expiresAt: Date
+}
+
+export interface DatasetUploads {
+  /**
+   * Adds pictures, and makes the upload where there is none. One that has the name, label and split of another takes its
+   * place: what was sent may be sent again.
+   * @throws ValidationError, ConflictError, StorageFullError
+   */
+  add(input: AddPicturesInput): Promise<DatasetUpload>
+  /**
+   * Moves its pictures into another folder, which is not there yet, and forgets it.
+   * @throws NotFoundError
+   */
+  take(id: string, folder: string): Promise<GivenPicture[]>
+  /** What is in it, for a request to be known again. @throws NotFoundError */
+  list(id: string): Promise<GivenPicture[]>
+  /** Removes those that nobody wants any more. */
+  sweep(): Promise<void>
+}
+
+/** @param maxBytes  of all pictures of an upload together */
+export function createDatasetUploads(folder: string, maxBytes: number, room: Room): DatasetUploads {
+  const hold = createHold()
+  const place = (id: string) => join(folder, id)
+
+  async function picturesOf(id: string): Promise<GivenPicture[]> {
+    return ID.test(id) ? readPictures(place(id)).catch(nothingYet) : []
+  }
+
+  async function required(id: string): Promise<GivenPicture[]> {
+    const pictures = await picturesOf(id)
+    if (pictures.length > 0) return pictures
+    throw new NotFoundError(
+      `There is no upload ${JSON.stringify(id.slice(0, 100))}: none of its pictures came, a data set was made of it, or it waited for more than ${KEPT_HOURS} hours. Send the pictures again with addPictures.`,
+    )
+  }
+
+  async function addAlone(
+    { upload: id, pictures }: AddPicturesInput,
+    labels: string[],
+  ): Promise<DatasetUpload> {
+    const before = await picturesOf(id)
+    if (before.length === 0 && (await namesIn(folder)).length >= MOST_UPLOADS) {
+      throw new ConflictError(
+        `${MOST_UPLOADS} uploads of pictures are open. Make data sets of them, or wait: each goes after ${KEPT_HOURS} hours.`,
+      )
+    }
+    const byPlace = new Map(before.map((picture) => [placeOf(picture), picture]))
+    const replaced: string[] = []
+    room.check()
+    try {
+      await makeFolder(place(id))
+      for (const [i, { file, split }] of pictures.entries()) {
+        const kept = keptAs(file, labels[i]!, split)
+        await keep(file.path, join(place(id), kept.file))
+        const known = byPlace.get(placeOf(kept))
+        if (known !== undefined) replaced.push(known.file)
+        byPlace.set(placeOf(kept), kept)
+      }
+      const now = [...byPlace.values()]
+      const bytes = bytesOf(now)
+      if (bytes > maxBytes) {
+        await removeBut(id, before)
+        throw new ValidationError([
+          {
+            path: ['pictures'],
+            message: `The pictures of an upload may have ${maxBytes} bytes together (MAX_DATASET_BYTES); with these they would have ${bytes}.`,
+          },
+        ])
+      }
+      await writePictures(place(id), now)
+      await Promise.all(replaced.map((file) => rm(join(place(id), file), { force: true })))
+      return described(id, now)
+    } catch (error) {
+      throw room.failed(error)
+    }
+  }
+
+  /** What was sent in vain. */
+  async function removeBut(id: string, pictures: readonly GivenPicture[]): Promise<void> {
+    const files = new Set(pictures.map(({ file }) => file))
+    if (files.size === 0) return rm(place(id), { recursive: true, force: true })
+    for (const name of await readdir(place(id))) {
+      if (/^[0-9a-f-]{36}$/.test(name) && !files.has(name)) await rm(join(place(id), name), { force: true })
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    for (const id of await namesIn(folder)) {
+      await hold.exclusive(id, async () => {
+        const found = await stat(place(id)).catch(() => null)
+        if (found !== null && Date.now() - found.mtimeMs > KEPT_MS) {
+          await rm(place(id), { recursive: true, force: true })
+        }
+      })
+    }
+  }
+
+  return {
+    async add(input) {
+      const issues: Issue[] = []
+      if (!ID.test(input.upload)) {
+        issues.push({
+          path: ['upload'],
+          message: 'The id of an upload has 1 to 64 letters, digits, - and _. Choose one that no other has.',
+        })
+      }
+      const labels = readLabels(input.pictures, ['pictures'], issues)
+      if (issues.length > 0) throw new ValidationError(issues)
+      await sweep()
+      return hold.exclusive(input.upload, () => addAlone(input, labels))
+    },
+    list: required,
+    take: (id, target) =>
+      hold.exclusive(id, async () => {
+        const pictures = await required(id)
+        await removeBut(id, pictures)
+        await rename(place(id), target)
+        return pictures
+      }),
+    sweep,
+  }
+}
+
+function placeOf({ name, label, split }: GivenPicture): string {
+  return JSON.stringify([name, label, split])
+}
+
+/** How a picture is listed; its bytes are to be kept under `file`. */
+export function keptAs({ name, size }: UploadedFile, label: string, split: Split | null): GivenPicture {
+  return { name, file: randomUUID(), bytes: size, label, split }
+}
+
+export function bytesOf(pictures: readonly GivenPicture[]): number {
+  return pictures.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+function described(id: string, pictures: readonly GivenPicture[]): DatasetUpload {
+  const counts = new Map<string, number>()
+  for (const { label } of pictures) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return {
+    id,
+    count: pictures.length,
+    bytes: bytesOf(pictures),
+    labels: [...counts].map(([label, count]) => ({ label, count })),
+    expiresAt: new Date(Date.now() + KEPT_MS),
+  }
+}
+
+function nothingYet(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return []
+  throw error
+}

@@ -1,0 +1,68 @@
+import type { DatasetVersion } from '../../db/generated/client.ts'
+import type { DatasetFacts } from '../dataset-facts.ts'
+import type { ImportProgress, ImportSummary } from '../importing/protocol.ts'
+import { NO_NORMALIZATION } from '../normalization.ts'
+import { referenceOf } from '../reference.ts'
+import type { AskedImport } from './asked.ts'
+
+/** A version of a data set that a person made, as its row has it. */
+export interface OwnVersion
+  extends Pick<
+    DatasetVersion,
+    'id' | 'seq' | 'version' | 'state' | 'error' | 'attempts' | 'createdAt' | 'startedAt' | 'finishedAt'
+  > {
+  /** "pets" */
+  name: string
+  /** "pets@2" */
+  reference: string
+  asked: AskedImport
+  /** Without classes and images until it was imported. */
+  facts: DatasetFacts
+  digest: string | null
+  summary: ImportSummary | null
+  bytes: number
+}
+
+/** A version and how far its import is; null but while it is IMPORTING, and has said so. */
+export interface ImportedVersion extends OwnVersion {
+  progress: ImportProgress | null
+}
+
+/** Gives a row of the database its shape. */
+export function toOwnVersion(row: DatasetVersion): OwnVersion {
+  const reference = referenceOf(row.datasetName, row.version)
+  // As the server wrote them, after they were checked.
+  const asked = row.asked as unknown as AskedImport
+  const found = row.facts as unknown as Omit<DatasetFacts, 'name'> | null
+  const facts = found ?? {
+    title: row.datasetName,
+    classes: [],
+    count: { train: 0, test: 0 },
+    imageShape: [...asked.size, 3] as const,
+    normalization: NO_NORMALIZATION,
+  }
+  const { id, seq, version, state, digest, error, attempts, createdAt, startedAt, finishedAt } = row
+  return {
+    id,
+    seq,
+    version,
+    state,
+    digest,
+    error,
+    attempts,
+    createdAt,
+    startedAt,
+    finishedAt,
+    name: row.datasetName,
+    reference,
+    asked,
+    facts: { ...facts, name: reference },
+    summary: row.summary as unknown as ImportSummary | null,
+    bytes: Number(row.bytes),
+  }
+}
+
+/** The version that it was made of; null for what came from elsewhere. */
+export function parentOf({ asked: { from } }: Pick<OwnVersion, 'asked'>): string | null {
+  return from.kind === 'dataset' ? from.reference : null
+}

@@ -1,0 +1,13 @@
+import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
+import type { RequestBook } from '../db/once.ts'
+
+/** Requests for versions of models, in the database: a key outlives its version. */
+export function versionRequests(prisma: PrismaClient): RequestBook<ModelVersion> {
+  return {
+    async find(key) {
+      const found = await prisma.versionRequest.findUnique({ where: { key }, include: { version: true } })
+      return found && { request: found.request, made: found.version }
+    },
+    note: (tx, key, request, { id }) => tx.versionRequest.create({ data: { key, request, versionId: id } }),
+  }
+}
