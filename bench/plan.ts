@@ -16,7 +16,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { contentBytes, readHeader } from '../src/data/dataset-file.ts'
+import { batchMemory } from '../src/data/dataset-batches.ts'
+import { readHeader } from '../src/data/dataset-file.ts'
 import { CIFAR10 } from '../src/data/sources/cifar10/facts.ts'
 import { ENGINE_CHOICES, type EngineChoice, type EngineReport } from '../src/engine/report.ts'
 import { startChild } from '../src/process/child.ts'
@@ -157,7 +158,7 @@ async function comparePlan(
   const outcome = await measure(choice, architecture, batchSize, optimizer, where)
   if (typeof outcome === 'string') return console.log(`${label}  ${outcome}`)
   const { engine, peak } = outcome
-  const datasetBytes = contentBytes(CIFAR10)
+  const datasetBytes = batchMemory(CIFAR10, batchSize)
   const plan = trainingMemory(architecture, { batchSize, optimizer, engine, datasetBytes })
   const ratio = totalBytes(plan) / peak
   const off = Math.abs(ratio - 1) > MOST_OFF

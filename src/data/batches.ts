@@ -1,7 +1,8 @@
 import { Random } from '../random.ts'
 import { type Augmentation, type Distortion, drawDistortion } from './augmentation.ts'
-import type { LoadedSplit } from './load.ts'
+import { imageBytes } from './dataset-facts.ts'
 import type { Normalization } from './normalization.ts'
+import type { SplitImages } from './split-images.ts'
 
 export interface BatchOptions {
   batchSize: number
@@ -30,50 +31,86 @@ export interface ImageBatch {
 const ORDER = 1
 const DISTORTIONS = 2
 
-/** One epoch of a split, each image once; the last batch may be short. */
-export function* epochBatches(split: LoadedSplit, options: BatchOptions): Generator<ImageBatch, void> {
+/** Images that are read together: a disk finds the next while one is on its way, and few are in memory twice. */
+const READ_TOGETHER = 64
+
+/**
+ * One epoch of a split, each image once; the last batch may be short.
+ *
+ * @param take  gives the memory of a batch's x, whatever it holds: [length]
+ * @throws DamagedDatasetError
+ */
+export async function* epochBatches(
+  split: SplitImages,
+  options: BatchOptions,
+  take: (length: number) => Float32Array = (length) => new Float32Array(length),
+): AsyncGenerator<ImageBatch, void> {
   const { batchSize, seed, epoch, shuffle, augmentation } = options
   const [height, width, channels] = split.imageShape
-  const pixels = height * width * channels
-  const count = Math.min(options.limit ?? split.count, split.count)
+  const bytes = height * width * channels
+  const count = imagesOf(split, options)
   const order = shuffle ? new Random(seed, epoch, ORDER).permutation(count) : null
   const random = isIdentity(augmentation) ? null : new Random(seed, epoch, DISTORTIONS)
   const levels = levelTables(options.normalization, channels)
+  const images = new Uint8Array(Math.min(READ_TOGETHER, batchSize, count) * bytes)
 
   const first = Math.min(count, (options.skip ?? 0) * batchSize)
   if (random !== null) for (let i = 0; i < first; i++) drawDistortion(augmentation, height, width, random)
   for (let start = first; start < count; start += batchSize) {
     const size = Math.min(batchSize, count - start)
-    const x = new Float32Array(size * pixels)
+    const x = take(size * bytes)
     const y = new Int32Array(size)
-    for (let i = 0; i < size; i++) {
-      const index = order === null ? start + i : order[start + i]
-      const image = split.pixels.subarray(index * pixels, (index + 1) * pixels)
-      const target = x.subarray(i * pixels, (i + 1) * pixels)
-      if (random === null) copyImage(image, target, levels)
-      else distortImage(image, target, levels, width, drawDistortion(augmentation, height, width, random))
-      y[i] = split.labels[index]
+    for (let done = 0; done < size; done += READ_TOGETHER) {
+      const places = Array.from({ length: Math.min(READ_TOGETHER, size - done) }, (_, i) =>
+        order === null ? start + done + i : order[start + done + i],
+      )
+      await split.read(places, images)
+      for (const [i, place] of places.entries()) {
+        const image = images.subarray(i * bytes, (i + 1) * bytes)
+        const target = x.subarray((done + i) * bytes, (done + i + 1) * bytes)
+        if (random === null) copyImage(image, target, levels)
+        else distortImage(image, target, levels, width, drawDistortion(augmentation, height, width, random))
+        y[done + i] = split.labels[place]
+      }
     }
     yield { x, y, size }
   }
+}
+
+/** How many images of a split an epoch has. */
+export function imagesOf(
+  { count }: Pick<SplitImages, 'count'>,
+  { limit = count }: Pick<BatchOptions, 'limit'>,
+): number {
+  return Math.min(limit, count)
+}
+
+/** How many numbers the x of an epoch's largest batch has. */
+export function largestBatch(
+  split: Pick<SplitImages, 'count' | 'imageShape'>,
+  options: Pick<BatchOptions, 'batchSize' | 'limit'>,
+): number {
+  return Math.min(options.batchSize, imagesOf(split, options)) * imageBytes(split)
 }
 
 function isIdentity({ horizontalFlip, cropPadding, cutout }: Augmentation): boolean {
   return !horizontalFlip && cropPadding === 0 && cutout === 0
 }
 
-/** The network's input for each of the 256 levels of each channel: [channels][256]. */
-function levelTables({ mean, std }: Normalization, channels: number): Float32Array[] {
-  return Array.from({ length: channels }, (_, channel) =>
-    Float32Array.from({ length: 256 }, (_, level) => (level / 255 - mean[channel]) / std[channel]),
-  )
+/** The network's input for each of the 256 levels of each channel: [channels, 256]. */
+function levelTables({ mean, std }: Normalization, channels: number): Float32Array {
+  return Float32Array.from({ length: channels * 256 }, (_, at) => {
+    const channel = at >> 8
+    return ((at & 255) / 255 - mean[channel]) / std[channel]
+  })
 }
 
-function copyImage(image: Uint8Array, target: Float32Array, levels: readonly Float32Array[]): void {
-  const channels = levels.length
-  for (let channel = 0; channel < channels; channel++) {
-    const table = levels[channel]
-    for (let at = channel; at < image.length; at += channels) target[at] = table[image[at]]
+function copyImage(image: Uint8Array, target: Float32Array, levels: Float32Array): void {
+  for (let at = 0; at < image.length; ) {
+    for (let table = 0; table < levels.length; table += 256) {
+      target[at] = levels[table + image[at]]
+      at++
+    }
   }
 }
 
@@ -81,26 +118,31 @@ function copyImage(image: Uint8Array, target: Float32Array, levels: readonly Flo
 function distortImage(
   image: Uint8Array,
   target: Float32Array,
-  levels: readonly Float32Array[],
+  levels: Float32Array,
   width: number,
   { flip, down, right, hole }: Distortion,
 ): void {
-  const channels = levels.length
+  const channels = levels.length / 256
   const height = image.length / (width * channels)
+  const step = flip ? -channels : channels
   for (let y = 0; y < height; y++) {
     const sourceY = y + down
     const rowInside = sourceY >= 0 && sourceY < height
-    const rowCovered = y >= hole.top && y < hole.bottom
+    const row = sourceY * width
+    let write = y * width * channels
+    let sourceX = (flip ? width - 1 : 0) + right
+    let read = (row + sourceX) * channels
     for (let x = 0; x < width; x++) {
-      const write = (y * width + x) * channels
-      // The mean colour is 0 once normalised, which is what the target holds already.
-      if (rowCovered && x >= hole.left && x < hole.right) continue
-      const sourceX = (flip ? width - 1 - x : x) + right
       const inside = rowInside && sourceX >= 0 && sourceX < width
-      const read = (sourceY * width + sourceX) * channels
       for (let channel = 0; channel < channels; channel++) {
-        target[write + channel] = levels[channel][inside ? image[read + channel] : 0]
+        target[write++] = levels[channel * 256 + (inside ? image[read + channel] : 0)]
       }
+      sourceX += flip ? -1 : 1
+      read += step
     }
+  }
+  // The mean colour is 0 once normalised.
+  for (let y = hole.top; y < hole.bottom; y++) {
+    target.fill(0, (y * width + hole.left) * channels, (y * width + hole.right) * channels)
   }
 }

@@ -143,27 +143,44 @@ function unreadable(file: string, error: unknown): DamagedDatasetError {
 export interface DatasetFile {
   readonly header: DatasetHeader
   /**
-   * Bytes begin .. end - 1 of the content.
+   * Bytes begin .. end - 1 of the content, in `into` when it is given.
    * @throws DamagedDatasetError
    */
-  read(begin: number, end: number): Promise<Uint8Array>
+  read(begin: number, end: number, into?: Uint8Array): Promise<Uint8Array>
   /**
    * Reads all of the content, and nothing of it into memory.
    * @throws DamagedDatasetError
    */
   verify(): Promise<void>
+  close(): Promise<void>
 }
 
 /**
- * Opens a prepared data set's file for a task and closes it after.
- * @param digest  that of the content that is meant: another one's file is refused
- * @throws DamagedDatasetError when the file cannot be read, is not what it was when it was written, or another one
+ * Opens a prepared data set's file for a task and closes it after. Throws as openDatasetFile does.
  */
 export async function withDatasetFile<Result>(
   file: string,
   digest: string | undefined,
   task: (opened: DatasetFile) => Promise<Result>,
 ): Promise<Result> {
+  const opened = await openDatasetFile(file, digest)
+  try {
+    return await task(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+/**
+ * @param digest  that of the content that is meant: another one's file is refused
+ * @param kept    bytes of the content that stay in memory once they are read, for who reads the same images again and again
+ * @throws DamagedDatasetError when the file cannot be read, is not what it was when it was written, or another one
+ */
+export async function openDatasetFile(
+  file: string,
+  digest: string | undefined,
+  kept = 0,
+): Promise<DatasetFile> {
   const handle = await open(file).catch((error: unknown) => {
     throw unreadable(file, error)
   })
@@ -177,38 +194,75 @@ export async function withDatasetFile<Result>(
         `it holds other images or labels (${header.digest}) than were prepared (${digest})`,
       )
     }
-    return await task(await openContent(handle, file, header))
-  } finally {
+    return await openContent(handle, file, header, kept)
+  } catch (error) {
     await handle.close()
+    throw error
   }
 }
 
-async function openContent(handle: FileHandle, file: string, header: DatasetHeader): Promise<DatasetFile> {
+async function openContent(
+  handle: FileHandle,
+  file: string,
+  header: DatasetHeader,
+  kept: number,
+): Promise<DatasetFile> {
   const bytes = contentBytes(header)
   const table = await readAt(handle, file, HEADER_BYTES + bytes, blocksOf(bytes) * DIGEST_BYTES)
   if (sha256(table).toString('hex') !== header.table) {
     throw damagedDataset(file, 'its table of checksums does not match its checksum')
   }
   const altered = () => damagedDataset(file, 'its content does not match its checksum')
+  /** By number: the first ones that were read, as many as there is room for. Shuffled images need all alike. */
+  const blocks: (Uint8Array | undefined)[] = []
+  let room = Math.floor(kept / BLOCK_BYTES)
+
+  /** A block that was found to be what it should be. */
+  function keep(block: number, content: Uint8Array): void {
+    if (room === 0 || blocks[block] !== undefined) return
+    // A copy: it may be a part of a larger piece, which would stay in memory with it.
+    blocks[block] = content.slice()
+    room -= 1
+  }
+
+  /** Blocks first .. last - 1, verified. */
+  async function readBlocks(first: number, last: number): Promise<Uint8Array> {
+    const from = first * BLOCK_BYTES
+    const whole = new Uint8Array(Math.min(bytes, last * BLOCK_BYTES) - from)
+    for await (const piece of pieces(handle, file, from, whole)) {
+      for (let at = 0; at < piece.bytes.length; at += BLOCK_BYTES) {
+        const block = (piece.begin + at) / BLOCK_BYTES
+        const content = piece.bytes.subarray(at, at + BLOCK_BYTES)
+        const expected = table.subarray(block * DIGEST_BYTES, (block + 1) * DIGEST_BYTES)
+        if (sha256(content).compare(expected) !== 0) throw altered()
+        keep(block, content)
+      }
+    }
+    return whole
+  }
+
   return {
     header,
-    async read(begin, end) {
-      const first = Math.floor(begin / BLOCK_BYTES)
-      const from = first * BLOCK_BYTES
-      const whole = new Uint8Array(Math.min(bytes, blocksOf(end) * BLOCK_BYTES) - from)
-      for await (const piece of pieces(handle, file, from, whole)) {
-        for (let at = 0; at < piece.bytes.length; at += BLOCK_BYTES) {
-          const block = (piece.begin + at) / BLOCK_BYTES
-          const expected = table.subarray(block * DIGEST_BYTES, (block + 1) * DIGEST_BYTES)
-          if (sha256(piece.bytes.subarray(at, at + BLOCK_BYTES)).compare(expected) !== 0) throw altered()
-        }
+    async read(begin, end, into = new Uint8Array(end - begin)) {
+      const [first, last] = [Math.floor(begin / BLOCK_BYTES), blocksOf(end)]
+      const isKept = () => {
+        for (let block = first; block < last; block++) if (blocks[block] === undefined) return false
+        return true
       }
-      return whole.subarray(begin - from, end - from)
+      const whole = isKept() ? null : await readBlocks(first, last)
+      for (let block = first; block < last; block++) {
+        const from = block * BLOCK_BYTES
+        const content = whole === null ? blocks[block]! : whole.subarray(from - first * BLOCK_BYTES)
+        const [head, tail] = [Math.max(begin, from), Math.min(end, from + BLOCK_BYTES)]
+        into.set(content.subarray(head - from, tail - from), head - begin)
+      }
+      return into
     },
     async verify() {
       const found = await digestsOf(handle, file, bytes)
       if (found.digest !== header.digest || found.table.compare(table) !== 0) throw altered()
     },
+    close: () => handle.close(),
   }
 }
 

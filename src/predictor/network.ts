@@ -36,16 +36,6 @@ export interface Network {
   dispose(): void
 }
 
-/**
- * Pictures in a forward pass over a data set: as many as in a trainer's evaluation where they are small, so that the same
- * weights have the same figures to the last bit. VGG-16 keeps 110 MB of activations for a picture of 224 x 224 pixels.
- */
-export function picturesAtOnce([height, width]: Preprocessing['size']): number {
-  return Math.max(1, Math.min(MAX_BATCH, Math.floor(MAX_PIXELS / (height * width))))
-}
-const MAX_BATCH = 128
-const MAX_PIXELS = 2 ** 18
-
 /** What its weights take, in bytes of float32. */
 export function weightBytes(architecture: Architecture): number {
   return analyze(architecture).parameterCount * 4

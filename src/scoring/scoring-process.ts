@@ -3,18 +3,20 @@ import { setPriority } from 'node:os'
 import sharp from 'sharp'
 import { openArtifactStore } from '../adapters/local/artifact-store.ts'
 import { imageBytes } from '../data/dataset-facts.ts'
+import { type DatasetFile, withDatasetFile } from '../data/dataset-file.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
-import { loadSplit } from '../data/load.ts'
+import { openSplit } from '../data/split-images.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
+import { picturesAtOnce } from '../models/pictures-at-once.ts'
 import { prepareSample } from '../models/sample.ts'
 import { UnusableModelError } from '../predictor/errors.ts'
-import { loadNetwork, picturesAtOnce } from '../predictor/network.ts'
+import { loadNetwork, type Network } from '../predictor/network.ts'
 import { toRejection } from '../predictor/rejection.ts'
 import { dieWithParent } from '../process/lifeline.ts'
 import { connectToParent } from '../process/parent.ts'
 import type { EvaluationJob, FromEvaluator } from './protocol.ts'
-import { createTally } from './tally.ts'
+import { createTally, type Tally } from './tally.ts'
 
 /** Predictions come first, training after it: somebody waits for the answer. */
 const NICE = 5
@@ -31,36 +33,41 @@ const parent = connectToParent<EvaluationJob, FromEvaluator>((job) => {
     .then(() => process.exit(0))
 })
 
-async function evaluate({
-  engine: choice,
-  artifactsFolder,
-  datasetFile,
-  datasetDigest,
-  model,
-  limit,
-}: EvaluationJob): Promise<FromEvaluator> {
-  const engine = await selectEngine(choice)
-  const network = await loadNetwork(model, openArtifactStore(artifactsFolder))
-  const test = await loadSplit(datasetFile, datasetDigest, 'test')
-  const { size, labels } = model.preprocessing
-  const tally = createTally(labels.length)
+async function evaluate(job: EvaluationJob): Promise<FromEvaluator> {
+  const engine = await selectEngine(job.engine)
+  const network = await loadNetwork(job.model, openArtifactStore(job.artifactsFolder))
+  return withDatasetFile(job.datasetFile, job.datasetDigest, async (dataset) => {
+    const tally = await tallyOf(network, dataset, job)
+    return { type: 'evaluated', result: tally.result(), mistakes: tally.mistakes(), engine }
+  })
+}
+
+/** What has seen the test images. */
+async function tallyOf(
+  network: Network,
+  dataset: DatasetFile,
+  { model: { preprocessing }, limit }: EvaluationJob,
+): Promise<Tally> {
+  const { size, labels: classes } = preprocessing
+  const tally = createTally(classes.length)
+  const test = await openSplit(dataset, 'test')
   const batch = picturesAtOnce(size)
   const count = Math.min(limit ?? test.count, test.count)
   const bytes = imageBytes(test)
   for (let start = 0; start < count; start += batch) {
-    const indexes = Array.from({ length: Math.min(batch, count - start) }, (_, i) => start + i)
+    const places = Array.from({ length: Math.min(batch, count - start) }, (_, i) => start + i)
+    const images = new Uint8Array(places.length * bytes)
+    await test.read(places, images)
     const pictures = await Promise.all(
-      indexes.map((index) =>
-        prepareSample(test.pixels.subarray(index * bytes, (index + 1) * bytes), test, model.preprocessing),
-      ),
+      places.map((_, i) => prepareSample(images.subarray(i * bytes, (i + 1) * bytes), test, preprocessing)),
     )
     const logits = await network.logits(pictures)
-    for (const [i, index] of indexes.entries()) {
-      tally.add(logits.subarray(i * labels.length, (i + 1) * labels.length), test.labels[index]!)
+    for (const [i, place] of places.entries()) {
+      tally.add(logits.subarray(i * classes.length, (i + 1) * classes.length), test.labels[place]!)
     }
-    void parent.send({ type: 'seen', images: start + indexes.length })
+    void parent.send({ type: 'seen', images: start + places.length })
   }
-  return { type: 'evaluated', result: tally.result(), mistakes: tally.mistakes(), engine }
+  return tally
 }
 
 function toAnswer(error: unknown): FromEvaluator {

@@ -1,4 +1,4 @@
-import type { LoadedDataset } from '../data/load.ts'
+import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { EngineReport } from '../engine/report.ts'
 import type { MeasuredEpoch } from '../runs/model/measurements.ts'
 import { analyze } from '../zoo/analysis.ts'
@@ -15,13 +15,13 @@ export function engineLine({ kind, device }: EngineReport): string {
 }
 
 export function datasetLine(
-  { train, test }: LoadedDataset,
+  { count, imageShape }: Pick<DatasetFacts, 'count' | 'imageShape'>,
   used: { trainLimit: number | null; testLimit: number | null },
 ): string {
-  const of = (count: number, limit: number | null) =>
-    limit === null || limit >= count ? number(count) : `${number(limit)} of ${number(count)}`
-  const shape = train.imageShape.join('x')
-  return `Data set: ${of(train.count, used.trainLimit)} training and ${of(test.count, used.testLimit)} test images of ${shape}`
+  const of = (all: number, limit: number | null) =>
+    limit === null || limit >= all ? number(all) : `${number(limit)} of ${number(all)}`
+  const shape = imageShape.join('x')
+  return `Data set: ${of(count.train, used.trainLimit)} training and ${of(count.test, used.testLimit)} test images of ${shape}`
 }
 
 export function networkLine(architecture: Architecture, steps: number, epochs: number): string {

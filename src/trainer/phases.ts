@@ -26,14 +26,14 @@ function zero(): PhaseSeconds {
 }
 
 /** Passes on what it is given, and counts the time until each item is there. */
-export function* timed<Item>(
+export async function* timed<Item>(
   clock: PhaseClock,
   phase: Phase,
-  items: Iterable<Item>,
+  items: AsyncIterable<Item>,
   now: () => number = () => performance.now(),
-): Generator<Item, void> {
+): AsyncGenerator<Item, void> {
   let asked = now()
-  for (const item of items) {
+  for await (const item of items) {
     clock.add(phase, now() - asked)
     yield item
     asked = now()

@@ -1,6 +1,8 @@
 import { epochBatches } from '../data/batches.ts'
-import type { LoadedDataset, LoadedSplit } from '../data/load.ts'
+import type { DatasetBatches } from '../data/dataset-batches.ts'
+import { imageBytes } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
+import type { SplitImages } from '../data/split-images.ts'
 import { numbersOf } from '../engine/numbers.ts'
 import { NO_AUGMENTATION } from '../runs/model/evaluation.ts'
 import type { PinnedPicture, PinnedResult } from '../runs/model/pinned.ts'
@@ -10,23 +12,24 @@ import { forwardOf } from '../zoo/forward.ts'
 /**
  * What the network says of the pinned pictures now, as at every call, in evaluation mode.
  * @param pinned  at most a batch of them
+ * @throws DamagedDatasetError
  */
-export function createPinnedWatcher(
+export async function createPinnedWatcher(
   model: tf.LayersModel,
-  dataset: LoadedDataset,
+  dataset: Pick<DatasetBatches, 'images'>,
   pinned: readonly PinnedPicture[],
   normalization: Normalization,
-): () => Promise<PinnedResult[]> {
+): Promise<() => Promise<PinnedResult[]>> {
   if (pinned.length === 0) return async () => []
-  const split = gather(dataset, pinned)
-  const [batch] = epochBatches(split, {
+  const split = await gather(dataset, pinned)
+  const { value: batch } = await epochBatches(split, {
     batchSize: pinned.length,
     seed: 0,
     epoch: 0,
     shuffle: false,
     augmentation: NO_AUGMENTATION,
     normalization,
-  })
+  }).next()
   const forward = forwardOf(model, { training: false })
   return async () => {
     // logits: [pinned, classes]
@@ -47,16 +50,24 @@ export function createPinnedWatcher(
 }
 
 /** The pinned pictures as a split of their own. */
-function gather(dataset: LoadedDataset, pinned: readonly PinnedPicture[]): LoadedSplit {
-  const { imageShape } = dataset.test
-  const bytes = imageShape.reduce((product, edge) => product * edge, 1)
-  const pixels = new Uint8Array(pinned.length * bytes)
-  const labels = new Uint16Array(pinned.length)
-  for (const [i, { split, index }] of pinned.entries()) {
-    pixels.set(dataset[split].pixels.subarray(index * bytes, (index + 1) * bytes), i * bytes)
-    labels[i] = dataset[split].labels[index]
+async function gather(
+  dataset: Pick<DatasetBatches, 'images'>,
+  pinned: readonly PinnedPicture[],
+): Promise<SplitImages> {
+  const splits = { train: await dataset.images('train'), test: await dataset.images('test') }
+  const { imageShape } = splits.test
+  const bytes = imageBytes({ imageShape })
+  return {
+    count: pinned.length,
+    imageShape,
+    labels: Uint16Array.from(pinned, ({ split, index }) => splits[split].labels[index]),
+    async read(places, into) {
+      for (const [i, place] of Array.from(places).entries()) {
+        const { split, index } = pinned[place]
+        await splits[split].read([index], into.subarray(i * bytes, (i + 1) * bytes))
+      }
+    },
   }
-  return { count: pinned.length, imageShape, pixels, labels }
 }
 
 /** In float64; null when a logit is not finite. */

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { epochBatches } from '../data/batches.ts'
-import type { LoadedDataset, LoadedSplit } from '../data/load.ts'
+import type { DatasetBatches } from '../data/dataset-batches.ts'
+import { picturesAtOnce } from '../models/pictures-at-once.ts'
 import { memoryBytes } from '../process/memory.ts'
 import { hyperparametersAt } from '../runs/model/changes.ts'
-import { EVALUATION_BATCH, NO_AUGMENTATION } from '../runs/model/evaluation.ts'
+import { NO_AUGMENTATION } from '../runs/model/evaluation.ts'
 import type { NotFinite } from '../runs/model/failure.ts'
 import type { Hyperparameters } from '../runs/model/hyperparameters.ts'
 import { learningRateOf } from '../runs/model/learning-rate.ts'
@@ -53,7 +53,7 @@ export function countSteps(
  */
 export async function train(
   job: TrainingJob,
-  dataset: LoadedDataset,
+  dataset: Pick<DatasetBatches, 'count' | 'epoch'>,
   session: TrainingSession,
   from: TrainerState | null,
   hooks: TrainingHooks,
@@ -81,9 +81,9 @@ export async function train(
 
   while (epoch < current().epochs && !hasStoppedEarly()) {
     const { perEpoch } = steps()
-    const batches = trainingBatches(job, dataset.train, epoch, step - epoch * perEpoch)
+    const batches = trainingBatches(job, dataset, epoch, step - epoch * perEpoch)
     let result: StepResult | undefined
-    for (const batch of timed(session.phases, 'data', batches)) {
+    for await (const batch of timed(session.phases, 'data', batches)) {
       await nextTurn()
       const how = hooks.applyRequests({ step, epoch })
       if (how !== null) return { kind: 'stopped', how, state: state() }
@@ -126,7 +126,7 @@ export async function train(
       continue
     }
     const evaluationStarted = performance.now()
-    const evaluated = await evaluate(job, dataset.test, session, () => hooks.applyRequests({ step, epoch }))
+    const evaluated = await evaluate(job, dataset, session, () => hooks.applyRequests({ step, epoch }))
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
     evaluation = evaluated.result()
     mistakes.set(evaluation, evaluated.mistakes())
@@ -176,7 +176,7 @@ export async function train(
   }
 
   function steps() {
-    return countSteps(current(), dataset.train.count)
+    return countSteps(current(), dataset.count.train)
   }
 
   function hasStoppedEarly(): boolean {
@@ -218,13 +218,13 @@ function layerOf({ broken }: Pick<StepResult, 'broken'>): string | null {
 /** @param skip  batches of the epoch that were trained already */
 function trainingBatches(
   { hyperparameters, seed }: TrainingJob,
-  split: LoadedSplit,
+  dataset: Pick<DatasetBatches, 'epoch'>,
   epoch: number,
   skip: number,
 ) {
   const { batchSize, augmentation, normalization } = hyperparameters
   const limit = hyperparameters.trainLimit ?? undefined
-  return epochBatches(split, {
+  return dataset.epoch('train', {
     batchSize,
     seed,
     epoch,
@@ -239,14 +239,15 @@ function trainingBatches(
 /** What has seen the test split; or how it was stopped on the way. */
 async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
-  split: LoadedSplit,
+  dataset: Pick<DatasetBatches, 'epoch'>,
   session: TrainingSession,
   applyRequests: () => StopKind | null,
 ): Promise<Evaluator | StopKind> {
   const broken = await brokenWeight(session.model)
   const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes, broken)
-  const batches = epochBatches(split, {
-    batchSize: EVALUATION_BATCH,
+  const [height, width] = architecture.inputShape
+  const batches = dataset.epoch('test', {
+    batchSize: picturesAtOnce([height, width]),
     seed,
     epoch: 0,
     shuffle: false,
@@ -254,7 +255,7 @@ async function evaluate(
     augmentation: NO_AUGMENTATION,
     normalization: hyperparameters.normalization,
   })
-  for (const batch of batches) {
+  for await (const batch of batches) {
     await nextTurn()
     const how = applyRequests()
     if (how !== null) return how

@@ -1,8 +1,8 @@
 /** The process of one training run: started by the server, ends with the run. */
 import { setPriority } from 'node:os'
 import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { openBatches } from '../data/dataset-batches.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
-import { loadDataset } from '../data/load.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
 import { selectEngine } from '../engine/select.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
@@ -40,19 +40,19 @@ const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
 async function run(job: TrainingJob, { apply, free }: Requests): Promise<TrainerEnding> {
   const engine = await selectEngine(job.engine)
   print(engineLine(engine))
-  const dataset = await loadDataset(job.datasetFile, job.datasetDigest)
+  const dataset = await openBatches(job.datasetFile, job.datasetDigest)
   print(datasetLine(dataset, job.hyperparameters))
   const store = openArtifactStore(job.artifactsFolder)
   const { session, from } = await openSession(job, store, print)
   const fromStep = from?.step ?? 0
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
-  const totalSteps = () => countSteps(latest(), dataset.train.count).total
+  const totalSteps = () => countSteps(latest(), dataset.count.train).total
   print(networkLine(job.architecture, totalSteps(), latest().epochs))
   if (from !== null) print(`Goes on after step ${fromStep}.`)
   await parent.send({ type: 'started', engine, fromStep, steps: totalSteps() })
 
   const send = (message: FromTrainer) => void parent.send(message)
-  const watchPinned = createPinnedWatcher(
+  const watchPinned = await createPinnedWatcher(
     session.model,
     dataset,
     job.pinned,

@@ -1,6 +1,4 @@
 // Apart from the hyperparameters, whose checks a trainer would load with them and never needs.
 
-/** Images in a step of an evaluation. */
-export const EVALUATION_BATCH = 128
 /** Images as they are. */
 export const NO_AUGMENTATION = { horizontalFlip: false, cropPadding: 0, cutout: 0 }

@@ -1,17 +1,17 @@
 import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineKind } from '../../engine/report.ts'
 import { FLOAT } from '../../engine/training-memory.ts'
+import { picturesAtOnce } from '../../models/pictures-at-once.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { outlineOf } from '../../zoo/layer-memory.ts'
-import { EVALUATION_BATCH } from '../model/evaluation.ts'
 import type { Optimizer } from '../model/hyperparameters.ts'
 
 /** What the process of a run needs, in bytes: the parts of its peak. */
 export interface TrainingMemory {
   /** Node, TensorFlow.js and the code of both. */
   process: number
-  /** All images of the data set, whatever part of them is used. */
+  /** Images that stay in memory, and batches of them that are made ahead. */
   dataset: number
   weights: number
   gradients: number
@@ -30,7 +30,7 @@ export interface TrainingMemoryOptions {
   optimizer: Optimizer
   /** Null where none can run here. */
   engine: EngineKind | null
-  /** Of the whole data set in memory. */
+  /** See batchMemory. */
   datasetBytes: number
 }
 
@@ -44,13 +44,14 @@ const PROCESS_BYTES = 128 * 2 ** 20
 export function trainingMemory(architecture: Architecture, options: TrainingMemoryOptions): TrainingMemory {
   const { batchSize, optimizer, engine, datasetBytes } = options
   const { layers, parameterCount } = analyze(architecture)
+  const [height, width] = architecture.inputShape
   const weights = FLOAT * parameterCount
   const largest = FLOAT * Math.max(...layers.map((layer) => layer.parameterCount))
   const kept = weights * slotsOf(optimizer)
   const needs = memoryModelOf(engine).of({
     ...outlineOf(architecture),
     batchSize,
-    evaluationBatch: EVALUATION_BATCH,
+    evaluationBatch: picturesAtOnce([height, width]),
     weights,
     largestWeight: largest,
     optimizer: kept,

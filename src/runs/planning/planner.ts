@@ -1,5 +1,5 @@
+import { batchMemory } from '../../data/dataset-batches.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
-import { contentBytes } from '../../data/dataset-file.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineReport } from '../../engine/report.ts'
@@ -97,7 +97,7 @@ export function createPlanner(options: PlannerOptions): Planner {
         batchSize,
         optimizer: resolved.hyperparameters.optimizer,
         engine: engine?.kind ?? null,
-        datasetBytes: contentBytes(dataset),
+        datasetBytes: batchMemory(dataset, batchSize),
       })
       const trainingMemoryBytes = totalBytes(memory)
       const free = options.memoryBytes - process.memoryUsage.rss() - PREDICTOR_BYTES

@@ -12,7 +12,9 @@ const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').im
   description: 'Parts of the memory that a run needs at its peak, in bytes.',
   fields: (t) => ({
     process: t.exposeFloat('process', { description: 'Process by itself: Node and TensorFlow.js.' }),
-    dataset: t.exposeFloat('dataset', { description: 'All images of the data set.' }),
+    dataset: t.exposeFloat('dataset', {
+      description: 'Images that stay in memory, and batches that are made ahead.',
+    }),
     weights: t.exposeFloat('weights', { description: 'Weights and biases.' }),
     gradients: t.exposeFloat('gradients', { description: 'Gradients, one for each weight.' }),
     optimizer: t.exposeFloat('optimizer', {

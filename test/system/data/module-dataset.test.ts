@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createDatasetStore } from '../../../src/data/dataset.ts'
 import { readHeader } from '../../../src/data/dataset-file.ts'
-import { loadDataset } from '../../../src/data/load.ts'
 import { openDatasetSources } from '../../../src/data/registry.ts'
 import { alteredTinyModule } from '../../support/altered-dataset.ts'
 import { FETCH_PROCESS, placeTinyDataset, TINY_MODULE } from '../../support/dataset-cache.ts'
+import { loadDataset } from '../../support/loaded-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 function prepare(module: string, name = 'tiny') {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Augmentation } from '../../../src/data/augmentation.ts'
 import { type BatchOptions, epochBatches } from '../../../src/data/batches.ts'
-import type { LoadedSplit } from '../../../src/data/load.ts'
+import { allOf, inMemory } from '../../support/loaded-dataset.ts'
 
 const SIDE = 8
 const COUNT = 50
@@ -9,7 +9,7 @@ const PIXELS = SIDE * SIDE
 const NONE: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
 
 /** Every value says where it stands: red is the image, green the row, blue the column; none of them is 0. */
-const split: LoadedSplit = {
+const split = inMemory({
   count: COUNT,
   imageShape: [SIDE, SIDE, 3],
   labels: Uint16Array.from({ length: COUNT }, (_, i) => i % 10),
@@ -17,7 +17,7 @@ const split: LoadedSplit = {
     const pixel = Math.floor(at / 3) % PIXELS
     return [1 + Math.floor(at / 3 / PIXELS), 1 + Math.floor(pixel / SIDE), 1 + (pixel % SIDE)][at % 3]
   }),
-}
+})
 
 const OPTIONS: BatchOptions = {
   batchSize: 16,
@@ -37,8 +37,11 @@ interface Seen {
   value(y: number, x: number, channel: number): number
 }
 
-function imagesOf(options: Partial<BatchOptions> = {}): Seen[] {
-  return [...epochBatches(split, { ...OPTIONS, ...options })].flatMap(({ x, y, size }) =>
+const batchesOf = (options: Partial<BatchOptions> = {}) =>
+  allOf(epochBatches(split, { ...OPTIONS, ...options }))
+
+async function imagesOf(options: Partial<BatchOptions> = {}): Promise<Seen[]> {
+  return (await batchesOf(options)).flatMap(({ x, y, size }) =>
     Array.from({ length: size }, (_, i) => {
       const value = (row: number, column: number, channel: number) =>
         Math.round(x[(i * PIXELS + row * SIDE + column) * 3 + channel])
@@ -49,37 +52,40 @@ function imagesOf(options: Partial<BatchOptions> = {}): Seen[] {
   )
 }
 
-const orderOf = (options: Partial<BatchOptions> = {}) => imagesOf(options).map(({ image }) => image)
+const orderOf = async (options: Partial<BatchOptions> = {}) =>
+  (await imagesOf(options)).map(({ image }) => image)
 const ALL = Array.from({ length: COUNT }, (_, i) => i)
 
 describe('an epoch', () => {
-  test('has each image once, with its label, and a short last batch', () => {
-    const images = imagesOf()
+  test('has each image once, with its label, and a short last batch', async () => {
+    const images = await imagesOf()
     expect(images.map(({ image }) => image).sort((a, b) => a - b)).toEqual(ALL)
     for (const { image, label } of images) expect(label).toBe(image % 10)
-    expect([...epochBatches(split, OPTIONS)].map(({ size }) => size)).toEqual([16, 16, 16, 2])
+    expect((await batchesOf()).map(({ size }) => size)).toEqual([16, 16, 16, 2])
   })
 
-  test('is in order without shuffling, and in an order of its own for each seed and epoch with it', () => {
-    expect(orderOf({ shuffle: false })).toEqual(ALL)
-    const orders = [orderOf(), orderOf({ epoch: 1 }), orderOf({ seed: 2 }), ALL]
+  test('is in order without shuffling, and in an order of its own for each seed and epoch with it', async () => {
+    expect(await orderOf({ shuffle: false })).toEqual(ALL)
+    const orders = [await orderOf(), await orderOf({ epoch: 1 }), await orderOf({ seed: 2 }), ALL]
     expect(new Set(orders.map(String)).size).toBe(4)
-    expect(orderOf()).toEqual(orders[0])
+    expect(await orderOf()).toEqual(orders[0])
   })
 
-  test('takes only the first images of the split when it is limited, and never more than there are', () => {
-    expect(orderOf({ limit: 20 }).sort((a, b) => a - b)).toEqual(ALL.slice(0, 20))
-    expect(orderOf({ limit: 1000 })).toHaveLength(COUNT)
+  test('takes only the first images of the split when it is limited, and never more than there are', async () => {
+    expect((await orderOf({ limit: 20 })).sort((a, b) => a - b)).toEqual(ALL.slice(0, 20))
+    expect(await orderOf({ limit: 1000 })).toHaveLength(COUNT)
   })
 
-  test('keeps its order when augmentation is switched on', () => {
-    expect(orderOf({ augmentation: { horizontalFlip: true, cropPadding: 2, cutout: 3 } })).toEqual(orderOf())
+  test('keeps its order when augmentation is switched on', async () => {
+    expect(await orderOf({ augmentation: { horizontalFlip: true, cropPadding: 2, cutout: 3 } })).toEqual(
+      await orderOf(),
+    )
   })
 })
 
-test('a pixel v becomes (v / 255 - mean) / std of its channel', () => {
+test('a pixel v becomes (v / 255 - mean) / std of its channel', async () => {
   const normalization: BatchOptions['normalization'] = { mean: [0.5, 0.4, 0.3], std: [0.5, 0.25, 0.2] }
-  const [{ x }] = epochBatches(split, { ...OPTIONS, shuffle: false, normalization })
+  const [{ x }] = await batchesOf({ shuffle: false, normalization })
   for (let channel = 0; channel < 3; channel++) {
     const { mean, std } = normalization
     expect(x[channel]).toBeCloseTo((split.pixels[channel] / 255 - mean[channel]) / std[channel], 6)
@@ -87,10 +93,9 @@ test('a pixel v becomes (v / 255 - mean) / std of its channel', () => {
 })
 
 describe('augmentation', () => {
-  test('mirrors about half of the images and leaves the others alone', () => {
-    const mirrored = ALL.flatMap((epoch) =>
-      imagesOf({ epoch, augmentation: { ...NONE, horizontalFlip: true } }),
-    )
+  test('mirrors about half of the images and leaves the others alone', async () => {
+    const epochs = ALL.map((epoch) => imagesOf({ epoch, augmentation: { ...NONE, horizontalFlip: true } }))
+    const mirrored = (await Promise.all(epochs)).flat()
     let flips = 0
     for (const { value } of mirrored) {
       const flipped = value(0, 0, 2) === SIDE
@@ -101,10 +106,10 @@ describe('augmentation', () => {
     expect(Math.abs(flips - mirrored.length / 2)).toBeLessThan(150)
   })
 
-  test('shifts an image by up to the padding in both directions, and black comes in', () => {
+  test('shifts an image by up to the padding in both directions, and black comes in', async () => {
     const shifts = new Map<string, number>()
     for (const epoch of ALL) {
-      for (const { value, image } of imagesOf({ epoch, augmentation: { ...NONE, cropPadding: 2 } })) {
+      for (const { value, image } of await imagesOf({ epoch, augmentation: { ...NONE, cropPadding: 2 } })) {
         const [down, right] = [value(4, 4, 1) - 5, value(4, 4, 2) - 5]
         shifts.set(`${down},${right}`, (shifts.get(`${down},${right}`) ?? 0) + 1)
         const wrong = ALL_PIXELS.filter(([y, x]) => {
@@ -121,17 +126,15 @@ describe('augmentation', () => {
     for (const times of shifts.values()) expect(Math.abs(times - 100)).toBeLessThan(60)
   })
 
-  test('pads with the black of the picture and not with the mean', () => {
+  test('pads with the black of the picture and not with the mean', async () => {
     const normalization: BatchOptions['normalization'] = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
-    const batches = [
-      ...epochBatches(split, { ...OPTIONS, normalization, augmentation: { ...NONE, cropPadding: 4 } }),
-    ]
+    const batches = await batchesOf({ normalization, augmentation: { ...NONE, cropPadding: 4 } })
     const darkest = batches.reduce((least, { x }) => x.reduce((a, b) => Math.min(a, b), least), 0)
     expect(darkest).toBe(-1)
   })
 
-  test('lays a square of the mean colour over the image, cut at its edges', () => {
-    for (const { value, image } of imagesOf({ augmentation: { ...NONE, cutout: 4 } })) {
+  test('lays a square of the mean colour over the image, cut at its edges', async () => {
+    for (const { value, image } of await imagesOf({ augmentation: { ...NONE, cutout: 4 } })) {
       const covered = ALL_PIXELS.filter(([y, x]) => value(y, x, 0) === 0)
       const rows = new Set(covered.map(([y]) => y)).size
       const columns = new Set(covered.map(([, x]) => x)).size
@@ -141,12 +144,12 @@ describe('augmentation', () => {
     }
   })
 
-  test('is the same for the same seed and epoch, and another one in the next epoch', () => {
+  test('is the same for the same seed and epoch, and another one in the next epoch', async () => {
     const augmentation = { horizontalFlip: true, cropPadding: 4, cutout: 2 }
-    const pixelsOf = (epoch: number) =>
-      [...epochBatches(split, { ...OPTIONS, shuffle: false, epoch, augmentation })].map(({ x }) => [...x])
-    expect(pixelsOf(3)).toEqual(pixelsOf(3))
-    expect(pixelsOf(3)).not.toEqual(pixelsOf(4))
+    const pixelsOf = async (epoch: number) =>
+      (await batchesOf({ shuffle: false, epoch, augmentation })).map(({ x }) => [...x])
+    expect(await pixelsOf(3)).toEqual(await pixelsOf(3))
+    expect(await pixelsOf(3)).not.toEqual(await pixelsOf(4))
   })
 })
 

@@ -1,9 +1,15 @@
 import { mkdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readHeader, withDatasetFile, writeDatasetFile } from '../../../src/data/dataset-file.ts'
+import {
+  openDatasetFile,
+  readHeader,
+  withDatasetFile,
+  writeDatasetFile,
+} from '../../../src/data/dataset-file.ts'
 import { DamagedDatasetError } from '../../../src/data/errors.ts'
-import { loadDataset, loadSplit, readImages, readLabels } from '../../../src/data/load.ts'
+import { readImages, readLabels } from '../../../src/data/load.ts'
+import { loadDataset } from '../../support/loaded-dataset.ts'
 import { BLOCK, END, FACTS, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -54,7 +60,6 @@ describe('a data set file that was altered', () => {
     const last = TEST_LABELS + 80 + 39 * 3072
     flip(file, last)
     await expect(images('test', [39])).rejects.toThrow(DamagedDatasetError)
-    await expect(loadSplit(file, digest, 'test')).rejects.toThrow(DamagedDatasetError)
     const { pixels, labels } = await images('train', [21, 3])
     expect([...labels]).toEqual([whole.train.labels[21], whole.train.labels[3]])
     // Image 21 lies in two blocks.
@@ -62,7 +67,7 @@ describe('a data set file that was altered', () => {
     expect(pixels.subarray(0, 3072)).toEqual(whole.train.pixels.subarray(21 * 3072, 22 * 3072))
 
     flip(file, last)
-    expect(await loadSplit(file, digest, 'test')).toEqual(whole.test)
+    expect((await images('test', [39])).pixels).toEqual(whole.test.pixels.subarray(39 * 3072))
   })
 
   test('into another whole one is refused by whoever means the first', async () => {
@@ -97,9 +102,25 @@ test('has as many classes as a thousand, each label in two bytes, also where ima
   const { train, test } = await loadDataset(file, digest)
   expect([train.labels, test.labels]).toEqual([labels.train, labels.test])
   expect([...test.pixels.subarray(103, 107)]).toEqual([103, 104, 105, 106])
-  expect(await loadSplit(file, digest, 'test')).toEqual(test)
   await withDatasetFile(file, digest, async (opened) => {
     expect((await readImages(opened, 'test', [2, 0])).labels).toEqual(Uint16Array.of(999, 700))
     expect(await readLabels(opened, 'train')).toEqual(labels.train)
   })
+})
+
+test('a reader keeps the first blocks that it reads, up to its bound, and verifies the others at every read', async () => {
+  const whole = await loadDataset(file)
+  // Images 0 to 20 lie in the first block of content, 64 to 84 in the fourth.
+  const opened = await openDatasetFile(file, undefined, BLOCK)
+  const image = async (index: number) => (await readImages(opened, 'train', [index])).pixels
+  const pixels = (index: number) => whole.train.pixels.subarray(index * 3072, (index + 1) * 3072)
+  expect(await image(5)).toEqual(pixels(5))
+  expect(await image(70)).toEqual(pixels(70))
+  for (const index of [5, 70]) flip(file, HEADER + 200 + index * 3072)
+  expect(await image(5)).toEqual(pixels(5))
+  await expect(image(70)).rejects.toThrow(DamagedDatasetError)
+  // What is answered is the caller's to change.
+  ;(await image(5)).fill(0)
+  expect(await image(5)).toEqual(pixels(5))
+  await opened.close()
 })

@@ -26,17 +26,17 @@ test('phases add up, each by itself', () => {
   expect(Object.keys(clock.seconds())).toEqual([...PHASES])
 })
 
-test('what makes items is timed, and what is done with them is not', () => {
+test('what makes items is timed, and what is done with them is not', async () => {
   let time = 0
   const clock = createPhaseClock()
-  function* items() {
+  async function* items() {
     for (let i = 0; i < 3; i++) {
       time += 10
       yield i
     }
   }
   const seen: number[] = []
-  for (const item of timed(clock, 'data', items(), () => time)) {
+  for await (const item of timed(clock, 'data', items(), () => time)) {
     seen.push(item)
     time += 1000
   }

@@ -17,6 +17,7 @@ import type { TrainerState } from '../../../src/trainer/state.ts'
 import { type TrainingHooks, train } from '../../../src/trainer/train.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
+import { batchesInMemory, inMemory } from '../../support/loaded-dataset.ts'
 import { seededRandom } from '../../support/random.ts'
 
 beforeAll(async () => {
@@ -35,13 +36,14 @@ const TINY: Architecture = {
   head: { kind: 'flat', hidden: [], dropout: 0 },
 }
 
-const split = (count: number) => ({
-  count,
-  imageShape: [32, 32, 3] as [number, number, number],
-  pixels: Uint8Array.from({ length: count * 32 * 32 * 3 }, (_, i) => (i * 7919) % 251),
-  labels: Uint16Array.from({ length: count }, (_, i) => i % 10),
-})
-const DATASET = { train: split(8), test: split(4) }
+const split = (count: number) =>
+  inMemory({
+    count,
+    imageShape: [32, 32, 3] as [number, number, number],
+    pixels: Uint8Array.from({ length: count * 32 * 32 * 3 }, (_, i) => (i * 7919) % 251),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % 10),
+  })
+const DATASET = batchesInMemory({ train: split(8), test: split(4) })
 
 function hyperparametersOf(input: HyperparametersInput): Hyperparameters {
   const resolved = resolveHyperparameters({ batchSize: 4, ...input }, true, NO_NORMALIZATION)

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, test } from 'vitest'
 import { epochBatches } from '../../../../src/data/batches.ts'
-import type { LoadedSplit } from '../../../../src/data/load.ts'
 import type { Normalization } from '../../../../src/data/normalization.ts'
 import { selectEngine } from '../../../../src/engine/select.ts'
 import { NO_AUGMENTATION } from '../../../../src/runs/model/evaluation.ts'
@@ -11,6 +10,7 @@ import { findArchitecture } from '../../../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../../../src/zoo/fit.ts'
 import { forwardOf } from '../../../../src/zoo/forward.ts'
 import { buildModel, initializeWeights } from '../../../../src/zoo/model.ts'
+import { batchesInMemory, inMemory, type LoadedSplit } from '../../../support/loaded-dataset.ts'
 import { seededRandom } from '../../../support/random.ts'
 
 const NORMALIZATION: Normalization = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] }
@@ -22,15 +22,16 @@ beforeAll(async () => {
 
 function split(seed: number): LoadedSplit {
   const random = seededRandom(seed)
-  return {
+  return inMemory({
     count: COUNT,
     imageShape: [32, 32, 3],
     pixels: Uint8Array.from({ length: COUNT * 3072 }, () => Math.floor(random() * 256)),
     labels: Uint16Array.from({ length: COUNT }, (_, i) => (i + seed) % 10),
-  }
+  })
 }
 
 const dataset = { train: split(1), test: split(2) }
+const BATCHES = batchesInMemory(dataset)
 const PINNED: PinnedPicture[] = [
   { split: 'test', index: 11 },
   { split: 'train', index: 3 },
@@ -45,21 +46,21 @@ function network() {
 
 /** What the network says of every image of a split, by the plain way. */
 async function expected(model: tf.LayersModel, of: LoadedSplit): Promise<number[][]> {
-  const [batch] = epochBatches(of, {
+  const { value: batch } = await epochBatches(of, {
     batchSize: COUNT,
     seed: 0,
     epoch: 0,
     shuffle: false,
     augmentation: NO_AUGMENTATION,
     normalization: NORMALIZATION,
-  })
+  }).next()
   const x = tf.tensor4d(batch!.x, [COUNT, 32, 32, 3])
   return (await tf.softmax(forwardOf(model, { training: false })(x)).array()) as number[][]
 }
 
 test('the probabilities of pinned pictures are those of the network in evaluation mode, whatever batch they are in', async () => {
   const model = network()
-  const results = await createPinnedWatcher(model, dataset, PINNED, NORMALIZATION)()
+  const results = await (await createPinnedWatcher(model, BATCHES, PINNED, NORMALIZATION))()
   const all = { train: await expected(model, dataset.train), test: await expected(model, dataset.test) }
   for (const [i, { split, index }] of PINNED.entries()) {
     expect(results[i]).toMatchObject({ split, index, label: dataset[split].labels[index] })
@@ -72,7 +73,7 @@ test('the probabilities of pinned pictures are those of the network in evaluatio
 
 test('watching leaves no tensor behind and shows the weights as they are at each call', async () => {
   const model = network()
-  const watch = createPinnedWatcher(model, dataset, PINNED, NORMALIZATION)
+  const watch = await createPinnedWatcher(model, BATCHES, PINNED, NORMALIZATION)
   const first = await watch()
   const { numTensors } = tf.memory()
   initializeWeights(model, 2)
@@ -86,11 +87,11 @@ test('what is not finite is null', async () => {
   const model = network()
   const last = model.trainableWeights.at(-1)!.read() as tf.Variable
   last.assign(tf.fill(last.shape, Number.NaN))
-  const results = await createPinnedWatcher(model, dataset, PINNED, NORMALIZATION)()
+  const results = await (await createPinnedWatcher(model, BATCHES, PINNED, NORMALIZATION))()
   expect(results.map(({ probabilities }) => probabilities)).toEqual([null, null, null])
 })
 
 test('nothing is computed where nothing is pinned', async () => {
-  const watch = createPinnedWatcher(network(), dataset, [], NORMALIZATION)
+  const watch = await createPinnedWatcher(network(), BATCHES, [], NORMALIZATION)
   expect(await watch()).toEqual([])
 })
