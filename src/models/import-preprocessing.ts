@@ -1,5 +1,5 @@
 import { LABEL, readLabel } from '../label.ts'
-import { COVER, RESIZE_RULES, type Resize } from '../pictures/resize.ts'
+import { COLOUR, COVER, RESIZE_RULES, type Resize } from '../pictures/resize.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { type Architecture, ArchitectureError } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
@@ -11,6 +11,8 @@ export interface PreprocessingInput {
   size?: readonly number[]
   resize?: Resize['rule']
   shorterSide?: number
+  /** With CONTAIN: "#rrggbb". */
+  background?: string
   mean?: readonly number[]
   std?: readonly number[]
   labels?: readonly string[]
@@ -172,15 +174,20 @@ export function resolvePreprocessing(
 }
 
 function resolveResize(
-  { resize, shorterSide }: PreprocessingInput,
+  { resize, shorterSide, background }: PreprocessingInput,
   base: Resize,
   side: number,
-  wrong: (field: 'resize' | 'shorterSide', message: string) => void,
+  wrong: (field: 'resize' | 'shorterSide' | 'background', message: string) => void,
 ): Resize {
   const rule = resize ?? (shorterSide === undefined ? base.rule : 'COVER')
-  if (rule === 'STRETCH') {
+  if (background !== undefined) {
+    if (rule !== 'CONTAIN') wrong('background', 'Only CONTAIN has a colour around the picture.')
+    else if (!COLOUR.test(background)) wrong('background', 'A colour as #rrggbb, such as #808080.')
+  }
+  if (rule !== 'COVER') {
     if (shorterSide !== undefined) wrong('shorterSide', 'Only COVER has a shorter side.')
-    return { rule, shorterSide: null }
+    if (rule === 'STRETCH') return { rule, shorterSide: null }
+    return { rule, shorterSide: null, background: background ?? base.background ?? '#000000' }
   }
   // A rule that was asked for does not take over what belongs to another one.
   const wanted = shorterSide ?? (resize === undefined ? base.shorterSide : null)
@@ -227,6 +234,7 @@ function isPreprocessing(value: unknown): value is Preprocessing {
     typeof resize === 'object' &&
     resize !== null &&
     RESIZE_RULES.includes(resize.rule) &&
-    (resize.shorterSide === null || typeof resize.shorterSide === 'number')
+    (resize.shorterSide === null || typeof resize.shorterSide === 'number') &&
+    (resize.background === undefined || COLOUR.test(resize.background))
   )
 }

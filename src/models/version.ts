@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ModelVersion } from '../db/generated/client.ts'
-import { RESIZE_RULES } from '../pictures/resize.ts'
+import { COLOUR, RESIZE_RULES } from '../pictures/resize.ts'
 import { evaluationResult, type StoredEvaluation } from './evaluation-result.ts'
 import type { Preprocessing } from './preprocessing.ts'
 
@@ -18,7 +18,11 @@ export const normalization = z.object({ mean: channels, std: channels })
 
 const preprocessing: z.ZodType<Preprocessing> = normalization.extend({
   size: z.tuple([z.number(), z.number()]),
-  resize: z.object({ rule: z.enum(RESIZE_RULES), shorterSide: z.number().nullable() }),
+  resize: z.object({
+    rule: z.enum(RESIZE_RULES),
+    shorterSide: z.number().nullable(),
+    background: z.string().regex(COLOUR).optional(),
+  }),
   labels: z.array(z.string()),
 })
 

@@ -47,24 +47,27 @@ export async function decodeImage(
   format: ImageFormat,
   bytes: Uint8Array,
   least: { width: number; height: number },
-): Promise<RgbImage> {
+): Promise<RgbImage & { original: [height: number, width: number] }> {
   const plain = format === 'PNG' ? readPlainPng(bytes, least) : null
-  if (plain !== null) return plain
+  if (plain !== null) return { ...plain, original: [plain.height, plain.width] }
   const picture = pictureFile(format, bytes)
   const png = format === 'PNG' ? plainPngSize(picture.bytes) : null
   if (png !== null) {
     checkImageSize(png.width, png.height)
-    return decoding.spend(png.width * png.height, () => shrink(open(picture), least))
+    const shrunk = await decoding.spend(png.width * png.height, () => shrink(open(picture), least))
+    return { ...shrunk, original: [png.height, png.width] }
   }
   // Reads headers only, at any number of pixels, so that the refusal can name it.
   const metadata = await open(picture, { limitInputPixels: false }).metadata()
   if (metadata.format !== LIBVIPS_NAMES[format]) throw new Error(`libvips takes it for ${metadata.format}`)
   const { width, height } = picture.gif?.canvas ?? metadata
   checkImageSize(width, height)
-  return decoding.spend(width * height, async () => {
+  const shrunk = await decoding.spend(width * height, async () => {
     if (format === 'JPEG') return shrinkJpeg(bytes, least)
     return shrink(await inColours(picture, metadata), least)
   })
+  // EXIF's orientations from 5 on lie on their side.
+  return { ...shrunk, original: (metadata.orientation ?? 1) >= 5 ? [width, height] : [height, width] }
 }
 
 function pictureFile(format: ImageFormat, bytes: Uint8Array): PictureFile {

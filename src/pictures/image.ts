@@ -10,6 +10,8 @@ import type { RgbImage } from './rgb-image.ts'
 export interface PreparedImage {
   /** RGB bytes, row by row: height * width * 3. */
   pixels: Uint8Array
+  /** [height, width] of the picture before it was scaled. */
+  original: [number, number]
 }
 
 /**
@@ -27,13 +29,17 @@ export async function prepareImage(
   const least = resize.rule === 'COVER' ? (resize.shorterSide ?? 0) : 0
   try {
     const [height, width] = size.map((side) => Math.max(side, least)) as [number, number]
-    const pixels = await toInput(await decodeImage(format, bytes, { width, height }), size, resize)
-    return { pixels }
+    const picture = await decodeImage(format, bytes, { width, height })
+    return { pixels: await fitImage(picture, size, resize), original: picture.original }
   } catch (error) {
     if (error instanceof UnsupportedImageError) throw error
     throw refusal(format, bytes, error instanceof Error ? error.message : String(error))
   }
 }
+
+const BLACK = '#000000'
+/** How sharp calls the rules. */
+const FITS = { COVER: 'cover', STRETCH: 'fill', CONTAIN: 'contain' } as const
 
 /** pixels: RGB bytes of a picture of `size` = [height, width]. */
 export function encodePng(pixels: Uint8Array, size: [number, number]): Promise<Buffer> {
@@ -44,12 +50,13 @@ function fromRgb(pixels: Uint8Array, width: number, height: number): Sharp {
   return sharp(pixels, { raw: { width, height, channels: 3 } })
 }
 
-async function toInput(
+/** Scales a picture that is decoded already to `size` = [height, width] pixels: height * width * 3 RGB bytes. */
+export async function fitImage(
   picture: RgbImage,
   [height, width]: [number, number],
-  { rule, shorterSide }: Resize,
+  { rule, shorterSide, background = BLACK }: Resize,
 ): Promise<Uint8Array> {
-  if (rule === 'STRETCH' || shorterSide === null) {
+  if (rule !== 'COVER' || shorterSide === null) {
     if (picture.width === width && picture.height === height) return picture.pixels
     // Most photographs are shrunk to one of the two sides: nothing is left to scale.
     const isShrunk = picture.width === width || picture.height === height
@@ -59,9 +66,12 @@ async function toInput(
   const all = { left: 0, top: 0, width: picture.width, height: picture.height }
   const seen = rule === 'COVER' ? middle(picture, width / height) : all
   const shrunk = fromRgb(picture.pixels, picture.width, picture.height).extract(seen)
-  if (rule === 'STRETCH' || shorterSide === null) {
-    const fit = rule === 'STRETCH' ? 'fill' : 'cover'
-    return shrunk.resize({ width, height, fit, position: 'centre', kernel: 'lanczos3' }).raw().toBuffer()
+  if (rule !== 'COVER' || shorterSide === null) {
+    const fit = FITS[rule]
+    return shrunk
+      .resize({ width, height, fit, background, position: 'centre', kernel: 'lanczos3' })
+      .raw()
+      .toBuffer()
   }
   const scale = shorterSide / Math.min(seen.width, seen.height)
   const scaled = [seen.height, seen.width].map((side) => Math.max(shorterSide, Math.round(side * scale))) as [

@@ -67,7 +67,7 @@ export const VERSION = graphql(`
         }
         checkpoint { step epoch attempt }
         downloads { safetensors { url } layersModel { url } }
-        preprocessing { size resize shorterSide mean std labels }
+        preprocessing { size resize shorterSide background mean std labels }
         evaluation {
           dataset { classes name }
           loss

@@ -6,6 +6,7 @@ export interface PreprocessingText {
   size?: string
   resize?: string
   shorterSide?: string
+  background?: string
   mean?: string
   std?: string
   channels?: string
@@ -15,13 +16,14 @@ export interface PreprocessingText {
 const FIELDS = [
   { name: 'size', label: 'Size, height and width', placeholder: '224, 224' },
   { name: 'shorterSide', label: 'Shorter side before the crop', placeholder: '256' },
+  { name: 'background', label: 'Colour around a contained picture', placeholder: '#000000' },
   { name: 'mean', label: 'Mean of R, G, B', placeholder: '0.485, 0.456, 0.406' },
   { name: 'std', label: 'Standard deviation', placeholder: '0.229, 0.224, 0.225' },
   { name: 'labels', label: 'Classes, in the order of the outputs', placeholder: 'cat, dog' },
 ] as const
 
 const CHOICES = [
-  { name: 'resize', label: 'Resize', values: ['COVER', 'STRETCH'] },
+  { name: 'resize', label: 'Resize', values: ['COVER', 'STRETCH', 'CONTAIN'] },
   { name: 'channels', label: 'Channels', values: ['RGB', 'BGR'] },
 ] as const
 
@@ -93,8 +95,9 @@ export function readPreprocessing(text: PreprocessingText) {
     value === undefined || value === '' ? null : (value as Value)
   const read = {
     size: numbers('size'),
-    resize: choice<'COVER' | 'STRETCH'>(text.resize),
+    resize: choice<'COVER' | 'STRETCH' | 'CONTAIN'>(text.resize),
     shorterSide: numbers('shorterSide')?.[0] ?? null,
+    background: text.background?.trim() || null,
     mean: numbers('mean'),
     std: numbers('std'),
     channels: choice<'RGB' | 'BGR'>(text.channels),

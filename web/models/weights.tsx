@@ -58,11 +58,17 @@ export function Filters({ id }: { id: string }) {
   )
 }
 
+const RESIZE = {
+  COVER: 'covers the size, cropped at its centre',
+  STRETCH: 'each side by itself',
+  CONTAIN: 'all of it within the size, in the middle',
+}
+
 /** How a picture becomes its input. */
 export function Preprocessing({ version: { id, preprocessing: it } }: { version: Version }) {
   const rows: [string, string][] = [
     ['Size', `${it.size.join(' × ')} pixels`],
-    ['Resize', it.resize === 'COVER' ? 'covers the size, cropped at its centre' : 'each side by itself'],
+    ['Resize', RESIZE[it.resize]],
     ...(it.resize === 'COVER'
       ? [
           ['Shorter side', it.shorterSide === null ? 'just covers' : `${it.shorterSide} pixels`] as [
@@ -71,6 +77,7 @@ export function Preprocessing({ version: { id, preprocessing: it } }: { version:
           ],
         ]
       : []),
+    ...(it.background === null ? [] : [['Around it', it.background] as [string, string]]),
     ['Mean of R, G, B', it.mean.map(rate).join(', ')],
     ['Standard deviation', it.std.map(rate).join(', ')],
     ['Classes', String(it.labels.length)],

@@ -38,6 +38,9 @@ const PreprocessingInput = builder.inputType('PreprocessingInput', {
   fields: (t) => ({
     size: t.intList({ description: "Size of the network's input, [height, width] in pixels." }),
     resize: t.field({ type: ResizeRule, description: 'How a picture is brought to `size`.' }),
+    background: t.string({
+      description: 'With CONTAIN: the colour around the picture, `#rrggbb`. Black when left out.',
+    }),
     shorterSide: t.int({
       description:
         'With COVER: length of the shorter side after scaling, in pixels; what is over `size` is cropped.',
@@ -104,7 +107,7 @@ function toDomain({
   preprocessing,
   idempotencyKey,
 }: typeof ImportModelInput.$inferInput): ImportInput {
-  const { size, resize, shorterSide, mean, std, labels, channels } = preprocessing ?? {}
+  const { size, resize, background, shorterSide, mean, std, labels, channels } = preprocessing ?? {}
   return {
     name,
     architecture,
@@ -116,6 +119,7 @@ function toDomain({
     preprocessing: {
       size: size ?? undefined,
       resize: resize ?? undefined,
+      background: background ?? undefined,
       shorterSide: shorterSide ?? undefined,
       mean: mean ?? undefined,
       std: std ?? undefined,

@@ -5,10 +5,12 @@ import { described } from '../builder/described.ts'
 
 export const ResizeRule = builder.enumType('ResizeRule', {
   description:
-    'How a picture is brought to a size: COVER scales it until it covers the size, and crops it at its centre; STRETCH scales each side by itself.',
+    'How a picture is brought to a size: COVER scales it until it covers the size, and crops it at its centre; STRETCH scales each side by itself; CONTAIN scales it until it fits in, and fills the rest with a colour.',
   values: described<(typeof RESIZE_RULES)[number]>({
     COVER: 'Keeps the proportions: scales until the picture covers the size, and crops it at its centre.',
     STRETCH: 'Scales each side by itself, so that nothing is cropped and proportions change.',
+    CONTAIN:
+      'Keeps the proportions and all of the picture: scales until it fits in, and fills the rest, on both sides of it, with a colour.',
   }),
 })
 
@@ -28,6 +30,11 @@ export const PreprocessingRef = builder.objectRef<Preprocessing>('Preprocessing'
       nullable: true,
       description: 'Length of the shorter side after scaling, in pixels; null: just enough to cover `size`.',
       resolve: ({ resize }) => resize.shorterSide,
+    }),
+    background: t.string({
+      nullable: true,
+      description: 'With CONTAIN: the colour around the picture, `#rrggbb`.',
+      resolve: ({ resize }) => (resize.rule === 'CONTAIN' ? (resize.background ?? '#000000') : null),
     }),
     mean: t.floatList({
       description: 'Means of R, G and B of a pixel in 0..1, which are subtracted from it.',

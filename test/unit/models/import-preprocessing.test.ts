@@ -5,7 +5,7 @@ import {
   type WeightsFile,
 } from '../../../src/models/import-preprocessing.ts'
 import type { Preprocessing } from '../../../src/models/preprocessing.ts'
-import { COVER } from '../../../src/pictures/resize.ts'
+import { COVER, type Resize } from '../../../src/pictures/resize.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 
@@ -86,6 +86,19 @@ test('what is asked for comes before what the file says, and that before what is
   expect(asked.preprocessing).toMatchObject({ ...NORMALISED, resize: { rule: 'STRETCH', shorterSide: null } })
 })
 
+test('a picture that is to be contained has a colour around it, black where none is said', () => {
+  const resizeOf = (input: object, file: Preprocessing | null = null) =>
+    resolved({ ...NORMALISED, ...input }, file, mini, 'torchvision').preprocessing.resize
+  const contain = { rule: 'CONTAIN', shorterSide: null }
+  expect(resizeOf({ resize: 'CONTAIN' })).toEqual({ ...contain, background: '#000000' })
+  const grey = { ...contain, background: '#808080' } as const
+  expect(resizeOf({ resize: 'CONTAIN', background: '#808080' })).toEqual(grey)
+  const labels = Array.from({ length: 10 }, (_, i) => `thing ${i}`)
+  const half: Preprocessing['mean'] = [0.5, 0.5, 0.5]
+  const inFile: Preprocessing = { size: [32, 32], mean: half, std: half, labels, resize: grey as Resize }
+  expect(resizeOf({}, inFile)).toEqual(grey)
+})
+
 test('labels and size decide the network', () => {
   const { architecture } = resolved(
     { ...NORMALISED, labels: ['a', 'b'], size: [64, 96] },
@@ -114,6 +127,9 @@ describe('a value that cannot work is named', () => {
     ['mean', { mean: [0.5, 0.5, 1.5] }],
     ['shorterSide', { shorterSide: 31 }],
     ['shorterSide', { shorterSide: 40, resize: 'STRETCH' as const }],
+    ['shorterSide', { shorterSide: 40, resize: 'CONTAIN' as const }],
+    ['background', { background: '#ffffff', resize: 'STRETCH' as const }],
+    ['background', { background: 'white', resize: 'CONTAIN' as const }],
   ])('%s', (field, input) => {
     expect(wrongFields({ ...NORMALISED, ...input }, null, mini, 'torchvision')).toEqual([field])
   })

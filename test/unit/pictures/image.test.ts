@@ -206,6 +206,34 @@ describe('a picture that is accepted', () => {
     expect(seen.join(' ')).toBe(UPRIGHT)
   })
 
+  test('is contained in the input with all of it, in the middle of bars of a colour', async () => {
+    const wide = await quadrants(300, 100).png().toBuffer()
+    const tall = await quadrants(20, 60).png().toBuffer()
+    const contain = { rule: 'CONTAIN', shorterSide: null, background: '#ffffff' } as const
+    const grid = (pixels: Uint8Array, ys: number[], xs: number[]) =>
+      ys.flatMap((y) => xs.map((x) => colourAt(pixels, 96, x, y))).join(' ')
+    // A third of the height, or of the width.
+    const { pixels, original } = await prepareImage(wide, [96, 96], contain)
+    expect(original).toEqual([100, 300])
+    expect(grid(pixels, [0.36, 0.64], [0.02, 0.98])).toBe(UPRIGHT)
+    expect(grid(pixels, [0.3, 0.7], [0.02, 0.98])).toBe('white white white white')
+    const upright = await prepareImage(tall, [96, 96], { ...contain, background: undefined })
+    expect(grid(upright.pixels, [0.02, 0.98], [0.36, 0.64])).toBe(UPRIGHT)
+    expect(grid(upright.pixels, [0.02, 0.98], [0.3, 0.7])).toBe('black black black black')
+    for (const [width, height] of [
+      [1, 40_000],
+      [40_000, 1],
+      [1, 1],
+    ] as const) {
+      const line = await sharp({ create: { width, height, channels: 3, background: '#000' } })
+        .png()
+        .toBuffer()
+      const thin = await prepareImage(line, [96, 64], contain)
+      expect(thin.pixels).toHaveLength(96 * 64 * 3)
+      expect(thin.pixels.reduce((least, value) => Math.min(least, value))).toBe(0)
+    }
+  })
+
   test.each([
     ['wide', 300, 100],
     ['tall', 100, 300],
