@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Imported, importDataset } from '../../src/data/importing/import.ts'
 import type { Finding, ImportJob, ImportOrigin, ImportProgress } from '../../src/data/importing/protocol.ts'
-import { type LoadedDataset, loadDataset } from '../../src/data/load.ts'
 import { COVER } from '../../src/pictures/resize.ts'
 import { noise } from './images.ts'
+import { type LoadedDataset, loadDataset } from './loaded-dataset.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 /** What came of an import. */

@@ -28,7 +28,12 @@ export function createFindings(tell: (findings: Finding[]) => void): Findings {
     add(kind, path, message, other = null) {
       counts[kind] = (counts[kind] ?? 0) + 1
       if (counts[kind] > MAX_FINDINGS) return
-      untold.push({ kind, path: readable(path), message, other: other === null ? null : readable(other) })
+      untold.push({
+        kind,
+        path: readable(path),
+        message: withoutControls(message),
+        other: other === null ? null : readable(other),
+      })
       if (untold.length >= BATCH) flush()
     },
     flush,
@@ -37,8 +42,11 @@ export function createFindings(tell: (findings: Finding[]) => void): Findings {
 
 /** A text of a stranger as it can be shown: without what is no character, and not endless. */
 export function readable(text: string): string {
-  const cut = text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`
-  return cut.replace(/\p{Cs}/gu, '\ufffd').replace(/[\p{Cc}\u2028\u2029]/gu, (control) => {
+  return withoutControls(text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`)
+}
+
+function withoutControls(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd').replace(/[\p{Cc}\u2028\u2029]/gu, (control) => {
     const code = control.codePointAt(0)!
     return `\\u${code.toString(16).padStart(4, '0')}`
   })

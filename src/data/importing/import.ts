@@ -45,7 +45,8 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
     const sizes = createSizes()
     const progress = (done: number, total: number | null) =>
       listener.progress({ phase: 'READING', done, total })
-    listener.progress({ phase: 'UNPACKING', done: 0, total: null })
+    const unpacking = () => listener.progress({ phase: 'UNPACKING', done: 0, total: null })
+    unpacking()
     let files = 0
     const words: string[] = []
     const classes: string[] = []
@@ -62,7 +63,7 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
     }
 
     const readOrigin = (origin: ImportOrigin): Promise<ImportedImage[]> =>
-      withLayout(origin, job, findings, async (layout, count) => {
+      withLayout(origin, job, { findings, unpacking }, async (layout, count) => {
         files += count
         const images = await readLayout(layout)
         settleSplits(images)
@@ -112,7 +113,7 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
 function withLayout<Result>(
   origin: ImportOrigin,
   { scratch, maxBytes }: ImportJob,
-  findings: Findings,
+  { findings, unpacking }: { findings: Findings; unpacking(): void },
   task: (layout: Layout, files: number) => Promise<Result>,
 ): Promise<Result> {
   let skipped = 0
@@ -126,7 +127,7 @@ function withLayout<Result>(
   }
   switch (origin.kind) {
     case 'archive':
-      return withArchive(origin, { scratch, maxBytes, skip }, ofListing)
+      return withArchive(origin, { scratch, maxBytes, skip, progress: unpacking }, ofListing)
     case 'folder':
       return listFolder(origin.path, skip).then(ofListing)
     case 'pictures':

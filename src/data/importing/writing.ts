@@ -27,7 +27,8 @@ export async function writeImages(
   }
   const facts: DatasetFacts = {
     name,
-    title: name,
+    // Without the number of the version.
+    title: name.replace(/@\d+$/, ''),
     classes,
     count: { train: bySplit.train.length, test: bySplit.test.length },
     imageShape: [height, width, 3],

@@ -30,10 +30,10 @@ const OTHERS: [what: string, ...signatures: string[]][] = [
  */
 export async function withArchive<Result>(
   { path, name }: { path: string; name: string },
-  options: { scratch: string; maxBytes: number; skip: Skip },
+  options: { scratch: string; maxBytes: number; skip: Skip; progress(): void },
   task: (listing: Listing) => Promise<Result>,
 ): Promise<Result> {
-  const { scratch, maxBytes, skip } = options
+  const { scratch, maxBytes, skip, progress } = options
   return withFile(path, async (handle) => {
     const { head, size } = await headOf(handle)
     if (size === 0) throw new ImportRefusedError(`${readable(name)} is empty: 0 bytes. ${TAKEN}`)
@@ -42,7 +42,7 @@ export async function withArchive<Result>(
     if (isTar(Buffer.from(head, 'latin1'))) return task(await listTar(handle, maxBytes, skip))
     if (!head.startsWith('\x1f\x8b')) throw unknown(name, head)
     const unpacked = join(scratch, 'archive.tar')
-    await gunzip(path, unpacked, maxBytes)
+    await gunzip(path, unpacked, maxBytes, progress)
     return withFile(unpacked, async (tar) => {
       const inner = await headOf(tar)
       if (isTar(Buffer.from(inner.head, 'latin1'))) return task(await listTar(tar, maxBytes, skip))

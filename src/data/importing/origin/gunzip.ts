@@ -6,9 +6,15 @@ import { ImportRefusedError } from '../refusal.ts'
 /**
  * Unpacks a .gz into a file.
  * @param maxBytes  that it may have unpacked: it ends with the first one more
+ * @param progress  called now and then
  * @throws ImportRefusedError
  */
-export async function gunzip(from: string, to: string, maxBytes: number): Promise<void> {
+export async function gunzip(
+  from: string,
+  to: string,
+  maxBytes: number,
+  progress: () => void,
+): Promise<void> {
   let bytes = 0
   try {
     await pipeline(
@@ -22,6 +28,7 @@ export async function gunzip(from: string, to: string, maxBytes: number): Promis
               `Unpacked, the archive has more than the ${maxBytes} bytes that are taken: send fewer or smaller pictures.`,
             )
           }
+          progress()
           yield piece
         }
       },

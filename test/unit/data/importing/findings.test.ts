@@ -225,7 +225,7 @@ describe('another version', () => {
     const same = await change({})
     expect(same).toMatchObject({
       digest,
-      facts: { ...facts, name: 'pets@2', title: 'pets@2' },
+      facts: { ...facts, name: 'pets@2', title: 'pets' },
       summary: { smallest: null, largest: null },
     })
 
