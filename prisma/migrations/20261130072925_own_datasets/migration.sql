@@ -1,3 +1,6 @@
+-- Another one that is counted.
+INSERT INTO "Counter" ("name", "value") VALUES ('DatasetVersion', 0);
+
 -- CreateEnum
 CREATE TYPE "DatasetVersionState" AS ENUM ('QUEUED', 'IMPORTING', 'READY', 'FAILED', 'CANCELLED', 'DELETED');
 

@@ -105,11 +105,8 @@ export function createOwnDatasets(options: {
 
   /** Brings the files of what is given into the folder of an import. */
   async function bringGiven(from: GivenInput, folder: string): Promise<void> {
-    if ('upload' in from) {
-      await uploads.take(from.upload, folder)
-      return
-    }
     await makeFolder(folder)
+    if ('upload' in from) await uploads.putInto(folder, from.upload)
     if ('archive' in from) await keep(from.archive.path, join(folder, ARCHIVE))
     if ('pictures' in from) {
       const labels = readLabels(from.pictures, [], [])
@@ -151,6 +148,7 @@ export function createOwnDatasets(options: {
         return remember(tx, toOwnVersion(await tx.datasetVersion.create({ data })))
       })
       registry.put(made)
+      if (given !== null && 'upload' in given) await uploads.forget(given.upload)
       imports.wake()
       return made
     } catch (error) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createHold } from '../../concurrency/hold.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
@@ -36,11 +36,10 @@ export interface DatasetUploads {
    * @throws ValidationError, ConflictError, StorageFullError
    */
   add(input: AddPicturesInput): Promise<DatasetUpload>
-  /**
-   * Moves its pictures into another folder, which is not there yet, and forgets it.
-   * @throws NotFoundError
-   */
-  take(id: string, folder: string): Promise<GivenPicture[]>
+  /** Puts its pictures and their list into another folder, too. @throws NotFoundError */
+  putInto(folder: string, id: string): Promise<void>
+  /** A data set was made of it. */
+  forget(id: string): Promise<void>
   /** What is in it, for a request to be known again. @throws NotFoundError */
   list(id: string): Promise<GivenPicture[]>
   /** Removes those that nobody wants any more. */
@@ -140,13 +139,13 @@ export function createDatasetUploads(folder: string, maxBytes: number, room: Roo
       return hold.exclusive(input.upload, () => addAlone(input, labels))
     },
     list: required,
-    take: (id, target) =>
+    putInto: (target, id) =>
       hold.exclusive(id, async () => {
         const pictures = await required(id)
-        await removeBut(id, pictures)
-        await rename(place(id), target)
-        return pictures
+        for (const { file } of pictures) await keep(join(place(id), file), join(target, file))
+        await writePictures(target, pictures)
       }),
+    forget: (id) => hold.exclusive(id, () => rm(place(id), { recursive: true, force: true })),
     sweep,
   }
 }
