@@ -10,8 +10,11 @@ const FEW = 10
 
 /** The names of classes as they are written, and as they are kept. */
 export interface ClassNames {
-  /** The name that is kept; null for one that cannot be, whose pictures are left out. */
-  nameOf(written: string): string | null
+  /**
+   * The name that is kept; null for one that cannot be, whose pictures are left out.
+   * @param pictures  that have it, of those that were not asked for before
+   */
+  nameOf(written: string, pictures?: number): string | null
   /** Names that are in the origin, with pictures or without. */
   readonly known: ReadonlySet<string>
   /** Tells of names that cannot be kept, of classes that were taken as one, and of those that look alike. */
@@ -23,14 +26,14 @@ export function createClassNames(): ClassNames {
   const problems = new Map<string, { problem: string; pictures: number }>()
   const known = new Map<string, string[]>()
   return {
-    nameOf(written) {
+    nameOf(written, pictures = 1) {
       const before = names.get(written)
-      if (before === null) problems.get(written)!.pictures++
+      if (before === null) problems.get(written)!.pictures += pictures
       if (before !== undefined) return before
       const read = readClassName(written)
       if ('problem' in read) {
         names.set(written, null)
-        problems.set(written, { problem: read.problem, pictures: 1 })
+        problems.set(written, { problem: read.problem, pictures })
         return null
       }
       names.set(written, read.name)

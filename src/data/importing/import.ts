@@ -58,7 +58,7 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
       const seen = isPrevious ? createSizes() : sizes
       const tools = { store, names, findings, sizes: seen, progress }
       const images = await readImages(layout, { size: job.size, resize }, tools)
-      for (const written of layout.classes ?? []) classes.push(names.nameOf(written) ?? written)
+      for (const written of layout.classes ?? []) classes.push(names.nameOf(written, 0) ?? written)
       return images
     }
 

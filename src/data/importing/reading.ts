@@ -52,7 +52,7 @@ export async function readImages(
   const images: { order: number; image: ImportedImage }[] = []
   const refusals: { order: number; tell: () => void }[] = []
   let [next, done] = [0, 0]
-  for (const written of layout.named) names.nameOf(written)
+  for (const written of layout.named) names.nameOf(written, 0)
   const candidates = toIterator(layout.candidates())
   let turn: Promise<unknown> = Promise.resolve()
   /** One at a time: a generator is asked when it has answered. */

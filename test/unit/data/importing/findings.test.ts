@@ -160,6 +160,10 @@ describe('a class', () => {
     expect(refused[0]!.message).toBe(
       "Its name has 200 characters. A class's name has 1 to 100 characters, one of them visible, and no control or invisible ones. The class and its pictures (2) are left out: rename it.",
     )
+    const folders = await importing(zip(await classFolders({ cat: 2, dog: 2, [long]: 3 })))
+    expect(folders.findings.find(({ path }) => path === long)!.message).toMatch(
+      /its pictures \(3\) are left out/,
+    )
   })
 
   test.each<[string, Record<string, number>, RegExp]>([
