@@ -33,11 +33,11 @@ const MOST_ALIKE = 3
 
 /** @param images  each with other pixels than those of its class and split */
 export function findLikenesses(images: readonly ImportedImage[]): Likenesses {
-  const similar = createSimilarImages()
+  const similar = createSimilarImages(images.length)
   const alike = new Map<ImportedImage, ImportedImage[]>()
   for (const image of images) {
     const counts = new Map<string | null, number>()
-    const places = similar.add(image, 3 * MOST_ALIKE, (place) => {
+    const places = similar.add(image, (place) => {
       const { split } = images[place]!
       const count = (counts.get(split) ?? 0) + 1
       counts.set(split, count)

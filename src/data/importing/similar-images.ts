@@ -3,65 +3,80 @@ import type { Fingerprint } from './fingerprint.ts'
 type Looks = Pick<Fingerprint, 'hash' | 'thumbnail'>
 
 /** Two images look alike whose difference hashes differ in at most so many of 64 bits, ... */
-const MOST_BITS = 6
+const MOST_BITS = 7
 /** ... and whose thumbnails differ by at most so many of 255 levels on average, and in any one value. */
-const MOST_ON_AVERAGE = 5
-const MOST_ANYWHERE = 30
+const MOST_ON_AVERAGE = 10
+const MOST_ANYWHERE = 80
 
-/** Hashes that differ in few bits are the same in one of so many parts of them. */
-const BANDS = MOST_BITS + 1
-/** In one part of the hash: more images than this are not compared with another one. Plain pictures have all the same hash. */
-const MOST_COMPARED = 2000
+/** Hashes that differ in at most 7 bits differ in at most one of those of one of four parts. */
+const PARTS = 4
+const PART_BITS = 64 / PARTS
+/** With one part in common: more images than this are not compared with another one. Plain pictures have all the same hash. */
+const MOST_COMPARED = 500
 
-export function looksAlike(one: Looks, other: Looks): boolean {
-  const bits = bitsOf(one.hash[0] ^ other.hash[0]) + bitsOf(one.hash[1] ^ other.hash[1])
-  if (bits > MOST_BITS) return false
-  let sum = 0
-  for (let i = 0; i < one.thumbnail.length; i++) {
-    const difference = Math.abs(one.thumbnail[i]! - other.thumbnail[i]!)
-    if (difference > MOST_ANYWHERE) return false
-    sum += difference
-  }
-  return sum <= MOST_ON_AVERAGE * one.thumbnail.length
-}
+const NONE = -1
 
-/** Finds the images that look like one that came before, without comparing all with all. */
+/** Finds the images that look like one that came before, without comparing all with all (Norouzi, "Fast search in Hamming space with multi-index hashing", 2012). */
 export interface SimilarImages {
-  /** Places of those before it that look like this one, the first of them first; the image itself is the next place. */
-  add(looks: Looks, most: number, isWanted: (place: number) => boolean): number[]
+  /**
+   * Places of those before it that look like this one, in their order; the image itself has the next place.
+   * @param isWanted  asked of each that does
+   */
+  add(looks: Looks, isWanted: (place: number) => boolean): number[]
 }
 
-export function createSimilarImages(): SimilarImages {
+export function createSimilarImages(most: number): SimilarImages {
   const all: Looks[] = []
-  const bands = Array.from({ length: BANDS }, () => new Map<number, number[]>())
+  const hashes = [new Int32Array(most), new Int32Array(most)] as const
+  /** By the part's bits: the last image that has them; then, by image, the one before with the same. */
+  const last = Array.from({ length: PARTS }, () => new Int32Array(1 << PART_BITS).fill(NONE))
+  const before = Array.from({ length: PARTS }, () => new Int32Array(most))
+
+  function search(looks: Looks, part: number, bits: number, found: (place: number) => void): void {
+    const [low, high] = looks.hash
+    let compared = 0
+    for (let place = last[part]![bits]!; place !== NONE; place = before[part]![place]!) {
+      if (++compared > MOST_COMPARED) return
+      const different = bitsOf(low ^ hashes[0][place]!) + bitsOf(high ^ hashes[1][place]!)
+      if (different <= MOST_BITS && areThumbnailsAlike(looks.thumbnail, all[place]!.thumbnail)) found(place)
+    }
+  }
+
   return {
-    add(looks, most, isWanted) {
+    add(looks, isWanted) {
+      const place = all.length
       const found = new Set<number>()
-      for (const [band, images] of bands.entries()) {
-        const key = partOf(looks.hash, band)
-        const same = images.get(key)
-        if (same === undefined) {
-          images.set(key, [all.length])
-          continue
-        }
-        for (const place of same) {
-          if (found.has(place) || !looksAlike(looks, all[place]!)) continue
-          if (isWanted(place)) found.add(place)
-        }
-        if (same.length < MOST_COMPARED) same.push(all.length)
+      const take = (other: number) => {
+        if (!found.has(other) && isWanted(other)) found.add(other)
+      }
+      for (let part = 0; part < PARTS; part++) {
+        const own = partOf(looks.hash, part)
+        search(looks, part, own, take)
+        for (let bit = 0; bit < PART_BITS; bit++) search(looks, part, own ^ (1 << bit), take)
+        before[part]![place] = last[part]![own]!
+        last[part]![own] = place
       }
       all.push(looks)
-      return [...found].sort((one, other) => one - other).slice(0, most)
+      for (const word of [0, 1] as const) hashes[word][place] = looks.hash[word]
+      return [...found].sort((one, other) => one - other)
     },
   }
 }
 
-/** The bits of a hash from 64 * band / BANDS on, to the next one's. */
-function partOf([low, high]: [number, number], band: number): number {
-  const begin = Math.floor((64 * band) / BANDS)
-  const end = Math.floor((64 * (band + 1)) / BANDS)
-  const bits = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
-  return Number((bits >> BigInt(begin)) & ((1n << BigInt(end - begin)) - 1n))
+function areThumbnailsAlike(one: Uint8Array, other: Uint8Array): boolean {
+  let sum = 0
+  for (let i = 0; i < one.length; i++) {
+    const difference = Math.abs(one[i]! - other[i]!)
+    if (difference > MOST_ANYWHERE) return false
+    sum += difference
+  }
+  return sum <= MOST_ON_AVERAGE * one.length
+}
+
+/** A quarter of the bits: half of one word, as 16 bits. */
+function partOf([low, high]: [number, number], part: number): number {
+  const word = part < 2 ? low : high
+  return part % 2 === 0 ? word & 0xffff : word >>> 16
 }
 
 /** How many bits of a word are set (Hacker's Delight, 5-1). */
