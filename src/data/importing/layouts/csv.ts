@@ -183,7 +183,8 @@ async function readTable(file: OriginFile): Promise<string[][] | null> {
     })
   } catch (error) {
     if (!isTable) return null
-    throw new ImportRefusedError(`${file.path} cannot be read as a table: ${(error as Error).message}`)
+    const why = (error as Error).message.replace(/\.$/, '')
+    throw new ImportRefusedError(`${file.path} cannot be read as a table (${why}). Mend it, or leave it out.`)
   }
 }
 
