@@ -3,6 +3,7 @@
 import { createClient } from '../client/node.ts'
 import { type Command, UsageError } from './command.ts'
 import { cancel, pause, resume } from './commands/control.ts'
+import { dataset } from './commands/dataset.ts'
 import { exportModel } from './commands/export.ts'
 import { importModel } from './commands/import.ts'
 import { models } from './commands/models.ts'
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   models,
   importModel,
   exportModel,
+  dataset,
 ]
 
 // Who reads may have read enough: `vggzoo runs | head -1`.

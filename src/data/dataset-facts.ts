@@ -1,3 +1,4 @@
+import type { Resize } from '../pictures/resize.ts'
 import type { Normalization } from './normalization.ts'
 
 export const SPLITS = ['train', 'test'] as const
@@ -17,6 +18,8 @@ export interface DatasetFacts {
   readonly imageShape: readonly [number, number, number]
   /** Means and standard deviations of the training images' channels. */
   readonly normalization: Normalization
+  /** How pictures were brought to the size of its images: those that a network is shown later are, too. COVER when left out. */
+  readonly resize?: Resize
 }
 
 /** Bytes of one image: height * width * channels, one byte each. */

@@ -14,7 +14,7 @@ import { normalization, toVersion } from './version.ts'
 /** What a predictor has to know of pictures for weights that a run makes. */
 export function trainedPreprocessing(facts: DatasetFacts, { mean, std }: Normalization): Preprocessing {
   const [height, width] = facts.imageShape
-  return { size: [height, width], resize: COVER, mean, std, labels: [...facts.classes] }
+  return { size: [height, width], resize: facts.resize ?? COVER, mean, std, labels: [...facts.classes] }
 }
 
 /** The network of a version, of its input's size and with its classes. */

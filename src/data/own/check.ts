@@ -1,9 +1,9 @@
 import { LABEL, readLabel } from '../../label.ts'
-import { COVER, type Resize } from '../../pictures/resize.ts'
+import { COLOUR, COVER, type Resize } from '../../pictures/resize.ts'
 import type { DatasetFacts, Split } from '../dataset-facts.ts'
 import type { DatasetEdits } from '../importing/protocol.ts'
 import type { AskedImport } from './asked.ts'
-import type { CreateDatasetInput, EditsInput, PictureInput } from './input.ts'
+import type { EditsInput, HowInput, PictureInput } from './input.ts'
 
 /** One wrong value, as ValidationError has it. */
 export interface Issue {
@@ -22,7 +22,7 @@ export const MAX_EDITS = 10_000
 
 /** Size, rule and split, with what is usual where nothing is said. */
 export function readHow(
-  { size, resize, testShare, seed }: Pick<CreateDatasetInput, 'size' | 'resize' | 'testShare' | 'seed'>,
+  { size, resize: rule, background, testShare, seed }: Omit<HowInput, 'idempotencyKey'>,
   usual: { size: readonly [number, number]; resize?: Resize; split?: AskedImport['split'] },
   issues: Issue[],
 ): Omit<AskedImport, 'from'> {
@@ -33,6 +33,18 @@ export function readHow(
       path: ['size'],
       message: `A size is [height, width], each from ${SIDES.least} to ${SIDES.most} pixels, not [${wanted.slice(0, 4).join(', ')}].`,
     })
+  }
+  const resize: Resize =
+    rule === undefined
+      ? (usual.resize ?? COVER)
+      : { rule, shorterSide: null, ...(rule === 'CONTAIN' && background !== undefined && { background }) }
+  if (background !== undefined && !COLOUR.test(background)) {
+    issues.push({
+      path: ['background'],
+      message: `A colour is written as #rrggbb, such as "#ffffff", not ${quoted(background)}.`,
+    })
+  } else if (background !== undefined && rule !== 'CONTAIN') {
+    issues.push({ path: ['background'], message: 'Only with the resize rule CONTAIN is there a background.' })
   }
   const share = testShare ?? usual.split?.testShare ?? USUAL_TEST_SHARE
   if (!(share > 0 && share < 1)) {
@@ -47,7 +59,7 @@ export function readHow(
   }
   return {
     size: [wanted[0]!, wanted[1]!],
-    resize: resize ?? usual.resize ?? COVER,
+    resize,
     split: { testShare: share, seed: chosen },
   }
 }

@@ -30,10 +30,12 @@ export interface EditsInput {
   mostOfClass: number | null
 }
 
-interface HowInput {
+export interface HowInput {
   /** [height, width] in pixels. */
   size?: readonly number[]
-  resize?: Resize
+  resize?: Resize['rule']
+  /** With CONTAIN: "#rrggbb". */
+  background?: string
   testShare?: number
   seed?: number
   /** The same key never makes a second version. */

@@ -56,7 +56,7 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     name: row.datasetName,
     reference,
     asked,
-    facts: { ...facts, name: reference },
+    facts: { ...facts, name: reference, resize: asked.resize },
     summary: row.summary as unknown as ImportSummary | null,
     bytes: Number(row.bytes),
   }

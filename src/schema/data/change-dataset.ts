@@ -109,6 +109,7 @@ const DatasetEditsInput = builder.inputType('DatasetEditsInput', {
 
 const SIZE = `[height, width] of the images in pixels, each from ${SIDES.least} to ${SIDES.most}. When left out that of the data set it is made of, else [${USUAL_SIZE.join(', ')}].`
 const RESIZE = 'How a picture is brought to `size`; COVER when left out.'
+const BACKGROUND = 'With CONTAIN: the colour around a picture, "#rrggbb"; black when left out.'
 const SHARE = `Share of each class that is for testing, above 0 and below 1, where what is sent has no test images of its own; ${USUAL_TEST_SHARE} when left out.`
 const SEED = 'Seed by which these are chosen; 0 when left out.'
 const KEY =
@@ -125,6 +126,7 @@ const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
     edits: t.field({ type: DatasetEditsInput, description: 'With `from.dataset`: what is to be another.' }),
     size: t.intList({ description: SIZE }),
     resize: t.field({ type: ResizeRule, description: RESIZE }),
+    background: t.string({ description: BACKGROUND }),
     testShare: t.float({ description: SHARE }),
     seed: t.int({ description: SEED }),
     idempotencyKey: t.string({ description: KEY }),
@@ -146,6 +148,7 @@ const UpdateDatasetInput = builder.inputType('UpdateDatasetInput', {
       type: ResizeRule,
       description: 'How added pictures are brought to `size`; as before when left out.',
     }),
+    background: t.string({ description: BACKGROUND }),
     testShare: t.float({
       description: 'Share of added pictures that is for testing; as before when left out.',
     }),
@@ -278,13 +281,14 @@ builder.mutationFields((t) => ({
 
 type How = Pick<
   typeof CreateDatasetInput.$inferInput,
-  'size' | 'resize' | 'testShare' | 'seed' | 'idempotencyKey'
+  'size' | 'resize' | 'background' | 'testShare' | 'seed' | 'idempotencyKey'
 >
 
-function howOf({ size, resize, testShare, seed, idempotencyKey }: How) {
+function howOf({ size, resize, background, testShare, seed, idempotencyKey }: How) {
   return {
     size: size ?? undefined,
-    resize: resize == null ? undefined : { rule: resize, shorterSide: null },
+    resize: resize ?? undefined,
+    background: background ?? undefined,
     testShare: testShare ?? undefined,
     seed: seed ?? undefined,
     idempotencyKey: idempotencyKey ?? undefined,

@@ -76,6 +76,11 @@ const ImportSettings = builder.objectRef<ImportedVersion['asked']>('DatasetImpor
       description: 'How a picture is brought to `size`.',
       resolve: ({ resize }) => resize.rule,
     }),
+    background: t.string({
+      nullable: true,
+      description: 'With CONTAIN: the colour around a picture, "#rrggbb"; else null.',
+      resolve: ({ resize }) => (resize.rule === 'CONTAIN' ? (resize.background ?? '#000000') : null),
+    }),
     testShare: t.float({
       description:
         'Share of each class that is for testing, where what was sent has no test images of its own.',
