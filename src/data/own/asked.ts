@@ -23,4 +23,16 @@ export type AskedOrigin =
   /** `reference`: of the version that it is made of. */
   | { kind: 'dataset'; reference: string; edits: DatasetEdits; added: GivenOrigin | null }
 
-export const NO_EDITS: DatasetEdits = { classes: {}, relabelled: [], excluded: [], mostOfClass: null }
+/** For people: the name of an archive or a folder, the version before. */
+export function originInWords(from: AskedOrigin): string {
+  switch (from.kind) {
+    case 'archive':
+      return from.name
+    case 'folder':
+      return from.folder === '' ? 'the folder DATASETS_DIR' : `the folder ${from.folder}`
+    case 'pictures':
+      return from.count === 1 ? '1 picture' : `${from.count} pictures`
+    case 'dataset':
+      return from.added === null ? from.reference : `${from.reference} and ${originInWords(from.added)}`
+  }
+}

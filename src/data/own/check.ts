@@ -1,6 +1,6 @@
-import { LABEL, readLabel } from '../../label.ts'
 import { COLOUR, COVER, type Resize } from '../../pictures/resize.ts'
 import type { DatasetFacts, Split } from '../dataset-facts.ts'
+import { readClassName } from '../importing/class-names.ts'
 import type { DatasetEdits } from '../importing/protocol.ts'
 import type { AskedImport } from './asked.ts'
 import type { EditsInput, HowInput, PictureInput } from './input.ts'
@@ -71,9 +71,10 @@ export function readLabels(pictures: readonly PictureInput[], path: string[], is
 }
 
 function checkedLabel(text: string, path: string[], issues: Issue[]): string {
-  const label = readLabel(text)
-  if (label === null) issues.push({ path, message: `The name of a class has ${LABEL}` })
-  return label ?? text
+  const read = readClassName(text)
+  if ('name' in read) return read.name
+  issues.push({ path, message: read.problem })
+  return text
 }
 
 /** @param facts  of the version that is edited */
@@ -137,8 +138,8 @@ export function checkClasses(edits: DatasetEdits, facts: DatasetFacts, issues: I
 
 function knownClass(text: string, { classes }: DatasetFacts): string | null {
   if (classes.includes(text)) return text
-  const label = readLabel(text)
-  return label !== null && classes.includes(label) ? label : null
+  const read = readClassName(text)
+  return 'name' in read && classes.includes(read.name) ? read.name : null
 }
 
 /** As many names as one reads. */

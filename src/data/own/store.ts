@@ -4,6 +4,7 @@ import { createDatasetStore, type DatasetStore } from '../dataset.ts'
 import { DatasetUnavailableError } from '../errors.ts'
 import type { ImportProgress } from '../importing/protocol.ts'
 import type { DatasetStatus } from '../preparation.ts'
+import { originInWords } from './asked.ts'
 import type { ImportedVersion, OwnVersion } from './version.ts'
 
 /** The store of a version of a person's own data set, in whatever state it is. */
@@ -34,7 +35,8 @@ export function createOwnStore(
   }
 
   const status = (ready: DatasetStatus): DatasetStatus => {
-    if (own.state === 'READY') return ready
+    // The file names what it was made of as the import saw it: a path on this machine.
+    if (own.state === 'READY') return { ...ready, source: ready.source && originInWords(own.asked.from) }
     const state = own.state === 'QUEUED' ? 'IMPORTING' : own.state
     return {
       state,

@@ -1,4 +1,5 @@
 import { FINDING_KINDS, type IMPORT_PHASES } from '../../data/importing/protocol.ts'
+import { originInWords } from '../../data/own/asked.ts'
 import { progressOf } from '../../data/own/store.ts'
 import type { ImportedVersion } from '../../data/own/version.ts'
 import type { DatasetFinding } from '../../db/generated/client.ts'
@@ -124,7 +125,7 @@ export const DatasetImportRef = builder.objectRef<ImportedVersion>('DatasetImpor
     origin: t.string({
       description:
         'What it is made of, in words: the name of the archive or folder, or of the version before.',
-      resolve: ({ asked }) => inWords(asked.from),
+      resolve: ({ asked }) => originInWords(asked.from),
     }),
     settings: t.field({
       type: ImportSettings,
@@ -191,16 +192,3 @@ export const DatasetImportRef = builder.objectRef<ImportedVersion>('DatasetImpor
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
   }),
 })
-
-function inWords(from: ImportedVersion['asked']['from']): string {
-  switch (from.kind) {
-    case 'archive':
-      return from.name
-    case 'folder':
-      return from.folder === '' ? 'the folder DATASETS_DIR' : `the folder ${from.folder}`
-    case 'pictures':
-      return from.count === 1 ? '1 picture' : `${from.count} pictures`
-    case 'dataset':
-      return from.added === null ? from.reference : `${from.reference} and ${inWords(from.added)}`
-  }
-}
