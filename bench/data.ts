@@ -1,5 +1,6 @@
 /** Beside the least that it could cost: reading the file, and a copy of the pixels. */
 import { readFile } from 'node:fs/promises'
+import { NO_AUGMENTATION } from '../src/data/augmentation/augmentation.ts'
 import { type BatchOptions, epochBatches } from '../src/data/batches.ts'
 import { imageBytes } from '../src/data/dataset-facts.ts'
 import { openDatasetFile, placeOf, readHeader } from '../src/data/dataset-file.ts'
@@ -14,7 +15,7 @@ const OPTIONS: BatchOptions = {
   seed: 1,
   epoch: 0,
   shuffle: true,
-  augmentation: { horizontalFlip: false, cropPadding: 0, cutout: 0 },
+  augmentation: NO_AUGMENTATION,
   normalization: { mean: [0.49, 0.48, 0.45], std: [0.25, 0.24, 0.26] },
 }
 
@@ -47,7 +48,7 @@ export const bench = defineBench({
       await epoch(await openSplit(fresh, 'train'), OPTIONS.augmentation)
       await fresh.close()
     })
-    const augmentation = { horizontalFlip: true, cropPadding: 4, cutout: 0 }
+    const augmentation = { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 }
     console.log('')
     row('50,000 images to float32, in order', copy, copy)
     row('a first epoch: shuffled, normalised', first, copy)

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { NO_AUGMENTATION } from '../src/data/augmentation/augmentation.ts'
 import type { DatasetFacts } from '../src/data/dataset-facts.ts'
 import { type DecodedImages, writeDatasetFile } from '../src/data/dataset-file.ts'
 import { CIFAR10 } from '../src/data/sources/cifar10/facts.ts'
@@ -40,7 +41,7 @@ const SMALL_VGG: Architecture = {
   head: { kind: 'flat', hidden: [64], dropout: 0 },
 }
 
-const AUGMENTATION = { horizontalFlip: true, cropPadding: 4, cutout: 0 }
+const AUGMENTATION = { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 }
 const MOST_WAITING = 0.05
 const MOST_BYTES = 2 * 2 ** 30
 /** Of the images a second of the other version: less is more than chance. */

@@ -20,6 +20,11 @@ export class Random {
     return Math.floor((this.next() / 2 ** 32) * bound)
   }
 
+  /** A number in [least, most). */
+  between(least: number, most: number): number {
+    return least + (most - least) * (this.next() / 2 ** 32)
+  }
+
   /** The numbers from 0 to length - 1 in random order: Fisher and Yates' shuffle. */
   permutation(length: number): Uint32Array {
     const order = Uint32Array.from({ length }, (_, i) => i)

@@ -1,4 +1,4 @@
-import type { BatchOptions } from './batches.ts'
+import type { BatchOptions, ImageBatch } from './batches.ts'
 import type { Split } from './dataset-facts.ts'
 
 export interface BatchThreadData {
@@ -15,8 +15,10 @@ export type ToBatchThread =
   | { type: 'next'; epoch: number; buffer?: ArrayBuffer }
 
 /** An answer to each `next` of an epoch that is wanted, in their order. */
-export type FromBatchThread = { epoch: number } & (
-  | { type: 'batch'; buffer: ArrayBuffer; y: Int32Array }
+export type FromBatchThread = {
+  epoch: number
+} /** `batch`: but for its x, which is the beginning of `buffer`. */ & (
+  | { type: 'batch'; buffer: ArrayBuffer; batch: Omit<ImageBatch, 'x'> }
   | { type: 'end' }
   | { type: 'failed'; error: Error; damaged: boolean }
 )

@@ -43,8 +43,9 @@ async function next({ epoch, buffer }: Extract<ToBatchThread, { type: 'next' }>)
   await orTell(epoch, async () => {
     const { value } = await batches!.next()
     if (value === undefined) return tell({ type: 'end', epoch })
-    const { buffer } = value.x
-    tell({ type: 'batch', epoch, buffer: buffer as ArrayBuffer, y: value.y }, [buffer as ArrayBuffer])
+    const { x, ...batch } = value
+    const buffer = x.buffer as ArrayBuffer
+    tell({ type: 'batch', epoch, buffer, batch }, [buffer])
   })
 }
 

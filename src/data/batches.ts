@@ -1,5 +1,7 @@
 import { Random } from '../random.ts'
-import { type Augmentation, type Distortion, drawDistortion } from './augmentation.ts'
+import type { Augmentation } from './augmentation/augmentation.ts'
+import { drawMixture, mixImages } from './augmentation/mixup.ts'
+import { createPainter } from './augmentation/painter.ts'
 import { imageBytes } from './dataset-facts.ts'
 import type { Normalization } from './normalization.ts'
 import type { SplitImages } from './split-images.ts'
@@ -24,12 +26,14 @@ export interface ImageBatch {
   x: Float32Array
   /** [size], class indexes. */
   y: Int32Array
+  /** Of images that are blended: the second ones' classes, and the share that the first ones have. */
+  mixed?: { y: Int32Array; share: number }
   size: number
 }
 
-/** Keys of the two random streams of an epoch, beside seed and epoch. */
+/** Keys of random streams, beside seed and epoch; those of images are the painter's. */
 const ORDER = 1
-const DISTORTIONS = 2
+const MIXTURES = 6
 
 /** Images that are read together: a disk finds the next while one is on its way, and few are in memory twice. */
 const READ_TOGETHER = 64
@@ -46,16 +50,21 @@ export async function* epochBatches(
   take: (length: number) => Float32Array = (length) => new Float32Array(length),
 ): AsyncGenerator<ImageBatch, void> {
   const { batchSize, seed, epoch, shuffle, augmentation } = options
-  const [height, width, channels] = split.imageShape
-  const bytes = height * width * channels
+  const bytes = imageBytes(split)
   const count = imagesOf(split, options)
   const order = shuffle ? new Random(seed, epoch, ORDER).permutation(count) : null
-  const random = isIdentity(augmentation) ? null : new Random(seed, epoch, DISTORTIONS)
-  const levels = levelTables(options.normalization, channels)
+  const painter = createPainter(augmentation, options.normalization, split.imageShape, options)
+  const mixed = (x: Float32Array, y: Int32Array, start: number): Pick<ImageBatch, 'mixed'> => {
+    if (augmentation.mixup === 0) return {}
+    const draws = new Random(seed, epoch, MIXTURES, start)
+    const mixture = drawMixture(augmentation.mixup, y.length, draws)
+    mixImages(x, bytes, mixture)
+    return { mixed: { y: y.map((_, i) => y[mixture.partners[i]]), share: mixture.share } }
+  }
   const images = new Uint8Array(Math.min(READ_TOGETHER, batchSize, count) * bytes)
 
   const first = Math.min(count, (options.skip ?? 0) * batchSize)
-  if (random !== null) for (let i = 0; i < first; i++) drawDistortion(augmentation, height, width, random)
+  painter.skip(first)
   for (let start = first; start < count; start += batchSize) {
     const size = Math.min(batchSize, count - start)
     const x = take(size * bytes)
@@ -68,12 +77,11 @@ export async function* epochBatches(
       for (const [i, place] of places.entries()) {
         const image = images.subarray(i * bytes, (i + 1) * bytes)
         const target = x.subarray((done + i) * bytes, (done + i + 1) * bytes)
-        if (random === null) copyImage(image, target, levels)
-        else distortImage(image, target, levels, width, drawDistortion(augmentation, height, width, random))
+        painter.paint(image, target, start + done + i)
         y[done + i] = split.labels[place]
       }
     }
-    yield { x, y, size }
+    yield { x, y, ...mixed(x, y, start), size }
   }
 }
 
@@ -91,58 +99,4 @@ export function largestBatch(
   options: Pick<BatchOptions, 'batchSize' | 'limit'>,
 ): number {
   return Math.min(options.batchSize, imagesOf(split, options)) * imageBytes(split)
-}
-
-function isIdentity({ horizontalFlip, cropPadding, cutout }: Augmentation): boolean {
-  return !horizontalFlip && cropPadding === 0 && cutout === 0
-}
-
-/** The network's input for each of the 256 levels of each channel: [channels, 256]. */
-function levelTables({ mean, std }: Normalization, channels: number): Float32Array {
-  return Float32Array.from({ length: channels * 256 }, (_, at) => {
-    const channel = at >> 8
-    return ((at & 255) / 255 - mean[channel]) / std[channel]
-  })
-}
-
-function copyImage(image: Uint8Array, target: Float32Array, levels: Float32Array): void {
-  for (let at = 0; at < image.length; ) {
-    for (let table = 0; table < levels.length; table += 256) {
-      target[at] = levels[table + image[at]]
-      at++
-    }
-  }
-}
-
-/** image, target: [height, width, channels] */
-function distortImage(
-  image: Uint8Array,
-  target: Float32Array,
-  levels: Float32Array,
-  width: number,
-  { flip, down, right, hole }: Distortion,
-): void {
-  const channels = levels.length / 256
-  const height = image.length / (width * channels)
-  const step = flip ? -channels : channels
-  for (let y = 0; y < height; y++) {
-    const sourceY = y + down
-    const rowInside = sourceY >= 0 && sourceY < height
-    const row = sourceY * width
-    let write = y * width * channels
-    let sourceX = (flip ? width - 1 : 0) + right
-    let read = (row + sourceX) * channels
-    for (let x = 0; x < width; x++) {
-      const inside = rowInside && sourceX >= 0 && sourceX < width
-      for (let channel = 0; channel < channels; channel++) {
-        target[write++] = levels[channel * 256 + (inside ? image[read + channel] : 0)]
-      }
-      sourceX += flip ? -1 : 1
-      read += step
-    }
-  }
-  // The mean colour is 0 once normalised.
-  for (let y = hole.top; y < hole.bottom; y++) {
-    target.fill(0, (y * width + hole.left) * channels, (y * width + hole.right) * channels)
-  }
 }

@@ -119,8 +119,8 @@ function startThread(entry: URL, data: BatchThreadData): BatchThread {
             case 'failed':
               throw answer.damaged ? new DamagedDatasetError(answer.error.message) : answer.error
             case 'batch': {
-              const { buffer, y } = answer
-              yield { x: new Float32Array(buffer, 0, y.length * bytes), y, size: y.length }
+              const { buffer, batch } = answer
+              yield { x: new Float32Array(buffer, 0, batch.size * bytes), ...batch }
               send({ type: 'next', epoch, buffer }, [buffer])
             }
           }

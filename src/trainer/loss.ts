@@ -1,3 +1,4 @@
+import type { ImageBatch } from '../data/batches.ts'
 import { fusedLayers } from '../engine/fused.ts'
 import { tf } from '../tensorflow.ts'
 
@@ -18,4 +19,19 @@ export function crossEntropy(
     loss: tf.losses.softmaxCrossEntropy(target, logits, undefined, labelSmoothing) as tf.Scalar,
     correct: tf.tidy(() => logits.argMax(1).equal(truth.toInt()).sum()),
   }
+}
+
+/**
+ * The cross-entropy of a batch's logits [n, classes]. Where its images are blended (mixup), each label counts by its
+ * share, and right is who names the larger one's.
+ */
+export function batchLoss(
+  logits: tf.Tensor2D,
+  { y, mixed }: Pick<ImageBatch, 'y' | 'mixed'>,
+  labelSmoothing: number,
+): { loss: tf.Scalar; correct: tf.Scalar } {
+  const { loss, correct } = crossEntropy(logits, y, labelSmoothing)
+  if (mixed === undefined) return { loss, correct }
+  const other = crossEntropy(logits, mixed.y, labelSmoothing).loss
+  return { loss: loss.mul(mixed.share).add(other.mul(1 - mixed.share)), correct }
 }

@@ -7,7 +7,7 @@ import type { Architecture } from '../zoo/architecture.ts'
 import { forwardOf } from '../zoo/forward.ts'
 import { buildModel, initializeWeights } from '../zoo/model.ts'
 import { finiteness } from './finite.ts'
-import { crossEntropy } from './loss.ts'
+import { batchLoss } from './loss.ts'
 import { createStepper, type Stepper } from './optimizer.ts'
 import { createPhaseClock, type PhaseClock } from './phases.ts'
 
@@ -73,7 +73,7 @@ export function createTrainingSession(
       const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
       let hits: tf.Tensor | undefined
       const { value, grads } = tf.variableGrads(() => {
-        const outcome = crossEntropy(forward(x), batch.y, labelSmoothing)
+        const outcome = batchLoss(forward(x), batch, labelSmoothing)
         // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
         hits = tf.keep(outcome.correct)
         return outcome.loss

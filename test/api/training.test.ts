@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NO_AUGMENTATION } from '../../src/data/augmentation/augmentation.ts'
 import { collectEvents, completeRun, type Event, START, startRun, TINY } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 
@@ -33,7 +34,9 @@ const RUN = `query Run($id: ID!) {
       preset epochs batchSize learningRate logEvery mean std
       optimizer { __typename ... on Sgd { momentum nesterov weightDecay } ... on Adam { beta1 } }
       schedule { __typename ... on StepSchedule { epochs gamma offset } ... on OneCycleSchedule { warmupFraction } }
-      augmentation { horizontalFlip cropPadding cutout }
+      augmentation {
+        horizontalFlip cropPadding cutout rotation scale resizedCrop brightness contrast saturation hue erasing mixup
+      }
     }
     progress { epoch epochs step steps imagesPerSecond secondsRemaining }
     engine { kind device notTaken { engine reason } }
@@ -125,14 +128,20 @@ describe('a training run', () => {
     expect(trainingRun.epochs).toHaveLength(2)
   })
 
-  test('with Adam and a cosine schedule follows the schedule', async () => {
+  test('with Adam and a cosine schedule follows the schedule, whatever is done to its images', async () => {
+    const augmentation = {
+      ...{ horizontalFlip: true, cropPadding: 1, cutout: 2, rotation: 15, scale: 0.1, resizedCrop: 0.6 },
+      ...{ brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.05, erasing: 0.25, mixup: 0.2 },
+    }
     const run = await completeRun(server, {
+      augmentation,
       optimizer: { adam: { weightDecay: 0.01 } },
       schedule: { cosine: { warmupEpochs: 0.5 } },
       learningRate: 0.001,
     })
     const { trainingRun } = await server.query(RUN, { id: run })
     expect(trainingRun.hyperparameters.optimizer).toEqual({ __typename: 'Adam', beta1: 0.9 })
+    expect(trainingRun.hyperparameters.augmentation).toEqual(augmentation)
     const rates = trainingRun.losses.map((point: { learningRate: number }) => point.learningRate)
     expect(rates[0]).toBeCloseTo(0.0005)
     expect(rates[1]).toBeCloseTo(0.001)
@@ -155,7 +164,7 @@ describe('a training run', () => {
       std: [0.5, 0.5, 0.5],
       optimizer: { __typename: 'Sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
       schedule: { __typename: 'StepSchedule', epochs: 5, gamma: 0.9, offset: 1 },
-      augmentation: { horizontalFlip: false, cropPadding: 0, cutout: 0 },
+      augmentation: NO_AUGMENTATION,
     })
     await server.query(CANCEL, { id: startTrainingRun.id })
   })

@@ -146,6 +146,20 @@ export function AugmentationGroup({ form, recipe }: { form: Form; recipe: Hyperp
           <Flag form={form} name="augmentation.horizontalFlip" label="Mirror half of the images" />
           <Line form={form} name="augmentation.cropPadding" label="Crop padding" hint="In pixels" />
           <Line form={form} name="augmentation.cutout" label="Cutout" hint="Edge of a square in pixels" />
+          <Line form={form} name="augmentation.rotation" label="Rotation" hint="Most degrees either way" />
+          <Line form={form} name="augmentation.scale" label="Scale" hint="0.1: by 0.9 to 1.1" />
+          <Line
+            form={form}
+            name="augmentation.resizedCrop"
+            label="Resized crop"
+            hint="Least part of the area"
+          />
+          <Line form={form} name="augmentation.brightness" label="Brightness" hint="0.4: times 0.6 to 1.4" />
+          <Line form={form} name="augmentation.contrast" label="Contrast" hint="0.4: times 0.6 to 1.4" />
+          <Line form={form} name="augmentation.saturation" label="Saturation" hint="0.4: times 0.6 to 1.4" />
+          <Line form={form} name="augmentation.hue" label="Hue" hint="Part of the circle, at most 0.5" />
+          <Line form={form} name="augmentation.erasing" label="Erasing" hint="Probability of a rectangle" />
+          <Line form={form} name="augmentation.mixup" label="Mixup" hint="Alpha; 0.2 is usual" />
         </>
       )}
     </fieldset>

@@ -1,5 +1,27 @@
 import type { Hyperparameters } from '../run/hyperparameters.ts'
 
+/** What of an augmentation is a number with a point. */
+export const AUGMENTATION_PARTS = [
+  ...(['rotation', 'scale', 'resizedCrop'] as const),
+  ...(['brightness', 'contrast', 'saturation', 'hue'] as const),
+  ...(['erasing', 'mixup'] as const),
+]
+
+export const NO_AUGMENTATION: Hyperparameters['augmentation'] = {
+  horizontalFlip: false,
+  cropPadding: 0,
+  cutout: 0,
+  rotation: 0,
+  scale: 0,
+  resizedCrop: 0,
+  brightness: 0,
+  contrast: 0,
+  saturation: 0,
+  hue: 0,
+  erasing: 0,
+  mixup: 0,
+}
+
 /**
  * What the server fills in where nothing is asked for, and the lecture's recipe: shown in the form before a run has them.
  * The API has no word of them but in the runs that got them, so that a test holds them beside the server's own.
@@ -11,7 +33,7 @@ export const STANDARD: Hyperparameters = {
   optimizer: { __typename: 'Sgd', momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
   learningRate: 0.1,
   schedule: { __typename: 'OneCycleSchedule', warmupFraction: 0.3, initialDivisor: 25, finalDivisor: 1e4 },
-  augmentation: { horizontalFlip: true, cropPadding: 4, cutout: 0 },
+  augmentation: { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 },
   labelSmoothing: 0,
   logEvery: 10,
   trainLimit: null,
@@ -29,7 +51,7 @@ export const LECTURE: Hyperparameters = {
   optimizer: { __typename: 'Sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
   learningRate: 0.005,
   schedule: { __typename: 'StepSchedule', epochs: 5, gamma: 0.9, offset: 1 },
-  augmentation: { horizontalFlip: false, cropPadding: 0, cutout: 0 },
+  augmentation: NO_AUGMENTATION,
   labelSmoothing: 0,
   logEvery: 30,
   trainLimit: null,
@@ -58,6 +80,7 @@ export const DEFAULTS: Readonly<Record<string, string>> = {
   'schedule.oneCycle.finalDivisor': '10000',
   'augmentation.cropPadding': '0',
   'augmentation.cutout': '0',
+  ...Object.fromEntries(AUGMENTATION_PARTS.map((name) => [`augmentation.${name}`, '0'])),
   'checkpoints.everySteps': 'none',
   'checkpoints.everySeconds': '60',
   'checkpoints.keepBest': '1',

@@ -1,7 +1,7 @@
 import type { VariablesOf } from '../../src/client/graphql.ts'
 import type { START_RUN } from '../live/start-run.ts'
 import type { Hyperparameters } from '../run/hyperparameters.ts'
-import { DEFAULTS, LECTURE, LECTURE_SEED } from './recipes.ts'
+import { AUGMENTATION_PARTS, DEFAULTS, LECTURE, LECTURE_SEED } from './recipes.ts'
 import type { RunToFork } from './run-to-fork.ts'
 
 /**
@@ -118,6 +118,7 @@ export function inputOf(values: Values): { input: StartInput; issues: readonly I
         ? {
             horizontalFlip: values['augmentation.horizontalFlip'] === 'true',
             ...read.some('augmentation.', ['cropPadding', 'cutout']),
+            ...read.some('augmentation.', AUGMENTATION_PARTS, false),
           }
         : undefined,
     ),

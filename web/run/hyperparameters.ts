@@ -23,7 +23,10 @@ export const HYPERPARAMETERS = graphql(`
       ... on CosineSchedule { warmupEpochs finalLearningRate }
       ... on OneCycleSchedule { warmupFraction initialDivisor finalDivisor }
     }
-    augmentation { horizontalFlip cropPadding cutout }
+    augmentation {
+      horizontalFlip cropPadding cutout rotation scale resizedCrop
+      brightness contrast saturation hue erasing mixup
+    }
     earlyStopping { metric patience minDelta }
   }
 `)

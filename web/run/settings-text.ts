@@ -24,19 +24,20 @@ export function optimizerText(optimizer: Hyperparameters['optimizer']): string {
   return `Adam, betas ${optimizer.beta1} and ${optimizer.beta2}, weight decay ${rate(optimizer.weightDecay)}`
 }
 
-export function augmentationText({
-  horizontalFlip,
-  cropPadding,
-  cutout,
-}: {
-  horizontalFlip: boolean
-  cropPadding: number
-  cutout: number
-}): string {
+export function augmentationText(it: Hyperparameters['augmentation']): string {
   const parts = [
-    horizontalFlip && 'flip',
-    cropPadding > 0 && `crop ${cropPadding}`,
-    cutout > 0 && `cutout ${cutout}`,
+    it.horizontalFlip && 'flip',
+    it.cropPadding > 0 && `crop ${it.cropPadding}`,
+    it.cutout > 0 && `cutout ${it.cutout}`,
+    it.rotation > 0 && `rotation ${rate(it.rotation)}`,
+    it.scale > 0 && `scale ${rate(it.scale)}`,
+    it.resizedCrop > 0 && `resized crop ${rate(it.resizedCrop)}`,
+    it.brightness > 0 && `brightness ${rate(it.brightness)}`,
+    it.contrast > 0 && `contrast ${rate(it.contrast)}`,
+    it.saturation > 0 && `saturation ${rate(it.saturation)}`,
+    it.hue > 0 && `hue ${rate(it.hue)}`,
+    it.erasing > 0 && `erasing ${rate(it.erasing)}`,
+    it.mixup > 0 && `mixup ${rate(it.mixup)}`,
   ].filter(Boolean)
   return parts.join(', ') || 'none'
 }

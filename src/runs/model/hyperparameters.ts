@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { type Augmentation, NO_AUGMENTATION } from '../../data/augmentation/augmentation.ts'
 import type { Normalization } from '../../data/normalization.ts'
-import { NO_AUGMENTATION } from './evaluation.ts'
 
 /**
  * Everything that decides what a run computes, apart from its architecture, data set and seed.
@@ -45,7 +45,7 @@ export type OnNonFinite = (typeof ON_NON_FINITE)[number]
 
 export type Optimizer = z.infer<typeof optimizer>
 export type Schedule = z.infer<typeof schedule>
-export type Augmentation = z.infer<typeof augmentation>
+export type { Augmentation } from '../../data/augmentation/augmentation.ts'
 
 export const OPTIMIZER_DEFAULTS = {
   sgd: { momentum: 0.9, nesterov: false, weightDecay: 0 },
@@ -103,9 +103,18 @@ const schedule = z.discriminatedUnion('kind', [
 ])
 const augmentation = z.object({
   horizontalFlip: z.boolean(),
-  cropPadding: z.int().min(0).max(16),
-  cutout: z.int().min(0).max(32),
-})
+  cropPadding: z.int().min(0).max(64),
+  cutout: z.int().min(0).max(224),
+  rotation: z.number().min(0).max(180),
+  scale: z.number().min(0).max(0.9),
+  resizedCrop: z.number().min(0).max(1),
+  brightness: z.number().min(0).max(1),
+  contrast: z.number().min(0).max(1),
+  saturation: z.number().min(0).max(1),
+  hue: z.number().min(0).max(0.5),
+  erasing: z.number().min(0).max(1),
+  mixup: z.number().min(0).max(10),
+}) satisfies z.ZodType<Augmentation>
 const channels = z.tuple([z.number(), z.number(), z.number()])
 
 /** The bounds of every value; shared by what a person asks for and what a preset says. */
@@ -167,7 +176,7 @@ const standard: Omit<Hyperparameters, 'normalization'> = {
   optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
   learningRate: 0.1,
   schedule: { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle },
-  augmentation: { horizontalFlip: true, cropPadding: 4, cutout: 0 },
+  augmentation: { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 },
   labelSmoothing: 0,
   logEvery: 10,
   trainLimit: null,

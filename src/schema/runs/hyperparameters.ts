@@ -101,6 +101,35 @@ const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implemen
       description: 'Black pixels around an image before a random crop.',
     }),
     cutout: t.exposeInt('cutout', { description: 'Edge in pixels of a square that is blanked; 0 for none.' }),
+    rotation: t.exposeFloat('rotation', {
+      description: 'Most degrees by which an image is turned about its centre, either way; black comes in.',
+    }),
+    scale: t.exposeFloat('scale', {
+      description: 'How far the factor that an image is scaled by may be from 1; black comes in around it.',
+    }),
+    resizedCrop: t.exposeFloat('resizedCrop', {
+      description:
+        'Least part of the area of an image that a random crop has, which is scaled to the size of the image; 0 for no crop.',
+    }),
+    brightness: t.exposeFloat('brightness', {
+      description: 'How far the factor that all levels are multiplied by may be from 1.',
+    }),
+    contrast: t.exposeFloat('contrast', {
+      description: "The same for the distance of all levels from the image's mean grey.",
+    }),
+    saturation: t.exposeFloat('saturation', {
+      description: "The same for the distance of a pixel's levels from its grey.",
+    }),
+    hue: t.exposeFloat('hue', {
+      description: 'Most that the hues are turned by, either way, as a part of their circle.',
+    }),
+    erasing: t.exposeFloat('erasing', {
+      description: 'Probability that a rectangle of an image, of 2 to 40 % of its area, becomes noise.',
+    }),
+    mixup: t.exposeFloat('mixup', {
+      description:
+        'Alpha of mixup: the images of a step are blended in pairs, with their labels, by a share from Beta(alpha, alpha); 0 for none.',
+    }),
   }),
 })
 

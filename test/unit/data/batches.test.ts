@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { Augmentation } from '../../../src/data/augmentation.ts'
+import { NO_AUGMENTATION as NONE } from '../../../src/data/augmentation/augmentation.ts'
 import { type BatchOptions, epochBatches } from '../../../src/data/batches.ts'
 import { allOf, inMemory } from '../../support/loaded-dataset.ts'
 
 const SIDE = 8
 const COUNT = 50
 const PIXELS = SIDE * SIDE
-const NONE: Augmentation = { horizontalFlip: false, cropPadding: 0, cutout: 0 }
 
 /** Every value says where it stands: red is the image, green the row, blue the column; none of them is 0. */
 const split = inMemory({
@@ -77,9 +76,9 @@ describe('an epoch', () => {
   })
 
   test('keeps its order when augmentation is switched on', async () => {
-    expect(await orderOf({ augmentation: { horizontalFlip: true, cropPadding: 2, cutout: 3 } })).toEqual(
-      await orderOf(),
-    )
+    expect(
+      await orderOf({ augmentation: { ...NONE, horizontalFlip: true, cropPadding: 2, cutout: 3 } }),
+    ).toEqual(await orderOf())
   })
 })
 
@@ -145,7 +144,7 @@ describe('augmentation', () => {
   })
 
   test('is the same for the same seed and epoch, and another one in the next epoch', async () => {
-    const augmentation = { horizontalFlip: true, cropPadding: 4, cutout: 2 }
+    const augmentation = { ...NONE, horizontalFlip: true, cropPadding: 4, cutout: 2 }
     const pixelsOf = async (epoch: number) =>
       (await batchesOf({ shuffle: false, epoch, augmentation })).map(({ x }) => [...x])
     expect(await pixelsOf(3)).toEqual(await pixelsOf(3))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { NO_AUGMENTATION } from '../../../src/data/augmentation/augmentation.ts'
 import { type BatchOptions, epochBatches, type ImageBatch } from '../../../src/data/batches.ts'
 import { type DatasetBatches, openBatches } from '../../../src/data/dataset-batches.ts'
 import type { Split } from '../../../src/data/dataset-facts.ts'
@@ -15,12 +16,17 @@ const OPTIONS: BatchOptions = {
   seed: 3,
   epoch: 0,
   shuffle: true,
-  augmentation: { horizontalFlip: true, cropPadding: 4, cutout: 8 },
+  augmentation: { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4, cutout: 8 },
   normalization: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] },
+}
+const EVERYTHING = {
+  ...OPTIONS.augmentation,
+  ...{ rotation: 20, scale: 0.2, resizedCrop: 0.5 },
+  ...{ brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.1, erasing: 0.5, mixup: 1 },
 }
 const IN_ORDER: Partial<BatchOptions> = {
   shuffle: false,
-  augmentation: { horizontalFlip: false, cropPadding: 0, cutout: 0 },
+  augmentation: NO_AUGMENTATION,
 }
 
 let file: string
@@ -34,14 +40,12 @@ beforeEach(async () => {
 })
 afterEach(() => batches.close())
 
-type Copied = Pick<ImageBatch, 'x' | 'y' | 'size'>
-
 /** Copies, as a batch is lent. */
-async function copied(epoch: AsyncIterable<ImageBatch>, most = Number.POSITIVE_INFINITY): Promise<Copied[]> {
-  const all: Copied[] = []
+async function copied(epoch: AsyncIterable<ImageBatch>, most = Number.POSITIVE_INFINITY) {
+  const all: ImageBatch[] = []
   if (most === 0) return all
-  for await (const { x, y, size } of epoch) {
-    all.push({ x: x.slice(), y: y.slice(), size })
+  for await (const batch of epoch) {
+    all.push({ ...batch, x: batch.x.slice() })
     if (all.length === most) break
   }
   return all
@@ -62,6 +66,7 @@ test('a thread makes the same batches, to the last bit, of whatever part of an e
     ['train', { limit: 3, batchSize: 100 }],
     ['test', { ...IN_ORDER, batchSize: 1, limit: 2 }],
     ['train', { skip: 7 }],
+    ['train', { skip: 2, augmentation: EVERYTHING }],
   ] as const) {
     expect(await thread(split, options), JSON.stringify(options)).toEqual(await here(split, options))
   }

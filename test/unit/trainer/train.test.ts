@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { NO_AUGMENTATION } from '../../../src/data/augmentation/augmentation.ts'
 import { NO_NORMALIZATION } from '../../../src/data/normalization.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import type { Change } from '../../../src/runs/model/changes.ts'
@@ -300,6 +301,7 @@ test.each([1, 2, 3, 4, 5, 6])(
       batchSize: 2,
       logEvery: 3,
       optimizer: seed % 2 === 0 ? { kind: 'adam', ...OPTIMIZER_DEFAULTS.adam } : undefined,
+      augmentation: seed % 2 === 0 ? { ...NO_AUGMENTATION, rotation: 20, hue: 0.1, mixup: 0.5 } : undefined,
       learningRate: 0.01,
       earlyStopping: seed % 3 === 0 ? { metric: 'TEST_LOSS', patience: 2, minDelta: 0.01 } : undefined,
     })

@@ -10,6 +10,7 @@ import {
   LEARNING_RATE_WITHOUT_BATCH_NORM,
   LECTURE,
   LECTURE_SEED,
+  NO_AUGMENTATION,
   STANDARD,
 } from '../../../web/new/recipes.ts'
 import type { RunToFork } from '../../../web/new/run-to-fork.ts'
@@ -116,7 +117,7 @@ describe('The input that the fields of a new run make', () => {
       onNonFinite: 'CONTINUE',
       optimizer: { adam: { beta1: 0.8, beta2: 0.99, epsilon: 1e-7, weightDecay: 0.01 } },
       schedule: { cosine: { warmupEpochs: 0.5, finalLearningRate: 1e-5 } },
-      augmentation: { horizontalFlip: true, cropPadding: 4, cutout: 0 },
+      augmentation: { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 },
       checkpoints: { keepBest: 2, keepLatest: 1, everySteps: 50, everySeconds: null },
       earlyStopping: { metric: 'TEST_ACCURACY', patience: 3, minDelta: 0.01 },
       pinned: [
