@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readable } from '../findings.ts'
 import { ImportRefusedError } from '../refusal.ts'
@@ -42,12 +42,16 @@ export async function withArchive<Result>(
     if (isTar(Buffer.from(head, 'latin1'))) return task(await listTar(handle, maxBytes, skip))
     if (!head.startsWith('\x1f\x8b')) throw unknown(name, head)
     const unpacked = join(scratch, 'archive.tar')
-    await gunzip(path, unpacked, maxBytes, progress)
-    return withFile(unpacked, async (tar) => {
-      const inner = await headOf(tar)
-      if (isTar(Buffer.from(inner.head, 'latin1'))) return task(await listTar(tar, maxBytes, skip))
-      throw new ImportRefusedError(`${readable(name)} is a .gz, and what it holds is no .tar. ${TAKEN}`)
-    })
+    try {
+      await gunzip(path, unpacked, maxBytes, progress)
+      return await withFile(unpacked, async (tar) => {
+        const inner = await headOf(tar)
+        if (isTar(Buffer.from(inner.head, 'latin1'))) return task(await listTar(tar, maxBytes, skip))
+        throw new ImportRefusedError(`${readable(name)} is a .gz, and what it holds is no .tar. ${TAKEN}`)
+      })
+    } finally {
+      await rm(unpacked, { force: true })
+    }
   })
 }
 
