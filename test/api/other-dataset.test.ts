@@ -66,7 +66,8 @@ test('it is listed with its facts, and draws its images', async () => {
 
 test('the images of each class are counted once it is there, and not before', async () => {
   const { datasets } = await server.query('{ datasets { state classCounts { label train test } } }')
-  expect(datasets).toEqual([
+  // Behind these two are those that others made.
+  expect(datasets.slice(0, 2)).toEqual([
     // Whoever shares the server may have asked for it, and it cannot be had here.
     { state: expect.stringMatching(/^(MISSING|FAILED)$/), classCounts: null },
     { state: 'READY', classCounts: CLASSES.map((label) => ({ label, train: 80, test: 20 })) },

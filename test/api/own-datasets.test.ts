@@ -1,0 +1,416 @@
+import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { zipOf } from '../support/archives.ts'
+import { classFolders, entriesOf, picture } from '../support/importing.ts'
+import { completeRun } from '../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
+import { type FilePart, sendFiles } from '../support/upload.ts'
+
+/*
+ * The journey of a data set of one's own over the API, with archives that a test draws.
+ */
+
+const REFUSALS = '... on ValidationError { issues { path message } } ... on Error { message }'
+const CREATE = `mutation ($input: CreateDatasetInput!) { createDataset(input: $input) {
+  __typename ... on Dataset { id reference state classes } ${REFUSALS}
+} }`
+const UPDATE = `mutation ($input: UpdateDatasetInput!) { updateDataset(input: $input) {
+  __typename ... on Dataset { reference state parent { reference } } ${REFUSALS}
+} }`
+const ADD = `mutation ($input: AddPicturesInput!) { addPictures(input: $input) {
+  __typename ... on DatasetUpload { id count bytes labels { label count } } ${REFUSALS}
+} }`
+const DELETE = `mutation ($name: String!) { deleteDataset(name: $name) {
+  __typename ... on Dataset { reference state } ... on Error { message }
+} }`
+
+let server: TestServer
+let zip: Buffer
+beforeAll(async () => {
+  server = await sharedServer()
+  const files = await classFolders({ 'pets/cat': 6, 'pets/dog': 6 })
+  zip = zipOf(entriesOf({ ...files, 'pets/dog/broken.png': 'no picture' }))
+})
+afterAll(stopServers)
+
+async function create(input: object, files: Record<string, FilePart> = {}) {
+  const { body } = await sendFiles(server, CREATE, { input }, files)
+  expect(body.errors).toBeUndefined()
+  return body.data.createDataset
+}
+
+async function update(input: object) {
+  return (await server.query(UPDATE, { input })).updateDataset
+}
+
+/** Follows an import to its end; answers every state that it was told, with progress. */
+async function imported(reference: string): Promise<{ state: string; progress: number }[]> {
+  const told = []
+  const events = server.subscribe(
+    'subscription ($name: String!) { datasetChanged(name: $name) { import { state progress error } } }',
+    { name: reference },
+  )
+  for await (const { data, errors } of events) {
+    expect(errors).toBeUndefined()
+    const now = data.datasetChanged.import
+    told.push(now)
+    if (!['QUEUED', 'IMPORTING'].includes(now.state)) break
+  }
+  return told
+}
+
+/** Creates it of the archive of cats and dogs, and waits until it is there. */
+async function createReady(name: string, more: object = {}): Promise<void> {
+  const input = { name, from: { archive: null }, size: [32, 32], ...more }
+  const { reference } = await create(input, { 'input.from.archive': { name: 'pets.zip', bytes: zip } })
+  expect((await imported(reference)).at(-1)).toMatchObject({ state: 'READY', progress: 1, error: null })
+}
+
+test('an archive becomes a data set, whose import is told live and says what was refused', async () => {
+  const archive = { name: 'pets.zip', bytes: zip }
+  const made = await create(
+    { name: 'pets', from: { archive: null }, size: [32, 40], testShare: 0.34, idempotencyKey: 'pets once' },
+    { 'input.from.archive': archive },
+  )
+  expect(made).toMatchObject({ reference: 'pets@1', state: 'IMPORTING', classes: [] })
+  const told = await imported('pets@1')
+  expect(told.map(({ progress }) => progress)).toEqual(told.map(({ progress }) => progress).sort())
+  expect(told.at(-1)).toEqual({ state: 'READY', progress: 1, error: null })
+
+  const { dataset, node } = await server.query(
+    `query ($id: ID!) {
+      node(id: $id) { ... on Dataset { reference } }
+      dataset(name: "pets") {
+        name reference version state classes trainCount testCount imageShape bytes digest source parent { name } edits { excluded }
+        normalization { mean std }
+        classCounts { label train test }
+        import {
+          origin layout files settings { size resize testShare seed }
+          findingCounts { kind count }
+          findings(kind: REFUSED, first: 5) { totalCount edges { node { kind path message } } }
+        }
+      }
+    }`,
+    { id: made.id },
+  )
+  expect(node.reference).toBe('pets@1')
+  expect(dataset).toMatchObject({
+    name: 'pets',
+    reference: 'pets@1',
+    version: 1,
+    state: 'READY',
+    classes: ['cat', 'dog'],
+    trainCount: 8,
+    testCount: 4,
+    imageShape: [32, 40, 3],
+    source: 'pets.zip',
+    parent: null,
+    edits: null,
+    classCounts: [
+      { label: 'cat', train: 4, test: 2 },
+      { label: 'dog', train: 4, test: 2 },
+    ],
+    import: {
+      origin: 'pets.zip',
+      layout: 'a folder for each class',
+      settings: { size: [32, 40], resize: 'COVER', testShare: 0.34, seed: 0 },
+      findings: { totalCount: 1, edges: [{ node: { kind: 'REFUSED', path: 'pets/dog/broken.png' } }] },
+    },
+  })
+  expect(dataset.import.findingCounts).toContainEqual({ kind: 'REFUSED', count: 1 })
+  expect(dataset.bytes).toBeGreaterThan(12 * 32 * 40 * 3)
+  expect(dataset.normalization.std.every((value: number) => value > 0)).toBe(true)
+
+  // The same request is answered by the same version, another one of this name is refused.
+  const again = await create(
+    { name: 'pets', from: { archive: null }, size: [32, 40], testShare: 0.34, idempotencyKey: 'pets once' },
+    { 'input.from.archive': archive },
+  )
+  expect(again).toMatchObject({ reference: 'pets@1', state: 'READY' })
+  const other = await create({ name: 'pets', from: { dataset: 'tiny' }, size: [32, 32] })
+  expect(other).toMatchObject({
+    __typename: 'ConflictError',
+    message: expect.stringMatching(/pets already \(pets@1\)/),
+  })
+})
+
+test('the pictures of a class come in pages, each with its label and its pixels', async () => {
+  await createReady('pages')
+  const query = `query ($after: String) { dataset(name: "pages@1") { images(split: TRAIN, class: "dog", first: 2, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } edges { node { index label image(scale: 1) } }
+  } } }`
+  const seen: { index: number; label: string; image: string }[] = []
+  let after: string | null = null
+  do {
+    const { dataset } = await server.query(query, { after })
+    const { images } = dataset
+    expect(images.totalCount).toBe(5)
+    seen.push(...images.edges.map(({ node }: { node: (typeof seen)[number] }) => node))
+    after = images.pageInfo.hasNextPage ? images.pageInfo.endCursor : null
+  } while (after !== null)
+  expect(seen.map(({ label }) => label)).toEqual(Array(5).fill('dog'))
+  expect(new Set(seen.map(({ index }) => index)).size).toBe(5)
+  const { info } = await sharp(Buffer.from(seen[0]!.image.split(',')[1]!, 'base64'))
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  expect(info).toMatchObject({ width: 32, height: 32, channels: 3 })
+})
+
+test('an edit makes the next version, which says what it was made of, and the one before stays', async () => {
+  await createReady('edited')
+  const renamed = await update({
+    name: 'edited',
+    edits: {
+      classes: [{ from: 'cat', to: 'lion' }],
+      relabel: [{ split: 'TRAIN', index: 0, label: 'dog' }],
+      exclude: [{ split: 'TEST', index: 0 }],
+    },
+  })
+  expect(renamed).toMatchObject({ reference: 'edited@2', parent: { reference: 'edited@1' } })
+  await imported('edited@2')
+  const { dataset, before } = await server.query(`{
+    dataset(name: "edited") {
+      reference classes trainCount testCount
+      edits { classes { from to } relabelled excluded mostOfClass }
+      versions { reference state }
+    }
+    before: dataset(name: "edited@1") { reference classes trainCount testCount }
+  }`)
+  expect(dataset).toEqual({
+    reference: 'edited@2',
+    classes: ['lion', 'dog'],
+    trainCount: 10,
+    testCount: 1,
+    edits: { classes: [{ from: 'cat', to: 'lion' }], relabelled: 1, excluded: 1, mostOfClass: null },
+    versions: [
+      { reference: 'edited@2', state: 'READY' },
+      { reference: 'edited@1', state: 'READY' },
+    ],
+  })
+  expect(before).toMatchObject({ classes: ['cat', 'dog'], trainCount: 10, testCount: 2 })
+  expect(await update({ name: 'edited' })).toMatchObject({
+    issues: [{ message: expect.stringMatching(/Nothing .* would change/) }],
+  })
+  expect(await update({ name: 'tiny', edits: { mostOfClass: 1 } })).toMatchObject({
+    __typename: 'ConflictError',
+  })
+})
+
+test('pictures that are sent in several calls become a data set, once each', async () => {
+  const file = async (seed: number, name: string) => ({ name, bytes: await picture(seed) })
+  const send = async (labels: string[], seed: number) => {
+    const files: Record<string, FilePart> = {}
+    for (const i of labels.keys()) files[`input.pictures.${i}.file`] = await file(seed + i, `${seed + i}.png`)
+    const pictures = labels.map((label) => ({ file: null, label }))
+    const { body } = await sendFiles(server, ADD, { input: { upload: 'by-hand', pictures } }, files)
+    return body.data.addPictures
+  }
+  await send(['red', 'red', 'a/b 😀'], 100)
+  // Whoever had no answer sends the same again.
+  const twice = await send(['red', 'red', 'a/b 😀'], 100)
+  expect(twice).toMatchObject({
+    count: 3,
+    labels: [
+      { label: 'red', count: 2 },
+      { label: 'a/b 😀', count: 1 },
+    ],
+  })
+  expect(await send(['a/b 😀', 'a/b 😀'], 200)).toMatchObject({ id: 'by-hand', count: 5 })
+  const input = { name: 'by_hand', from: { upload: 'by-hand' }, size: [32, 32], idempotencyKey: 'by hand' }
+  // A request that is refused costs nothing that was sent.
+  expect(await create({ ...input, name: 'tiny', idempotencyKey: 'no' })).toMatchObject({
+    issues: [{ path: ['name'] }],
+  })
+  const made = await create(input)
+  await imported(made.reference)
+  expect(await create(input)).toMatchObject({ reference: made.reference, state: 'READY' })
+  const { dataset } = await server.query('{ dataset(name: "by_hand") { classes trainCount testCount } }')
+  expect(dataset.classes).toEqual(['a/b 😀', 'red'])
+  expect(dataset.trainCount + dataset.testCount).toBe(5)
+  expect(await create({ ...input, idempotencyKey: 'another' })).toMatchObject({
+    __typename: 'NotFoundError',
+    message: expect.stringMatching(/no upload "by-hand"/),
+  })
+})
+
+test('a network learns it, and what learned names the version that it learned from', async () => {
+  await createReady('learned', { resize: 'CONTAIN', background: '#808080' })
+  const id = await completeRun(server, { dataset: 'learned', epochs: 1, batchSize: 4, trainLimit: undefined })
+  const run = `query ($id: ID!) { trainingRun(id: $id) {
+    dataset { name reference state classes }
+    evaluation { accuracy dataset { reference classes } confusions(first: 1) { count } }
+    modelVersions { id dataset { reference } preprocessing { size resize background labels } }
+  } }`
+  const { trainingRun } = await server.query(run, { id })
+  expect(trainingRun).toMatchObject({
+    dataset: { name: 'learned', reference: 'learned@1', state: 'READY' },
+    evaluation: { dataset: { reference: 'learned@1' } },
+    modelVersions: [
+      {
+        dataset: { reference: 'learned@1' },
+        preprocessing: {
+          size: [32, 32],
+          resize: 'CONTAIN',
+          background: '#808080',
+          labels: ['cat', 'dog'],
+        },
+      },
+    ],
+  })
+  const model = { versionId: trainingRun.modelVersions[0].id }
+  const { predict, evaluateModel } = await server.query(
+    `mutation ($input: PredictInput!, $id: ID!) {
+      predict(input: $input) { ... on Prediction { label neighbours(first: 2) { sample { label } } } ... on Error { message } }
+      evaluateModel(id: $id) { ... on ModelVersion { evaluation { dataset { reference } count } } ... on Error { message } }
+    }`,
+    {
+      input: { image: { sample: { dataset: 'learned', split: 'TEST', index: 0 } }, model },
+      id: model.versionId,
+    },
+  )
+  expect(['cat', 'dog']).toContain(predict.label)
+  expect(predict.neighbours).toHaveLength(2)
+  expect(evaluateModel.evaluation).toMatchObject({ dataset: { reference: 'learned@1' }, count: 2 })
+
+  // It is deleted, and what learned from it goes on telling of it.
+  expect((await server.query(DELETE, { name: 'learned' })).deleteDataset).toEqual({
+    __typename: 'Dataset',
+    reference: 'learned@1',
+    state: 'DELETED',
+  })
+  const after = await server.query(run, { id })
+  expect(after.trainingRun).toMatchObject({
+    dataset: { name: 'learned', reference: 'learned@1', state: 'DELETED', classes: ['cat', 'dog'] },
+    evaluation: { dataset: { classes: ['cat', 'dog'] } },
+  })
+  const { datasets } = await server.query('{ datasets { reference } }')
+  expect(datasets).not.toContainEqual({ reference: 'learned@1' })
+  const gone = await server.query(
+    `mutation ($id: ID!, $run: StartTrainingRunInput!) {
+      evaluateModel(id: $id) { __typename ... on Error { message } }
+      startTrainingRun(input: $run) { ... on ValidationError { issues { path message } } }
+    }`,
+    { id: model.versionId, run: { architecture: 'vgg_mini', dataset: 'learned@1' } },
+  )
+  expect(gone.evaluateModel).toMatchObject({
+    __typename: 'NotFoundError',
+    message: expect.stringMatching(/learned@1 was deleted/),
+  })
+  expect(gone.startTrainingRun.issues).toMatchObject([
+    { path: ['dataset'], message: expect.stringMatching(/learned@1 was deleted/) },
+  ])
+  // A number is never given twice.
+  await createReady('learned').catch(() => {})
+  expect((await server.query('{ dataset(name: "learned") { reference } }')).dataset.reference).toBe(
+    'learned@2',
+  )
+})
+
+test('a data set that runs need is not deleted, and they are named', async () => {
+  await createReady('needed')
+  const { startTrainingRun } = await server.query(
+    `mutation { startTrainingRun(input: { architecture: "vgg_mini", dataset: "needed", epochs: 1000, batchSize: 4 }) {
+      ... on TrainingRun { id number }
+    } }`,
+  )
+  const { deleteDataset } = await server.query(DELETE, { name: 'needed@1' })
+  expect(deleteDataset).toMatchObject({
+    __typename: 'ConflictError',
+    message: expect.stringContaining(`run #${startTrainingRun.number} (`),
+  })
+  await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', {
+    id: startTrainingRun.id,
+  })
+})
+
+test.each<[string, object, string[][]]>([
+  [
+    'a name with capitals, a size and a share that cannot be',
+    { name: 'Pets', size: [31, 225], testShare: 1, seed: -1 },
+    [['name'], ['size'], ['testShare'], ['seed']],
+  ],
+  ['a name of a path', { name: '../pets' }, [['name']]],
+  ['a name of a version', { name: 'pets@7' }, [['name']]],
+  ['a built-in name', { name: 'cifar10' }, [['name']]],
+  ['a colour that is none', { name: 'ok', resize: 'CONTAIN', background: 'red' }, [['background']]],
+  ['a colour without bars', { name: 'ok', background: '#ffffff' }, [['background']]],
+  ['one side', { name: 'ok', size: [64] }, [['size']]],
+  ['no pictures', { name: 'ok', from: { pictures: [] } }, [['from', 'pictures']]],
+  ['a folder, where the server reads none', { name: 'ok', from: { folder: 'pets' } }, [['from', 'folder']]],
+  [
+    'edits of what is no data set',
+    { name: 'ok', from: { folder: 'pets' }, edits: { mostOfClass: 1 } },
+    [['edits'], ['from', 'folder']],
+  ],
+  [
+    'edits of what is not there',
+    {
+      name: 'ok',
+      edits: {
+        classes: [
+          { from: 'mouse', to: 'x' },
+          { from: 'red disc', to: ' ' },
+          { from: 'red disc', to: null },
+        ],
+        relabel: [{ split: 'TEST', index: 60, label: '\u202e' }],
+        exclude: [
+          { split: 'TRAIN', index: 1 },
+          { split: 'TRAIN', index: 1 },
+          { split: 'TRAIN', index: -1 },
+        ],
+        mostOfClass: 0,
+      },
+    },
+    [
+      ['edits', 'classes', '0', 'from'],
+      ['edits', 'classes', '1', 'to'],
+      ['edits', 'classes', '2', 'from'],
+      ['edits', 'relabel', '0', 'index'],
+      ['edits', 'relabel', '0', 'label'],
+      ['edits', 'exclude', '1'],
+      ['edits', 'exclude', '2', 'index'],
+      ['edits', 'mostOfClass'],
+    ],
+  ],
+  [
+    'a class that is left alone',
+    {
+      name: 'ok',
+      edits: {
+        classes: [
+          { from: 'red disc', to: 'x' },
+          { from: 'green square', to: 'x' },
+          { from: 'blue triangle', to: 'x' },
+        ],
+      },
+    },
+    [['edits', 'classes']],
+  ],
+  ['a blank key', { name: 'ok', idempotencyKey: ' ' }, [['idempotencyKey']]],
+])('%s is refused by its path', async (_what, input, paths) => {
+  const { issues } = await create({ from: { dataset: 'tiny' }, size: [32, 32], ...input })
+  expect(issues.map(({ path }: { path: string[] }) => path)).toEqual(paths)
+})
+
+test('an import that fails says why, and its name is free again', async () => {
+  const bytes = readFileSync(import.meta.filename)
+  const { reference } = await create(
+    { name: 'failing', from: { archive: null } },
+    { 'input.from.archive': { name: 'a.zip', bytes } },
+  )
+  const [last] = (await imported(reference)).slice(-1)
+  expect(last).toMatchObject({ state: 'FAILED', error: expect.stringMatching(/\.$/) })
+  const { startTrainingRun } = await server.query(
+    `mutation { startTrainingRun(input: { architecture: "vgg_mini", dataset: "failing" }) {
+      ... on ValidationError { issues { path message } }
+    } }`,
+  )
+  expect(startTrainingRun.issues).toMatchObject([
+    { path: ['dataset'], message: expect.stringMatching(/failing@1 was not imported/) },
+  ])
+  await createReady('failing')
+  expect((await server.query('{ dataset(name: "failing") { reference } }')).dataset.reference).toBe(
+    'failing@2',
+  )
+})
