@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { zipOf } from '../support/archives.ts'
-import { classFolders, entriesOf, picture } from '../support/importing.ts'
+import { classFolders, entriesOf, folderOf, picture } from '../support/importing.ts'
 import { completeRun } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
 import { type FilePart, sendFiles } from '../support/upload.ts'
@@ -413,4 +415,35 @@ test('an import that fails says why, and its name is free again', async () => {
   expect((await server.query('{ dataset(name: "failing") { reference } }')).dataset.reference).toBe(
     'failing@2',
   )
+})
+
+test('the command line makes one of a folder, changes it and deletes it', async () => {
+  const folder = folderOf({
+    ...(await classFolders({ 'große Katzen': 4, [`${'long '.repeat(19)}name`]: 4 })),
+    '.hidden/1.png': 'left out',
+  })
+  const cli = (...args: string[]) =>
+    new Promise<{ code: number; out: string; err: string }>((done) => {
+      const main = resolve(import.meta.dirname, '../../dist/cli/main.js')
+      const env = { ...process.env, VGGZOO_URL: server.url }
+      execFile(process.execPath, [main, 'dataset', ...args], { env }, (error, out, err) =>
+        done({ code: (error?.code as number | undefined) ?? 0, out, err }),
+      )
+    })
+  const made = await cli('create', 'by_cli', folder, '--size', '32x32', '--test-share', '0.25')
+  expect(made.out).toContain('by_cli@1: 6 training and 2 test images of 2 classes.')
+  expect(made.code).toBe(0)
+  const [renamed, listed, wrong, again] = await Promise.all([
+    cli('rename-class', 'by_cli', 'große Katzen', 'lions', '--json'),
+    cli('list'),
+    cli('create', 'by_cli', folder, '--size', '32'),
+    cli('create', 'tiny', 'cifar10', '--from'),
+  ])
+  expect(JSON.parse(renamed.out)).toMatchObject({ reference: 'by_cli@2', state: 'READY' })
+  expect(listed.out).toMatch(/^by_cli@[12] +READY +2 +6 +2 +32x32$/m)
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--size') })
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining('Choose another name') })
+  const deleted = await cli('delete', 'by_cli')
+  expect(deleted).toMatchObject({ code: 0, out: 'by_cli is deleted.\n' })
+  expect((await server.query('{ dataset(name: "by_cli") { state } }')).dataset).toBeNull()
 })
