@@ -215,7 +215,7 @@ async function measure(
       owner: 'bench',
       changes: [],
       from: [],
-      initialWeights: null,
+      transfer: null,
       checkpoints: { everySteps: null, everySeconds: null },
     },
   })

@@ -20,7 +20,7 @@ export interface Rehearsal {
 /** Of a run without a trainLimit. */
 const ALL_IMAGES = 50_000
 const MEMORY = 2 ** 27
-const PHASES = { data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 }
+const PHASES = { frozenLayers: 0, data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 }
 const END: TrainerEnd = { kind: 'exited', how: 'exit code 0', lastWords: null }
 
 /**

@@ -82,7 +82,7 @@ export async function measureTraining(training: Training): Promise<Trained> {
         owner: 'bench',
         changes: [],
         from: [],
-        initialWeights: null,
+        transfer: null,
         checkpoints: { everySteps: null, everySeconds: null },
       },
     })

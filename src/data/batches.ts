@@ -52,7 +52,7 @@ export async function* epochBatches(
   const { batchSize, seed, epoch, shuffle, augmentation } = options
   const bytes = imageBytes(split)
   const count = imagesOf(split, options)
-  const order = shuffle ? new Random(seed, epoch, ORDER).permutation(count) : null
+  const order = shuffle ? orderOf(seed, epoch, count) : null
   const painter = createPainter(augmentation, options.normalization, split.imageShape, options)
   const mixed = (x: Float32Array, y: Int32Array, start: number): Pick<ImageBatch, 'mixed'> => {
     if (augmentation.mixup === 0) return {}
@@ -99,4 +99,9 @@ export function largestBatch(
   options: Pick<BatchOptions, 'batchSize' | 'limit'>,
 ): number {
   return Math.min(options.batchSize, imagesOf(split, options)) * imageBytes(split)
+}
+
+/** The places of an epoch's images in the order in which they come. */
+export function orderOf(seed: number, epoch: number, count: number): ArrayLike<number> {
+  return new Random(seed, epoch, ORDER).permutation(count)
 }

@@ -47,10 +47,19 @@ export interface ArtifactStore {
    * same time share the work.
    * @param key   names what is made, in letters, digits and dashes
    * @param make  fills an empty folder; when it fails, so does this, and nothing is kept
+   * @param owner of what is being made, as of `stage`
    */
-  derive(digest: string, key: string, make: (folder: string) => Promise<void>): Promise<string>
-  /** Removes what was made from an artifact. What is being made at that time stays. */
-  removeDerived(digest: string): Promise<void>
+  derive(
+    digest: string,
+    key: string,
+    make: (folder: string) => Promise<void>,
+    owner?: string,
+  ): Promise<string>
+  /**
+   * Removes what was made from an artifact. What is being made at that time stays.
+   * @param prefix  only that whose key begins so
+   */
+  removeDerived(digest: string, prefix?: string): Promise<void>
   /** Removes the file and what was made from it; one that is not there is no error. */
   remove(digest: string): Promise<void>
   /**

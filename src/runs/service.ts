@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Checkpoint, Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
+import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import type { OpenRunQueue } from '../ports/run-queue.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
@@ -16,6 +17,7 @@ import { runsThatNeed } from './lifecycle/data-need.ts'
 import { deleteRun } from './lifecycle/delete.ts'
 import { createDispatcher } from './lifecycle/dispatcher.ts'
 import { createInterruptions, type RestartPolicy } from './lifecycle/interruption.ts'
+import { createKeptResults } from './lifecycle/kept-results.ts'
 import { waitingRuns } from './lifecycle/queue.ts'
 import { type RenameInput, renameRun } from './lifecycle/rename.ts'
 import { createStart, type StartOptions } from './lifecycle/start.ts'
@@ -71,13 +73,17 @@ export interface RunService extends RunStreams {
 }
 
 export interface RunServiceOptions
-  extends Omit<SupervisorOptions, 'journal' | 'history' | 'checkpoints' | 'interruptions' | 'output'>,
+  extends Omit<
+      SupervisorOptions,
+      'journal' | 'history' | 'checkpoints' | 'interruptions' | 'keptResults' | 'output' | 'artifacts'
+    >,
     Omit<StartOptions, 'dispatcher' | 'keeper'>,
     RestartPolicy {
   prisma: PrismaClient
   openBus: OpenBus
   openRunQueue: OpenRunQueue
   keeper: WeightsKeeper
+  artifacts: Pick<ArtifactStore, 'tidy' | 'check' | 'removeDerived'>
   logger: Logger
   telemetry: Telemetry
   /** How many runs may be at work at once. */
@@ -101,7 +107,8 @@ export function createRunService(options: RunServiceOptions): RunService {
   })
   const checkpoints = createCheckpoints(prisma, journal, keeper)
   const interruptions = createInterruptions(prisma, journal, checkpoints, options)
-  const parts = { ...options, journal, checkpoints, interruptions, output, history }
+  const keptResults = createKeptResults(prisma, options.artifacts)
+  const parts = { ...options, journal, checkpoints, interruptions, keptResults, output, history }
   const supervise = (run: TrainingRun) => superviseRun(run, parts)
   const queue = openRunQueue(waitingRuns(prisma, journal))
   const dispatcher = createDispatcher({
@@ -114,7 +121,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     supervise,
   })
   const verifier = createVerifier(parts)
-  const control = createController({ prisma, journal, dispatcher, queue, checkpoints })
+  const control = createController({ prisma, journal, dispatcher, queue, checkpoints, keptResults })
   const start = createStart({ ...options, dispatcher })
 
   return {
@@ -166,6 +173,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     async recover() {
       await dispatcher.recover()
       await checkpoints.sweep()
+      await keptResults.sweep()
     },
     startQueue: dispatcher.pump,
     async close() {

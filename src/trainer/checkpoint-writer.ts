@@ -15,6 +15,8 @@ export interface CheckpointToWrite {
   state: TrainerState
   /** See TrainingSession. */
   batchesTracked: ReadonlyMap<string, bigint>
+  /** Of Frozen; none where all layers are trained. */
+  frozenCounters: ReadonlySet<string>
   architecture: Architecture
   metadata: Record<string, string>
   weightsPath: string
@@ -64,7 +66,9 @@ async function write(job: CheckpointToWrite): Promise<WrittenCheckpoint> {
       metadata,
       ({ name }) => read(weightsByName.get(name)!),
       // A step that was left out left the statistics as they were, too.
-      (counter) => (job.batchesTracked.get(counter) ?? 0n) + BigInt(job.state.updates),
+      (counter) =>
+        (job.batchesTracked.get(counter) ?? 0n) +
+        (job.frozenCounters.has(counter) ? 0n : BigInt(job.state.updates)),
     )
     const slotsByName = byName(snapshot.slots)
     const state = await writeSafetensors(

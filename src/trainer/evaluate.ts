@@ -3,7 +3,8 @@ import { numbersOf } from '../engine/numbers.ts'
 import type { EvaluationResult } from '../models/evaluation-result.ts'
 import { createTally, isAnswer } from '../scoring/tally.ts'
 import { tf } from '../tensorflow.ts'
-import { forwardOf, resultsOf } from '../zoo/forward.ts'
+import { forwardOf, forwardOfPart, resultsFrom, resultsOf } from '../zoo/forward.ts'
+import { layersOf } from '../zoo/model.ts'
 import { finiteness } from './finite.ts'
 
 /** Counts what a model gets right, batch by batch, without training it. */
@@ -18,17 +19,21 @@ export interface Evaluator {
 }
 
 /**
- * @param inputShape  [height, width, channels] of the model
+ * @param inputShape  [height, width, channels] of the model; of the result of the layers before `from`
  * @param broken      its brokenWeight: with one it has no answers
+ * @param from        layers that are left out: batches are what they make of images
  */
 export function createEvaluator(
   model: tf.LayersModel,
-  inputShape: readonly [number, number, number],
+  inputShape: readonly number[],
   classes: number,
   broken: string | null = null,
+  from = 0,
 ): Evaluator {
   const tally = createTally(classes)
-  const forward = forwardOf(model, { training: false })
+  const part = { from, to: layersOf(model).length }
+  const forward =
+    from === 0 ? forwardOf(model, { training: false }) : forwardOfPart(model, part, { training: false })
   let brokenLayer = broken?.split('/')[0] ?? null
   return {
     get brokenLayer() {
@@ -39,7 +44,7 @@ export function createEvaluator(
         for (const label of batch.y) tally.add([Number.NaN], label)
         return
       }
-      const logits = tf.tidy(() => forward(tf.tensor4d(batch.x, [batch.size, ...inputShape])))
+      const logits = tf.tidy(() => forward(tf.tensor(batch.x, [batch.size, ...inputShape])))
       try {
         const values = await numbersOf(logits)
         for (let i = 0; i < batch.size; i++) {
@@ -47,7 +52,12 @@ export function createEvaluator(
           tally.add(answer, batch.y[i])
           if (brokenLayer !== null || isAnswer(answer)) continue
           const length = batch.x.length / batch.size
-          brokenLayer = await firstBroken(model, batch.x.subarray(i * length, (i + 1) * length), inputShape)
+          brokenLayer = await firstBroken(
+            model,
+            batch.x.subarray(i * length, (i + 1) * length),
+            inputShape,
+            from,
+          )
         }
       } finally {
         logits.dispose()
@@ -58,15 +68,17 @@ export function createEvaluator(
   }
 }
 
-/** The first layer that makes numbers of an image that are not finite. */
+/** The first layer that makes numbers of an image that are not finite; of those from `from` on. */
 async function firstBroken(
   model: tf.LayersModel,
   image: Float32Array,
-  inputShape: readonly [number, number, number],
+  inputShape: readonly number[],
+  from: number,
 ): Promise<string | null> {
   const names: string[] = []
   const flags = tf.tidy(() => {
-    const results = [...resultsOf(model, tf.tensor4d(image, [1, ...inputShape]))]
+    const x = tf.tensor(image, [1, ...inputShape])
+    const results = [...(from === 0 ? resultsOf(model, x) : resultsFrom(model, from, x))]
     names.push(...results.map(({ name }) => name))
     return finiteness(results.map(({ result }) => result))
   })

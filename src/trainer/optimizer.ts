@@ -19,17 +19,27 @@ export interface Stepper {
 /**
  * tfjs' own optimizers have neither weight decay nor (for Adam) a rate that a schedule can set,
  * so the update rules are written out here.
+ *
+ * @param rates  times the learning rate, for each variable; 1 for all when left out
  */
-export function createStepper(optimizer: Optimizer, variables: readonly tf.Variable[]): Stepper {
+export function createStepper(
+  optimizer: Optimizer,
+  variables: readonly tf.Variable[],
+  rates: readonly number[] = variables.map(() => 1),
+): Stepper {
   for (const variable of variables) fusedLayers(tf)?.settle(variable)
-  return optimizer.kind === 'sgd' ? sgd(optimizer, variables) : adam(optimizer, variables)
+  return optimizer.kind === 'sgd' ? sgd(optimizer, variables, rates) : adam(optimizer, variables, rates)
 }
 
 /**
  * SGD as PyTorch's: g = gradient + weightDecay * w; v = momentum * v + g (v starts as the first g);
  * d = nesterov ? g + momentum * v : v; w = w - rate * d.
  */
-function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly tf.Variable[]): Stepper {
+function sgd(
+  options: Extract<Optimizer, { kind: 'sgd' }>,
+  variables: readonly tf.Variable[],
+  rates: readonly number[],
+): Stepper {
   const { momentum, nesterov, weightDecay } = options
   const velocities = momentum === 0 ? [] : variables.map((it) => zeros(it, 'velocity'))
   const fused = fusedLayers(tf)
@@ -39,9 +49,12 @@ function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly t
     apply(gradients, learningRate) {
       this.updates += 1
       if (fused !== undefined) {
-        const rule = { learningRate, momentum, nesterov, weightDecay }
+        const rule = { momentum, nesterov, weightDecay }
         return variables.map((variable, i) =>
-          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, rule),
+          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, {
+            ...rule,
+            learningRate: learningRate * rates[i],
+          }),
         )
       }
       variables.forEach((variable, i) => {
@@ -55,7 +68,7 @@ function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly t
             velocity.assign(next)
             direction = nesterov ? g.add(next.mul(momentum)) : next
           }
-          variable.assign(variable.sub(direction.mul(learningRate)))
+          variable.assign(variable.sub(direction.mul(learningRate * rates[i])))
         })
       })
       return null
@@ -70,7 +83,11 @@ function sgd(options: Extract<Optimizer, { kind: 'sgd' }>, variables: readonly t
  * Adam with decoupled weight decay (Kingma and Ba, arXiv:1412.6980; Loshchilov and Hutter, arXiv:1711.05101):
  * w = w * (1 - rate * weightDecay) - rate * mHat / (sqrt(vHat) + epsilon). With weightDecay 0 it is plain Adam.
  */
-function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly tf.Variable[]): Stepper {
+function adam(
+  options: Extract<Optimizer, { kind: 'adam' }>,
+  variables: readonly tf.Variable[],
+  rates: readonly number[],
+): Stepper {
   const { beta1, beta2, epsilon, weightDecay } = options
   const means = variables.map((it) => zeros(it, 'mean'))
   const squares = variables.map((it) => zeros(it, 'square'))
@@ -84,20 +101,24 @@ function adam(options: Extract<Optimizer, { kind: 'adam' }>, variables: readonly
       const meanBias = 1 - beta1 ** step
       const squareBias = 1 - beta2 ** step
       if (fused !== undefined) {
-        const rule = { learningRate, beta1, beta2, epsilon, weightDecay, step }
+        const rule = { beta1, beta2, epsilon, weightDecay, step }
         return variables.map((variable, i) =>
-          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], rule),
+          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], {
+            ...rule,
+            learningRate: learningRate * rates[i],
+          }),
         )
       }
       variables.forEach((variable, i) => {
         tf.tidy(() => {
           const g = gradients[variable.name]
+          const rate = learningRate * rates[i]
           const mean = means[i].mul(beta1).add(g.mul(1 - beta1))
           const square = squares[i].mul(beta2).add(g.square().mul(1 - beta2))
           means[i].assign(mean as tf.Tensor)
           squares[i].assign(square as tf.Tensor)
-          const update = mean.div(square.div(squareBias).sqrt().add(epsilon)).mul(learningRate / meanBias)
-          const decayed = weightDecay === 0 ? variable : variable.mul(1 - learningRate * weightDecay)
+          const update = mean.div(square.div(squareBias).sqrt().add(epsilon)).mul(rate / meanBias)
+          const decayed = weightDecay === 0 ? variable : variable.mul(1 - rate * weightDecay)
           variable.assign(decayed.sub(update))
         })
       })

@@ -22,7 +22,7 @@ export function createPhaseClock(): PhaseClock {
 }
 
 function zero(): PhaseSeconds {
-  return { data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 }
+  return { frozenLayers: 0, data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 }
 }
 
 /** Passes on what it is given, and counts the time until each item is there. */

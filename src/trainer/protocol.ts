@@ -10,8 +10,12 @@ import type { MeasuredEpoch, MeasuredPoint } from '../runs/model/measurements.ts
 import type { PhaseSeconds } from '../runs/model/phases.ts'
 import type { PinnedPicture, PinnedResult } from '../runs/model/pinned.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import type { TransferOptions } from './session.ts'
 
 export type { EvaluationResult } from '../models/evaluation-result.ts'
+
+/** Keys begin so of what a trainer keeps of frozen layers beside the weights of its job (ArtifactStore.derive). */
+export const FROZEN_PREFIX = 'frozen-'
 
 /** What starts trainers that speak so. */
 export type Trainers = TrainerLauncher<ToTrainer, FromTrainer>
@@ -47,8 +51,8 @@ export interface TrainingJob {
   owner: string
   /** The checkpoints that it can go on from, newest first: it takes the first that is whole. None for a beginning. */
   from: { step: number; weights: string; state: string }[]
-  /** The digest of the weights that a beginning has; null when the seed draws them. */
-  initialWeights: string | null
+  /** The weights that a beginning has, and what of them is trained; null when the seed draws them, to be trained all. */
+  transfer: (TransferOptions & { weights: string }) | null
   /** When a checkpoint is saved, beside the ends of epochs. */
   checkpoints: { everySteps: number | null; everySeconds: number | null }
   /** What the file of weights says of itself. */

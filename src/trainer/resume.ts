@@ -1,5 +1,6 @@
 import { type ArtifactStore, DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import { initializeWeights } from '../zoo/model.ts'
 import { openSafetensors, type SafetensorsFile } from '../zoo/safetensors-file.ts'
 import { loadWeights, readCounters } from '../zoo/weights.ts'
 import type { TrainingJob } from './protocol.ts'
@@ -16,16 +17,21 @@ type Files = Pick<ArtifactStore, 'materialise'>
  * @throws DamagedArtifactError when the initial weights, or all checkpoints, are not what they were when they were saved
  */
 export async function openSession(
-  { architecture, hyperparameters, seed, from, initialWeights }: TrainingJob,
+  { architecture, hyperparameters, seed, from, transfer }: TrainingJob,
   store: Files,
   tell: (line: string) => void = () => {},
 ): Promise<{ session: TrainingSession; from: TrainerState | null }> {
-  const initialize = from.length === 0 && initialWeights === null
-  const session = createTrainingSession(architecture, hyperparameters, seed, { initialize })
+  const initialize = from.length === 0 && transfer === null
+  const session = createTrainingSession(architecture, hyperparameters, seed, {
+    initialize,
+    transfer: transfer ?? undefined,
+  })
   if (from.length === 0) {
-    if (initialWeights !== null) {
-      await reading(store, initialWeights, async (file) => {
-        await loadWeights(session.model, architecture, file)
+    if (transfer !== null) {
+      const anew = new Set(transfer.anew)
+      initializeWeights(session.model, seed, anew)
+      await reading(store, transfer.weights, async (file) => {
+        await loadWeights(session.model, architecture, file, anew)
         session.batchesTracked = await readCounters(architecture, file)
       })
     }
@@ -43,7 +49,7 @@ export async function openSession(
     }
   }
   throw new DamagedArtifactError(
-    `The run cannot go on: ${from.length === 1 ? 'the checkpoint' : `each of the ${from.length} checkpoints`} that it could go on from is damaged. ${damaged.join(' ')} To begin with what it has learned, start a run with initialWeights from a checkpoint or version of it whose weights are whole; else start it anew.`,
+    `The run cannot go on: ${from.length === 1 ? 'the checkpoint' : `each of the ${from.length} checkpoints`} that it could go on from is damaged. ${damaged.join(' ')} To begin with what it has learned, start a run with transfer: { from } of a checkpoint or version of it whose weights are whole; else start it anew.`,
   )
 }
 
@@ -59,7 +65,10 @@ async function restoreFrom(
       const state = JSON.parse(stateFile.header.metadata[STATE_KEY]) as TrainerState
       const counters = await readCounters(architecture, weights)
       session.batchesTracked = new Map(
-        [...counters].map(([name, count]) => [name, count - BigInt(state.updates)]),
+        [...counters].map(([name, count]) => [
+          name,
+          session.frozen?.counters.has(name) ? count : count - BigInt(state.updates),
+        ]),
       )
       return state
     }),

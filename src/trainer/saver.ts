@@ -104,6 +104,7 @@ export function createSaver(
           snapshot: taken,
           state,
           batchesTracked: session.batchesTracked,
+          frozenCounters: session.frozen?.counters ?? new Set(),
           architecture: job.architecture,
           metadata: job.metadata,
           weightsPath: weights.path,
@@ -120,14 +121,17 @@ export function createSaver(
   }
 }
 
-/** Does it again as long as the disk is the reason that it can't be done: what was trained is not lost for want of room. */
-async function whenRoom<Result>(work: () => Promise<Result>): Promise<Result> {
+/**
+ * Does it again as long as the disk is the reason that it can't be done: what was trained is not lost for want of room.
+ * @param what  is to be written, to be told
+ */
+export async function whenRoom<Result>(work: () => Promise<Result>, what = 'a checkpoint'): Promise<Result> {
   for (let isTold = false; ; isTold = true) {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof StorageFullError) && diskFailure(error) === null) throw error
-      if (!isTold) print(`No room for a checkpoint: ${(error as Error).message} It is saved when there is.`)
+      if (!isTold) print(`No room for ${what}: ${(error as Error).message} It is saved when there is.`)
       await setTimeout(RETRY_MS)
     }
   }

@@ -4,12 +4,19 @@ import { numbersOf } from '../engine/numbers.ts'
 import type { Hyperparameters } from '../runs/model/hyperparameters.ts'
 import { tf } from '../tensorflow.ts'
 import type { Architecture } from '../zoo/architecture.ts'
-import { forwardOf } from '../zoo/forward.ts'
-import { buildModel, initializeWeights } from '../zoo/model.ts'
+import { forwardOfPart, type Step } from '../zoo/forward.ts'
+import { buildModel, initializeWeights, layersOf } from '../zoo/model.ts'
+import { torchTensors } from '../zoo/torch-layout.ts'
 import { finiteness } from './finite.ts'
 import { batchLoss } from './loss.ts'
 import { createStepper, type Stepper } from './optimizer.ts'
 import { createPhaseClock, type PhaseClock } from './phases.ts'
+
+/** What a step learns from: images, or what the frozen layers make of them. */
+export interface TrainingBatch extends ImageBatch {
+  /** Whether x is [size, ...frozen.shape], and not images. */
+  isFrozenResult?: true
+}
 
 export interface StepResult {
   /** Mean cross-entropy of the batch in nats, label smoothing included. */
@@ -27,13 +34,36 @@ export interface StepResult {
 export interface TrainingSession {
   readonly model: tf.LayersModel
   readonly stepper: Stepper
+  /** The layers that are not trained; null where all are. */
+  readonly frozen: Frozen | null
   /** What the counter of each batch norm (`TorchTensor`) was before the first update of the run; 0 where it has none. */
   batchesTracked: ReadonlyMap<string, bigint>
   /** Where the time goes; a step adds its own phases. */
   readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
-  step(batch: ImageBatch, index: number, learningRate: number): Promise<StepResult>
+  step(batch: TrainingBatch, index: number, learningRate: number): Promise<StepResult>
   dispose(): void
+}
+
+/** The first layers of a network, as in prediction: neither dropout nor the batch's own statistics. */
+export interface Frozen {
+  /** How many they are: the place of the first that is trained. */
+  readonly layers: number
+  /** [n, height, width, channels] -> [n, ...shape]. The caller tidies. */
+  readonly forward: Step
+  /** Of their result for one image. */
+  readonly shape: readonly number[]
+  /** The counters of their batch norms (`TorchTensor`), which no step changes. */
+  readonly counters: ReadonlySet<string>
+}
+
+/** How a session treats the layers of a network that begins with another one's weights. */
+export interface TransferOptions {
+  /** The first so many layers are frozen. */
+  frozen: number
+  /** Layers that learn at a rate of their own: so many times the others'. */
+  anew: readonly string[]
+  anewRate: number
 }
 
 type SessionHyperparameters = Pick<Hyperparameters, 'optimizer' | 'labelSmoothing'> &
@@ -44,18 +74,28 @@ export function createTrainingSession(
   architecture: Architecture,
   hyperparameters: SessionHyperparameters,
   seed: number,
-  { initialize = true } = {},
+  {
+    initialize = true,
+    transfer = { frozen: 0, anew: [], anewRate: 1 },
+  }: { initialize?: boolean; transfer?: TransferOptions } = {},
 ): TrainingSession {
   const { optimizer, labelSmoothing, onNonFinite = 'FAIL' } = hyperparameters
   const dropout = { seed, step: 0 }
   const model = buildModel(architecture, { dropout })
   if (initialize) initializeWeights(model, seed)
+  const layers = layersOf(model)
+  for (const { layer } of layers.slice(0, transfer.frozen)) layer.trainable = false
+  const trained = layers.slice(transfer.frozen)
+  const frozen = transfer.frozen === 0 ? null : frozenOf(model, architecture, transfer.frozen)
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable)
   /** Running means and variances, which a forward pass already changes. */
-  const statistics = model.nonTrainableWeights
+  const statistics = trained.flatMap(({ layer }) => layer.nonTrainableWeights)
   const names = model.trainableWeights.map((weight) => weight.originalName)
-  const stepper = createStepper(optimizer, variables)
-  const forward = forwardOf(model, { training: true })
+  const anew = new Set(transfer.anew)
+  const rates = names.map((name) => (anew.has(name.split('/')[0]!) ? transfer.anewRate : 1))
+  const stepper = createStepper(optimizer, variables, rates)
+  const whole = { from: transfer.frozen, to: layers.length }
+  const forward = forwardOfPart(model, whole, { training: true })
   const phases = createPhaseClock()
   const { inputShape } = architecture
   const skipsBroken = onNonFinite === 'CONTINUE'
@@ -68,12 +108,19 @@ export function createTrainingSession(
     return at < 0 ? null : names[at]
   }
 
-  function differentiate(batch: ImageBatch) {
+  /** What the trained layers are given. */
+  function inputOf(batch: TrainingBatch): tf.Tensor {
+    if (frozen !== null && batch.isFrozenResult) return tf.tensor(batch.x, [batch.size, ...frozen.shape])
+    const images = tf.tensor4d(batch.x, [batch.size, ...inputShape])
+    return frozen === null ? images : frozen.forward(images)
+  }
+
+  function differentiate(batch: TrainingBatch) {
     const [loss, correct, ...gradients] = tf.tidy(() => {
-      const x = tf.tensor4d(batch.x, [batch.size, ...inputShape])
+      const x = inputOf(batch)
       let hits: tf.Tensor | undefined
       const { value, grads } = tf.variableGrads(() => {
-        const outcome = batchLoss(forward(x), batch, labelSmoothing)
+        const outcome = batchLoss(forward(x) as tf.Tensor2D, batch, labelSmoothing)
         // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
         hits = tf.keep(outcome.correct)
         return outcome.loss
@@ -86,6 +133,7 @@ export function createTrainingSession(
   return {
     model,
     stepper,
+    frozen,
     batchesTracked: new Map(),
     phases,
     async step(batch, index, learningRate) {
@@ -125,5 +173,17 @@ export function createTrainingSession(
       stepper.dispose()
       model.dispose()
     },
+  }
+}
+
+function frozenOf(model: tf.LayersModel, architecture: Architecture, layers: number): Frozen {
+  const built = layersOf(model).slice(0, layers)
+  const names = new Set(built.map(({ layer }) => layer.name))
+  const tensors = torchTensors(architecture).filter(({ layer }) => names.has(layer))
+  return {
+    layers,
+    forward: forwardOfPart(model, { from: 0, to: layers }, { training: false }),
+    shape: built.at(-1)!.info.outputShape,
+    counters: new Set(tensors.flatMap(({ counter }) => counter ?? [])),
   }
 }

@@ -11,6 +11,7 @@ import type { MeasuredEpoch, MeasuredPoint } from '../runs/model/measurements.ts
 import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
 import { createEvaluator, type Evaluator } from './evaluate.ts'
 import { brokenWeight } from './finite.ts'
+import type { FrozenResults } from './frozen-results.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
 import { timed } from './phases.ts'
 import type { EvaluationResult, StopKind, TrainerProgress, TrainingJob } from './protocol.ts'
@@ -49,12 +50,14 @@ export function countSteps(
 /**
  * The training loop: every step is seen, and between two steps the process listens.
  *
- * @param from  where it goes on, with a session that was restored to the same place; null for a beginning
+ * @param frozen  what the session's frozen layers make of the images; null where a step computes it
+ * @param from    where it goes on, with a session that was restored to the same place; null for a beginning
  */
 export async function train(
   job: TrainingJob,
   dataset: Pick<DatasetBatches, 'count' | 'epoch'>,
   session: TrainingSession,
+  frozen: FrozenResults | null,
   from: TrainerState | null,
   hooks: TrainingHooks,
 ): Promise<TrainingOutcome> {
@@ -81,7 +84,7 @@ export async function train(
 
   while (epoch < current().epochs && !hasStoppedEarly()) {
     const { perEpoch } = steps()
-    const batches = trainingBatches(job, dataset, epoch, step - epoch * perEpoch)
+    const batches = trainingBatches(job, frozen ?? dataset, epoch, step - epoch * perEpoch)
     let result: StepResult | undefined
     for await (const batch of timed(session.phases, 'data', batches)) {
       await nextTurn()
@@ -126,7 +129,9 @@ export async function train(
       continue
     }
     const evaluationStarted = performance.now()
-    const evaluated = await evaluate(job, dataset, session, () => hooks.applyRequests({ step, epoch }))
+    const evaluated = await evaluate(job, dataset, session, frozen, () =>
+      hooks.applyRequests({ step, epoch }),
+    )
     if (typeof evaluated === 'string') return { kind: 'stopped', how: evaluated, state: state() }
     evaluation = evaluated.result()
     mistakes.set(evaluation, evaluated.mistakes())
@@ -218,13 +223,13 @@ function layerOf({ broken }: Pick<StepResult, 'broken'>): string | null {
 /** @param skip  batches of the epoch that were trained already */
 function trainingBatches(
   { hyperparameters, seed }: TrainingJob,
-  dataset: Pick<DatasetBatches, 'epoch'>,
+  batches: Pick<DatasetBatches, 'epoch'>,
   epoch: number,
   skip: number,
 ) {
   const { batchSize, augmentation, normalization } = hyperparameters
   const limit = hyperparameters.trainLimit ?? undefined
-  return dataset.epoch('train', {
+  return batches.epoch('train', {
     batchSize,
     seed,
     epoch,
@@ -241,12 +246,15 @@ async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
   dataset: Pick<DatasetBatches, 'epoch'>,
   session: TrainingSession,
+  frozen: FrozenResults | null,
   applyRequests: () => StopKind | null,
 ): Promise<Evaluator | StopKind> {
   const broken = await brokenWeight(session.model)
-  const evaluator = createEvaluator(session.model, architecture.inputShape, architecture.classes, broken)
-  const [height, width] = architecture.inputShape
-  const batches = dataset.epoch('test', {
+  const { classes, inputShape } = architecture
+  const [height, width] = inputShape
+  const rest = frozen === null ? null : session.frozen!
+  const evaluator = createEvaluator(session.model, rest?.shape ?? inputShape, classes, broken, rest?.layers)
+  const batches = (frozen ?? dataset).epoch('test', {
     batchSize: picturesAtOnce([height, width]),
     seed,
     epoch: 0,

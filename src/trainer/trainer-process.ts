@@ -11,6 +11,7 @@ import { memoryBytes } from '../process/memory.ts'
 import { connectToParent } from '../process/parent.ts'
 import { latestHyperparameters } from '../runs/model/changes.ts'
 import { failureOfNotFinite, isOutOfMemory, type RunFailure } from '../runs/model/failure.ts'
+import { openFrozenResults } from './frozen-results.ts'
 import { datasetLine, engineLine, epochLine, networkLine, print } from './output-lines.ts'
 import { createPinnedWatcher } from './pinned.ts'
 import type { FromTrainer, ToTrainer, TrainerEnding, TrainingJob } from './protocol.ts'
@@ -18,6 +19,7 @@ import { createReporter } from './reporter.ts'
 import { createRequests, type Requests } from './requests.ts'
 import { openSession } from './resume.ts'
 import { createSaver } from './saver.ts'
+import type { TrainingSession } from './session.ts'
 import type { TrainerState } from './state.ts'
 import { countSteps, type TrainingOutcome, train } from './train.ts'
 
@@ -65,7 +67,20 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
     await saver.save(state)
     session.phases.add('saving', performance.now() - started)
   }
-  const outcome = await train(job, dataset, session, from, {
+  const applyRequests = (place: Pick<TrainerState, 'step' | 'epoch'>) =>
+    apply(place, job, (answer) => {
+      // What was trained before the change is told before it.
+      reporter.flush()
+      send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)
+    })
+  const place = { step: fromStep, epoch: from?.epoch ?? 0 }
+  const frozen = await openFrozenResults({
+    ...{ job, dataset, session, store, engine },
+    applyRequests: () => applyRequests(place),
+    progress: () => send({ type: 'progress', progress: { ...place, ...idle(session) } }),
+  })
+  if (typeof frozen === 'string') return { type: 'stopped', how: frozen, step: fromStep }
+  const outcome = await train(job, dataset, session, frozen, from, {
     point: reporter.point,
     progress: reporter.progress,
     async stepped(state) {
@@ -84,17 +99,18 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
       const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
       send({ type: 'progress', progress: after })
     },
-    applyRequests: (place) =>
-      apply(place, job, (answer) => {
-        // What was trained before the change is told before it.
-        reporter.flush()
-        send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)
-      }),
+    applyRequests,
   })
+  frozen?.close()
   reporter.flush()
   if (outcome.kind === 'stopped' && outcome.how === 'PAUSE') await saver.save(outcome.state)
   await saver.written()
   return endingOf(outcome)
+}
+
+/** The progress of a trainer that takes no steps yet. */
+function idle({ phases }: TrainingSession) {
+  return { imagesPerSecond: null, secondsRemaining: null, ...memoryBytes(), phases: phases.seconds() }
 }
 
 function endingOf(outcome: TrainingOutcome): TrainerEnding {

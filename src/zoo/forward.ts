@@ -18,23 +18,62 @@ export type Step = (value: tf.Tensor) => tf.Tensor
  * also when they change.
  */
 export function forwardOf(model: tf.LayersModel, { training }: { training: boolean }): Forward {
-  const steps = fusedSteps(model, training)
+  const steps = fusedSteps(layersOf(model), training)
   if (steps === null) return (x) => model.apply(x, { training }) as tf.Tensor2D
   return (x) => tf.tidy(() => steps.reduce((value, step) => step(value), x) as tf.Tensor2D)
 }
 
+/**
+ * The same of some of the layers, one after the other: those at places from `from` to before `to`, of which none takes
+ * more of the others than the result of the one before `from`. It is given that result; the picture where `from` is 0.
+ */
+export function forwardOfPart(
+  model: tf.LayersModel,
+  { from, to }: { from: number; to: number },
+  { training }: { training: boolean },
+): Step {
+  const steps = fusedSteps(layersOf(model).slice(from, to), training, from)
+  if (steps !== null) return (x) => tf.tidy(() => steps.reduce((value, step) => step(value), x))
+  return (x) => tf.tidy(() => [...resultsFrom(model, from, x, { to, training })].at(-1)!.result)
+}
+
+/**
+ * What each layer from a place on makes, as it is asked for, of what the one before made. The caller tidies around it.
+ *
+ * @param to  where it ends; the last layer when left out
+ */
+export function* resultsFrom(
+  model: tf.LayersModel,
+  from: number,
+  x: tf.Tensor,
+  { to, training = false }: { to?: number; training?: boolean } = {},
+): Generator<{ name: string; result: tf.Tensor }> {
+  const results: tf.Tensor[] = []
+  for (const { layer, info } of layersOf(model).slice(from, to)) {
+    const inputs = info.inputs.map((place) => (place < from ? x : results[place - from]!))
+    const result = layer.apply(inputs.length === 1 ? inputs[0]! : inputs, { training }) as tf.Tensor
+    results.push(result)
+    yield { name: layer.name, result }
+  }
+}
+
 /** The same in prediction, in steps between which there is time for something else: one for all layers where they are not fused. */
 export function stepsOf(model: tf.LayersModel): readonly Step[] {
-  return fusedSteps(model, false) ?? [(x) => model.apply(x, { training: false }) as tf.Tensor]
+  return fusedSteps(layersOf(model), false) ?? [(x) => model.apply(x, { training: false }) as tf.Tensor]
 }
 
 /** Null where layers are not fused. */
-function fusedSteps(model: tf.LayersModel, training: boolean): Step[] | null {
+function fusedSteps(layers: readonly BuiltLayer[], training: boolean, first = 0): Step[] | null {
   const fused = fusedLayers(tf)
   if (fused === undefined) return null
-  const layers = layersOf(model)
   // Fused gradients write into the memory of what they were given: each result may be used only once.
-  if (!isChain(layers.map(({ info }) => info))) return null
+  if (
+    !isChain(
+      layers.map(({ info }) => info),
+      first,
+    )
+  )
+    return null
   return fusedTogether(layers, ({ info }) => info.kind).map((group) => stepOf(fused, group, training))
 }
 

@@ -54,7 +54,10 @@ export function graphOf({ features, batchNorm, head, classes }: Architecture): L
   return nodes
 }
 
-/** Whether each layer takes the result of the one before it, and nothing else. */
-export function isChain(layers: readonly Pick<LayerNode, 'inputs'>[]): boolean {
-  return layers.every(({ inputs }, index) => inputs.length === 1 && inputs[0] === index - 1)
+/**
+ * Whether each layer takes the result of the one before it, and nothing else.
+ * @param first  the place of the first of these in its network
+ */
+export function isChain(layers: readonly Pick<LayerNode, 'inputs'>[], first = 0): boolean {
+  return layers.every(({ inputs }, index) => inputs.length === 1 && inputs[0] === first + index - 1)
 }

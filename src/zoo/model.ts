@@ -36,9 +36,12 @@ export function layersOf(model: tf.LayersModel): BuiltLayer[] {
  * Sets the lecture's initial weights: convolutions Kaiming-normal by fan-out, N(0, 2 / (k * k * filters)); dense
  * layers N(0, 0.01^2); biases 0; batch norm 1 and 0. The same seed gives the same bits on every engine, and a
  * layer's weights do not depend on the layers before it.
+ *
+ * @param only  the layers that get theirs; all when left out
  */
-export function initializeWeights(model: tf.LayersModel, seed: number): void {
+export function initializeWeights(model: tf.LayersModel, seed: number, only?: ReadonlySet<string>): void {
   layersOf(model).forEach(({ layer, info }) => {
+    if (only !== undefined && !only.has(info.name)) return
     for (const { name, initial } of kindOf(info.kind).variables?.(info, null) ?? []) {
       const variable = variableOf(layer, name)
       const shape = variable.shape as number[]

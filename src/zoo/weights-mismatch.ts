@@ -55,15 +55,26 @@ export interface ExpectedTensor extends TensorOutline {
  * Checks names, shapes and types of tensors against a network, in torchvision's naming. A batch norm's
  * num_batches_tracked may be there or not.
  *
+ * @param except  layers whose tensors do not matter; with any, neither do those of layers that the network has not
  * @throws WeightsMismatchError that lists everything that is wrong.
  */
-export function checkTensors(architecture: Architecture, tensors: readonly TensorOutline[]): void {
-  const expected = torchTensors(architecture).flatMap((tensor): ExpectedTensor[] => {
+export function checkTensors(
+  architecture: Architecture,
+  tensors: readonly TensorOutline[],
+  except: ReadonlySet<string> = new Set(),
+): void {
+  const needed = torchTensors(architecture).filter(({ layer }) => !except.has(layer))
+  const expected = needed.flatMap((tensor): ExpectedTensor[] => {
     const { counter } = tensor
     const weights = { name: tensor.name, shape: tensor.shape, type: 'float' }
     return counter === null ? [weights] : [weights, { name: counter, shape: [], type: 'I64', optional: true }]
   })
-  compareTensors(architecture.name, expected, tensors)
+  const names = new Set(expected.map(({ name }) => name))
+  compareTensors(
+    architecture.name,
+    expected,
+    except.size === 0 ? tensors : tensors.filter(({ name }) => names.has(name)),
+  )
 }
 
 /**

@@ -20,6 +20,7 @@ export function weightVariables(
  * Sets a model's weights from a file in torchvision's naming, bit for bit and tensor by tensor; num_batches_tracked is
  * accepted and not needed.
  *
+ * @param except  layers that keep what they have: whatever the file has of them is left
  * @returns the name of a tensor with a value that is not finite; null when there is none
  * @throws WeightsMismatchError that lists every missing, surplus or wrongly shaped tensor; the model is unchanged then.
  */
@@ -27,11 +28,13 @@ export async function loadWeights(
   model: tf.LayersModel,
   architecture: Architecture,
   { header: { entries }, read }: Pick<SafetensorsFile, 'header' | 'read'>,
+  except: ReadonlySet<string> = new Set(),
 ): Promise<string | null> {
   let broken: string | null = null
-  checkTensors(architecture, entries.map(outlineOf))
+  checkTensors(architecture, entries.map(outlineOf), except)
   const byName = new Map(entries.map((entry) => [entry.name, entry]))
   for (const tensor of torchTensors(architecture)) {
+    if (except.has(tensor.layer)) continue
     const { data } = await read(byName.get(tensor.name)!)
     const variable = variableOf(model.getLayer(tensor.layer), tensor.variable)
     const value = tf.tensor(fromTorch(tensor, data as Float32Array), variable.shape as number[])

@@ -39,7 +39,7 @@ test('a run begins with the weights of any checkpoint of another, and both tell 
   const middle = checkpoints.find(({ step }: { step: number }) => step === 8)
   // Without momentum, at a rate of almost nothing, the weights stay what they began with.
   const still = { optimizer: { sgd: { momentum: 0 } }, learningRate: 1e-12, schedule: { constant: true } }
-  const fork = await completeRun(server, { ...still, seed: 21, initialWeights: middle.id })
+  const fork = await completeRun(server, { ...still, seed: 21, transfer: { from: middle.id } })
   const run = await runOf(fork)
   expect(run).toMatchObject({ parent: { id: parent }, parentStep: 8 })
   expect((await runOf(parent)).forks).toEqual([{ id: fork }])
@@ -52,7 +52,7 @@ test('the batches that batch norms have seen are in every checkpoint, and counte
   expect(new Set(batchesTracked(server, modelVersions[0].digest))).toEqual(new Set([12n]))
   const middle = checkpoints.find(({ step }: { step: number }) => step === 8)
   expect(new Set(batchesTracked(server, middle.digest))).toEqual(new Set([8n]))
-  const fork = await runOf(await completeRun(server, { initialWeights: middle.id }))
+  const fork = await runOf(await completeRun(server, { transfer: { from: middle.id } }))
   expect(new Set(batchesTracked(server, fork.modelVersions[0].digest))).toEqual(new Set([8n + 4n]))
 })
 
@@ -61,7 +61,7 @@ test('a fork of a model version goes on from that, also after its run was delete
   const { number, modelVersions } = await runOf(doomed)
   const blocker = await startRun(server, { epochs: 1000, trainLimit: 256 })
   await waitForEvent(server, blocker, isStatus('RUNNING'))
-  const fork = await startRun(server, { initialWeights: modelVersions[0].id })
+  const fork = await startRun(server, { transfer: { from: modelVersions[0].id } })
   expect((await runOf(fork)).parent).toEqual({ id: doomed, number })
   for (const [mutation, id] of [
     ['deleteTrainingRun', doomed],
@@ -75,22 +75,23 @@ test('a fork of a model version goes on from that, also after its run was delete
   expect(await runOf(fork)).toMatchObject({ parent: null, parentStep: 4 })
 })
 
-test('weights that do not fit, or are not there, are refused with the place in the input', async () => {
+test('weights that are not there are refused with the place in the input, and a key knows what they were for', async () => {
   const { checkpoints } = await runOf(parent)
-  const initialWeights = checkpoints[0].id
-  const other = await refusal({ architecture: 'lecture_custom', initialWeights })
-  expect(other.issues).toEqual([
-    {
-      path: ['initialWeights'],
-      message: 'These are weights of vgg_mini; lecture_custom cannot begin with them.',
-    },
-  ])
+  const transfer = { from: checkpoints[0].id }
   const nothing = Buffer.from('Checkpoint:nothing').toString('base64')
-  expect((await refusal({ initialWeights: nothing })).issues).toMatchObject([{ path: ['initialWeights'] }])
+  expect((await refusal({ transfer: { from: nothing } })).issues).toMatchObject([
+    { path: ['transfer', 'from'] },
+  ])
   const key = 'a fork'
-  const first = await refusal({ initialWeights, idempotencyKey: key })
-  const again = await refusal({ initialWeights, idempotencyKey: key })
+  const first = await refusal({ transfer, idempotencyKey: key })
+  const again = await refusal({ transfer: { ...transfer, head: 'KEEP' }, idempotencyKey: key })
   expect(again.id).toBe(first.id)
-  const without = await refusal({ idempotencyKey: key })
-  expect(without.__typename).toBe('ConflictError')
+  for (const other of [
+    undefined,
+    { ...transfer, freeze: { part: 'FEATURES' } },
+    { ...transfer, head: 'NEW' },
+  ]) {
+    const refused = await refusal({ transfer: other, idempotencyKey: key })
+    expect(refused.__typename).toBe('ConflictError')
+  }
 })

@@ -35,7 +35,7 @@ test('a run that is trained again from its seed, or from its initial weights, is
   )
   const fork = await completeRun(server, {
     ...RUN,
-    initialWeights: trainingRun.checkpoints[0].id,
+    transfer: { from: trainingRun.checkpoints[0].id, freeze: { part: 'FEATURES' } },
   })
   expect(await finalDigest(server, fork)).not.toBe(await finalDigest(server, id))
   expect(await verify(server, fork, STEPS)).toMatchObject({ identical: true, points: 9 })

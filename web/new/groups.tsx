@@ -10,25 +10,76 @@ interface What {
   form: Form
   networks: readonly string[]
   datasets: readonly string[]
-  weights: Options
 }
 
-export function WhatGroup({ form, networks, datasets, weights }: What) {
+export function WhatGroup({ form, networks, datasets }: What) {
   return (
     <fieldset>
       <legend>What</legend>
       <Choice form={form} name="architecture" label="Network" options={networks.map(same)} />
       <Choice form={form} name="dataset" label="Data set" options={datasets.map(same)} />
       <Line form={form} name="name" label="Name" numeric={false} />
-      {weights.length > 0 && (
-        <Choice
-          form={form}
-          name="initialWeights"
-          label="Begins with"
-          options={[['', 'new weights, drawn by the seed'], ...weights]}
-        />
-      )}
       <Text form={form} name="notes" label="Notes" />
+    </fieldset>
+  )
+}
+
+/** @param weights  that it may begin with, by their ids */
+export function TransferGroup({ form, weights }: { form: Form; weights: Options }) {
+  const freeze = form.values['transfer.freeze']
+  return (
+    <fieldset>
+      <legend>Weights</legend>
+      <Choice
+        form={form}
+        name="transfer.from"
+        label="Begins with"
+        options={[['', 'new weights, drawn by the seed'], ...weights]}
+      />
+      {form.values['transfer.from'] && (
+        <>
+          <Choice
+            form={form}
+            name="transfer.freeze"
+            label="Frozen, not trained"
+            hint={
+              freeze === 'FEATURES'
+                ? 'Quick without augmentation: what they make of each picture is computed once'
+                : undefined
+            }
+            options={[
+              ['NONE', 'nothing'],
+              ['FEATURES', 'the convolutional part'],
+              ['upTo', 'up to a layer'],
+            ]}
+          />
+          {freeze === 'upTo' && (
+            <Line
+              form={form}
+              name="transfer.freeze.upTo"
+              label="The layer"
+              numeric={false}
+              hint="Such as features.16"
+            />
+          )}
+          <Choice
+            form={form}
+            name="transfer.head"
+            label="Last layer"
+            options={[
+              ['', 'new where the classes are others'],
+              ['NEW', 'new'],
+              ['KEEP', 'kept'],
+            ]}
+          />
+          <Line
+            form={form}
+            name="transfer.headLearningRate"
+            label="Its learning rate"
+            hint="Where it is new; as all others when left out"
+          />
+        </>
+      )}
     </fieldset>
   )
 }

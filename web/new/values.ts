@@ -13,7 +13,14 @@ export type StartInput = VariablesOf<typeof START_RUN>['input']
 
 /** The paths that have a field. */
 export const FIELDS: readonly string[] = [
-  ...['architecture', 'dataset', 'name', 'notes', 'initialWeights'],
+  ...['architecture', 'dataset', 'name', 'notes'],
+  ...[
+    'transfer.from',
+    'transfer.freeze',
+    'transfer.freeze.upTo',
+    'transfer.head',
+    'transfer.headLearningRate',
+  ],
   ...['epochs', 'batchSize', 'trainLimit', 'testLimit', 'learningRate', 'labelSmoothing'],
   ...['optimizer', 'optimizer.sgd.nesterov', 'schedule', 'augmentation', 'augmentation.horizontalFlip'],
   ...['earlyStopping', 'earlyStopping.metric', 'pinned', 'seed', 'logEvery', 'priority', 'onNonFinite'],
@@ -82,7 +89,7 @@ export function valuesOfRun(run: RunToFork): Values {
     architecture: run.architecture.name,
     dataset: run.dataset.name,
     name: `Fork of #${run.number}`,
-    initialWeights: run.checkpoints[0]?.id ?? run.modelVersions[0]?.id ?? '',
+    'transfer.from': run.checkpoints[0]?.id ?? run.modelVersions[0]?.id ?? '',
     pinned: run.pinned.map(({ split, index }) => (split === 'TRAIN' ? `train ${index}` : index)).join(', '),
   }
 }
@@ -107,7 +114,8 @@ export function inputOf(values: Values): { input: StartInput; issues: readonly I
   const checkpoints = read.some('checkpoints.', ['everySteps', 'everySeconds', 'keepBest', 'keepLatest'])
   const input = {
     architecture: values.architecture ?? '',
-    ...read.texts(['dataset', 'name', 'notes', 'preset', 'initialWeights', 'onNonFinite']),
+    ...read.texts(['dataset', 'name', 'notes', 'preset', 'onNonFinite']),
+    ...optional('transfer', transferOf(values, read)),
     ...read.some('', ['epochs', 'batchSize', 'trainLimit', 'testLimit', 'logEvery', 'seed', 'priority']),
     ...read.some('', ['learningRate', 'labelSmoothing'], false),
     ...optional('optimizer', optimizerOf(values, read)),
@@ -143,6 +151,22 @@ export function inputOf(values: Values): { input: StartInput; issues: readonly I
     ...optional('pinned', read.pinned()),
   }
   return { input: input as StartInput, issues: read.issues }
+}
+
+function transferOf(values: Values, read: Reader): object | undefined {
+  const from = values['transfer.from']
+  if (!from) return undefined
+  const [freeze, head] = [values['transfer.freeze'], values['transfer.head']]
+  return {
+    from,
+    ...(freeze === 'upTo'
+      ? { freeze: { upTo: values['transfer.freeze.upTo'] ?? '' } }
+      : freeze
+        ? { freeze: { part: freeze } }
+        : {}),
+    ...(head ? { head } : {}),
+    ...read.some('transfer.', ['headLearningRate'], false),
+  }
 }
 
 /** The optimizer that the fields make; undefined for the recipe's. */

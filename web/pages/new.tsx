@@ -13,6 +13,7 @@ import {
   MoreGroup,
   OptimizerGroup,
   PinnedGroup,
+  TransferGroup,
   WhatGroup,
 } from '../new/groups.tsx'
 import { PLAN, Plan } from '../new/plan.tsx'
@@ -34,6 +35,7 @@ const CHOICES = graphql(`
   query NewRun {
     architectures(first: 100) { edges { node { name } } }
     datasets { name trainCount }
+    models(first: 50) { edges { node { versions(first: 2) { edges { node { id version accuracy model { name } } } } } } }
   }
 `)
 
@@ -127,8 +129,8 @@ function RunForm({ choices, run }: FormProps) {
         form={form}
         networks={networks.includes(input.architecture) ? networks : [input.architecture, ...networks]}
         datasets={choices.datasets.map(({ name }) => name)}
-        weights={run === null ? [] : weightsOf(run)}
       />
+      <TransferGroup form={form} weights={run === null ? versionsOf(choices) : weightsOf(run)} />
       <LengthGroup form={form} />
       <OptimizerGroup form={form} recipe={recipe} />
       <AugmentationGroup form={form} recipe={recipe} />
@@ -230,15 +232,22 @@ function fieldOf(path: readonly string[]): string | null {
   return null
 }
 
+/** The newest of each model. */
+function versionsOf({ models }: ResultOf<typeof CHOICES>) {
+  return models.edges.flatMap(({ node }) => node.versions.edges.map(({ node }) => titled(node)))
+}
+
 function weightsOf({ checkpoints, modelVersions }: RunToFork) {
   return [
     ...checkpoints.map(
       ({ id, step, epoch, testAccuracy }) =>
         [id, `its checkpoint at step ${step} (epoch ${epoch}, ${percent(testAccuracy)})`] as const,
     ),
-    ...modelVersions.map(
-      ({ id, version, accuracy, model }) =>
-        [id, `${model.name} version ${version} (${percent(accuracy)})`] as const,
-    ),
+    ...modelVersions.map(titled),
   ]
+}
+
+function titled({ id, version, accuracy, model }: RunToFork['modelVersions'][number]) {
+  const figure = accuracy === null ? '' : ` (${percent(accuracy)})`
+  return [id, `${model.name} version ${version}${figure}`] as const
 }

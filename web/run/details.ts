@@ -16,6 +16,7 @@ export const RUN_DETAILS = graphql(
         bestStep
         datasetDigest
         parentStep
+        transfer { frozenLayers newLayers headLearningRate }
         parent { number name }
         forks { number name status parentStep }
         dataset { name classes trainCount }
@@ -37,7 +38,7 @@ export const RUN_DETAILS = graphql(
           confusions(first: 1000) { label predicted count }
           perClass { label precision recall f1 count predicted }
         }
-        progress { memoryBytes peakMemoryBytes phases { data forwardBackward optimizer evaluation saving } }
+        progress { memoryBytes peakMemoryBytes phases { frozenLayers data forwardBackward optimizer evaluation saving } }
       }
     }
   `,

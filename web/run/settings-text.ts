@@ -45,3 +45,20 @@ export function augmentationText(it: Hyperparameters['augmentation']): string {
 export function earlyStoppingText(stopping: { metric: string; patience: number } | null): string {
   return stopping === null ? 'none' : `${words(stopping.metric)}, patience ${stopping.patience}`
 }
+
+export function transferText(
+  transfer: {
+    frozenLayers: readonly string[]
+    newLayers: readonly string[]
+    headLearningRate: number | null
+  } | null,
+): string {
+  if (transfer === null) return 'drawn by the seed'
+  const { frozenLayers, newLayers, headLearningRate } = transfer
+  const anew = `${newLayers.join(', ')} anew`
+  const parts = [
+    frozenLayers.length > 0 && `frozen up to ${frozenLayers.at(-1)}`,
+    newLayers.length > 0 && (headLearningRate === null ? anew : `${anew} at ${rate(headLearningRate)}`),
+  ].filter(Boolean)
+  return ['of another run or a file', ...parts].join(', ')
+}

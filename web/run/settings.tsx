@@ -3,7 +3,13 @@ import { bytes, count, counted, rate } from '../format.ts'
 import { Panel } from '../parts/panel.tsx'
 import type { Details } from './details.ts'
 import { HYPERPARAMETERS } from './hyperparameters.ts'
-import { augmentationText, earlyStoppingText, optimizerText, scheduleText } from './settings-text.ts'
+import {
+  augmentationText,
+  earlyStoppingText,
+  optimizerText,
+  scheduleText,
+  transferText,
+} from './settings-text.ts'
 
 const QUERY = graphql(
   `
@@ -13,6 +19,7 @@ const QUERY = graphql(
         attempt
         datasetDigest
         engine { kind device }
+        transfer { frozenLayers newLayers headLearningRate }
         hyperparameters { ...HyperparameterFacts }
         forks { number name }
       }
@@ -37,6 +44,7 @@ export function Settings({ run }: { run: Details }) {
     ['Training images', it.trainLimit === null ? 'all' : count(it.trainLimit)],
     ['Test images', it.testLimit === null ? 'all' : count(it.testLimit)],
     ['Loss logged every', counted(it.logEvery, 'step')],
+    ['Weights', transferText(run.transfer)],
     ['Seed', String(run.seed)],
     [
       'Engine',

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { type BigIntStats, createReadStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ArtifactStore, DamagedArtifactError, type StagedArtifact } from '../../ports/artifact-store.ts'
 import { type Room, watchRoom } from '../../storage/room.ts'
@@ -74,21 +74,36 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
     if (hash.digest('hex') !== digest) throw altered(digest)
   }
 
-  const removeDerived = (digest: string) => rm(derived(digest), { recursive: true, force: true })
+  async function removeDerived(digest: string, prefix = ''): Promise<void> {
+    const folder = derived(digest)
+    if (prefix === '') return rm(folder, { recursive: true, force: true })
+    for (const key of await readdir(folder).catch(() => [] as string[])) {
+      if (key.startsWith(prefix)) await rm(join(folder, key), { recursive: true, force: true })
+    }
+    // It stays where there is something else in it.
+    await rmdir(folder).catch(() => {})
+  }
 
   async function derive(
     digest: string,
     target: string,
     make: (folder: string) => Promise<void>,
+    owner?: string,
   ): Promise<string> {
     if (existsSync(target)) return target
     // Where what a killed server leaves is swept.
-    const { path: draft } = await stage()
+    const { path: draft } = await stage(owner)
     try {
       await writing(mkdir(draft))
       await make(draft)
       await writing(mkdir(derived(digest), { recursive: true }))
-      await writing(rename(draft, target))
+      await writing(
+        rename(draft, target).catch(async (error: unknown) => {
+          // Another process has made it meanwhile.
+          if (!existsSync(target)) throw error
+          await rm(draft, { recursive: true, force: true })
+        }),
+      )
     } catch (error) {
       await rm(draft, { recursive: true, force: true })
       throw error
@@ -124,11 +139,11 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
       }
       return file
     },
-    derive(digest, key, make) {
+    derive(digest, key, make, owner) {
       const target = join(derived(digest), key)
       const atWork = deriving.get(target)
       if (atWork !== undefined) return atWork
-      const work = derive(digest, target, make).finally(() => deriving.delete(target))
+      const work = derive(digest, target, make, owner).finally(() => deriving.delete(target))
       deriving.set(target, work)
       return work
     },

@@ -31,6 +31,12 @@ export const start: Command = {
     'test-limit': { value: 'N', help: 'only the first N test images' },
     seed: { value: 'N', help: 'makes it repeatable' },
     from: { value: 'ID', help: 'begins with the weights of a model version or a checkpoint' },
+    freeze: {
+      value: 'PART',
+      help: 'layers of these that are not trained: features, none, or up to features.16',
+    },
+    head: { value: 'keep|new', help: 'of the last layer of these: new where the classes are others' },
+    'head-learning-rate': { value: 'RATE', help: 'the peak of what is drawn anew' },
     name: { value: 'TEXT', help: 'for people' },
     priority: { value: 'N', help: 'higher ones leave the queue first (0)' },
     input: { value: 'JSON', help: 'any other fields of StartTrainingRunInput: {"optimizer":{"adam":{}}}' },
@@ -50,7 +56,13 @@ export const start: Command = {
   },
 }
 
-function inputOf({ positionals: [architecture], text, whole, number }: Invocation): Input {
+function inputOf(invocation: Invocation): Input {
+  const {
+    positionals: [architecture],
+    text,
+    whole,
+    number,
+  } = invocation
   const given = {
     dataset: text('dataset'),
     preset: text('preset'),
@@ -61,12 +73,34 @@ function inputOf({ positionals: [architecture], text, whole, number }: Invocatio
     trainLimit: whole('train-limit'),
     testLimit: whole('test-limit'),
     seed: whole('seed', 0),
-    initialWeights: text('from'),
+    transfer: transferOf(invocation),
     name: text('name'),
     priority: whole('priority', Number.MIN_SAFE_INTEGER),
   }
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   return { ...moreOf(text('input')), ...set, architecture: architecture! }
+}
+
+function transferOf({ text, number }: Invocation): Input['transfer'] {
+  const [from, freeze, head] = [text('from'), text('freeze'), text('head')?.toUpperCase()]
+  const headLearningRate = number('head-learning-rate')
+  if (from === undefined) {
+    if (freeze ?? head ?? headLearningRate) {
+      throw new UsageError('--freeze, --head and --head-learning-rate are of the weights that --from names.')
+    }
+    return undefined
+  }
+  if (head !== undefined && head !== 'KEEP' && head !== 'NEW')
+    throw new UsageError('--head must be keep or new.')
+  const part = freeze?.toUpperCase()
+  return {
+    from,
+    ...(freeze === undefined
+      ? {}
+      : { freeze: part === 'FEATURES' || part === 'NONE' ? { part } : { upTo: freeze } }),
+    ...(head === undefined ? {} : { head }),
+    ...(headLearningRate === undefined ? {} : { headLearningRate }),
+  }
 }
 
 function moreOf(text: string | undefined): Partial<Input> {

@@ -44,3 +44,8 @@ export const NO_AUGMENTATION: Augmentation = {
   erasing: 0,
   mixup: 0,
 }
+
+/** Whether images stay as they are. */
+export function isIdentity(augmentation: Augmentation): boolean {
+  return Object.values(augmentation).every((change) => change === false || change === 0)
+}

@@ -52,7 +52,14 @@ export interface Difference {
 
 type Described = Pick<
   TrainingRun,
-  'architecture' | 'dataset' | 'datasetDigest' | 'initialDigest' | 'seed' | 'engine' | 'hyperparameters'
+  | 'architecture'
+  | 'dataset'
+  | 'datasetDigest'
+  | 'initialDigest'
+  | 'transfer'
+  | 'seed'
+  | 'engine'
+  | 'hyperparameters'
 >
 
 /**
@@ -66,6 +73,7 @@ export function differences(runs: readonly Described[]): Difference[] {
       dataset: run.dataset,
       datasetDigest: run.datasetDigest,
       initialDigest: run.initialDigest,
+      ...transferOf(run),
       seed: run.seed,
       engine: columnOf(run, 'engine')?.kind ?? null,
     }
@@ -83,6 +91,17 @@ export function differences(runs: readonly Described[]): Difference[] {
   return [...[...settings[0]!.own.keys()].map(row('own')), ...[...names].sort().map(row('named'))].filter(
     ({ values }) => values.some((value) => value !== values[0]),
   )
+}
+
+/** What was asked for of the weights that it began with; the rest follows. */
+function transferOf(run: Described) {
+  const transfer = columnOf(run, 'transfer')
+  const freeze = transfer?.freeze ?? null
+  return {
+    'transfer.freeze': typeof freeze === 'object' ? (freeze?.upTo ?? null) : freeze,
+    'transfer.head': transfer?.head ?? null,
+    'transfer.headLearningRate': transfer?.headLearningRate ?? null,
+  }
 }
 
 /** The values in nested objects by their paths, "optimizer.momentum"; a list is one value. */

@@ -9,12 +9,7 @@ import type { Architecture } from '../../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { toRun } from '../model/run.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import {
-  findInitialWeights,
-  type InitialWeights,
-  initialWeightsOf,
-  type WeightsRef,
-} from './initial-weights.ts'
+import { findSource, sourceOf, type TransferSource, type WeightsRef } from './transfer.ts'
 import { isSameRun, resolveRun, type StartRunInput, type WantedRun } from './wanted-run.ts'
 
 const MAX_SEED = 2 ** 31 - 1
@@ -47,10 +42,10 @@ export function createStart(options: StartOptions): StartRun {
 
   async function begin(
     input: StartRunInput,
-    initial: InitialWeights | null,
+    source: TransferSource | null,
   ): Promise<{ run: TrainingRun; isNew: boolean }> {
     const { idempotencyKey: key } = input
-    const wanted = resolveRun(input, options, initial)
+    const wanted = resolveRun(input, options, source)
     const existing = await startedBefore(key, wanted)
     if (existing !== null) return { run: existing, isNew: false }
     try {
@@ -74,7 +69,7 @@ export function createStart(options: StartOptions): StartRun {
   }
 
   async function create(wanted: WantedRun, idempotencyKey: string | undefined): Promise<TrainingRun> {
-    const { initial, checkpoints, hyperparameters, pinned, seed, ...named } = wanted
+    const { source, transfer, checkpoints, hyperparameters, pinned, seed, ...named } = wanted
     return prisma.trainingRun.create({
       data: {
         ...named,
@@ -82,35 +77,36 @@ export function createStart(options: StartOptions): StartRun {
         hyperparameters: hyperparameters as object,
         epochs: hyperparameters.epochs,
         seed: seed ?? randomInt(MAX_SEED + 1),
-        initialDigest: initial?.digest,
-        parentId: initial?.parentId,
-        parentStep: initial?.parentStep,
+        initialDigest: source?.digest,
+        parentId: source?.parentId,
+        parentStep: source?.parentStep,
+        transfer: transfer === null ? undefined : { ...transfer },
         pinned: pinned as object[],
         idempotencyKey,
       },
     })
   }
 
-  async function initialOf({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<InitialWeights> {
+  async function sourceFor({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<TransferSource> {
     try {
-      return await findInitialWeights(prisma, ref)
+      return await findSource(prisma, ref)
     } catch (error) {
       if (idempotencyKey === undefined) throw error
       // The run that was started with this key may have outlived the checkpoint.
       const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
-      const initial = run && initialWeightsOf(run)
-      if (initial === null) throw error
-      return initial
+      const source = run && sourceOf(run)
+      if (source === null) throw error
+      return source
     }
   }
 
   return (input) =>
     architectures.using(input.architecture, () =>
       datasets.using(input.dataset, async () => {
-        const { initialWeights } = input
-        if (initialWeights === undefined) return begin(input, null)
+        const { transfer } = input
+        if (transfer === undefined) return begin(input, null)
         // Until the run names them, too, they must not go.
-        return keeper.using(async () => begin(input, await initialOf(input, initialWeights)))
+        return keeper.using(async () => begin(input, await sourceFor(input, transfer.from)))
       }),
     )
 }

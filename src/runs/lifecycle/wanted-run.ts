@@ -17,7 +17,8 @@ import {
 } from '../model/hyperparameters.ts'
 import { type PinnedPicture, pinnedIssues } from '../model/pinned.ts'
 import type { Run } from '../model/run.ts'
-import { type InitialWeights, type WeightsRef, whyNotInitial } from './initial-weights.ts'
+import type { Transfer } from '../model/transfer.ts'
+import { isSameTransfer, resolveTransfer, type TransferInput, type TransferSource } from './transfer.ts'
 
 /** Checkpoints of a run that may be kept by each rule, and steps or seconds between two. */
 const MAX_COUNT = 10_000
@@ -35,7 +36,7 @@ export interface StartRunInput extends HyperparametersInput {
   /** Higher ones leave the queue first. */
   priority?: number
   /** What it begins with, in place of weights that the seed draws. */
-  initialWeights?: WeightsRef
+  transfer?: TransferInput
   /** Pictures to watch while it learns, MAX_PINNED at most. */
   pinned?: PinnedPicture[]
 }
@@ -51,12 +52,14 @@ export interface WantedRun {
   hyperparameters: Hyperparameters
   checkpoints: CheckpointPolicy
   priority: number
-  initial: InitialWeights | null
+  source: TransferSource | null
+  /** What it does with these weights; null without. */
+  transfer: Transfer | null
   pinned: PinnedPicture[]
 }
 
 /**
- * @param initial  what `input.initialWeights` names
+ * @param source  what `input.transfer.from` names
  * @throws ValidationError with an issue for each wrong value
  */
 export function resolveRun(
@@ -68,7 +71,7 @@ export function resolveRun(
     datasets: Pick<Datasets, 'get' | 'whyNot'>
     datasetFacts(name: string): DatasetFacts | undefined
   },
-  initial: InitialWeights | null,
+  source: TransferSource | null,
 ): WantedRun {
   const {
     architecture: name,
@@ -76,7 +79,7 @@ export function resolveRun(
     name: title,
     seed,
     idempotencyKey,
-    initialWeights: _,
+    transfer: begins,
     ...rest
   } = input
   const { notes = '', checkpoints = DEFAULT_CHECKPOINT_POLICY, priority = 0, pinned = [], ...asked } = rest
@@ -105,21 +108,18 @@ export function resolveRun(
   if (idempotencyKey !== undefined && !isKey(idempotencyKey)) {
     issues.push({ path: ['idempotencyKey'], message: `A key has ${KEY}` })
   }
-  if (initial !== null && initial.architecture !== name) {
-    issues.push({
-      path: ['initialWeights'],
-      message: `These are weights of ${initial.architecture}; ${name} cannot begin with them.`,
+  const facts = known.datasetFacts(dataset)
+  let transfer: Transfer | null = null
+  if (begins !== undefined && source !== null && architecture !== undefined && facts !== undefined) {
+    const resolved = resolveTransfer(begins, source, {
+      architecture,
+      dataset,
+      classes: facts.classes,
+      findArchitecture: known.findArchitecture,
+      classesOf: (name) => known.datasetFacts(name)?.classes,
     })
-  }
-  if (initial !== null && initial.dataset !== null && initial.dataset !== dataset) {
-    issues.push({
-      path: ['initialWeights'],
-      message: `These weights know the classes of ${initial.dataset}, not those of ${dataset}.`,
-    })
-  }
-  if (initial !== null && initial.architecture === name && architecture !== undefined) {
-    const reason = whyNotInitial(initial, architecture)
-    if (reason !== null) issues.push({ path: ['initialWeights'], message: reason })
+    if (Array.isArray(resolved)) issues.push(...resolved)
+    else transfer = resolved
   }
   issues.push(...priorityIssues(priority))
   for (const [field, least] of [
@@ -136,7 +136,6 @@ export function resolveRun(
       message: `A whole number from ${least} to ${MAX_COUNT}, not ${count}.`,
     })
   }
-  const facts = known.datasetFacts(dataset)
   issues.push(...pinnedIssues(pinned, facts))
   const resolved = resolveHyperparameters(
     asked,
@@ -156,7 +155,8 @@ export function resolveRun(
     hyperparameters: resolved.hyperparameters,
     checkpoints,
     priority,
-    initial,
+    source,
+    transfer,
     // As the database gives them back, for isSameRun.
     pinned: pinned.map(({ split, index }) => ({ split, index })),
   }
@@ -189,7 +189,8 @@ export function isSameRun(run: Run, wanted: WantedRun): boolean {
     run.keepLatest === wanted.checkpoints.keepLatest &&
     run.everySteps === wanted.checkpoints.everySteps &&
     run.everySeconds === wanted.checkpoints.everySeconds &&
-    run.initialDigest === (wanted.initial?.digest ?? null) &&
+    run.initialDigest === (wanted.source?.digest ?? null) &&
+    isSameTransfer(run.transfer, wanted.transfer) &&
     isDeepStrictEqual(run.hyperparameters, wanted.hyperparameters) &&
     isDeepStrictEqual(run.pinned, wanted.pinned)
   )

@@ -80,7 +80,7 @@ export function whyNotChange(changes: readonly Change[], added: Change): string 
     return 'continueFromLastRate: no step is trained yet, so there is no last rate to go on from.'
   }
   if (withChange(changes, added).length <= MAX_CHANGES) return null
-  return `It was changed at ${MAX_CHANGES} different steps already, and that is the most. Let a schedule change the rate, or fork the run: start one with initialWeights.`
+  return `It was changed at ${MAX_CHANGES} different steps already, and that is the most. Let a schedule change the rate, or fork the run: start one with transfer: { from }.`
 }
 
 /** Why a run is not changed to so many epochs when so many are done. */

@@ -1,5 +1,12 @@
 /** What the time of a run is spent on, in the order of the API. */
-export const PHASES = ['data', 'forwardBackward', 'optimizer', 'evaluation', 'saving'] as const
+export const PHASES = [
+  'frozenLayers',
+  'data',
+  'forwardBackward',
+  'optimizer',
+  'evaluation',
+  'saving',
+] as const
 export type Phase = (typeof PHASES)[number]
 
 /** Seconds spent on each phase. */

@@ -8,6 +8,7 @@ import { FAILURE_CODES, type RunFailure } from './failure.ts'
 import { changeable, type Hyperparameters, hyperparameters } from './hyperparameters.ts'
 import type { PhaseSeconds } from './phases.ts'
 import type { PinnedEpoch, PinnedPicture } from './pinned.ts'
+import { type Transfer, transfer } from './transfer.ts'
 
 /** What the JSON columns of a run's row hold. */
 export interface RunColumns {
@@ -16,6 +17,8 @@ export interface RunColumns {
   /** By step, one for each. */
   changes: Change[]
   pinned: PinnedPicture[]
+  /** What it does with the weights that it began with; null when they were drawn by its seed. */
+  transfer: Transfer | null
   /** What its newest attempt trained on; null before the first. */
   engine: EngineReport | null
   /** What the time of its present attempt was spent on; null before it started. */
@@ -46,9 +49,11 @@ const columns: { readonly [Name in keyof RunColumns]: z.ZodType<RunColumns[Name]
   hyperparameters,
   changes: z.array(changeable.extend({ step: z.int() })),
   pinned: z.array(z.object({ split: z.enum(SPLITS), index: z.int() })),
+  transfer: transfer.nullable(),
   engine: engine.nullable(),
   phases: z
     .object({
+      frozenLayers: z.number(),
       data: z.number(),
       forwardBackward: z.number(),
       optimizer: z.number(),
@@ -74,6 +79,7 @@ export function toRun(row: TrainingRun): Run {
     hyperparameters: columnOf(row, 'hyperparameters'),
     changes: columnOf(row, 'changes'),
     pinned: columnOf(row, 'pinned'),
+    transfer: columnOf(row, 'transfer'),
     engine: columnOf(row, 'engine'),
     phases: columnOf(row, 'phases'),
     evaluation: columnOf(row, 'evaluation'),

@@ -3,13 +3,16 @@ import { DamagedDatasetError } from '../../data/errors.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { type EngineKind, type EngineReport, NAME_OF_KIND } from '../../engine/report.ts'
 import { ConflictError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { ArtifactStore } from '../../ports/artifact-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Trainers, TrainingJob } from '../../trainer/protocol.ts'
 import { makersOf } from '../history/attempts.ts'
 import type { RunHistory } from '../history/history.ts'
 import { findRun, noRun } from '../journal/find-run.ts'
 import type { Checkpoints } from '../lifecycle/checkpoints.ts'
+import type { KeptResults } from '../lifecycle/kept-results.ts'
 import type { PreparedDataset, TrainingInputs } from '../lifecycle/supervision/prepare.ts'
+import { transferJobOf } from '../lifecycle/transfer.ts'
 import { type Run, type RunAttempt, toAttempt, toRun } from '../model/run.ts'
 import { type ComparedPoint, firstDifference, type LossDifference } from './first-difference.ts'
 import { type TrainedAgain, trainAgain } from './train-again.ts'
@@ -56,6 +59,8 @@ export interface VerifierOptions extends TrainingInputs {
   telemetry: Telemetry
   history: Pick<RunHistory, 'losses'>
   checkpoints: Pick<Checkpoints, 'newest'>
+  keptResults: Pick<KeptResults, 'release'>
+  artifacts: Pick<ArtifactStore, 'tidy'>
   artifactsFolder: string
 }
 
@@ -74,7 +79,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const attempts = await makers(runId, until)
     // Each has one: it began to train.
     const { kind } = attempts[0].engine
-    const { engine, points: again } = await trained(run, kind, until, signal)
+    const { engine, points: again } = await trained(run, kind, until, signal).finally(() => tidy(run))
     if (engine.kind !== kind) {
       throw new ConflictError(
         `Run #${run.number} was trained on ${kind}, but here is ${engine.kind}, which rounds otherwise.`,
@@ -86,6 +91,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
       firstDifference: firstDifference(stored, again),
       engine,
       attempts,
+    }
+  }
+
+  async function tidy(run: Run): Promise<void> {
+    try {
+      await options.artifacts.tidy(ownerOf(run))
+      await options.keptResults.release(run)
+    } catch (error) {
+      logger.warn({ err: error }, 'tidying after a verification')
     }
   }
 
@@ -160,9 +174,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
       datasetFile: dataset.file,
       datasetDigest: dataset.digest,
       artifactsFolder: options.artifactsFolder,
-      owner: `verify-${run.id}`,
+      owner: ownerOf(run),
       from: [],
-      initialWeights: run.initialDigest,
+      transfer: transferJobOf(run),
       checkpoints: { everySteps: null, everySeconds: null },
       metadata: {},
       until,
@@ -204,6 +218,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
       await atWork?.done.catch(() => {})
     },
   }
+}
+
+/** The owner of what a verification stages in the store. */
+function ownerOf({ id }: Pick<Run, 'id'>): string {
+  return `verify-${id}`
 }
 
 /**

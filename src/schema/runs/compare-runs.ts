@@ -28,7 +28,7 @@ const DifferenceRef = builder.objectRef<Difference>('RunDifference').implement({
   fields: (t) => ({
     path: t.exposeString('path', {
       description:
-        'Name of the setting: architecture, dataset, datasetDigest, initialDigest, seed, engine, or where it stands among the hyperparameters, such as optimizer.momentum.',
+        'Name of the setting: architecture, dataset, datasetDigest, initialDigest, transfer.freeze, transfer.head, transfer.headLearningRate, seed, engine, or where it stands among the hyperparameters, such as optimizer.momentum.',
     }),
     values: t.field({
       type: t.listRef('String', { nullable: true }),

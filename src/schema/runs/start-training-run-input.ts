@@ -11,11 +11,13 @@ import {
   type Schedule,
 } from '../../runs/model/hyperparameters.ts'
 import { MAX_PINNED } from '../../runs/model/pinned.ts'
+import type { Freeze } from '../../zoo/transfer.ts'
 import { builder } from '../builder/builder.ts'
 import { SplitEnum } from '../data/dataset.ts'
 import { ModelVersionRef } from '../models/model.ts'
 import { CheckpointRef } from './checkpoint.ts'
 import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
+import { FrozenPartEnum, TransferHead } from './transfer.ts'
 
 const { sgd, adam } = OPTIMIZER_DEFAULTS
 const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
@@ -272,6 +274,44 @@ const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
   }),
 })
 
+export const FreezeInput = builder.inputType('FreezeInput', {
+  description: 'Exactly one way to say which layers are frozen.',
+  isOneOf: true,
+  fields: (t) => ({
+    part: t.field({ type: FrozenPartEnum, description: 'A part of the network by its name.' }),
+    upTo: t.string({
+      description:
+        "Name of the last layer that is frozen, such as features.16 or classifier.3: Architecture.layers has them. The network's last layer is always trained.",
+    }),
+  }),
+})
+
+const TransferInput = builder.inputType('TransferInput', {
+  description: 'How a run begins with the weights of another one, or with imported ones.',
+  fields: (t) => ({
+    from: t.globalID({
+      for: [ModelVersionRef, CheckpointRef],
+      required: true,
+      description:
+        'Id of a ModelVersion or a Checkpoint whose network has the same convolutional part; its pictures, classes and classifier may be others.',
+    }),
+    freeze: t.field({
+      type: FreezeInput,
+      description:
+        'Layers that are not trained: they compute as in prediction, batch norms by the statistics that they have. NONE when left out. Without augmentation, what they make of each picture is computed once.',
+    }),
+    head: t.field({
+      type: TransferHead,
+      description:
+        'What becomes of the last classifier layer: KEEP where the classes are the same, and NEW where not, when left out.',
+    }),
+    headLearningRate: t.float({
+      description:
+        'Peak learning rate of the layers that are drawn anew; learningRate when left out. The schedule scales both.',
+    }),
+  }),
+})
+
 export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', {
   description:
     'What to train. What is left out comes from the preset, or else from a recipe that suits the network.',
@@ -323,10 +363,10 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
       type: CheckpointPolicyInput,
       description: 'When checkpoints are saved and which are kept.',
     }),
-    initialWeights: t.globalID({
-      for: [ModelVersionRef, CheckpointRef],
+    transfer: t.field({
+      type: TransferInput,
       description:
-        'Id of a ModelVersion or a Checkpoint of the same architecture to begin with: a fork. The optimizer begins anew.',
+        'Weights to begin with, and what is trained of them; left out, the seed draws all weights. The optimizer begins anew.',
     }),
     priority: t.int({
       description: 'Priority in the queue: runs with higher ones leave it first; 0 when left out.',
@@ -345,7 +385,7 @@ type Input = typeof StartTrainingRunInput.$inferInput
 
 /** The domain's form of the input: @oneOf objects become tagged values, null means left out. */
 export function toStartRunInput(input: Input): StartRunInput {
-  const { optimizer, schedule, checkpoints, initialWeights, ...plain } = input
+  const { optimizer, schedule, checkpoints, transfer, ...plain } = input
   const rest = Object.fromEntries(Object.entries(plain).filter(([, value]) => value != null))
   return {
     ...(rest as Pick<StartRunInput, 'architecture' | 'dataset'>),
@@ -359,13 +399,24 @@ export function toStartRunInput(input: Input): StartRunInput {
             everySteps: checkpoints.everySteps ?? null,
             everySeconds: checkpoints.everySeconds ?? null,
           },
-    initialWeights: toWeightsRef(initialWeights),
+    transfer: toTransfer(transfer),
   }
 }
 
-function toWeightsRef(input: Input['initialWeights']): StartRunInput['initialWeights'] {
+function toTransfer(input: Input['transfer']): StartRunInput['transfer'] {
   if (input == null) return undefined
-  return input.typename === 'Checkpoint' ? { checkpointId: input.id } : { versionId: input.id }
+  const { from, freeze, head, headLearningRate } = input
+  return {
+    from: from.typename === 'Checkpoint' ? { checkpointId: from.id } : { versionId: from.id },
+    freeze: toFreeze(freeze),
+    head: head ?? undefined,
+    headLearningRate: headLearningRate ?? undefined,
+  }
+}
+
+export function toFreeze(input: typeof FreezeInput.$inferInput | null | undefined): Freeze | undefined {
+  if (input?.upTo != null) return { upTo: input.upTo }
+  return input?.part ?? undefined
 }
 
 export function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {

@@ -4,6 +4,10 @@ import { builder } from '../builder/builder.ts'
 export const TrainingPhasesRef = builder.objectRef<PhaseSeconds>('TrainingPhases').implement({
   description: 'What the time of a run was spent on, in seconds.',
   fields: (t) => ({
+    frozenLayers: t.exposeFloat('frozenLayers', {
+      description:
+        'Computing, once, what frozen layers make of the pictures, before the first step; 0 where that is not kept.',
+    }),
     data: t.exposeFloat('data', { description: 'Making batches: gathering, augmenting and normalising.' }),
     forwardBackward: t.exposeFloat('forwardBackward', {
       description:

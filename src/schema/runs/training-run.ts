@@ -20,6 +20,7 @@ import { CheckpointPolicyRef } from './checkpoint.ts'
 import { HyperparameterChangeRef, HyperparametersRef } from './hyperparameters.ts'
 import { checkMaxPoints, EpochSummaryRef, HistoryView, LossPointRef } from './loss-point.ts'
 import { TrainingPhasesRef } from './training-phases.ts'
+import { TransferRef } from './transfer.ts'
 
 export const RunStatusEnum = builder.enumType(RunStatus, {
   name: 'RunStatus',
@@ -311,6 +312,15 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     parentStep: t.exposeInt('parentStep', {
       nullable: true,
       description: 'Number of steps that had been trained there.',
+    }),
+    transfer: t.field({
+      type: TransferRef,
+      nullable: true,
+      description: 'What it does with the weights that it began with; null where the seed drew them all.',
+      resolve: (run) => {
+        const transfer = columnOf(run, 'transfer')
+        return transfer && { ...transfer, digest: run.initialDigest! }
+      },
     }),
     forks: t.relation('children', {
       query: { orderBy: { number: 'asc' } },

@@ -99,6 +99,31 @@ describe('a run that was interrupted', () => {
     expect(events.filter(({ summary }) => summary?.epoch === 3)).toHaveLength(1)
   })
 
+  test('with frozen layers goes on to the same bytes, and computes what they make again', async () => {
+    const { trainingRun } = await server.query('{ trainingRun(number: 1) { modelVersions { id } } }')
+    const transfer = { from: trainingRun.modelVersions[0].id, freeze: { part: 'FEATURES' }, head: 'NEW' }
+    const run = { ...RUN, augmentation: {}, transfer }
+    const whole = await startRun(server, run)
+    const wanted = losses(await collectEvents(server, whole))
+    const id = await startRun(server, run)
+    const { trainingRun: mine } = await server.query(
+      'query ($id: ID!) { trainingRun(id: $id) { number transfer { digest } } }',
+      { id },
+    )
+    const line = await server.logged((it) => it.msg === 'trainer started' && it.run === mine.number)
+    await waitForEvent(
+      server,
+      id,
+      (event) => event.__typename === 'CheckpointSaved' && event.step % STEPS_PER_EPOCH > 0,
+    )
+    process.kill(line.trainer as number, 'SIGKILL')
+    rmSync(join(server.dataDir, 'artifacts', `${mine.transfer.digest}.derived`), { recursive: true })
+    expect(losses(await collectEvents(server, id)).slice(-wanted.length)).toEqual(
+      wanted.slice(-wanted.length),
+    )
+    expect(await finalDigest(server, id)).toBe(await finalDigest(server, whole))
+  })
+
   test('by a stop of the server goes on with the next start, from the very step', async () => {
     const mine = await startServer()
     const id = await startRun(mine, RUN)
@@ -208,7 +233,7 @@ describe('a run whose newest checkpoint is damaged', () => {
     await server.query(CONTROL('resume'), { id })
     const { failure } = (await collectEvents(server, id)).at(-1)
     expect(failure.code).toBe('CHECKPOINT_DAMAGED')
-    expect(failure.message).toMatch(/each of the 2 checkpoints .* initialWeights/)
+    expect(failure.message).toMatch(/each of the 2 checkpoints .* transfer/)
 
     const other = await pausedRun()
     await server.query(CONTROL('cancel'), { id: other.id })

@@ -124,7 +124,7 @@ const progress = (step: number) => ({
   secondsRemaining: 1,
   peakMemoryBytes: 1,
   memoryBytes: 1,
-  phases: { data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 },
+  phases: { frozenLayers: 0, data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 },
 })
 const points = (...steps: number[]): FromTrainer => ({
   type: 'points',
@@ -344,7 +344,7 @@ function untidyStore() {
   })
   const tidy = async (_owner?: string, finished?: ReadonlySet<string>) =>
     finished === undefined ? tidying : undefined
-  return { artifacts: { tidy, check() {} }, tidied }
+  return { artifacts: { tidy, check() {}, async removeDerived() {} }, tidied }
 }
 
 describe('an update', () => {

@@ -40,7 +40,7 @@ test('the figures of a run are those of the epochs that count, also when a later
           secondsRemaining: 1,
           peakMemoryBytes: 1,
           memoryBytes: 1,
-          phases: { data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 },
+          phases: { frozenLayers: 0, data: 0, forwardBackward: 0, optimizer: 0, evaluation: 0, saving: 0 },
         },
       })
   }

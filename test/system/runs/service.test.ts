@@ -175,7 +175,11 @@ describe('a run that begins with other weights', () => {
   test('is refused at once when those are of another number of classes, and may come of larger pictures', async () => {
     const { service } = createService()
     const begin = ({ id }: { id: string }) =>
-      service.start({ architecture: 'vgg11', dataset: 'cifar10', initialWeights: { versionId: id } })
+      service.start({
+        architecture: 'vgg11',
+        dataset: 'cifar10',
+        transfer: { from: { versionId: id }, head: 'KEEP' },
+      })
     await expect(begin(await createVersion(224, 1000))).rejects.toThrow(/1000 classes/)
     expect(await begin(await createVersion(224, 10))).toMatchObject({ initialDigest: 'a digest' })
     await service.close()
@@ -191,7 +195,7 @@ describe('a run that begins with other weights', () => {
       service.start({
         architecture: 'vgg_mini',
         dataset: 'cifar10',
-        initialWeights: { checkpointId },
+        transfer: { from: { checkpointId } },
         idempotencyKey,
       })
     const { id } = await fork('a key')

@@ -17,6 +17,7 @@ test('phases add up, each by itself', () => {
   clock.add('saving', 1000)
   clock.add('data', 500)
   expect(clock.seconds()).toEqual({
+    frozenLayers: 0,
     data: 0.75,
     forwardBackward: 0,
     optimizer: 0,
@@ -59,6 +60,6 @@ test('a step is split into its passes and its update, which are all of it', asyn
   expect(optimizer).toBeGreaterThan(0)
   expect((forwardBackward + optimizer) / took).toBeGreaterThan(0.9)
   expect(forwardBackward + optimizer).toBeLessThanOrEqual(took)
-  expect(rest).toEqual({ data: 0, evaluation: 0, saving: 0 })
+  expect(rest).toEqual({ frozenLayers: 0, data: 0, evaluation: 0, saving: 0 })
   session.dispose()
 })

@@ -68,7 +68,7 @@ async function run(
 ) {
   const job = { architecture: TINY, hyperparameters, changes, seed: 1 } as unknown as TrainingJob
   const states: TrainerState[] = []
-  const outcome = await train(job, DATASET, session, from, {
+  const outcome = await train(job, DATASET, session, null, from, {
     point() {},
     progress() {},
     async stepped() {},
@@ -255,7 +255,7 @@ async function live(
     for (const step of losses.keys()) if (step > (from?.step ?? 0)) losses.delete(step)
     const job = { architecture: TINY, hyperparameters, changes, seed: 1 } as unknown as TrainingJob
     const requests = createRequests()
-    const outcome = await train(job, DATASET, session, from, {
+    const outcome = await train(job, DATASET, session, null, from, {
       point({ step, epoch, loss, learningRate }) {
         losses.set(step, [step, epoch, loss, learningRate])
       },

@@ -69,7 +69,7 @@ describe('The input that the fields of a new run make', () => {
       dataset: _d,
       seed,
       checkpoints: _c,
-      initialWeights: _i,
+      transfer: _t,
       ...asked
     } = runOf(PRESETS.lecture!.values)
     expect(seed).toBe(LECTURE_SEED)
@@ -106,7 +106,7 @@ describe('The input that the fields of a new run make', () => {
       architecture: 'vgg_mini',
       dataset: 'cifar10',
       name: 'Fork of #41',
-      initialWeights: 'newest',
+      transfer: { from: 'newest' },
       epochs: 10,
       batchSize: 128,
       trainLimit: 500,

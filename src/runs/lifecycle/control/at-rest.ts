@@ -14,6 +14,7 @@ import { rateChangeAt } from '../../model/learning-rate.ts'
 import type { Run } from '../../model/run.ts'
 import { ACTIVE, type RunStatus } from '../../model/status.ts'
 import type { Checkpoints } from '../checkpoints.ts'
+import type { KeptResults } from '../kept-results.ts'
 import { checkUpdate } from './check-update.ts'
 import { moveInQueue } from './move.ts'
 import { remembered } from './remembered.ts'
@@ -22,6 +23,7 @@ export interface AtRestOptions {
   prisma: PrismaClient
   journal: Journal
   checkpoints: Pick<Checkpoints, 'newest' | 'giveUp'>
+  keptResults: Pick<KeptResults, 'release'>
 }
 
 /**
@@ -58,7 +60,7 @@ async function update(
   const newest = await checkpoints.newest(run.id)
   if (run.status === 'COMPLETED' && newest === null) {
     throw new ConflictError(
-      `Run #${run.number} has no checkpoint with the state of its training, and cannot go on. Fork it: start one with initialWeights.`,
+      `Run #${run.number} has no checkpoint with the state of its training, and cannot go on. Fork it: start one with transfer: { from }.`,
     )
   }
   const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
@@ -95,7 +97,7 @@ async function goTo(
   to: RunStatus,
   control: 'PAUSE' | 'RESUME' | 'CANCEL',
   request: ControlRequest,
-  { journal, checkpoints }: AtRestOptions,
+  { journal, checkpoints, keptResults }: AtRestOptions,
 ): Promise<boolean> {
   const newest = control === 'RESUME' ? await checkpoints.newest(run.id) : null
   const place = { step: newest?.step ?? 0, epoch: newest?.epoch ?? 0 }
@@ -116,6 +118,9 @@ async function goTo(
   if (control !== 'CANCEL') return write()
   const done = await makingRoom(write)
   // It is cancelled, whatever becomes of this: the next start does what is left.
-  if (done) await checkpoints.giveUp(run.id).catch(() => {})
+  if (done) {
+    await checkpoints.giveUp(run.id).catch(() => {})
+    await keptResults.release(run).catch(() => {})
+  }
   return done
 }

@@ -41,7 +41,7 @@ export async function datasetOf(
   }
   if (!goesOn || run.datasetDigest === null || run.datasetDigest === dataset.digest) return dataset
   return unavailable(
-    `The data set ${run.dataset} is not the one that the run began with (${run.datasetDigest}): it would go on as another run. Fork it: start one with initialWeights.`,
+    `The data set ${run.dataset} is not the one that the run began with (${run.datasetDigest}): it would go on as another run. Fork it: start one with transfer: { from }.`,
   )
 }
 

@@ -14,6 +14,7 @@ import { toRun } from '../../model/run.ts'
 import type { RunOutput } from '../../output/output.ts'
 import type { Checkpoints } from '../checkpoints.ts'
 import type { Interruptions } from '../interruption.ts'
+import type { KeptResults } from '../kept-results.ts'
 import { type Ending, finished, recordEnding } from './ending.ts'
 import { createPersistence, type Persistence } from './persist.ts'
 import { datasetOf, type TrainingInputs } from './prepare.ts'
@@ -34,6 +35,7 @@ export interface SupervisorOptions extends TrainingInputs {
   checkpoints: Checkpoints
   changedModels: Pick<ChangedModels, 'publish'>
   interruptions: Interruptions
+  keptResults: Pick<KeptResults, 'release'>
   output: Pick<RunOutput, 'open'>
 }
 
@@ -108,7 +110,9 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
   }
 
   async function tidy(): Promise<void> {
-    await artifacts.tidy(ownerOf(row)).catch((error: unknown) => logger.warn({ err: error }, 'tidying'))
+    const warn = (error: unknown) => logger.warn({ err: error }, 'tidying')
+    await artifacts.tidy(ownerOf(row)).catch(warn)
+    await options.keptResults.release(row).catch(warn)
   }
 
   function measure(): void {

@@ -12,6 +12,7 @@ import { failureOfEnd } from '../../model/failure.ts'
 import type { Run } from '../../model/run.ts'
 import type { RunOutput } from '../../output/output.ts'
 import type { Checkpoints, ResumePoint } from '../checkpoints.ts'
+import { transferJobOf } from '../transfer.ts'
 import type { Ending } from './ending.ts'
 import type { Persistence } from './persist.ts'
 import type { PreparedDataset } from './prepare.ts'
@@ -161,7 +162,7 @@ function jobOf({ run, architecture, dataset, from }: ReadyRun, options: Training
     artifactsFolder: options.artifactsFolder,
     owner: ownerOf(run),
     from: from.map(({ step, digest, stateDigest }) => ({ step, weights: digest, state: stateDigest })),
-    initialWeights: run.initialDigest,
+    transfer: transferJobOf(run),
     checkpoints: { everySteps: run.everySteps, everySeconds: run.everySeconds },
     metadata: {
       format: 'pt',

@@ -13,6 +13,7 @@ const SETTINGS = {
   dataset: 'cifar10',
   datasetDigest: 'abc',
   initialDigest: null,
+  transfer: null,
   seed: 1,
   engine: {
     kind: 'WASM',
