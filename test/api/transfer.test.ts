@@ -153,3 +153,23 @@ test('weights of a network with other features are refused', async () => {
     { path: ['transfer', 'from'], message: expect.stringContaining('These are weights of vgg_mini') },
   ])
 })
+
+test('a plan counts what is trained, and needs less for what is frozen', async () => {
+  const { architecture } = await server.query(
+    `query ($layer: FreezeInput!, $none: FreezeInput!) { architecture(name: "vgg16") {
+      all: plan { ...Facts }
+      last: plan(freeze: $layer, augmented: false) { ...Facts }
+      wrong: plan(freeze: $none) { ... on ValidationError { issues { path } } }
+    } }
+    fragment Facts on ArchitecturePlan { trainableParameters trainingMemoryBytes secondsPerEpoch }`,
+    { layer: { upTo: 'classifier.5' }, none: { upTo: 'features.99' } },
+  )
+  const { all, last, wrong } = architecture
+  // For the ten classes of CIFAR-10.
+  expect(last.trainableParameters).toBe(4097 * 10)
+  expect(all.trainableParameters).toBe(138_357_544 - 990 * 4097)
+  // Their gradients, and the velocities of these.
+  expect(all.trainingMemoryBytes - last.trainingMemoryBytes).toBeGreaterThan(8 * 130_000_000)
+  expect(last.secondsPerEpoch).toBeLessThan(all.secondsPerEpoch / 1000)
+  expect(wrong.issues).toEqual([{ path: ['freeze', 'upTo'] }])
+})

@@ -6,6 +6,7 @@ import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { outlineOf } from '../../zoo/layer-memory.ts'
 import type { Optimizer } from '../model/hyperparameters.ts'
+import { type FrozenWork, NOTHING_FROZEN } from './frozen.ts'
 
 /** What the process of a run needs, in bytes: the parts of its peak. */
 export interface TrainingMemory {
@@ -14,8 +15,9 @@ export interface TrainingMemory {
   /** Images that stay in memory, and batches of them that are made ahead. */
   dataset: number
   weights: number
+  /** Of the weights that are trained. */
   gradients: number
-  /** What the optimizer keeps for each weight: a velocity, or two means. */
+  /** What the optimizer keeps for each of these: a velocity, or two means. */
   optimizer: number
   /** What layers make of a batch on the way there and back. */
   activations: number
@@ -32,6 +34,8 @@ export interface TrainingMemoryOptions {
   engine: EngineKind | null
   /** See batchMemory. */
   datasetBytes: number
+  /** Nothing when left out. */
+  frozen?: FrozenWork
 }
 
 /** Measured: 110 to 160 MiB, whatever the network (bench/plan.ts). */
@@ -42,30 +46,48 @@ const PROCESS_BYTES = 128 * 2 ** 20
  * (`npm run bench -- plan`); on a graphics card the same numbers are an estimate, and most of it lies on the card.
  */
 export function trainingMemory(architecture: Architecture, options: TrainingMemoryOptions): TrainingMemory {
-  const { batchSize, optimizer, engine, datasetBytes } = options
+  const { batchSize, optimizer, engine, datasetBytes, frozen = NOTHING_FROZEN } = options
   const { layers, parameterCount } = analyze(architecture)
   const [height, width] = architecture.inputShape
   const weights = FLOAT * parameterCount
-  const largest = FLOAT * Math.max(...layers.map((layer) => layer.parameterCount))
-  const kept = weights * slotsOf(optimizer)
-  const needs = memoryModelOf(engine).of({
-    ...outlineOf(architecture),
+  const trained = layers.slice(frozen.layers)
+  const gradients = FLOAT * trained.reduce((sum, layer) => sum + layer.parameterCount, 0)
+  const kept = gradients * slotsOf(optimizer)
+  const memory = memoryModelOf(engine)
+  const evaluationBatch = picturesAtOnce([height, width])
+  const all = { weights, optimizer: kept, evaluationBatch }
+  const needs = memory.of({
+    ...outlineOf(architecture, { from: frozen.layers }),
+    ...all,
     batchSize,
-    evaluationBatch: picturesAtOnce([height, width]),
-    weights,
-    largestWeight: largest,
-    optimizer: kept,
+    largestWeight: largestOf(trained),
     stepCopies: stepCopies(optimizer),
   })
+  if (frozen.layers > 0) {
+    // In prediction alone, and before the others: a batch of one is next to nothing.
+    const first = memory.of({
+      ...outlineOf(architecture, { to: frozen.layers }),
+      ...all,
+      batchSize: 1,
+      evaluationBatch: frozen.isKept ? evaluationBatch : Math.max(evaluationBatch, batchSize),
+      largestWeight: 0,
+      stepCopies: 0,
+    })
+    needs.workspace = Math.max(needs.workspace, first.activations + first.workspace - needs.activations)
+  }
   return {
     process: PROCESS_BYTES,
     dataset: datasetBytes,
     weights,
-    gradients: weights,
+    gradients,
     optimizer: kept,
     ...needs,
-    saving: 2 * largest,
+    saving: 2 * largestOf(layers),
   }
+}
+
+function largestOf(layers: readonly { parameterCount: number }[]): number {
+  return FLOAT * Math.max(...layers.map((layer) => layer.parameterCount))
 }
 
 export function totalBytes(memory: TrainingMemory): number {

@@ -3,7 +3,8 @@ import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Hyperparameters } from '../model/hyperparameters.ts'
-import { distance, isSameNetwork, readShownRuns, throughputOf } from './throughput.ts'
+import { type FrozenWork, NOTHING_FROZEN, workOf } from './frozen.ts'
+import { distance, isSameTraining, readShownRuns, throughputOf } from './throughput.ts'
 
 type Limits = Pick<Hyperparameters, 'trainLimit' | 'testLimit'>
 export const NO_LIMITS: Limits = { trainLimit: null, testLimit: null }
@@ -11,11 +12,18 @@ export const NO_LIMITS: Limits = { trainLimit: null, testLimit: null }
 /** A forward pass has one of the three parts of a training step: the other two are the gradients. */
 const TRAINING_COST = 3
 
-/** What an epoch costs, in training images: its training and the test after it. */
-export function epochCost({ count }: Pick<DatasetFacts, 'count'>, { trainLimit, testLimit }: Limits): number {
+/**
+ * What an epoch costs, in training images: its training and the test after it.
+ * @param work  of an image (workOf); that of a network of which nothing is frozen when left out
+ */
+export function epochCost(
+  { count }: Pick<DatasetFacts, 'count'>,
+  { trainLimit, testLimit }: Limits,
+  work: { training: number; testing: number } = { training: 1, testing: 1 },
+): number {
   const train = Math.min(trainLimit ?? count.train, count.train)
   const test = Math.min(testLimit ?? count.test, count.test)
-  return train + test / TRAINING_COST
+  return train + (test * work.testing) / (TRAINING_COST * work.training)
 }
 
 /** How long epochs take here, by what earlier ones took. */
@@ -27,6 +35,7 @@ export interface Pace {
   secondsPerEpoch(
     architecture: Architecture,
     hyperparameters: Limits & Pick<Hyperparameters, 'batchSize'>,
+    frozen?: FrozenWork,
   ): number | null
 }
 
@@ -43,10 +52,10 @@ export async function readPace(
   )
   const known = new Map<string, number | null>()
   return {
-    secondsPerEpoch(architecture, hyperparameters) {
+    secondsPerEpoch(architecture, hyperparameters, frozen = NOTHING_FROZEN) {
       const { batchSize, trainLimit, testLimit } = hyperparameters
-      const key = JSON.stringify([architecture.name, batchSize, trainLimit, testLimit])
-      if (!known.has(key)) known.set(key, estimate(architecture, hyperparameters))
+      const key = JSON.stringify([architecture.name, batchSize, trainLimit, testLimit, frozen])
+      if (!known.has(key)) known.set(key, estimate(architecture, hyperparameters, frozen))
       return known.get(key)!
     },
   }
@@ -54,16 +63,18 @@ export async function readPace(
   function estimate(
     architecture: Architecture,
     { batchSize, ...limits }: Limits & Pick<Hyperparameters, 'batchSize'>,
+    frozen: FrozenWork,
   ): number | null {
-    const cost = epochCost(dataset, limits)
+    const work = workOf(architecture, frozen)
+    const cost = epochCost(dataset, limits, work)
     const [nearest] = shown
-      .filter((run) => seconds.has(run.id) && isSameNetwork(run.architecture, architecture))
+      .filter((run) => seconds.has(run.id) && isSameTraining(run, { architecture, frozen }))
       // A stable sort: of equals the newest stays first.
       .sort((one, other) => distance(one.batchSize, batchSize) - distance(other.batchSize, batchSize))
     if (nearest !== undefined) {
-      return (seconds.get(nearest.id)! * cost) / epochCost(dataset, nearest.hyperparameters)
+      return (seconds.get(nearest.id)! * cost) / epochCost(dataset, nearest.hyperparameters, work)
     }
-    const imagesPerSecond = throughputOf(shown, { architecture, batchSize })
+    const imagesPerSecond = throughputOf(shown, { architecture, batchSize, frozen })
     return imagesPerSecond === null ? null : cost / imagesPerSecond
   }
 }

@@ -3,12 +3,15 @@ import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineReport } from '../../engine/report.ts'
+import { FLOAT } from '../../engine/training-memory.ts'
 import { ValidationError } from '../../errors.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { fitToDataset } from '../../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
+import { type Freeze, frozenPart } from '../../zoo/transfer.ts'
 import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
 import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
+import { type FrozenWork, workOf } from './frozen.ts'
 import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
 import { epochCost, NO_LIMITS } from './pace.ts'
 import { readShownRuns, type Throughput, throughputOf } from './throughput.ts'
@@ -20,6 +23,8 @@ export interface ArchitecturePlan {
   /** What it is planned for; null when no engine can run here. */
   engine: EngineReport['kind'] | null
   memory: TrainingMemory
+  /** Weights that are trained: those of all layers that are not frozen. */
+  trainableParameters: number
   /** All of its parts together. */
   trainingMemoryBytes: number
   /** Whether this machine has as much for a trainer. */
@@ -34,6 +39,10 @@ export interface PlanInput {
   batchSize: number
   /** As a run's when left out. */
   optimizer?: Optimizer
+  /** Layers that would be frozen; NONE when left out. */
+  freeze?: Freeze
+  /** Whether pictures would be changed at random; so when left out. */
+  isAugmented?: boolean
 }
 
 export interface Planner {
@@ -63,6 +72,7 @@ export function createPlanner(options: PlannerOptions): Planner {
   async function secondsPerEpoch(
     architecture: Architecture,
     batchSize: number,
+    frozen: FrozenWork,
     dataset: DatasetFacts,
     engine: EngineReport,
   ): Promise<number | null> {
@@ -70,12 +80,17 @@ export function createPlanner(options: PlannerOptions): Planner {
       options.architectures.find(name, dataset),
     )
     const tried = shown.length > 0 ? null : await options.tried(engine)
-    const imagesPerSecond = throughputOf(tried === null ? shown : [tried], { architecture, batchSize })
-    return imagesPerSecond === null ? null : epochCost(dataset, NO_LIMITS) / imagesPerSecond
+    const imagesPerSecond = throughputOf(tried === null ? shown : [tried], {
+      architecture,
+      batchSize,
+      frozen,
+    })
+    const cost = epochCost(dataset, NO_LIMITS, workOf(architecture, frozen))
+    return imagesPerSecond === null ? null : cost / imagesPerSecond
   }
 
   return {
-    async plan(architecture, { dataset: name, batchSize, optimizer }) {
+    async plan(architecture, { dataset: name, batchSize, optimizer, freeze = 'NONE', isAugmented = true }) {
       const dataset = options.datasetFacts(name)
       if (dataset === undefined) {
         throw new ValidationError([{ path: ['dataset'], message: `There is no data set "${name}".` }])
@@ -92,12 +107,16 @@ export function createPlanner(options: PlannerOptions): Planner {
         if (reason !== null) issues.push({ path: ['features'], message: reason })
         throw new ValidationError(issues)
       }
+      const part = frozenPart(fitted, freeze)
+      if (typeof part === 'string') throw new ValidationError([{ path: ['freeze', 'upTo'], message: part }])
+      const frozen = { layers: part.layers, isKept: part.layers > 0 && !isAugmented }
       const engine = await options.engine()
       const memory = trainingMemory(fitted, {
         batchSize,
         optimizer: resolved.hyperparameters.optimizer,
         engine: engine?.kind ?? null,
         datasetBytes: batchMemory(dataset, batchSize),
+        frozen,
       })
       const trainingMemoryBytes = totalBytes(memory)
       const free = options.memoryBytes - process.memoryUsage.rss() - PREDICTOR_BYTES
@@ -106,10 +125,11 @@ export function createPlanner(options: PlannerOptions): Planner {
         architecture,
         engine: engine?.kind ?? null,
         memory,
+        trainableParameters: memory.gradients / FLOAT,
         trainingMemoryBytes,
         fits: trainingMemoryBytes <= free && tensors <= memoryModelOf(engine?.kind ?? null).most,
         secondsPerEpoch: async () =>
-          engine === null ? null : secondsPerEpoch(fitted, batchSize, dataset, engine),
+          engine === null ? null : secondsPerEpoch(fitted, batchSize, frozen, dataset, engine),
       }
     },
   }

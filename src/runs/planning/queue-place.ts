@@ -6,6 +6,7 @@ import type { Architecture } from '../../zoo/architecture.ts'
 import { QUEUE_ORDER } from '../lifecycle/queue.ts'
 import { columnOf } from '../model/run.ts'
 import { ACTIVE } from '../model/status.ts'
+import { frozenOf } from './frozen.ts'
 import { type Pace, readPace } from './pace.ts'
 
 /** Where a run waits. */
@@ -94,7 +95,9 @@ export function createQueuePlaces(options: QueuePlacesOptions): QueuePlaces {
   function secondsOf(run: TrainingRun, pace: Pace | undefined): number | null {
     const architecture = options.findArchitecture(run.architecture, run.dataset)
     if (architecture === undefined || pace === undefined) return null
-    const perEpoch = pace.secondsPerEpoch(architecture, columnOf(run, 'hyperparameters'))
+    const hyperparameters = columnOf(run, 'hyperparameters')
+    const frozen = frozenOf({ hyperparameters, transfer: columnOf(run, 'transfer') })
+    const perEpoch = pace.secondsPerEpoch(architecture, hyperparameters, frozen)
     if (perEpoch === null) return null
     // One that goes on from a checkpoint knows its steps.
     const left = run.steps === 0 ? 1 : Math.max(0, 1 - run.step / run.steps)

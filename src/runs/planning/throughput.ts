@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
-import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Hyperparameters } from '../model/hyperparameters.ts'
 import { columnOf } from '../model/run.ts'
+import { type FrozenWork, frozenOf, NOTHING_FROZEN, workOf } from './frozen.ts'
 
 /** So many of the newest runs are looked at. */
 const MOST_RUNS = 200
@@ -13,6 +13,8 @@ export interface Workload {
   /** Fitted to the data set. */
   architecture: Architecture
   batchSize: number
+  /** Nothing when left out. */
+  frozen?: FrozenWork
 }
 
 /** Where runs were at work whose speeds can be compared. */
@@ -23,7 +25,7 @@ export interface Workplace {
 
 /** How fast something was trained. */
 export interface Throughput extends Workload {
-  /** Of the network. */
+  /** For a training image (workOf). */
   multiplyAdds: number
   imagesPerSecond: number
 }
@@ -52,7 +54,7 @@ export async function readShownRuns(
         { engine: { path: ['device'], equals: engine.device } },
       ],
     },
-    select: { id: true, architecture: true, hyperparameters: true, imagesPerSecond: true },
+    select: { id: true, architecture: true, hyperparameters: true, transfer: true, imagesPerSecond: true },
     orderBy: { number: 'desc' },
     take: MOST_RUNS,
   })
@@ -60,15 +62,18 @@ export async function readShownRuns(
     [...new Set(runs.map((run) => run.architecture))].flatMap((name) => {
       const architecture = find(name)
       if (architecture === undefined) return []
-      return [[name, { architecture, multiplyAdds: analyze(architecture).multiplyAdds }]]
+      return [[name, architecture]]
     }),
   )
   return runs.flatMap((run) => {
-    const network = networks.get(run.architecture)
-    if (network === undefined || run.imagesPerSecond === null) return []
+    const { id, imagesPerSecond } = run
+    const architecture = networks.get(run.architecture)
+    if (architecture === undefined || imagesPerSecond === null) return []
     const hyperparameters = columnOf(run, 'hyperparameters')
     const { batchSize } = hyperparameters
-    return { id: run.id, ...network, hyperparameters, batchSize, imagesPerSecond: run.imagesPerSecond }
+    const frozen = frozenOf({ hyperparameters, transfer: columnOf(run, 'transfer') })
+    const multiplyAdds = workOf(architecture, frozen).training
+    return { id, architecture, frozen, multiplyAdds, hyperparameters, batchSize, imagesPerSecond }
   })
 }
 
@@ -79,11 +84,11 @@ export async function readShownRuns(
  */
 export function throughputOf(
   shown: readonly Throughput[],
-  { architecture, batchSize }: Workload,
+  { architecture, batchSize, frozen = NOTHING_FROZEN }: Workload,
 ): number | null {
-  const wanted = analyze(architecture).multiplyAdds
+  const wanted = workOf(architecture, frozen).training
   const compared = shown.map((run) => ({
-    same: isSameNetwork(run.architecture, architecture),
+    same: isSameTraining(run, { architecture, frozen }),
     distance: distance(run.multiplyAdds, wanted),
     batchDistance: distance(run.batchSize, batchSize),
     imagesPerSecond: (run.imagesPerSecond * run.multiplyAdds) / wanted,
@@ -103,10 +108,14 @@ export function distance(one: number, other: number): number {
   return Math.abs(Math.log(one / other))
 }
 
-/** Whether two networks compute the same, whatever they are called. */
-export function isSameNetwork(one: Architecture, other: Architecture): boolean {
-  const essence = ({ features, batchNorm, inputShape, classes, head }: Architecture) => {
-    return { features, batchNorm, inputShape, classes, head }
+/** Whether two networks compute the same in training, whatever they are called. */
+export function isSameTraining(
+  one: Pick<Workload, 'architecture' | 'frozen'>,
+  other: Pick<Workload, 'architecture' | 'frozen'>,
+): boolean {
+  const essence = ({ architecture, frozen = NOTHING_FROZEN }: Pick<Workload, 'architecture' | 'frozen'>) => {
+    const { features, batchNorm, inputShape, classes, head } = architecture
+    return { features, batchNorm, inputShape, classes, head, frozen }
   }
   return isDeepStrictEqual(essence(one), essence(other))
 }

@@ -3,7 +3,7 @@ import { ValidationError } from '../../errors.ts'
 import type { TrainingMemory } from '../../runs/planning/memory.ts'
 import type { ArchitecturePlan } from '../../runs/planning/planner.ts'
 import { builder } from '../builder/builder.ts'
-import { OptimizerInput, toOptimizer } from '../runs/start-training-run-input.ts'
+import { FreezeInput, OptimizerInput, toFreeze, toOptimizer } from '../runs/start-training-run-input.ts'
 import { EngineKind } from '../system/engine.ts'
 import { ArchitectureRef } from './architecture.ts'
 import { ArchitectureInput, toArchitectureInput } from './architecture-input.ts'
@@ -49,6 +49,9 @@ const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePla
         "Peak memory of the run's process in bytes: the sum of `memory`. Right within 25 % on NATIVE and WASM; an estimate on other engines.",
     }),
     memory: t.expose('memory', { type: TrainingMemoryRef, description: 'Parts of the memory.' }),
+    trainableParameters: t.exposeFloat('trainableParameters', {
+      description: 'Number of weights that are trained: those of all layers that are not frozen.',
+    }),
     fits: t.exposeBoolean('fits', {
       description: 'Whether the memory that this machine, or its container, has beside the server is enough.',
     }),
@@ -104,8 +107,24 @@ builder.objectField(ArchitectureRef, 'plan', (t) =>
     args: {
       batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
       optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
+      freeze: t.arg({
+        type: FreezeInput,
+        description: 'Layers that would be frozen, as in startTrainingRun: NONE when left out.',
+      }),
+      augmented: t.arg.boolean({
+        required: true,
+        defaultValue: true,
+        description:
+          'Whether pictures would be changed at random. Where not, what frozen layers make of them is computed once, and is no part of the time of an epoch.',
+      }),
     },
-    resolve: (architecture, { batchSize, optimizer }, { planner }) =>
-      planner.plan(architecture, { dataset: DEFAULT_DATASET, batchSize, optimizer: toOptimizer(optimizer) }),
+    resolve: (architecture, { batchSize, optimizer, freeze, augmented }, { planner }) =>
+      planner.plan(architecture, {
+        dataset: DEFAULT_DATASET,
+        batchSize,
+        optimizer: toOptimizer(optimizer),
+        freeze: toFreeze(freeze),
+        isAugmented: augmented,
+      }),
   }),
 )

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { OPTIMIZER_DEFAULTS, type Optimizer } from '../../../../src/runs/model/hyperparameters.ts'
 import { totalBytes, trainingMemory } from '../../../../src/runs/planning/memory.ts'
+import { analyze } from '../../../../src/zoo/analysis.ts'
 import { resolveArchitecture } from '../../../../src/zoo/architecture-input.ts'
 import { findArchitecture } from '../../../../src/zoo/catalog.ts'
+import { type FrozenPart, frozenPart } from '../../../../src/zoo/transfer.ts'
 import { randomInput } from '../../../support/architectures.ts'
 import { seededRandom } from '../../../support/random.ts'
 
@@ -44,6 +46,34 @@ describe('the memory of a training', () => {
         optimizer: slots * bytes,
         dataset: 5,
       })
+    }
+  })
+
+  test('of frozen layers has neither gradients nor a part of the optimizer, and is never more', () => {
+    const random = seededRandom(2)
+    for (let count = 0; count < 200; count++) {
+      const architecture = resolveArchitecture(randomInput(random), 1e7)
+      const { layers } = frozenPart(architecture, 'FEATURES') as FrozenPart
+      for (const engine of ['NATIVE', 'WASM'] as const) {
+        const options = { batchSize: 64, optimizer: ADAM, engine, datasetBytes: 0 }
+        const [all, frozen, kept] = [
+          { layers: 0, isKept: false },
+          { layers, isKept: false },
+          { layers, isKept: true },
+        ].map((frozen) => trainingMemory(architecture, { ...options, frozen }))
+        const { parameterCount } = analyze(architecture)
+        const own = analyze(architecture)
+          .layers.slice(0, layers)
+          .reduce((sum, layer) => sum + layer.parameterCount, 0)
+        expect(frozen).toMatchObject({
+          weights: 4 * parameterCount,
+          gradients: 4 * (parameterCount - own),
+          optimizer: 8 * (parameterCount - own),
+        })
+        expect(Math.min(...Object.values(frozen!))).toBeGreaterThanOrEqual(0)
+        expect(totalBytes(frozen!)).toBeLessThanOrEqual(totalBytes(all!))
+        expect(totalBytes(kept!)).toBeLessThanOrEqual(totalBytes(frozen!))
+      }
     }
   })
 })
