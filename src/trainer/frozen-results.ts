@@ -12,7 +12,6 @@ import type { EngineReport } from '../engine/report.ts'
 import { picturesAtOnce } from '../models/pictures-at-once.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
 import { tf } from '../tensorflow.ts'
-import { print } from './output-lines.ts'
 import { FROZEN_PREFIX, type StopKind, type TrainingJob } from './protocol.ts'
 import { whenRoom } from './saver.ts'
 import type { Frozen, TrainingBatch, TrainingSession } from './session.ts'
@@ -52,6 +51,8 @@ export interface FrozenResultsOptions {
   applyRequests(): StopKind | null
   /** Now and then while it computes. */
   progress(): void
+  /** For people, a line. */
+  tell(line: string): void
 }
 
 /**
@@ -62,7 +63,7 @@ export interface FrozenResultsOptions {
 export async function openFrozenResults(
   options: FrozenResultsOptions,
 ): Promise<FrozenResults | StopKind | null> {
-  const { job, dataset, session, store } = options
+  const { job, dataset, session, store, tell } = options
   const { frozen } = session
   const { transfer, hyperparameters } = job
   if (frozen === null || transfer === null || !isIdentity(hyperparameters.augmentation)) return null
@@ -75,7 +76,7 @@ export async function openFrozenResults(
   const pictures = count.train + count.test
   const bytes = pictures * recordBytes(frozen)
   if (bytes > MOST_BYTES) {
-    print(
+    tell(
       `What the frozen layers make of ${pictures.toLocaleString('en-US')} pictures would take ${gibibytes(bytes)} on the disk: it is computed in each step.`,
     )
     return null
@@ -98,11 +99,11 @@ export async function openFrozenResults(
       const results = await openFolder(folder, frozen)
       if (results !== null) {
         if (!made)
-          print(`What the frozen layers make of ${pictures.toLocaleString('en-US')} pictures is on the disk.`)
+          tell(`What the frozen layers make of ${pictures.toLocaleString('en-US')} pictures is on the disk.`)
         return results
       }
       if (tries > 0) throw new Error(`The disk does not keep what is written to ${folder}.`)
-      print(`What the frozen layers make of the pictures is damaged on the disk, and is computed again.`)
+      tell(`What the frozen layers make of the pictures is damaged on the disk, and is computed again.`)
       await rm(folder, { recursive: true, force: true })
     } catch (error) {
       if (stopped !== undefined) return stopped
@@ -128,7 +129,7 @@ function keyOf({ job, engine }: FrozenResultsOptions, count: Record<Split, numbe
 
 async function compute(
   folder: string,
-  { job, dataset, session, applyRequests, progress }: FrozenResultsOptions,
+  { job, dataset, session, applyRequests, progress, tell }: FrozenResultsOptions,
   count: Record<Split, number>,
 ): Promise<StopKind | undefined> {
   const frozen = session.frozen!
@@ -138,7 +139,7 @@ async function compute(
   let told = began
   let done = 0
   const say = `What the frozen layers make of ${pictures.toLocaleString('en-US')} pictures`
-  print(`${say} is computed once, and kept on the disk while a run needs it.`)
+  tell(`${say} is computed once, and kept on the disk while a run needs it.`)
   const sha256: Record<Split, string> = { train: '', test: '' }
   for (const split of SPLITS) {
     const file = await open(join(folder, fileOf(split)), 'w')
@@ -173,7 +174,7 @@ async function compute(
         if (now - told < TELL_MS) continue
         told = now
         const left = ((now - began) / 1000 / done) * (pictures - done)
-        print(
+        tell(
           `Frozen layers: ${done.toLocaleString('en-US')} of ${pictures.toLocaleString('en-US')} pictures, ${Math.ceil(left)} s left`,
         )
         progress()
@@ -185,7 +186,7 @@ async function compute(
     }
   }
   await writeFile(join(folder, FACTS), JSON.stringify({ count, sha256 } satisfies Facts))
-  print(`${say} took ${((performance.now() - began) / 1000).toFixed(1)} s.`)
+  tell(`${say} took ${((performance.now() - began) / 1000).toFixed(1)} s.`)
   progress()
   return undefined
 }

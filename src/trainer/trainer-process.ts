@@ -76,6 +76,7 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   const place = { step: fromStep, epoch: from?.epoch ?? 0 }
   const frozen = await openFrozenResults({
     ...{ job, dataset, session, store, engine },
+    tell: print,
     applyRequests: () => applyRequests(place),
     progress: () => send({ type: 'progress', progress: { ...place, ...idle(session) } }),
   })
