@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DatasetFacts, SPLITS, type Split } from '../../src/data/dataset-facts.ts'
-import { type LoadedSplit, loadDataset } from '../../src/data/load.ts'
+import { withDatasetFile } from '../../src/data/dataset-file.ts'
+import { readImages, readLabels } from '../../src/data/load.ts'
 import { cifar10 } from '../../src/data/sources/cifar10/source.ts'
 import { prepareDataset } from './dataset.ts'
 
@@ -17,21 +18,26 @@ export async function partOfCifar10(
   classes: readonly number[],
   perClass = Number.POSITIVE_INFINITY,
 ): Promise<string> {
-  const dataset = await loadDataset(await prepareDataset())
-  const { train, test } = dataset
-  return writeModule(
-    folder,
-    {
-      name,
-      title: name,
-      classes: classes.map((it) => cifar10.facts.classes[it]!),
-      imageShape: train.imageShape,
-    },
-    {
-      train: ofClasses(train, classes, perClass),
-      test: ofClasses(test, classes, Number.POSITIVE_INFINITY),
-    },
-  )
+  const splits = await withDatasetFile(await prepareDataset(), undefined, async (file) => {
+    const ofClasses = async (split: Split, most: number): Promise<Pictures> => {
+      const taken = classes.map(() => 0)
+      const places = Array.from(await readLabels(file, split)).flatMap((label, place) => {
+        const mine = classes.indexOf(label)
+        if (mine < 0 || taken[mine]! >= most) return []
+        taken[mine]! += 1
+        return [place]
+      })
+      const { labels, pixels } = await readImages(file, split, places)
+      return { labels: Array.from(labels, (label) => classes.indexOf(label)), pixels }
+    }
+    return {
+      train: await ofClasses('train', perClass),
+      test: await ofClasses('test', Number.POSITIVE_INFINITY),
+    }
+  })
+  const { imageShape } = cifar10.facts
+  const labels = classes.map((it) => cifar10.facts.classes[it]!)
+  return writeModule(folder, { name, title: name, classes: labels, imageShape }, splits)
 }
 
 /** Pictures of noise, whose colour says their class. */
@@ -60,23 +66,6 @@ export function colouredNoise(
 interface Pictures {
   labels: number[]
   pixels: Uint8Array
-}
-
-function ofClasses(split: LoadedSplit, classes: readonly number[], perClass: number): Pictures {
-  const bytes = split.imageShape.reduce((product, edge) => product * edge)
-  const taken = classes.map(() => 0)
-  const places: number[] = []
-  for (const [place, label] of split.labels.entries()) {
-    const mine = classes.indexOf(label)
-    if (mine < 0 || taken[mine]! >= perClass) continue
-    taken[mine]! += 1
-    places.push(place)
-  }
-  const pixels = new Uint8Array(places.length * bytes)
-  for (const [i, place] of places.entries()) {
-    pixels.set(split.pixels.subarray(place * bytes, (place + 1) * bytes), i * bytes)
-  }
-  return { labels: places.map((place) => classes.indexOf(split.labels[place]!)), pixels }
 }
 
 async function writeModule(

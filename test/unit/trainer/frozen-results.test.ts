@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
-import { epochBatches } from '../../../src/data/batches.ts'
 import { NO_NORMALIZATION } from '../../../src/data/normalization.ts'
 import type { EngineReport } from '../../../src/engine/report.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
@@ -14,6 +13,7 @@ import type { StopKind, TrainingJob } from '../../../src/trainer/protocol.ts'
 import { createTrainingSession } from '../../../src/trainer/session.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
+import { allOf, batchesInMemory, inMemory } from '../../support/loaded-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const ARCHITECTURE: Architecture = {
@@ -27,13 +27,14 @@ const ARCHITECTURE: Architecture = {
   classes: 3,
   head: { kind: 'flat', hidden: [], dropout: 0 },
 }
-const split = (count: number) => ({
-  count,
-  imageShape: [8, 8, 3] as [number, number, number],
-  pixels: Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (i * 7919) % 251),
-  labels: Uint16Array.from({ length: count }, (_, i) => i % 3),
-})
-const DATASET = { train: split(40), test: split(20) }
+const split = (count: number) =>
+  inMemory({
+    count,
+    imageShape: [8, 8, 3] as [number, number, number],
+    pixels: Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (i * 7919) % 251),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % 3),
+  })
+const DATASET = batchesInMemory({ train: split(40), test: split(20) })
 const WEIGHTS = 'f'.repeat(64)
 /** Its features, with the pool and the flattening behind them. */
 const FROZEN = 9
@@ -79,9 +80,18 @@ async function setUp(
   return { open, files, session, folder, said }
 }
 
-const OPTIONS = { batchSize: 12, seed: 5, epoch: 2, shuffle: true, skip: 1 }
-const batchesOf = (results: FrozenResults | StopKind | null, name: 'train' | 'test' = 'train') =>
-  [...(results as FrozenResults).epoch(name, OPTIONS)].map(({ x, y, size }) => ({ x, y, size }))
+const OPTIONS = {
+  ...{ batchSize: 12, seed: 5, epoch: 2, shuffle: true, skip: 1 },
+  augmentation: NO_AUGMENTATION,
+  normalization: NO_NORMALIZATION,
+}
+async function batchesOf(results: FrozenResults | StopKind | null, name: 'train' | 'test' = 'train') {
+  return (await allOf((results as FrozenResults).epoch(name, OPTIONS))).map(({ x, y, size }) => ({
+    x,
+    y,
+    size,
+  }))
+}
 
 describe('what frozen layers make of pictures', () => {
   const folder = temporaryFolder
@@ -92,14 +102,8 @@ describe('what frozen layers make of pictures', () => {
     const spent = session.phases.seconds().frozenLayers
     expect(spent).toBeGreaterThan(0)
     for (const name of ['train', 'test'] as const) {
-      const images = [
-        ...epochBatches(DATASET[name], {
-          ...OPTIONS,
-          augmentation: NO_AUGMENTATION,
-          normalization: NO_NORMALIZATION,
-        }),
-      ]
-      const batches = batchesOf(first, name)
+      const images = await allOf(DATASET.epoch(name, OPTIONS))
+      const batches = await batchesOf(first, name)
       expect(batches.map(({ y }) => y)).toEqual(images.map(({ y }) => y))
       for (const [i, { x, size }] of images.entries()) {
         const live = tf.tidy(() => session.frozen!.forward(tf.tensor(x, [size, 8, 8, 3])).dataSync())
@@ -110,19 +114,19 @@ describe('what frozen layers make of pictures', () => {
     }
     expect(files()).toHaveLength(1)
     const again = await open()
-    expect(batchesOf(again)).toEqual(batchesOf(first))
+    expect(await batchesOf(again)).toEqual(await batchesOf(first))
     expect(session.phases.seconds().frozenLayers).toBe(spent)
     session.dispose()
   })
 
   test('is made again, bit for bit, when it is damaged', async () => {
     const { open, files, session, said } = await setUp(folder())
-    const before = batchesOf(await open())
+    const before = await batchesOf(await open())
     const file = join(files()[0]!, 'train.bin')
     const bytes = await readFile(file)
     bytes[100]! ^= 1
     await writeFile(file, bytes)
-    expect(batchesOf(await open())).toEqual(before)
+    expect(await batchesOf(await open())).toEqual(before)
     expect(await readFile(file)).not.toEqual(bytes)
     expect(said).toContainEqual(expect.stringMatching(/damaged on the disk, and is computed again/))
     session.dispose()
@@ -131,10 +135,10 @@ describe('what frozen layers make of pictures', () => {
   test('is not left in part by a trainer that is stopped on the way', async () => {
     const { open, files, session, folder: place } = await setUp(folder())
     let asked = 0
-    expect(await open(() => (++asked > 2 ? 'PAUSE' : null))).toBe('PAUSE')
+    expect(await open(() => (++asked > 1 ? 'PAUSE' : null))).toBe('PAUSE')
     expect(files()).toEqual([])
     expect(readdirSync(place)).toEqual([`${WEIGHTS}.safetensors`])
-    expect(batchesOf(await open())).toHaveLength(3)
+    expect(await batchesOf(await open())).toHaveLength(3)
     session.dispose()
   })
 
@@ -145,7 +149,7 @@ describe('what frozen layers make of pictures', () => {
     const all = await setUp(here)
     await all.open()
     const few = await setUp(here, { trainLimit: 24 })
-    expect(batchesOf(await few.open())).toHaveLength(1)
+    expect(await batchesOf(await few.open())).toHaveLength(1)
     expect(few.files()).toHaveLength(2)
     for (const { session } of [flipped, all, few]) session.dispose()
   })
