@@ -80,8 +80,8 @@ export interface TransferTarget {
   /** Fitted to the data set. */
   architecture: Architecture
   dataset: string
-  /** In the order of the network's outputs; null where they are not known. */
-  classes: readonly string[] | null
+  /** In the order of the network's outputs. */
+  classes: readonly string[]
   /** As `TrainingInputs`; and the classes of a data set. */
   findArchitecture(name: string, dataset: string): Architecture | undefined
   classesOf(dataset: string): readonly string[] | undefined
@@ -105,7 +105,13 @@ export function resolveTransfer(
   const head = asked ?? source.before?.head ?? (isSame.surely ? 'KEEP' : 'NEW')
   let newLayers = source.before?.newLayers ?? []
   if (source.before === null) {
-    if (theirs === undefined) {
+    const { dataset, preprocessing } = source
+    if (dataset !== null && preprocessing === null && target.classesOf(dataset) === undefined) {
+      wrong(
+        ['from'],
+        `The data set ${dataset} of this checkpoint is gone. Begin with a model version of its run.`,
+      )
+    } else if (theirs === undefined) {
       wrong(['from'], `These are weights of ${source.architecture}, which is not in this zoo any more.`)
     } else if (head === 'KEEP' && !isSame.perhaps && theirs.classes === architecture.classes) {
       wrong(
@@ -180,10 +186,7 @@ function classesAreSame(
   target: TransferTarget,
 ): { surely: boolean; perhaps: boolean } {
   const labels = preprocessing?.labels ?? (dataset === null ? undefined : target.classesOf(dataset))
-  if (labels === undefined || target.classes === null) {
-    const surely = dataset === target.dataset
-    return { surely, perhaps: surely }
-  }
+  if (labels === undefined) return { surely: false, perhaps: false }
   const surely = isDeepStrictEqual([...labels], [...target.classes])
   const isImported = dataset === null && labels.length === target.classes.length
   // Files of weights seldom name classes: then they are numbers.
