@@ -1,4 +1,4 @@
-import { isIdentity } from '../../data/batches.ts'
+import { isIdentity } from '../../data/augmentation/augmentation.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { Run } from '../model/run.ts'
