@@ -36,6 +36,18 @@ export function scoreClasses(confusion: readonly ConfusionCell[], classes: numbe
   }))
 }
 
+/**
+ * The mean of the recalls of the classes that were seen (Brodersen et al., ICPR 2010): a class of few images counts as
+ * much as one of many, so that who always names the largest of n classes has 1 / n. Null where none was seen.
+ */
+export function balancedAccuracy(confusion: readonly ConfusionCell[], classes: number): number | null {
+  const recalls = scoreClasses(confusion, classes).flatMap(({ recall }) => recall ?? [])
+  return ratio(
+    recalls.reduce((sum, recall) => sum + recall, 0),
+    recalls.length,
+  )
+}
+
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 
 /** A class that was taken for another one. Classes are indexes. */

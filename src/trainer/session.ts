@@ -8,7 +8,7 @@ import { forwardOfPart, type Step } from '../zoo/forward.ts'
 import { buildModel, initializeWeights, layersOf } from '../zoo/model.ts'
 import { torchTensors } from '../zoo/torch-layout.ts'
 import { finiteness } from './finite.ts'
-import { batchLoss } from './loss.ts'
+import { batchLoss, type LossOptions } from './loss.ts'
 import { createStepper, type Stepper } from './optimizer.ts'
 import { createPhaseClock, type PhaseClock } from './phases.ts'
 
@@ -38,6 +38,8 @@ export interface TrainingSession {
   readonly frozen: Frozen | null
   /** What the counter of each batch norm (`TorchTensor`) was before the first update of the run; 0 where it has none. */
   batchesTracked: ReadonlyMap<string, bigint>
+  /** How the loss counts; the weights of classes are of the images that are trained. */
+  readonly loss: LossOptions
   /** Where the time goes; a step adds its own phases. */
   readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
@@ -97,6 +99,7 @@ export function createTrainingSession(
   const whole = { from: transfer.frozen, to: layers.length }
   const forward = forwardOfPart(model, whole, { training: true })
   const phases = createPhaseClock()
+  const lossOptions: LossOptions = { labelSmoothing, classWeights: null }
   const { inputShape } = architecture
   const skipsBroken = onNonFinite === 'CONTINUE'
   // An engine that sees it in passing tells after the update; who leaves that out has to know before.
@@ -120,7 +123,7 @@ export function createTrainingSession(
       const x = inputOf(batch)
       let hits: tf.Tensor | undefined
       const { value, grads } = tf.variableGrads(() => {
-        const outcome = batchLoss(forward(x) as tf.Tensor2D, batch, labelSmoothing)
+        const outcome = batchLoss(forward(x) as tf.Tensor2D, batch, lossOptions)
         // Kept, because the scope of variableGrads disposes everything but the loss and the gradients.
         hits = tf.keep(outcome.correct)
         return outcome.loss
@@ -135,6 +138,7 @@ export function createTrainingSession(
     stepper,
     frozen,
     batchesTracked: new Map(),
+    loss: lossOptions,
     phases,
     async step(batch, index, learningRate) {
       dropout.step = index

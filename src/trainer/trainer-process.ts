@@ -11,6 +11,7 @@ import { memoryBytes } from '../process/memory.ts'
 import { connectToParent } from '../process/parent.ts'
 import { latestHyperparameters } from '../runs/model/changes.ts'
 import { failureOfNotFinite, isOutOfMemory, type RunFailure } from '../runs/model/failure.ts'
+import { classWeightsOf } from './class-weights.ts'
 import { openFrozenResults } from './frozen-results.ts'
 import { datasetLine, engineLine, epochLine, networkLine, print } from './output-lines.ts'
 import { createPinnedWatcher } from './pinned.ts'
@@ -46,6 +47,12 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   print(datasetLine(dataset, job.hyperparameters))
   const store = openArtifactStore(job.artifactsFolder)
   const { session, from } = await openSession(job, store, print)
+  const { classWeights, trainLimit } = job.hyperparameters
+  if (classWeights !== null) {
+    const { labels } = await dataset.images('train')
+    const used = labels.subarray(0, trainLimit ?? labels.length)
+    session.loss.classWeights = classWeightsOf(classWeights, used, job.architecture.classes)
+  }
   const fromStep = from?.step ?? 0
   const latest = () => latestHyperparameters(job.hyperparameters, job.changes)
   const totalSteps = () => countSteps(latest(), dataset.count.train).total

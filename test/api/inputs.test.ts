@@ -128,6 +128,9 @@ describe('startTrainingRun', () => {
     ])
     expect(await issues({ schedule: { constant: false } })).toEqual(['schedule.constant'])
     expect(await issues({ augmentation: { cropPadding: 99 } })).toEqual(['augmentation.cropPadding'])
+    for (const weights of [[1, 2], [], [1, 2, 3, 0]]) {
+      expect(await issues({ classWeights: { weights } })).toContain('classWeights')
+    }
     const wrong = { rotation: 181, scale: 1, resizedCrop: -0.1, hue: 0.6, erasing: 1.1, mixup: -1 }
     expect(await issues({ augmentation: wrong })).toEqual(
       Object.keys(wrong).map((field) => `augmentation.${field}`),

@@ -34,6 +34,7 @@ const RUN = `query Run($id: ID!) {
       preset epochs batchSize learningRate logEvery mean std
       optimizer { __typename ... on Sgd { momentum nesterov weightDecay } ... on Adam { beta1 } }
       schedule { __typename ... on StepSchedule { epochs gamma offset } ... on OneCycleSchedule { warmupFraction } }
+      classWeights { balanced weights }
       augmentation {
         horizontalFlip cropPadding cutout rotation scale resizedCrop brightness contrast saturation hue erasing mixup
       }
@@ -42,7 +43,7 @@ const RUN = `query Run($id: ID!) {
     engine { kind device notTaken { engine reason } }
     losses { step epoch loss nonFinite learningRate attempt }
     epochs { epoch trainLoss trainAccuracy testLoss testAccuracy seconds }
-    evaluation { loss accuracy top5Accuracy count confusionMatrix perClass { label precision recall f1 count predicted } }
+    evaluation { loss accuracy balancedAccuracy top5Accuracy count confusionMatrix perClass { label precision recall f1 count predicted } }
     modelVersions { version digest bytes accuracy model { name } run { id } architecture { name } }
   }
 }`
@@ -77,6 +78,8 @@ describe('a training run', () => {
     expect(sum(matrix.map(sum))).toBe(TINY.testLimit)
     expect(evaluation.accuracy).toBeCloseTo(sum(matrix.map((row, i) => row[i])) / TINY.testLimit)
     expect(evaluation.perClass.map((score: { label: string }) => score.label)).toContain('green square')
+    const recalls = evaluation.perClass.flatMap(({ recall }: { recall: number | null }) => recall ?? [])
+    expect(evaluation.balancedAccuracy).toBeCloseTo(sum(recalls) / recalls.length)
     expect(run.modelVersions[0]).toMatchObject({
       model: { name: 'vgg_mini' },
       architecture: { name: 'vgg_mini' },
@@ -135,6 +138,7 @@ describe('a training run', () => {
     }
     const run = await completeRun(server, {
       augmentation,
+      classWeights: { balanced: true },
       optimizer: { adam: { weightDecay: 0.01 } },
       schedule: { cosine: { warmupEpochs: 0.5 } },
       learningRate: 0.001,
@@ -142,6 +146,7 @@ describe('a training run', () => {
     const { trainingRun } = await server.query(RUN, { id: run })
     expect(trainingRun.hyperparameters.optimizer).toEqual({ __typename: 'Adam', beta1: 0.9 })
     expect(trainingRun.hyperparameters.augmentation).toEqual(augmentation)
+    expect(trainingRun.hyperparameters.classWeights).toEqual({ balanced: true, weights: null })
     const rates = trainingRun.losses.map((point: { learningRate: number }) => point.learningRate)
     expect(rates[0]).toBeCloseTo(0.0005)
     expect(rates[1]).toBeCloseTo(0.001)
@@ -165,6 +170,7 @@ describe('a training run', () => {
       optimizer: { __typename: 'Sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
       schedule: { __typename: 'StepSchedule', epochs: 5, gamma: 0.9, offset: 1 },
       augmentation: NO_AUGMENTATION,
+      classWeights: null,
     })
     await server.query(CANCEL, { id: startTrainingRun.id })
   })

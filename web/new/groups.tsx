@@ -173,6 +173,7 @@ export function OptimizerGroup({ form, recipe }: { form: Form; recipe: Hyperpara
         label="Label smoothing"
         hint="Probability spread over all classes"
       />
+      <Line form={form} name="classWeights" label="Class weights" hint="balanced, or 1, 2.5, ..." />
     </fieldset>
   )
 }

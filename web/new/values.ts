@@ -22,6 +22,7 @@ export const FIELDS: readonly string[] = [
     'transfer.headLearningRate',
   ],
   ...['epochs', 'batchSize', 'trainLimit', 'testLimit', 'learningRate', 'labelSmoothing'],
+  'classWeights',
   ...['optimizer', 'optimizer.sgd.nesterov', 'schedule', 'augmentation', 'augmentation.horizontalFlip'],
   ...['earlyStopping', 'earlyStopping.metric', 'pinned', 'seed', 'logEvery', 'priority', 'onNonFinite'],
   ...Object.keys(DEFAULTS),
@@ -55,6 +56,7 @@ function valuesOf(it: Hyperparameters): Values {
       learningRate: it.learningRate,
       logEvery: it.logEvery,
       labelSmoothing: it.labelSmoothing,
+      classWeights: it.classWeights && (it.classWeights.weights?.join(', ') ?? 'balanced'),
       trainLimit: it.trainLimit,
       testLimit: it.testLimit,
       onNonFinite: it.onNonFinite,
@@ -148,6 +150,7 @@ export function inputOf(values: Values): { input: StartInput; issues: readonly I
           }
         : undefined,
     ),
+    ...optional('classWeights', read.classWeights()),
     ...optional('pinned', read.pinned()),
   }
   return { input: input as StartInput, issues: read.issues }
@@ -247,7 +250,20 @@ function reader(values: Values) {
     const known = pictures.filter((picture) => picture !== null)
     return known.length === 0 ? undefined : known
   }
-  return { issues, texts, some, pinned }
+  const classWeights = () => {
+    const text = (values.classWeights ?? '').trim()
+    if (text === '') return undefined
+    if (text.toLowerCase() === 'balanced') return { balanced: true }
+    const weights = text.split(',').map(Number)
+    if (!weights.every(Number.isFinite)) {
+      issues.push({
+        path: ['classWeights'],
+        message: 'Either "balanced", or a number for each class: 1, 2.5, 1.',
+      })
+    }
+    return { weights }
+  }
+  return { issues, texts, some, pinned, classWeights }
 }
 
 export interface Pinned {

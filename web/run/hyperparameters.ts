@@ -9,6 +9,7 @@ export const HYPERPARAMETERS = graphql(`
     learningRate
     logEvery
     labelSmoothing
+    classWeights { balanced weights }
     trainLimit
     testLimit
     onNonFinite

@@ -137,6 +137,13 @@ export function resolveRun(
     })
   }
   issues.push(...pinnedIssues(pinned, facts))
+  const { classWeights } = asked
+  if (facts !== undefined && Array.isArray(classWeights) && classWeights.length !== facts.classes.length) {
+    issues.push({
+      path: ['classWeights'],
+      message: `A weight for each of the ${facts.classes.length} classes of ${dataset}, and not ${classWeights.length}.`,
+    })
+  }
   const resolved = resolveHyperparameters(
     asked,
     architecture?.batchNorm ?? true,

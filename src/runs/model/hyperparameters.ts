@@ -16,6 +16,8 @@ export interface Hyperparameters {
   schedule: Schedule
   augmentation: Augmentation
   labelSmoothing: number
+  /** How much an image counts in the loss, by its class; null for all alike. */
+  classWeights: ClassWeights | null
   /** Steps averaged into one loss point. */
   logEvery: number
   /** Only the first N training images; null for all. */
@@ -35,6 +37,9 @@ export interface EarlyStopping {
   /** By how much an epoch has to be better. */
   minDelta: number
 }
+
+/** As frequent classes weigh less (class-weights.ts), or a weight for each class in its order. */
+export type ClassWeights = 'BALANCED' | number[]
 
 export const EARLY_STOPPING_METRICS = ['TEST_LOSS', 'TEST_ACCURACY'] as const
 export type EarlyStoppingMetric = (typeof EARLY_STOPPING_METRICS)[number]
@@ -127,6 +132,11 @@ const bounds = z.object({
   schedule,
   augmentation,
   labelSmoothing: fraction,
+  classWeights: z
+    .union([z.literal('BALANCED'), z.array(z.number().positive().max(1e6)).min(1).max(1000)], {
+      error: 'From 1 to 1000 numbers above 0, and none above 1000000',
+    })
+    .nullable(),
   logEvery: z.int().min(1).max(100_000),
   trainLimit: z.int().min(1).nullable(),
   testLimit: z.int().min(1).nullable(),
@@ -160,6 +170,7 @@ const lecture: Hyperparameters = {
   schedule: { kind: 'step', epochs: 5, gamma: 0.9, offset: 1 },
   augmentation: NO_AUGMENTATION,
   labelSmoothing: 0,
+  classWeights: null,
   logEvery: 30,
   trainLimit: null,
   testLimit: null,
@@ -178,6 +189,7 @@ const standard: Omit<Hyperparameters, 'normalization'> = {
   schedule: { kind: 'oneCycle', ...SCHEDULE_DEFAULTS.oneCycle },
   augmentation: { ...NO_AUGMENTATION, horizontalFlip: true, cropPadding: 4 },
   labelSmoothing: 0,
+  classWeights: null,
   logEvery: 10,
   trainLimit: null,
   testLimit: null,

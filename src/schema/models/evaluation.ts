@@ -3,6 +3,7 @@ import type { EvaluationResult, Mistake } from '../../models/evaluation-result.t
 import type { EvaluatedThing } from '../../scoring/evaluations.ts'
 import { MAX_BYTES, readMistakes } from '../../scoring/mistakes.ts'
 import {
+  balancedAccuracy,
   type ClassScore,
   type Confusion,
   confusionMatrix,
@@ -124,6 +125,13 @@ export const EvaluationRef = builder.objectRef<EvaluationShape>('Evaluation').im
       nullable: true,
       description: 'Fraction of the images that are right, 0 to 1; null when images are `unanswered`.',
       resolve: ({ result }) => result.accuracy,
+    }),
+    balancedAccuracy: t.float({
+      nullable: true,
+      description:
+        'Mean of the recalls of the classes that have images here, 0 to 1: unlike accuracy, it is not led by the classes of many images. Null when images are `unanswered`.',
+      resolve: ({ result, store }) =>
+        result.accuracy === null ? null : balancedAccuracy(result.confusion, store.facts.classes.length),
     }),
     top5Accuracy: t.float({
       nullable: true,

@@ -1,6 +1,7 @@
 import type { Change } from '../../runs/model/changes.ts'
 import type {
   Augmentation,
+  ClassWeights,
   EARLY_STOPPING_METRICS,
   EarlyStopping,
   Hyperparameters,
@@ -89,6 +90,22 @@ const ScheduleUnion = builder.unionType('Schedule', {
   types: [StepRef, CosineRef, OneCycleRef, ConstantRef],
   resolveType: (it) =>
     ({ step: StepRef, cosine: CosineRef, oneCycle: OneCycleRef, constant: ConstantRef })[it.kind],
+})
+
+const ClassWeightsRef = builder.objectRef<ClassWeights>('ClassWeights').implement({
+  description: 'How much an image counts in the training loss, by its class.',
+  fields: (t) => ({
+    balanced: t.boolean({
+      description:
+        'Whether the weights are images / (classes * images of the class), of the training images that are used.',
+      resolve: (it) => it === 'BALANCED',
+    }),
+    weights: t.floatList({
+      nullable: true,
+      description: "The weight of each class, in the data set's order; null when they are balanced.",
+      resolve: (it) => (it === 'BALANCED' ? null : it),
+    }),
+  }),
 })
 
 const AugmentationRef = builder.objectRef<Augmentation>('Augmentation').implement({
@@ -186,6 +203,11 @@ export const HyperparametersRef = builder.objectRef<Hyperparameters>('Hyperparam
     }),
     labelSmoothing: t.exposeFloat('labelSmoothing', {
       description: 'Label smoothing: probability spread over all classes, 0 to below 1.',
+    }),
+    classWeights: t.expose('classWeights', {
+      type: ClassWeightsRef,
+      nullable: true,
+      description: 'Weights of the classes in the training loss; null for all alike.',
     }),
     logEvery: t.exposeInt('logEvery', { description: 'Steps averaged into one loss point.' }),
     trainLimit: t.exposeInt('trainLimit', {

@@ -144,6 +144,17 @@ export const ScheduleInput = builder.inputType('ScheduleInput', {
     oneCycle: t.field({ type: OneCycleScheduleInput, description: 'Up to the peak and down again.' }),
   }),
 })
+const ClassWeightsInput = builder.inputType('ClassWeightsInput', {
+  description: 'Exactly one way to weigh the classes.',
+  isOneOf: true,
+  fields: (t) => ({
+    balanced: t.boolean({
+      description:
+        'True: by how rare a class is, images / (classes * images of the class) among the training images that are used.',
+    }),
+    weights: t.floatList({ description: "A weight above 0 for each class, in the data set's order." }),
+  }),
+})
 const AugmentationInput = builder.inputType('AugmentationInput', {
   description: 'Random changes of training images; what is left out is off.',
   fields: (t) => ({
@@ -343,6 +354,11 @@ export const StartTrainingRunInput = builder.inputType('StartTrainingRunInput', 
     labelSmoothing: t.float({
       description: 'Label smoothing: probability spread over all classes, 0 to below 1.',
     }),
+    classWeights: t.field({
+      type: ClassWeightsInput,
+      description:
+        "Weights of the classes in the training loss: the mean of the images' losses by the weights of their classes. All alike when left out; evaluations know of none.",
+    }),
     logEvery: t.int({ description: 'Steps averaged into one loss point (the lecture: 30).' }),
     trainLimit: t.int({
       description: 'Number of training images to use, the first ones; all when left out.',
@@ -385,12 +401,13 @@ type Input = typeof StartTrainingRunInput.$inferInput
 
 /** The domain's form of the input: @oneOf objects become tagged values, null means left out. */
 export function toStartRunInput(input: Input): StartRunInput {
-  const { optimizer, schedule, checkpoints, transfer, ...plain } = input
+  const { optimizer, schedule, classWeights, checkpoints, transfer, ...plain } = input
   const rest = Object.fromEntries(Object.entries(plain).filter(([, value]) => value != null))
   return {
     ...(rest as Pick<StartRunInput, 'architecture' | 'dataset'>),
     optimizer: toOptimizer(optimizer),
     schedule: toSchedule(schedule),
+    classWeights: toClassWeights(classWeights),
     checkpoints:
       checkpoints == null
         ? undefined
@@ -423,6 +440,12 @@ export function toOptimizer(input: Input['optimizer']): HyperparametersInput['op
   if (input?.sgd != null) return { kind: 'sgd', ...input.sgd } satisfies Optimizer
   if (input?.adam != null) return { kind: 'adam', ...input.adam } satisfies Optimizer
   return undefined
+}
+
+function toClassWeights(input: Input['classWeights']): HyperparametersInput['classWeights'] {
+  if (input?.weights != null) return input.weights
+  // What is not to be balanced is all alike.
+  return input?.balanced === true ? 'BALANCED' : undefined
 }
 
 export function toSchedule(input: Input['schedule']): HyperparametersInput['schedule'] {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, test } from 'vitest'
 import { BACKEND } from '../../../src/engine/native/kernels.ts'
 import { Random } from '../../../src/random.ts'
-import { batchLoss } from '../../../src/trainer/loss.ts'
+import { batchLoss, type LossOptions } from '../../../src/trainer/loss.ts'
 import { startNative } from './support.ts'
 
 beforeAll(async () => {
@@ -26,14 +26,14 @@ const probabilities = rows((row) => {
 })
 
 /** What `batchLoss` is of the logits, and its gradient by them. */
-async function lossOn(backend: string, ...[batch, smoothing]: [Parameters<typeof batchLoss>[1], number]) {
+async function lossOn(backend: string, batch: Parameters<typeof batchLoss>[1], options: LossOptions) {
   await tf.setBackend(backend)
   try {
     return tf.tidy(() => {
       const logits = tf.variable(tf.tensor2d(LOGITS, [N, CLASSES]))
       let correct = Number.NaN
       const { value, grads } = tf.variableGrads(() => {
-        const outcome = batchLoss(logits as unknown as tf.Tensor2D, batch, smoothing)
+        const outcome = batchLoss(logits as unknown as tf.Tensor2D, batch, options)
         correct = outcome.correct.dataSync()[0]!
         return outcome.loss
       }, [logits])
@@ -44,33 +44,50 @@ async function lossOn(backend: string, ...[batch, smoothing]: [Parameters<typeof
   }
 }
 
-test.each([
-  [BACKEND, 0],
-  [BACKEND, 0.1],
-  ['cpu', 0.1],
-])(
-  'the loss of blended images on %s counts each label by its share, smoothed by %d, and so does its gradient',
-  async (backend, smoothing) => {
-    const share = 0.7
-    const batch = { y: Y, mixed: { y: OTHER, share } }
-    const targets = rows((row) =>
-      Array.from({ length: CLASSES }, (_, c) => {
-        const label = share * Number(Y[row] === c) + (1 - share) * Number(OTHER[row] === c)
-        return (1 - smoothing) * label + smoothing / CLASSES
-      }),
-    )
-    const { loss, correct, gradient } = await lossOn(backend, batch, smoothing)
-    const losses = rows(
-      (row) => -targets[row]!.reduce((sum, t, c) => sum + t * Math.log(probabilities[row]![c]!), 0),
-    )
-    expect(loss).toBeCloseTo(losses.reduce((sum, value) => sum + value) / N, 5)
-    expect(correct).toBe(
-      rows((row) => probabilities[row]!.indexOf(Math.max(...probabilities[row]!)) === Y[row]).filter(Boolean)
-        .length,
-    )
-    for (const [at, value] of gradient.entries()) {
-      const [row, c] = [Math.floor(at / CLASSES), at % CLASSES]
-      expect(value).toBeCloseTo((probabilities[row]![c]! - targets[row]![c]!) / N, 5)
-    }
-  },
-)
+/** How much of each class's -log p is in the loss: [N][CLASSES]. By hand: labels smoothed, weighted, divided by their weights' sum. */
+function coefficients(labels: Int32Array, smoothing: number, weights: ArrayLike<number>): number[][] {
+  const sum = labels.reduce((total, label) => total + weights[label]!, 0)
+  return rows((row) =>
+    Array.from({ length: CLASSES }, (_, c) => {
+      const target = (1 - smoothing) * Number(labels[row] === c) + smoothing / CLASSES
+      return (weights[c]! * target) / sum
+    }),
+  )
+}
+
+const ALIKE = Float32Array.of(1, 1, 1, 1, 1)
+const WEIGHTS = Float32Array.of(0.5, 3, 1, 2, 0.25)
+
+test.each<[string, string, number, number | null, Float32Array | null]>([
+  ['blended images', BACKEND, 0, 0.7, null],
+  ['blended images', BACKEND, 0.1, 0.7, null],
+  ['blended images', 'cpu', 0.1, 0.7, null],
+  ['weighted classes', BACKEND, 0, null, WEIGHTS],
+  ['weighted classes', 'cpu', 0.1, null, WEIGHTS],
+  ['both', BACKEND, 0.1, 0.6, WEIGHTS],
+])('the loss of %s on %s is that of its definition, and so is its gradient (smoothing %d)', async (...it) => {
+  const [, backend, labelSmoothing, share, classWeights] = it
+  const batch = share === null ? { y: Y } : { y: Y, mixed: { y: OTHER, share } }
+  const [own, other] = [Y, OTHER].map((labels) => coefficients(labels, labelSmoothing, classWeights ?? ALIKE))
+  const of = (row: number, c: number) =>
+    share === null ? own![row]![c]! : share * own![row]![c]! + (1 - share) * other![row]![c]!
+  const { loss, correct, gradient } = await lossOn(backend, batch, { labelSmoothing, classWeights })
+  const expected = rows((row) => probabilities[row]!.reduce((sum, p, c) => sum - of(row, c) * Math.log(p), 0))
+  expect(loss).toBeCloseTo(
+    expected.reduce((sum, value) => sum + value),
+    5,
+  )
+  const right = rows((row) => probabilities[row]!.indexOf(Math.max(...probabilities[row]!)) === Y[row])
+  expect(correct).toBe(right.filter(Boolean).length)
+  for (const [at, value] of gradient.entries()) {
+    const [row, c] = [Math.floor(at / CLASSES), at % CLASSES]
+    const whole = probabilities[row]!.reduce((sum, _, k) => sum + of(row, k), 0)
+    expect(value).toBeCloseTo(probabilities[row]![c]! * whole - of(row, c), 5)
+  }
+})
+
+test('a weighted loss is the one of PyTorch', async () => {
+  // torch.nn.CrossEntropyLoss(weight, label_smoothing=0.1) of these logits.
+  const { loss } = await lossOn(BACKEND, { y: Y }, { labelSmoothing: 0.1, classWeights: WEIGHTS })
+  expect(loss).toBeCloseTo(3.235847, 5)
+})

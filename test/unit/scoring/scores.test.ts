@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import type { ConfusionCell } from '../../../src/models/evaluation-result.ts'
-import { confusionMatrix, scoreClasses, worstConfusions } from '../../../src/scoring/scores.ts'
+import {
+  balancedAccuracy,
+  confusionMatrix,
+  scoreClasses,
+  worstConfusions,
+} from '../../../src/scoring/scores.ts'
 
 const MATRIX = [
   [5, 2, 3],
@@ -34,6 +39,18 @@ test('precision, recall and F1 of a matrix worked by hand', () => {
   expect(cat).toEqual({ precision: 5 / 6, recall: 5 / 10, f1: 10 / 16, count: 10, predicted: 6 })
   expect(dog).toEqual({ precision: 6 / 8, recall: 6 / 8, f1: 12 / 16, count: 8, predicted: 8 })
   expect(frog).toEqual({ precision: 2 / 6, recall: 1, f1: 4 / 8, count: 2, predicted: 6 })
+})
+
+test('balanced accuracy is the mean recall of the classes that were seen, whatever their sizes', () => {
+  expect(balancedAccuracy(CONFUSION, 3)).toBeCloseTo((5 / 10 + 6 / 8 + 1) / 3, 12)
+  // 98 of 100 are right, and one of two classes.
+  const lazy: ConfusionCell[] = [
+    [0, 0, 98],
+    [1, 0, 2],
+  ]
+  expect(balancedAccuracy(lazy, 2)).toBe(0.5)
+  expect(balancedAccuracy(lazy, 5)).toBe(0.5)
+  expect(balancedAccuracy([], 5)).toBeNull()
 })
 
 test('a score that divides by nothing is null: the precision of what is never predicted, the recall of what was not seen', () => {
