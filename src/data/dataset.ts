@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import sharp from 'sharp'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { Random } from '../random.ts'
 import type { DatasetFacts, Split } from './dataset-facts.ts'
@@ -9,6 +8,7 @@ import { withDatasetFile } from './dataset-file.ts'
 import { DamagedDatasetError, DatasetUnavailableError, ONLY_COPY } from './errors.ts'
 import { readImages, readLabels } from './load.ts'
 import type { ImportedVersion } from './own/version.ts'
+import { pngOf } from './png.ts'
 import { createPreparation, type DatasetStatus, type PreparedFile } from './preparation.ts'
 import type { DatasetOrigin, DatasetSource } from './source.ts'
 
@@ -144,11 +144,7 @@ export function createDatasetStore(options: {
     readImages: read,
     async imagePng(split, index, scale) {
       const { pixels } = await read(split, [index])
-      const [height, width, channels] = facts.imageShape
-      return sharp(pixels, { raw: { width, height, channels: channels as 3 } })
-        .resize(width * scale, height * scale, { kernel: 'nearest' })
-        .png()
-        .toBuffer()
+      return pngOf(pixels, facts.imageShape, scale)
     },
     labels: labelsOf,
     async classCounts(split) {

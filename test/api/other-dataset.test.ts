@@ -163,3 +163,52 @@ test('what it does not have is refused in its own numbers', async () => {
   const deep = await server.query(start, { input: { architecture: 'vgg16_cifar', dataset: 'tiny' } })
   expect(deep.startTrainingRun.issues).toMatchObject([{ path: ['architecture'] }])
 })
+
+test('it shows what a network would see of an image: as it is, mirrored, or with anything else done to it', async () => {
+  const AUGMENTED = `query ($augmentation: AugmentationInput!, $index: Int! = 7, $count: Int! = 16, $seed: Int) {
+    dataset(name: "tiny") {
+      augmented(split: TEST, index: $index, count: $count, seed: $seed, augmentation: $augmentation, scale: 1)
+    }
+  }`
+  const ask = async (variables: Record<string, unknown>) => {
+    const { data, errors } = await server.execute(AUGMENTED, variables)
+    return { pictures: data?.dataset?.augmented as string[], errors }
+  }
+  const pixels = async (url: string) => (await pngOf(url)).data
+  const { dataset } = await server.query(
+    '{ dataset(name: "tiny") { images(split: TEST, first: 8) { edges { node { image(scale: 1) } } } } }',
+  )
+  const original = await pixels(dataset.images.edges[7].node.image)
+  const mirrored = Buffer.from(original)
+  for (let at = 0; at < original.length; at += 3) {
+    const [row, x] = [Math.floor(at / 72), (at % 72) / 3]
+    original.copy(mirrored, row * 72 + (23 - x) * 3, at, at + 3)
+  }
+
+  const same = await ask({ augmentation: {} })
+  expect(same.pictures).toHaveLength(16)
+  for (const picture of same.pictures) expect((await pixels(picture)).equals(original)).toBe(true)
+  const flips = await ask({ augmentation: { horizontalFlip: true } })
+  const seen = await Promise.all(flips.pictures.map(pixels))
+  const isMirrored = seen.map((picture) => picture.equals(mirrored))
+  expect(seen.map((picture) => picture.equals(original))).toEqual(isMirrored.map((it) => !it))
+  expect(new Set(isMirrored).size).toBe(2)
+
+  const augmentation = { rotation: 20, scale: 0.2, hue: 0.1, erasing: 0.5, mixup: 1 }
+  const { pictures } = await ask({ augmentation })
+  expect(new Set(pictures).size).toBe(16)
+  expect((await ask({ augmentation })).pictures).toEqual(pictures)
+  expect((await ask({ augmentation, count: 3 })).pictures).toHaveLength(3)
+  expect((await ask({ augmentation, seed: 1 })).pictures).not.toEqual(pictures)
+  for (const [wrong, what] of [
+    [{ index: COUNT.test }, 'index must be from 0 to 59, not 60.'],
+    [{ count: 17 }, 'count must be from 1 to 16, not 17.'],
+    [{ augmentation: { hue: 0.7 } }, /^augmentation: hue: /],
+  ] as const) {
+    const { errors } = await ask({ augmentation, ...wrong })
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringMatching(what),
+      extensions: { code: 'BAD_USER_INPUT' },
+    })
+  }
+})

@@ -241,6 +241,12 @@ export function resolveHyperparameters(
   }
 }
 
+/** Checks the bounds of an augmentation; issues name its fields. */
+export function checkAugmentation(it: Augmentation): Issue[] {
+  const { error } = augmentation.safeParse(it)
+  return error?.issues.map(({ path, message }) => ({ path: path.map(String), message })) ?? []
+}
+
 export type ChangeInput = Pick<HyperparametersInput, 'epochs' | 'learningRate' | 'schedule'> & {
   continueFromLastRate?: boolean
 }

@@ -15,7 +15,7 @@ import { badInput, checkRange } from '../builder/input-error.ts'
 import { DatasetImportRef } from './dataset-import.ts'
 
 const MAX_SAMPLES = 100
-const MAX_SCALE = 16
+export const MAX_SCALE = 16
 
 const DatasetState = builder.enumType('DatasetState', {
   description:

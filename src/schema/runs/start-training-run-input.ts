@@ -155,7 +155,7 @@ const ClassWeightsInput = builder.inputType('ClassWeightsInput', {
     weights: t.floatList({ description: "A weight above 0 for each class, in the data set's order." }),
   }),
 })
-const AugmentationInput = builder.inputType('AugmentationInput', {
+export const AugmentationInput = builder.inputType('AugmentationInput', {
   description: 'Random changes of training images; what is left out is off.',
   fields: (t) => ({
     horizontalFlip: t.boolean({
