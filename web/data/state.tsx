@@ -2,9 +2,16 @@ import { bytes, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { Failure } from '../parts/failure.tsx'
 import { type Dataset, PREPARE } from './documents.ts'
+import { ImportState } from './import-state.tsx'
 
 /** Whether a data set is here, and what brings it here. */
 export function State({ dataset }: { dataset: Dataset }) {
+  const { import: job } = dataset
+  return job === null ? <Given dataset={dataset} /> : <ImportState dataset={dataset} job={job} />
+}
+
+/** Of a data set that the server itself has. */
+function Given({ dataset }: { dataset: Dataset }) {
   const { name, state, error, source, downloadBytes } = dataset
   const doing = useDoing()
   const fetch = () =>

@@ -53,7 +53,9 @@ export function FirstVisit() {
 function Welcome({ datasets, system }: ResultOf<typeof WELCOME>) {
   const dataset = useLive(datasets[0]!)
   const { state, classes, trainCount, downloadBytes } = dataset
-  const { samples } = useSamples(state === 'READY' ? { id: dataset.id, ...PICTURES } : null)
+  const { samples } = useSamples(
+    state === 'READY' ? { id: dataset.id, imageShape: dataset.imageShape, ...PICTURES } : null,
+  )
   const doing = useDoing()
   const train = async () => {
     const started = await doing.run(async (client) => {

@@ -9,7 +9,7 @@ type Options = readonly (readonly [value: string, title: string])[]
 interface What {
   form: Form
   networks: readonly string[]
-  datasets: readonly string[]
+  datasets: Options
 }
 
 export function WhatGroup({ form, networks, datasets }: What) {
@@ -17,7 +17,7 @@ export function WhatGroup({ form, networks, datasets }: What) {
     <fieldset>
       <legend>What</legend>
       <Choice form={form} name="architecture" label="Network" options={networks.map(same)} />
-      <Choice form={form} name="dataset" label="Data set" options={datasets.map(same)} />
+      <Choice form={form} name="dataset" label="Data set" options={datasets} />
       <Line form={form} name="name" label="Name" numeric={false} />
       <Text form={form} name="notes" label="Notes" />
     </fieldset>

@@ -1,17 +1,18 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
+import { scaleOf } from '../data/samples.ts'
 import { useQuery } from '../live/query.ts'
 import type { Form } from './fields.tsx'
 import { pictureOf } from './values.ts'
 
 /** Of a data set that is there: whoever asks for pictures of another has it fetched. */
-const STATES = graphql(`
-  query DatasetStates { datasets { name state } }
+const STATE = graphql(`
+  query DatasetState($name: String!) { dataset(name: $name) { state imageShape } }
 `)
 
 const PICTURES = graphql(`
-  query PicturesToPin($seed: Int!) {
-    datasets { name samples(count: 24, seed: $seed, split: TEST) { index label image(scale: 2) } }
+  query PicturesToPin($name: String!, $seed: Int!, $scale: Int!) {
+    dataset(name: $name) { samples(count: 24, seed: $seed, split: TEST) { index label image(scale: $scale) } }
   }
 `)
 
@@ -19,11 +20,12 @@ const PICTURES = graphql(`
 export function PinnedChoice({ form }: { form: Form }) {
   const [seed, setSeed] = useState(1)
   const [isOpen, setOpen] = useState(false)
-  const name = form.values.dataset
-  const { data: states } = useQuery(STATES, isOpen ? {} : null)
-  const isThere = states?.datasets.every(({ state }) => state === 'READY') ?? false
-  const { data } = useQuery(PICTURES, isThere ? { seed } : null)
-  const samples = data?.datasets.find((each) => each.name === name)?.samples ?? []
+  const { dataset: name = '' } = form.values
+  const { data: asked } = useQuery(STATE, isOpen ? { name } : null)
+  const dataset = asked?.dataset ?? null
+  const isThere = dataset?.state === 'READY'
+  const { data } = useQuery(PICTURES, isThere ? { name, seed, scale: scaleOf(dataset.imageShape) } : null)
+  const samples = isThere ? (data?.dataset?.samples ?? []) : []
   const parts = (form.values.pinned ?? '')
     .split(',')
     .map((part) => part.trim())
@@ -40,7 +42,7 @@ export function PinnedChoice({ form }: { form: Form }) {
   return (
     <details class="whole" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Choose from pictures</summary>
-      {isOpen && states !== null && !isThere && (
+      {isOpen && asked !== null && !isThere && (
         <p class="small muted">The pictures can be seen once the data set is on this machine.</p>
       )}
       <div class="choice">

@@ -11,7 +11,7 @@ export const RUN_TO_FORK = graphql(
       seed
       priority
       architecture { name }
-      dataset { name }
+      dataset { reference }
       checkpointPolicy { keepBest keepLatest everySteps everySeconds }
       pinned { split index }
       checkpoints { id step epoch testAccuracy }

@@ -89,7 +89,7 @@ export function valuesOfRun(run: RunToFork): Values {
     ...textsOf({ ...policy, everySeconds }, 'checkpoints.'),
     ...(everySeconds === null ? { 'checkpoints.everyEpoch': 'true' } : {}),
     architecture: run.architecture.name,
-    dataset: run.dataset.name,
+    dataset: run.dataset.reference,
     name: `Fork of #${run.number}`,
     'transfer.from': run.checkpoints[0]?.id ?? run.modelVersions[0]?.id ?? '',
     pinned: run.pinned.map(({ split, index }) => (split === 'TRAIN' ? `train ${index}` : index)).join(', '),

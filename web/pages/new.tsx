@@ -34,7 +34,7 @@ import '../new/new.css'
 const CHOICES = graphql(`
   query NewRun {
     architectures(first: 100) { edges { node { name } } }
-    datasets { name trainCount }
+    datasets { name reference version state trainCount imageShape classes }
     models(first: 50) { edges { node { versions(first: 2) { edges { node { id version accuracy model { name } } } } } } }
   }
 `)
@@ -114,7 +114,7 @@ function RunForm({ choices, run }: FormProps) {
     requestAnimationFrame(() => element.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
   }
   const homeless = told.filter(({ path }) => fieldOf(path) === null)
-  const dataset = choices.datasets.find(({ name }) => name === values.dataset)
+  const dataset = choices.datasets.find(({ reference }) => reference === values.dataset)
   const trainLimit = input.trainLimit ?? recipe.trainLimit
   return (
     <form
@@ -128,7 +128,7 @@ function RunForm({ choices, run }: FormProps) {
       <WhatGroup
         form={form}
         networks={networks.includes(input.architecture) ? networks : [input.architecture, ...networks]}
-        datasets={choices.datasets.map(({ name }) => name)}
+        datasets={datasetOptions(choices, values.dataset ?? '')}
       />
       <TransferGroup form={form} weights={run === null ? versionsOf(choices) : weightsOf(run)} />
       <LengthGroup form={form} />
@@ -204,8 +204,20 @@ function firstValues(run: RunToFork | null, networks: readonly string[]): Values
   return {
     ...(Object.hasOwn(PRESETS, preset) ? PRESETS[preset]!.values : {}),
     architecture: architecture ?? (networks.includes('vgg_mini') ? 'vgg_mini' : (networks[0] ?? '')),
-    dataset: 'cifar10',
+    dataset: query.get('dataset') ?? 'cifar10',
   }
+}
+
+/** Those that can be learned from, and the one that is asked for, whatever version it is. */
+function datasetOptions({ datasets }: FormProps['choices'], asked: string) {
+  const options = datasets
+    .filter(({ state, version }) => version === null || state === 'READY')
+    .map(({ name, reference, version }): readonly [string, string] => [
+      reference,
+      version === null ? name : `${name}, version ${version}`,
+    ])
+  const isListed = options.some(([reference]) => reference === asked)
+  return isListed ? options : [[asked, asked.replace('@', ', version ')] as const, ...options]
 }
 
 /** What the server fills in for what is left empty. */

@@ -16,7 +16,7 @@ import '../run/run.css'
 
 const DATASETS = graphql(`
   query TryDatasets {
-    datasets { id name state }
+    datasets { id name reference state imageShape }
   }
 `)
 
@@ -30,8 +30,9 @@ export default function Predict() {
   const chosen = useModel(text)
   const { uploads, add, remove } = useUploads()
   const [keep, setKeep] = useState(false)
-  const tries = useTries(params.value.get('seed'))
-  const { choices, model, weights, error } = chosen
+  const { choices, model, weights, dataset, error } = chosen
+  const tries = useTries(params.value.get('seed'), dataset)
+  const threshold = readThreshold(params.value.get('below'))
   if (choices === null) return error === null ? null : <Failure error={error} />
   if (choices.names.length === 0) {
     return (
@@ -60,13 +61,28 @@ export default function Predict() {
           disabled={!tries.isPossible}
           onClick={() => setParams({ seed: String(otherSeed()) })}
         >
-          {tries.pictures.length === 0 ? 'Try pictures of the data set' : 'Try others of the data set'}
+          {tries.pictures.length === 0 ? 'Try pictures of ' : 'Try others of '}
+          {tries.name ?? 'the data set'}
         </button>
         {tries.pictures.length > 0 && (
           <button type="button" onClick={() => setParams({ seed: null })}>
             Hide them
           </button>
         )}
+        <label class="row small">
+          <span class="muted">None of these below</span>
+          <input
+            class="threshold"
+            type="number"
+            min="0"
+            max="100"
+            step="5"
+            placeholder="0"
+            value={params.value.get('below') ?? ''}
+            onChange={({ currentTarget: { value } }) => setParams({ below: value === '' ? null : value })}
+          />
+          <span class="muted">%</span>
+        </label>
         <label class="row">
           <input
             type="checkbox"
@@ -92,6 +108,7 @@ export default function Predict() {
               model={model}
               weights={weights}
               keep={keep}
+              threshold={threshold}
               onRemove={own ? () => remove(picture.key) : undefined}
             />
           ))}
@@ -102,21 +119,38 @@ export default function Predict() {
   )
 }
 
-/** Pictures of the test split, which no network learned from, of the first data set that is here. */
-function useTries(text: string | null) {
+/** Percent in the address, a share in the API; null for none. */
+function readThreshold(text: string | null): number | null {
+  const percent = Number(text ?? Number.NaN)
+  return percent > 0 && percent <= 100 ? percent / 100 : null
+}
+
+/** Another version of the same data set. */
+const isSameName = (reference: string | null) => (each: { name: string }) =>
+  each.name === reference?.split('@')[0]
+
+/**
+ * Pictures of the test split, which no network learned from: of the data set that the model learned from where it is
+ * here, else of the first that is.
+ */
+function useTries(text: string | null, reference: string | null) {
   const seed = readSeed(text)
   const { data } = useQuery(DATASETS, {})
-  const dataset = data?.datasets.find(({ state }) => state === 'READY')
+  const here = data?.datasets.filter(({ state }) => state === 'READY')
+  const dataset =
+    here?.find((each) => each.reference === reference) ?? here?.find(isSameName(reference)) ?? here?.[0]
   const { samples, error } = useSamples(
-    dataset === undefined || seed === null ? null : { id: dataset.id, count: TRIES, seed, split: 'TEST' },
+    dataset === undefined || seed === null
+      ? null
+      : { id: dataset.id, imageShape: dataset.imageShape, count: TRIES, seed, split: 'TEST' },
   )
   const pictures = (samples ?? []).map(({ index, label, image }) => ({
-    key: `${dataset!.name} ${index}`,
+    key: `${dataset!.reference} ${index}`,
     name: `Test picture ${index} of ${dataset!.name}`,
-    source: { sample: { dataset: dataset!.name, split: 'TEST' as const, index } },
+    source: { sample: { dataset: dataset!.reference, split: 'TEST' as const, index } },
     url: image,
     truth: label,
     own: false as const,
   }))
-  return { pictures, error, isPossible: dataset !== undefined }
+  return { pictures, error, isPossible: dataset !== undefined, name: dataset?.name }
 }

@@ -9,7 +9,8 @@ interface Props {
   multiple?: boolean
   /** What the dialogue of the system offers first; anything can be dropped. */
   accept?: string
-  onFiles: (files: readonly File[]) => void
+  /** Folders are dropped, never chosen: with a control of their own. */
+  onFiles: (files: readonly File[], folders: readonly FileSystemDirectoryEntry[]) => void
 }
 
 /** Takes files: chosen in a dialogue, dropped anywhere on the page, or pasted. */
@@ -21,7 +22,8 @@ export function Drop({ label, children, multiple = false, accept, onFiles }: Pro
     const give = (event: Event, data: DataTransfer | null) => {
       if (data === null || data.files.length === 0) return
       event.preventDefault()
-      take.current([...data.files])
+      const { files, folders } = sortedOut(data)
+      take.current(files, folders)
     }
     const over = (event: DragEvent) => {
       if (!event.dataTransfer?.types.includes('Files')) return
@@ -59,11 +61,26 @@ export function Drop({ label, children, multiple = false, accept, onFiles }: Pro
         accept={accept}
         onChange={(event) => {
           const { files } = event.currentTarget
-          if (files !== null && files.length > 0) onFiles([...files])
+          if (files !== null && files.length > 0) onFiles([...files], [])
           // The same file may be chosen again.
           event.currentTarget.value = ''
         }}
       />
     </label>
   )
+}
+
+/** A folder looks like a file without contents, and is asked for as what it is while the event lasts. */
+function sortedOut({ items }: DataTransfer): { files: File[]; folders: FileSystemDirectoryEntry[] } {
+  const files: File[] = []
+  const folders: FileSystemDirectoryEntry[] = []
+  for (const item of items) {
+    const entry = item.webkitGetAsEntry()
+    if (entry?.isDirectory) folders.push(entry as FileSystemDirectoryEntry)
+    else {
+      const file = item.getAsFile()
+      if (file !== null) files.push(file)
+    }
+  }
+  return { files, folders }
 }

@@ -10,9 +10,16 @@ export type Asking =
 
 /**
  * Shows a picture to a model, again whenever the model is another one.
+ * @param threshold  least confidence, 0 to 1, with which a picture is of one of the classes; null for none
  * @param weights  tells weights apart that `model` alone does not: what an alias names just now
  */
-export function useAsking(source: Source, model: ModelRef, weights: string, keep: boolean): Asking {
+export function useAsking(
+  source: Source,
+  model: ModelRef,
+  weights: string,
+  keep: boolean,
+  threshold: number | null,
+): Asking {
   const [asking, setAsking] = useState<Asking>({ state: 'asked', sent: 0 })
   useEffect(() => {
     const leaving = new AbortController()
@@ -23,7 +30,7 @@ export function useAsking(source: Source, model: ModelRef, weights: string, keep
       // The client tells how far an upload is for anything that is sent as a mutation is; a query stays a query.
       const { predict: result } = await client.mutate(
         keep ? (ASK_AND_KEEP as typeof ASK) : ASK,
-        { input: { image: source, model } },
+        { input: { image: source, model, threshold } },
         {
           signal: leaving.signal,
           retry: true,
@@ -40,6 +47,6 @@ export function useAsking(source: Source, model: ModelRef, weights: string, keep
     tell({ state: 'asked', sent: 0 })
     ask().then(tell, (error: Error) => tell({ state: 'refused', message: error.message, reason: null }))
     return () => leaving.abort()
-  }, [weights, keep])
+  }, [weights, keep, threshold])
   return asking
 }

@@ -3,6 +3,7 @@ import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 const ANSWER = graphql(`
   fragment Answer on Prediction {
     label
+    known
     latencyMs
     input
     probabilities(top: 10) { label probability }

@@ -6,15 +6,17 @@ import type { ModelRef } from './documents.ts'
 
 const NAMES = graphql(`
   query ModelNames {
-    models(first: 100) { edges { node { name } } }
+    models(first: 100) {
+      edges { node { name versions(first: 1) { edges { node { createdAt dataset { reference } } } } } }
+    }
   }
 `)
 
 const CHOICES = graphql(`
   query ModelChoices($name: String!) {
     model(name: $name) {
-      aliases { name version { id version } }
-      versions(first: 100) { edges { node { id version accuracy } } }
+      aliases { name version { id version dataset { reference } } }
+      versions(first: 100) { edges { node { id version accuracy dataset { reference } } } }
     }
   }
 `)
@@ -36,6 +38,8 @@ export interface Chosen {
   model: ModelRef | undefined
   /** Of the weights that are asked; other ones have another. */
   weights: string
+  /** What the weights learned from, as inputs name it; null where it is not known. */
+  dataset: string | null
   problem: string | null
   error: Error | null
 }
@@ -50,10 +54,23 @@ export function useModel(text: string | null): Chosen {
     refresh()
   })
   const names = all?.models.edges.map(({ node }) => node.name) ?? []
-  const nothing = { model: undefined, weights: '', problem: null, error }
+  const nothing = { model: undefined, weights: '', dataset: null, problem: null, error }
   if (all === null) return { ...nothing, choices: null }
   if (asked === null) {
-    return { ...nothing, choices: { names, aliases: [], versions: [] }, model: null, weights: 'newest' }
+    const newest = all.models.edges
+      .flatMap(({ node }) => node.versions.edges.map((edge) => edge.node))
+      .reduce<{ createdAt: string; dataset: { reference: string } | null }>(
+        (one, other) => (one.createdAt > other.createdAt ? one : other),
+        { createdAt: '', dataset: null },
+      )
+    const dataset = newest.dataset?.reference ?? null
+    return {
+      ...nothing,
+      choices: { names, aliases: [], versions: [] },
+      model: null,
+      weights: 'newest',
+      dataset,
+    }
   }
   if (one === null) return { ...nothing, choices: { names, aliases: [], versions: [] } }
   const aliases = one.model?.aliases ?? []
@@ -63,12 +80,14 @@ export function useModel(text: string | null): Chosen {
   const alias = aliases.find(({ name }) => name === asked.which)
   if (alias !== undefined) {
     const model = { alias: { model: asked.name, name: alias.name } }
-    return { ...nothing, choices, model, weights: `${alias.name} ${alias.version.id}` }
+    const dataset = alias.version.dataset?.reference ?? null
+    return { ...nothing, choices, model, weights: `${alias.name} ${alias.version.id}`, dataset }
   }
   const version = asked.which === '' ? versions[0] : versions.find((it) => String(it.version) === asked.which)
   if (version === undefined) {
     const what = asked.which === '' ? 'version' : `version or alias ${asked.which}`
     return { ...nothing, choices, problem: `${asked.name} has no ${what}.` }
   }
-  return { ...nothing, choices, model: { versionId: version.id }, weights: version.id }
+  const dataset = version.dataset?.reference ?? null
+  return { ...nothing, choices, model: { versionId: version.id }, weights: version.id, dataset }
 }

@@ -13,12 +13,13 @@ interface Props {
   model: ModelRef
   weights: string
   keep: boolean
+  threshold: number | null
   onRemove?: () => void
 }
 
 /** A picture, what the network saw of it, and what it takes it for; or why it was refused. */
-export function PictureCard({ picture, model, weights, keep, onRemove }: Props) {
-  const asking = useAsking(picture.source, model, weights, keep)
+export function PictureCard({ picture, model, weights, keep, threshold, onRemove }: Props) {
+  const asking = useAsking(picture.source, model, weights, keep, threshold)
   return (
     <li class="panel">
       <div class="row spread">
@@ -96,13 +97,21 @@ function Said({ asking, truth }: { asking: Asking; truth: string | undefined }) 
       </p>
     )
   }
-  const { label, latencyMs, modelVersion, probabilities } = asking.answer
+  const { label, known, latencyMs, modelVersion, probabilities } = asking.answer
   const { model, version } = modelVersion
   return (
     <>
       <p>
-        <b>{label}</b>
-        {truth !== undefined && <span class="muted">{label === truth ? ' ✓ right' : ' ✗ wrong'}</span>}{' '}
+        {known ? (
+          <b>{label}</b>
+        ) : (
+          <>
+            <b>None of these</b> <span class="muted">(nearest: {label})</span>
+          </>
+        )}
+        {known && truth !== undefined && (
+          <span class="muted">{label === truth ? ' ✓ right' : ' ✗ wrong'}</span>
+        )}{' '}
         <span class="small muted">
           by{' '}
           <a href={`/models/${encodeURIComponent(model.name)}/${version}`}>

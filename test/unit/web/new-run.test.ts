@@ -83,7 +83,7 @@ describe('The input that the fields of a new run make', () => {
       seed: 7,
       priority: 0,
       architecture: { name: 'vgg_mini' },
-      dataset: { name: 'cifar10' },
+      dataset: { reference: 'cifar10' },
       checkpointPolicy: { keepBest: 2, keepLatest: 1, everySteps: 50, everySeconds: null },
       pinned: [
         { split: 'TEST', index: 3 },
