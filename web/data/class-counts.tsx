@@ -68,11 +68,11 @@ export function ClassCounts({ dataset: { classes, classCounts }, edits, onEdit }
                   <button
                     type="button"
                     class="link"
+                    aria-label={`${label}: show its pictures`}
                     aria-pressed={params.value.get('class') === label}
                     onClick={() => lookAt(label)}
                   >
                     {label}
-                    <span class="spoken">, show its pictures</span>
                   </button>
                 </th>
                 {isChanging && edits !== null && (
