@@ -66,7 +66,7 @@ export function NewDataset({ taken }: { taken: readonly string[] }) {
           problems={problemsOf(error, 'labels')}
         />
         {given !== null && (
-          <div class="row" style={{ alignItems: 'start' }}>
+          <div class="how">
             <Field label="Name" hint="Small letters, digits and _" problems={problemsOf(error, 'name')}>
               {(control) => (
                 <input

@@ -95,7 +95,7 @@ export function NextVersion({ dataset, edits, onEdit }: Props) {
             problems={problemsOf(error, 'labels')}
           />
         )}
-        <div class="row" style={{ alignItems: 'start' }}>
+        <div class="how">
           {!isOwn && (
             <Field label="Name" hint="Small letters, digits and _" problems={problemsOf(error, 'name')}>
               {(control) => (

@@ -2,6 +2,7 @@ import { bytes, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { Failure } from '../parts/failure.tsx'
 import { type Dataset, PREPARE } from './documents.ts'
+import { Fetching } from './fetching.tsx'
 import { ImportState } from './import-state.tsx'
 
 /** Whether a data set is here, and what brings it here. */
@@ -41,25 +42,5 @@ function Given({ dataset }: { dataset: Dataset }) {
       {error !== null && <Failure error={error} />}
       {doing.error !== null && <Failure error={doing.error} />}
     </div>
-  )
-}
-
-/** How far its fetch is. */
-export function Fetching({ dataset: { name, fetch } }: { dataset: Pick<Dataset, 'name' | 'fetch'> }) {
-  const isKnown = fetch !== null && fetch.totalBytes > 0
-  return (
-    <>
-      <progress
-        value={isKnown ? fetch.bytes : undefined}
-        max={isKnown ? fetch.totalBytes : 1}
-        aria-label={`Progress of ${name}`}
-      />
-      {fetch !== null && (
-        <p class="small muted">
-          {words(fetch.phase)}: {bytes(fetch.bytes)}
-          {fetch.totalBytes > 0 && ` of ${bytes(fetch.totalBytes)}`}
-        </p>
-      )}
-    </>
   )
 }

@@ -16,7 +16,7 @@ export const RUN_CARD = graphql(`
     startedAt
     finishedAt
     architecture { name }
-    dataset { name }
+    dataset { name reference }
     progress { epoch epochs step steps imagesPerSecond secondsRemaining }
     queue { position ahead secondsUntilStart }
     failure { code message }

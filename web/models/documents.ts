@@ -58,7 +58,7 @@ export const VERSION = graphql(`
         evaluatedAt
         model { name }
         architecture { name title }
-        dataset { name }
+        dataset { reference }
         run {
           number
           name
@@ -69,7 +69,7 @@ export const VERSION = graphql(`
         downloads { safetensors { url } layersModel { url } }
         preprocessing { size resize shorterSide background mean std labels }
         evaluation {
-          dataset { classes name }
+          dataset { classes reference }
           loss
           accuracy
           top5Accuracy

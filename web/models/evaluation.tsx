@@ -47,7 +47,7 @@ export function Evaluation({ version, onDone }: { version: Version; onDone: () =
         <p class="muted">
           {evaluation === null
             ? 'It was not shown the test images yet.'
-            : `Shown ${evaluation.count.toLocaleString('en')} test images of ${evaluation.dataset.name}${evaluatedAt === null ? '' : `, ${moment(evaluatedAt)}`}.`}
+            : `Shown ${evaluation.count.toLocaleString('en')} test images of ${evaluation.dataset.reference}${evaluatedAt === null ? '' : `, ${moment(evaluatedAt)}`}.`}
         </p>
         <div class="row">
           <label class="row">

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
+import { sizeText } from '../data/size.ts'
 import { percent } from '../format.ts'
 import { useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
@@ -16,7 +17,7 @@ import {
   TransferGroup,
   WhatGroup,
 } from '../new/groups.tsx'
-import { PLAN, Plan } from '../new/plan.tsx'
+import { PLAN, PLANNED, Plan } from '../new/plan.tsx'
 import {
   DEFAULTS,
   LEARNING_RATE_WITHOUT_BATCH_NORM,
@@ -146,6 +147,11 @@ function RunForm({ choices, run }: FormProps) {
               dataset === undefined || trainLimit == null ? 1 : Math.min(1, trainLimit / dataset.trainCount)
             }
             stopsEarly={values.earlyStopping === 'own'}
+            other={
+              dataset === undefined || dataset.reference === PLANNED
+                ? null
+                : { name: dataset.name, images: sizeText(dataset.imageShape) }
+            }
           />
         )}
         {data !== null && planned === null && (

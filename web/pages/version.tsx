@@ -1,4 +1,5 @@
 import { graphql } from '../../src/client/graphql.ts'
+import { addressOf } from '../data/live.ts'
 import { bytes, loss, moment, percent, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
@@ -67,8 +68,7 @@ function Shown({ version: it, refresh }: { version: Version; refresh: () => void
             {it.dataset !== null && (
               <>
                 {' '}
-                that learned from{' '}
-                <a href={`/data/${encodeURIComponent(it.dataset.name)}`}>{it.dataset.name}</a>
+                that learned from <a href={addressOf(it.dataset.reference)}>{it.dataset.reference}</a>
               </>
             )}
           </p>

@@ -19,7 +19,7 @@ export const RUN_DETAILS = graphql(
         transfer { frozenLayers newLayers headLearningRate }
         parent { number name }
         forks { number name status parentStep }
-        dataset { name classes trainCount }
+        dataset { name reference classes trainCount }
         engine { kind device instructionSet threads }
         attempts { attempt fromStep startedAt secondsBefore }
         statusChanges { status step attempt at failure { code step layer } }

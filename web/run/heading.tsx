@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { addressOf } from '../data/live.ts'
 import type { RunCard } from '../live/runs-changed.ts'
 import { Status } from '../parts/status.tsx'
 import type { Details } from './details.ts'
@@ -23,7 +24,7 @@ export function Heading({ run, card, onRenamed }: Props) {
       </div>
       <p class="muted">
         <a href={`/networks/${encodeURIComponent(run.architecture.name)}`}>{run.architecture.name}</a> on{' '}
-        <a href={`/data/${encodeURIComponent(run.dataset.name)}`}>{run.dataset.name}</a>
+        <a href={addressOf(run.dataset.reference)}>{run.dataset.reference}</a>
         {run.parent !== null && (
           <>
             {' '}

@@ -44,7 +44,7 @@ export function LossChart(props: Props) {
     return (
       <div class="waiting muted" style={{ minHeight: `${height}px` }}>
         {run.status === 'PREPARING' ? (
-          <Preparing dataset={run.dataset.name} />
+          <Preparing dataset={run.dataset.reference} />
         ) : (
           (WAITING[run.status] ?? (buckets === null ? 'Reads its losses.' : 'No loss was logged.'))
         )}

@@ -95,9 +95,11 @@ function Rows({
         </table>
       </section>
       {rows.length > shown && (
-        <button type="button" class="small" onClick={() => show(shown + ROWS)}>
-          More of them
-        </button>
+        <div>
+          <button type="button" class="small" onClick={() => show(shown + ROWS)}>
+            More of them
+          </button>
+        </div>
       )}
     </>
   )

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
-import { Fetching } from '../data/state.tsx'
+import { Fetching } from '../data/fetching.tsx'
 import { useStream } from '../live/stream.ts'
 
 const FETCH = graphql(`

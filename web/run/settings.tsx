@@ -53,7 +53,7 @@ export function Settings({ run }: { run: Details }) {
     ['Memory, at most', bytes(run.progress.peakMemoryBytes)],
     [
       'Data set',
-      `${run.dataset.name}${run.datasetDigest === null ? '' : ` ${run.datasetDigest.slice(0, 12)}`}`,
+      `${run.dataset.reference}${run.datasetDigest === null ? '' : ` ${run.datasetDigest.slice(0, 12)}`}`,
     ],
     ['Attempts', String(run.attempt)],
   ]

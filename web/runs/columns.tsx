@@ -101,7 +101,7 @@ function setting(
 const SETTINGS: readonly Setting[] = [
   { id: 'network', title: 'Network', text: ({ card }) => card.architecture.name },
   { id: 'notes', title: 'Notes', text: ({ listed }) => listed.notes },
-  setting('dataset', 'Data set', ({ dataset }) => dataset.name),
+  setting('dataset', 'Data set', ({ dataset }) => dataset.reference),
   setting('preset', 'Preset', (_run, { preset }) => preset ?? 'none'),
   setting('epochs', 'Epochs', (_run, { epochs }) => String(epochs)),
   setting('trainLimit', 'Training images', (_run, it) =>

@@ -56,7 +56,7 @@ const SETTINGS = graphql(
         node {
           id
           seed
-          dataset { name }
+          dataset { reference }
           engine { kind }
           hyperparameters { ...HyperparameterFacts }
         }
