@@ -28,14 +28,21 @@ export function withoutDuplicates(images: readonly ImportedImage[], findings: Fi
 /** Of each image, the images before it that it looks like: a few of each split. */
 export type Likenesses = ReadonlyMap<ImportedImage, readonly ImportedImage[]>
 
+/** Images between two words of how far it is. */
+const TICK = 1000
+
 /** Of each split. */
 const MOST_ALIKE = 3
 
-/** @param images  each with other pixels than those of its class and split */
-export function findLikenesses(images: readonly ImportedImage[]): Likenesses {
+/**
+ * @param images  each with other pixels than those of its class and split
+ * @param tick  called now and then
+ */
+export function findLikenesses(images: readonly ImportedImage[], tick: () => void): Likenesses {
   const similar = createSimilarImages(images.length)
   const alike = new Map<ImportedImage, ImportedImage[]>()
-  for (const image of images) {
+  for (const [index, image] of images.entries()) {
+    if (index % TICK === 0) tick()
     const counts = new Map<string | null, number>()
     const places = similar.add(image, (place) => {
       const { split } = images[place]!

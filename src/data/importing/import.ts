@@ -81,7 +81,7 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
     names.tell(findings)
     const kept = withoutDuplicates(images, findings)
     const ordered = orderClasses(kept, classes)
-    const likenesses = findLikenesses(kept)
+    const likenesses = findLikenesses(kept, () => progress(images.length, images.length))
     chooseSplits(kept, ordered, likenesses, job.split)
     tellOfLikenesses(kept, likenesses, findings)
     tellOfClasses(kept, names.known, findings)

@@ -27,83 +27,94 @@ interface Batch {
   split: Split
 }
 
-/** How the two binary versions of https://www.cs.toronto.edu/~kriz/cifar.html are written down. */
+/** How one of the binary versions of https://www.cs.toronto.edu/~kriz/cifar.html is written down. */
 interface Variant {
   title: string
-  /** Bytes before the pixels of a record, the last of which is the class. */
-  labelBytes: number
   files: RegExp
-  isTest(name: string): boolean
-  names: string
-  usual(highest: number): string[]
+  /** Bytes before the pixels of a record. */
+  labelBytes: number
+  /** Files with the names of classes, and which of these bytes is the class then: the first that is there, or the first of all. */
+  names: readonly { file: string; labelAt: number; words: string }[]
+  /** The names of classes without such a file. */
+  usual: readonly string[]
 }
 
-const VARIANTS: Variant[] = [
+const VARIANTS: readonly Variant[] = [
   {
     title: 'CIFAR-10',
-    labelBytes: 1,
     files: /^(data_batch_\d+|test_batch)\.bin$/i,
-    isTest: (name) => /^test/i.test(name),
-    names: 'batches.meta.txt',
-    usual: (classes) => (classes <= 10 ? CIFAR10_CLASSES : numbers(classes)),
+    labelBytes: 1,
+    names: [{ file: 'batches.meta.txt', labelAt: 0, words: '' }],
+    usual: CIFAR10_CLASSES,
   },
   {
     title: 'CIFAR-100',
-    labelBytes: 2,
     files: /^(train|test)\.bin$/i,
-    isTest: (name) => /^test/i.test(name),
-    names: 'fine_label_names.txt',
-    usual: () => numbers(100),
+    labelBytes: 2,
+    names: [
+      { file: 'fine_label_names.txt', labelAt: 1, words: ' with its fine classes' },
+      { file: 'coarse_label_names.txt', labelAt: 0, words: ' with its coarse classes' },
+    ],
+    usual: Array.from({ length: 100 }, (_, i) => String(i)),
   },
 ]
-
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i))
 
 const parts = (path: string) => {
   const slash = path.lastIndexOf('/')
   return { folder: path.slice(0, slash + 1), name: path.slice(slash + 1) }
 }
+const isTest = (path: string) => /^test/i.test(parts(path).name)
 
 /** The binary files of CIFAR-10 or CIFAR-100, in any folder; null where there are none. */
 export async function cifarLayout(listing: Listing, skip: Skip): Promise<Layout | null> {
   for (const variant of VARIANTS) {
-    const recordBytes = variant.labelBytes + 3 * PIXELS
-    const found = listing.files.filter(
-      ({ path, bytes }) => variant.files.test(parts(path).name) && bytes > 0 && bytes % recordBytes === 0,
-    )
+    const found = filesOf(variant, listing)
     if (found.length === 0) continue
-    const folders = new Set(found.map(({ path }) => parts(path).folder))
-    if (folders.size > 1) {
-      throw new ImportRefusedError(
-        `It holds the binary files of ${variant.title} in ${folders.size} folders: send one of them.`,
-      )
-    }
-    const [folder] = folders
-    const namesFile = listing.files.find(({ path }) => path === `${folder}${variant.names}`)
+    const { folder } = parts(found[0]!.path)
+    const named = variant.names.map((names) => ({
+      ...names,
+      file: listing.files.find(({ path }) => path === folder + names.file),
+    }))
     for (const file of listing.files) {
-      if (found.includes(file) || file === namesFile) continue
-      const isAsUsual = /\.(txt|html?)$/i.test(file.path)
-      if (!isAsUsual) skip(file.path, whyNot(file))
+      const isUsual = found.includes(file) || /\.(txt|html?)$/i.test(file.path)
+      if (!isUsual) skip(file.path, whyNot(file))
     }
-    return layoutOf(variant, found, namesFile)
+    return layoutOf(variant, found, named.find(({ file }) => file !== undefined) ?? named[0]!)
   }
   return null
 }
 
+function filesOf({ title, files, labelBytes }: Variant, listing: Listing): OriginFile[] {
+  const recordBytes = labelBytes + 3 * PIXELS
+  const called = listing.files.filter(({ path }) => files.test(parts(path).name))
+  const fits = ({ bytes }: OriginFile) => bytes > 0 && bytes % recordBytes === 0
+  // Any program may have a train.bin.
+  if (title === 'CIFAR-100' && !called.some(fits)) return []
+  const other = called.find((file) => !fits(file))
+  if (other !== undefined) {
+    throw new ImportRefusedError(
+      `${other.path} has ${other.bytes} bytes, which are no whole number of ${title}'s records of ${recordBytes}. Send the whole file.`,
+    )
+  }
+  const folders = new Set(called.map(({ path }) => parts(path).folder))
+  if (folders.size <= 1) return called
+  throw new ImportRefusedError(
+    `It holds the binary files of ${title} in ${folders.size} folders: send one of them.`,
+  )
+}
+
 async function layoutOf(
-  variant: Variant,
-  found: OriginFile[],
-  namesFile: OriginFile | undefined,
+  { title, labelBytes, usual }: Variant,
+  found: readonly OriginFile[],
+  { file: namesFile, labelAt, words }: { file?: OriginFile; labelAt: number; words: string },
 ): Promise<Layout> {
-  const recordBytes = variant.labelBytes + 3 * PIXELS
-  const given = namesFile === undefined ? null : await readNames(namesFile)
-  const classes = given ?? variant.usual(10)
+  const recordBytes = labelBytes + 3 * PIXELS
+  const classes = (namesFile === undefined ? null : await readNames(namesFile)) ?? usual
   const batches: Batch[] = found
-    .map((file) => ({ file, split: variant.isTest(parts(file.path).name) ? 'test' : 'train' }) as Batch)
+    .map((file): Batch => ({ file, split: isTest(file.path) ? 'test' : 'train' }))
     .sort((one, other) => byName(other.split, one.split) || byNumber(one.file.path, other.file.path))
-  const coarse = variant.labelBytes === 2 ? ' with its fine classes' : ''
   return {
-    words: `the binary files of ${variant.title}${coarse}`,
+    words: `the binary files of ${title}${words}`,
     classes,
     named: classes,
     total: found.reduce((sum, { bytes }) => sum + bytes / recordBytes, 0),
@@ -113,7 +124,7 @@ async function layoutOf(
         let index = 0
         for await (const record of recordsOf(wholeContentOf(file), recordBytes)) {
           const path = `${file.path} image ${index++}`
-          const label = record[variant.labelBytes - 1]!
+          const label = record[labelAt]!
           if (label >= classes.length) {
             throw new ImportRefusedError(
               `${path} has the class ${label}, and there are ${classes.length}: 0 to ${classes.length - 1}.`,
@@ -123,7 +134,7 @@ async function layoutOf(
             path,
             label: classes[label]!,
             split,
-            picture: async () => interleaved(record, variant.labelBytes),
+            picture: async () => interleaved(record, labelBytes),
           }
         }
       }

@@ -111,6 +111,12 @@ describe('an archive of a stranger', () => {
     })
   })
 
+  test('may have backslashes between its folders, as some programs of Windows write them', async () => {
+    const plain = await importing(archive(zipOf(good)))
+    const windows = good.map(({ name, bytes }) => ({ name: name.replace('/', '\\'), bytes }))
+    expect((await importing(archive(zipOf(windows)))).digest).toBe(plain.digest)
+  })
+
   test('may be a .zip of the 64-bit kind', async () => {
     const plain = await importing(archive(zipOf(good)))
     const large = await importing(archive(zipOf(good.map((entry) => ({ ...entry, isZip64: true })))))

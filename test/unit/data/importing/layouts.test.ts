@@ -277,12 +277,26 @@ describe('the binary files of CIFAR', () => {
     expect([...dataset.train.labels]).toEqual(names.map((_, i) => 99 - i))
     expect([...dataset.test.labels]).toEqual([42, 7])
     expect(summary.layout).toBe('the binary files of CIFAR-100 with its fine classes')
+
+    const { 'cifar-100-binary/fine_label_names.txt': _, ...coarse } = files
+    const groups = Array.from({ length: 20 }, (_, i) => `group ${i}`)
+    const other = await importing(
+      zip({ ...coarse, 'cifar-100-binary/coarse_label_names.txt': groups.join('\n') }),
+    )
+    expect(other.facts.classes).toEqual(groups)
+    expect([...other.dataset.test.labels]).toEqual([0, 1])
+    expect(other.summary.layout).toBe('the binary files of CIFAR-100 with its coarse classes')
   })
 
-  test('with a class that is none are refused', async () => {
+  test('with a class that is none, or cut short, are refused', async () => {
     const files = { 'data_batch_1.bin': Buffer.concat([Buffer.of(10), planes(0)]) }
     await expect(importing(zip(files))).rejects.toThrow(
       'data_batch_1.bin image 0 has the class 10, and there are 10: 0 to 9.',
+    )
+    await expect(
+      importing(zip({ 'data_batch_1.bin': planes(0), 'test_batch.bin': planes(1) })),
+    ).rejects.toThrow(
+      "data_batch_1.bin has 3072 bytes, which are no whole number of CIFAR-10's records of 3073. Send the whole file.",
     )
   })
 })
