@@ -309,21 +309,28 @@ test('a network learns it, and what learned names the version that it learned fr
   )
 })
 
-test('a data set that runs need is not deleted, and they are named', async () => {
+test('a data set that runs need is not deleted, and a run that is asked for again is the one of its version', async () => {
   await createReady('needed')
-  const { startTrainingRun } = await server.query(
-    `mutation { startTrainingRun(input: { architecture: "vgg_mini", dataset: "needed", epochs: 1000, batchSize: 4 }) {
-      ... on TrainingRun { id number }
-    } }`,
-  )
+  const start = async () => {
+    const input = { architecture: 'vgg_mini', dataset: 'needed', epochs: 1000, batchSize: 4 }
+    const { startTrainingRun } = await server.query(
+      `mutation ($input: StartTrainingRunInput!) { startTrainingRun(input: $input) {
+        ... on TrainingRun { id number dataset { reference } } ... on Error { message }
+      } }`,
+      { input: { ...input, idempotencyKey: 'a run that needs' } },
+    )
+    return startTrainingRun
+  }
+  const run = await start()
   const { deleteDataset } = await server.query(DELETE, { name: 'needed@1' })
   expect(deleteDataset).toMatchObject({
     __typename: 'ConflictError',
-    message: expect.stringContaining(`run #${startTrainingRun.number} (`),
+    message: expect.stringContaining(`run #${run.number} (`),
   })
-  await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', {
-    id: startTrainingRun.id,
-  })
+  await update({ name: 'needed', edits: { mostOfClass: 2 } })
+  await imported('needed@2')
+  expect(await start()).toEqual({ ...run, dataset: { reference: 'needed@1' } })
+  await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', { id: run.id })
 })
 
 test.each<[string, object, string[][]]>([

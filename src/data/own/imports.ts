@@ -136,6 +136,7 @@ export function createImports(options: {
       file,
       scratch: await folders.work(id),
     }
+    const full = new AbortController()
     let count = 0
     let noting: Promise<unknown> = Promise.resolve()
     const note = (findings: Finding[]) => {
@@ -154,10 +155,15 @@ export function createImports(options: {
         telemetry: options.telemetry,
       },
       {
-        progress: ({ phase, done, total }) => registry.advance(reference, { phase, done, total }),
+        progress({ phase, done, total }) {
+          registry.advance(reference, { phase, done, total })
+          // Not to the last byte: others need some.
+          const why = room.problem()
+          if (why !== null) full.abort(new StorageFullError(why))
+        },
         findings: ({ findings }) => note(findings),
       },
-      signal,
+      AbortSignal.any([signal, full.signal]),
     )
     await noting
     if (answer.type === 'failed') {

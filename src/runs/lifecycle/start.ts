@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { Datasets } from '../../data/datasets.ts'
+import { isVersion, nameIn } from '../../data/reference.ts'
 import { isDuplicate } from '../../db/errors.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { ConflictError, OverloadedError } from '../../errors.ts'
@@ -100,7 +101,7 @@ export function createStart(options: StartOptions): StartRun {
     }
   }
 
-  return (input) =>
+  const start: StartRun = (input) =>
     architectures.using(input.architecture, () =>
       datasets.using(input.dataset, async () => {
         const { transfer } = input
@@ -109,4 +110,13 @@ export function createStart(options: StartOptions): StartRun {
         return keeper.using(async () => begin(input, await sourceFor(input, transfer.from)))
       }),
     )
+  /** The same request means the version that it meant first: there may be a newer one of its data set. */
+  async function asBefore(input: StartRunInput): Promise<StartRunInput> {
+    const { idempotencyKey, dataset } = input
+    if (idempotencyKey === undefined || isVersion(dataset)) return input
+    const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+    return run !== null && nameIn(run.dataset) === dataset ? { ...input, dataset: run.dataset } : input
+  }
+
+  return async (input) => start(await asBefore(input))
 }
