@@ -85,10 +85,7 @@ export function createImports(options: {
   async function work(version: OwnVersion, signal: AbortSignal): Promise<void> {
     const { id, reference } = version
     try {
-      if (version.attempts >= MOST_ATTEMPTS) {
-        await end(version, 'FAILED', INTERRUPTED)
-        return
-      }
+      if (version.attempts >= MOST_ATTEMPTS) throw new ImportFailure(INTERRUPTED)
       await write(id, { state: 'IMPORTING', attempts: { increment: 1 }, startedAt: new Date() })
       await prisma.datasetFinding.deleteMany({ where: { versionId: id } })
       logger.info({ dataset: reference }, 'importing a data set')
