@@ -8,32 +8,43 @@ import type { Architecture } from '../../src/zoo/architecture.ts'
 import { type Freeze, frozenPart } from '../../src/zoo/transfer.ts'
 import { ADAM, batchFor, NETWORKS, SGD } from './native/networks.ts'
 
-/** Of the networks, where each is frozen: at the end of its features, behind its first convolution, in its classifier. */
-const FROZEN = NETWORKS.flatMap((architecture): [string, Architecture, Freeze][] => {
-  const { name, head } = architecture
-  const isJoined = name.startsWith('residual')
-  return [
-    [`${name}, its features`, architecture, 'FEATURES'],
-    ...(isJoined
-      ? []
-      : [
-          [`${name}, its first layer`, architecture, { upTo: 'features.0' }] as [
-            string,
-            Architecture,
-            Freeze,
-          ],
-        ]),
-    ...(head.hidden.length > 0
-      ? [
-          [`${name}, its classifier`, architecture, { upTo: 'classifier.0' }] as [
-            string,
-            Architecture,
-            Freeze,
-          ],
-        ]
-      : []),
-  ]
-})
+/** With and without batch norm and dropout, layers that are not fused, a pool in the head, and what is no chain. */
+const KINDS = [
+  'batch norm',
+  'no batch norm',
+  'batch norm and response normalization',
+  'residual connections and batch norm',
+  'average pool of windows that overlap',
+]
+
+/** Of these networks, where each is frozen: at the end of its features, behind its first convolution, in its classifier. */
+const FROZEN = NETWORKS.filter(({ name }) => KINDS.includes(name)).flatMap(
+  (architecture): [string, Architecture, Freeze][] => {
+    const { name, head } = architecture
+    const isJoined = name.startsWith('residual')
+    return [
+      [`${name}, its features`, architecture, 'FEATURES'],
+      ...(isJoined
+        ? []
+        : [
+            [`${name}, its first layer`, architecture, { upTo: 'features.0' }] as [
+              string,
+              Architecture,
+              Freeze,
+            ],
+          ]),
+      ...(head.hidden.length > 0
+        ? [
+            [`${name}, its classifier`, architecture, { upTo: 'classifier.0' }] as [
+              string,
+              Architecture,
+              Freeze,
+            ],
+          ]
+        : []),
+    ]
+  },
+)
 const PLAIN: Optimizer = { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 }
 
 function frozenOf(architecture: Architecture, freeze: Freeze) {
