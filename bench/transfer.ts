@@ -20,7 +20,7 @@ const NAMES = Object.keys(PARTS)
 export const bench = defineBench({
   measures: 'transfer: epochs with frozen layers, and accuracy with few pictures',
   takes: '10 minutes',
-  needs: 'CIFAR-10 (139 MB, once); 4 GiB of memory and of disk for vgg16',
+  needs: 'CIFAR-10 (139 MB, once); for vgg16 4 GiB of memory and disk',
   options: {
     parts: `which, by commas (${NAMES.join()})`,
     network: 'that of the part margin (vgg_mini); vgg16_cifar takes an hour',

@@ -123,7 +123,7 @@ async function watch(client: Client, id: string): Promise<WatchedRun> {
 async function classify(client: Client, run: WatchedRun, pictures: number): Promise<void> {
   const { id } = run
   const { trainingRun } = await client.query(SAMPLES, { id, count: pictures, seed: run.number })
-  for (const { index, label: truth } of trainingRun!.dataset.samples) {
+  for (const { index, label: truth } of trainingRun!.dataset.samples!) {
     const { predict } = await client.query(CLASSIFY, { id, index })
     const { input, latencyMs, probabilities } = expectOf(predict, 'Prediction')
     screen.print()

@@ -49,12 +49,14 @@ function sgd(
     apply(gradients, learningRate) {
       this.updates += 1
       if (fused !== undefined) {
-        const rule = { momentum, nesterov, weightDecay }
+        const ruleOf = byRate(rates, (rate) => ({
+          learningRate: learningRate * rate,
+          momentum,
+          nesterov,
+          weightDecay,
+        }))
         return variables.map((variable, i) =>
-          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, {
-            ...rule,
-            learningRate: learningRate * rates[i],
-          }),
+          fused.sgdStep(variable, gradients[variable.name], velocities[i] ?? null, ruleOf(i)),
         )
       }
       variables.forEach((variable, i) => {
@@ -101,12 +103,16 @@ function adam(
       const meanBias = 1 - beta1 ** step
       const squareBias = 1 - beta2 ** step
       if (fused !== undefined) {
-        const rule = { beta1, beta2, epsilon, weightDecay, step }
+        const ruleOf = byRate(rates, (rate) => ({
+          learningRate: learningRate * rate,
+          beta1,
+          beta2,
+          epsilon,
+          weightDecay,
+          step,
+        }))
         return variables.map((variable, i) =>
-          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], {
-            ...rule,
-            learningRate: learningRate * rates[i],
-          }),
+          fused.adamStep(variable, gradients[variable.name], means[i], squares[i], ruleOf(i)),
         )
       }
       variables.forEach((variable, i) => {
@@ -128,6 +134,13 @@ function adam(
       tf.dispose([...means, ...squares])
     },
   }
+}
+
+/** One rule for all variables of a rate: what is given to a step of each, only a full collection frees. */
+function byRate<Rule>(rates: readonly number[], make: (rate: number) => Rule): (index: number) => Rule {
+  const rules = new Map<number, Rule>()
+  for (const rate of rates) if (!rules.has(rate)) rules.set(rate, make(rate))
+  return (index) => rules.get(rates[index])!
 }
 
 function zeros(like: tf.Variable, role: string): tf.Variable {

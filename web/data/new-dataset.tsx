@@ -51,7 +51,10 @@ export function NewDataset({ taken }: { taken: readonly string[] }) {
     if (made !== null && path.peek() === '/data') go(addressOf(made.reference))
   }
   return (
-    <Panel title="Your own pictures">
+    <Panel
+      title="Your own pictures"
+      query={{ text: CREATE, variables: { input: { name: 'pets', from: { folder: 'pets' } } } }}
+    >
       <form
         class="stack"
         onSubmit={(event) => {

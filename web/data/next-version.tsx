@@ -59,7 +59,19 @@ export function NextVersion({ dataset, edits, onEdit }: Props) {
   const lines = editLines(edits, classes)
   const other = otherProblem(error, ['name', 'size', 'labels'])
   return (
-    <Panel title={isOwn ? `Make version ${next}` : 'Make a data set of your own of it'} anchor="next">
+    <Panel
+      title={isOwn ? `Make version ${next}` : 'Make a data set of your own of it'}
+      anchor="next"
+      query={{
+        text: isOwn ? UPDATE : CREATE,
+        variables: {
+          input: {
+            ...(isOwn ? { name: reference } : { name, from: { dataset: reference } }),
+            edits: inputOf(edits, null),
+          },
+        },
+      }}
+    >
       <p class="small muted">
         {isOwn
           ? `A version never changes: what you change here becomes version ${next}. Version ${version} stays as it is, and so does what learned from it.`

@@ -117,7 +117,7 @@ function Provenance({ dataset }: { dataset: Whole }) {
   const { digest, normalization, import: job, parent } = dataset
   const numbers = (values: readonly number[]) => values.map((value) => value.toFixed(3)).join(', ')
   return (
-    <Panel title="What it is made of">
+    <Panel title="What it is made of" query={{ text: DATASET_PAGE, variables: { name: dataset.reference } }}>
       <Figures
         of={[
           ['Mean of R, G, B', numbers(normalization.mean)],

@@ -294,10 +294,12 @@ builder.node(DatasetRef, {
         return store.facts.classes.map((label, i) => ({ label, train: train![i]!, test: test![i]! }))
       },
     }),
+    // Nullable, so that of a list of data sets one that cannot be had takes no other along.
     samples: t.field({
       type: [SampleRef],
+      nullable: true,
       description:
-        'Images chosen at random; the same seed chooses the same ones. Fetches the data set if it is MISSING.',
+        'Images chosen at random; the same seed chooses the same ones. Fetches the data set if it is MISSING. Null, with an error that says why, when it cannot be had.',
       complexity: ({ count }) => ({ field: 1, multiplier: count ?? 8 }),
       args: {
         split: t.arg({
@@ -322,7 +324,9 @@ builder.node(DatasetRef, {
     images: t.connection(
       {
         type: SampleRef,
-        description: 'Images in the order of their places, of one class or of all.',
+        nullable: true,
+        description:
+          'Images in the order of their places, of one class or of all. Null, with an error that says why, when there are none of the class, or the data set is not READY.',
         args: {
           split: t.arg({ type: SplitEnum, defaultValue: 'train', required: true, description: 'The split.' }),
           class: t.arg.string({ description: 'Only images of this class.' }),

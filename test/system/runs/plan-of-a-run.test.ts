@@ -8,7 +8,8 @@ const PLAN_OF = `query Plan($name: String!, $batchSize: Int! = 128) {
     ... on ArchitecturePlan { engine trainingMemoryBytes fits secondsPerEpoch }
   } }
 }`
-const SMALL = { name: 'small', features: '8,M,16x1:lrn,M', batchNorm: true, head: { flat: { hidden: [12] } } }
+const BATCH = 256
+const SMALL = { name: 'small', features: '8,M,16x1,M', batchNorm: true, head: { flat: { hidden: [12] } } }
 
 let server: TestServer
 let runId: string
@@ -16,8 +17,14 @@ let before: { secondsPerEpoch: number }
 beforeAll(async () => {
   server = await startServer({ dataset: 'cifar10' })
   await server.query(CREATE, { input: SMALL })
-  before = (await server.query(PLAN_OF, { name: 'small', batchSize: 16 })).architecture.plan
-  runId = await completeRun(server, { architecture: 'small' })
+  before = (await server.query(PLAN_OF, { name: 'small', batchSize: BATCH })).architecture.plan
+  // All images, as what is planned: those that were read stay in memory.
+  runId = await completeRun(server, {
+    architecture: 'small',
+    batchSize: BATCH,
+    trainLimit: null,
+    logEvery: 50,
+  })
 })
 afterAll(stopServers)
 
@@ -28,7 +35,7 @@ test('a network is planned by a trial, then by what its run has shown: its speed
     { id: runId },
   )
   const { peakMemoryBytes, imagesPerSecond } = trainingRun.progress
-  const { plan } = (await server.query(PLAN_OF, { name: 'small', batchSize: 16 })).architecture
+  const { plan } = (await server.query(PLAN_OF, { name: 'small', batchSize: BATCH })).architecture
   expect(plan).toMatchObject({ engine: await server.engineKind(), fits: true })
   expect(plan.secondsPerEpoch).toBeCloseTo((50_000 + 10_000 / 3) / imagesPerSecond, 3)
   expect(plan.trainingMemoryBytes / peakMemoryBytes).toBeGreaterThan(0.75)
