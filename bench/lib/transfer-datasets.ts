@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DatasetFacts, SPLITS, type Split } from '../../src/data/dataset-facts.ts'
 import { withDatasetFile } from '../../src/data/dataset-file.ts'
-import { readImages, readLabels } from '../../src/data/load.ts'
+import { readImages, readLabels } from '../../src/data/read-images.ts'
 import { cifar10 } from '../../src/data/sources/cifar10/source.ts'
 import { prepareDataset } from './dataset.ts'
 

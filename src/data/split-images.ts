@@ -1,6 +1,6 @@
 import { type DatasetFacts, imageBytes, type Split } from './dataset-facts.ts'
 import { type DatasetFile, placeOf } from './dataset-file.ts'
-import { labelsOf } from './load.ts'
+import { labelsOf } from './read-images.ts'
 
 /** The images of a split, which are read when they are needed. */
 export interface SplitImages {

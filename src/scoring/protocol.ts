@@ -7,7 +7,7 @@ import type { ModelRef, Rejection } from '../predictor/protocol.ts'
 export interface EvaluationJob {
   engine: EngineRequest
   artifactsFolder: string
-  /** The prepared data set's file (src/data/load.ts); its classes are the labels of the model. */
+  /** The prepared data set's file (src/data/dataset-file.ts); its classes are the labels of the model. */
   datasetFile: string
   /** Dataset.digest of what the file is to hold. */
   datasetDigest: string

@@ -41,7 +41,7 @@ export interface TrainingJob {
   /** Pictures to tell of after each epoch. */
   pinned: PinnedPicture[]
   engine: EngineRequest
-  /** The prepared data set's file (src/data/load.ts). */
+  /** The prepared data set's file (src/data/dataset-file.ts). */
   datasetFile: string
   /** Dataset.digest of what the file is to hold. */
   datasetDigest: string

@@ -1,7 +1,7 @@
 import { Random } from '../../random.ts'
 import { imageBytes, SPLITS, type Split } from '../dataset-facts.ts'
 import { type DatasetFile, placeOf, withDatasetFile } from '../dataset-file.ts'
-import { readLabels } from '../load.ts'
+import { readLabels } from '../read-images.ts'
 import { readClassName } from './class-names.ts'
 import { readable } from './findings.ts'
 import type { Candidate, Layout } from './layouts/layout.ts'

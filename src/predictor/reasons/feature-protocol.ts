@@ -6,7 +6,7 @@ import type { Nearest } from './feature-file.ts'
 export interface FeatureJob {
   engine: EngineRequest
   artifactsFolder: string
-  /** The prepared data set's file (src/data/load.ts). */
+  /** The prepared data set's file (src/data/dataset-file.ts). */
   datasetFile: string
   /** Dataset.digest of what the file is to hold. */
   datasetDigest: string

@@ -8,7 +8,7 @@ import {
   writeDatasetFile,
 } from '../../../src/data/dataset-file.ts'
 import { DamagedDatasetError } from '../../../src/data/errors.ts'
-import { readImages, readLabels } from '../../../src/data/load.ts'
+import { readImages, readLabels } from '../../../src/data/read-images.ts'
 import { loadDataset } from '../../support/loaded-dataset.ts'
 import { BLOCK, END, FACTS, flip, HEADER, inHeader, overwrite, write } from '../../support/small-dataset.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
