@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { readWhole, writeWhole } from '../storage/whole.ts'
 import { type DatasetFacts, imageBytes, SPLITS, type Split } from './dataset-facts.ts'
 import { DamagedDatasetError, damagedDataset } from './errors.ts'
 
@@ -286,8 +287,8 @@ export async function writeDatasetFile(
       const { split, first, labels, pixels } = some
       const place = placeOf(facts, split)
       const labelBytes = new Uint8Array(Uint16Array.from(labels).buffer)
-      await handle.write(labelBytes, 0, labelBytes.length, HEADER_BYTES + place.labels + first * LABEL_BYTES)
-      await handle.write(pixels, 0, pixels.length, HEADER_BYTES + place.pixels + first * imageBytes(facts))
+      await writeWhole(handle, labelBytes, HEADER_BYTES + place.labels + first * LABEL_BYTES)
+      await writeWhole(handle, pixels, HEADER_BYTES + place.pixels + first * imageBytes(facts))
       written[split] += labels.length
     }
     for (const split of SPLITS) {
@@ -298,10 +299,10 @@ export async function writeDatasetFile(
     // From what was written, not from what was meant to be.
     const bytes = contentBytes(facts)
     const { digest, table } = await digestsOf(handle, unfinished, bytes)
-    await handle.write(table, 0, table.length, HEADER_BYTES + bytes)
+    await writeWhole(handle, table, HEADER_BYTES + bytes)
     const { name, count, imageShape } = facts
     const header = { name, count, imageShape, digest, table: sha256(table).toString('hex'), source }
-    await handle.write(encodeHeader(header), 0, HEADER_BYTES, 0)
+    await writeWhole(handle, encodeHeader(header), 0)
     await handle.sync()
   } finally {
     await handle.close()
@@ -370,12 +371,9 @@ async function readAt(
   length: number,
   into: Uint8Array = new Uint8Array(length),
 ): Promise<Uint8Array> {
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await handle.read(into, at, length - at, position + at).catch((error: unknown) => {
-      throw unreadable(file, error)
-    })
-    if (bytesRead === 0) throw damagedDataset(file, 'it ends too early')
-    at += bytesRead
-  }
+  const isWhole = await readWhole(handle, into.subarray(0, length), position).catch((error: unknown) => {
+    throw unreadable(file, error)
+  })
+  if (!isWhole) throw damagedDataset(file, 'it ends too early')
   return into
 }

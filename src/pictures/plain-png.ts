@@ -3,8 +3,8 @@ import type { RgbImage } from './rgb-image.ts'
 
 /**
  * Reads the kind of PNG that small pictures are sent as: at most 128 x 128 pixels, 8 bits a sample, not interlaced,
- * grey, RGB, or RGBA without anything transparent, and nothing told of its colours. libvips takes 0.5 ms for one of
- * 32 x 32 pixels, most of it for its threads.
+ * grey, RGB, or RGBA without anything transparent, and nothing told of its colours. libvips takes 0.43 ms of
+ * processor time for one of 32 x 32 pixels (`npm run bench -- serving --parts=cost`), most of it for its threads.
  * -> null for any other file, for one that is to be shrunk, and for one that is not whole: libvips reads it, or says
  * what is wrong with it.
  * @param least  what is left of it covers this, and no more where it is larger

@@ -4,6 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { parentPort } from 'node:worker_threads'
+import { readWhole } from '../storage/whole.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { writeWeights } from '../zoo/formats/write-weights.ts'
 import { writeSafetensors } from '../zoo/safetensors-file.ts'
@@ -50,11 +51,7 @@ async function write(job: CheckpointToWrite): Promise<WrittenCheckpoint> {
   const read = async ({ begin, length }: SnapshotTensor) => {
     const data = new Float32Array(length)
     const bytes = new Uint8Array(data.buffer)
-    for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), begin + at)
-      if (bytesRead === 0) throw new Error(`The snapshot ${snapshot.path} is too short.`)
-      at += bytesRead
-    }
+    if (!(await readWhole(file, bytes, begin))) throw new Error(`The snapshot ${snapshot.path} is too short.`)
     return data
   }
   const byName = (tensors: SnapshotTensor[]) => new Map(tensors.map((tensor) => [tensor.name, tensor]))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
-import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isIdentity, NO_AUGMENTATION } from '../data/augmentation/augmentation.ts'
@@ -11,6 +11,7 @@ import { numbersOf } from '../engine/numbers.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { picturesAtOnce } from '../models/pictures-at-once.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
+import { writeWhole } from '../storage/whole.ts'
 import { tf } from '../tensorflow.ts'
 import { FROZEN_PREFIX, type StopKind, type TrainingJob } from './protocol.ts'
 import { whenRoom } from './saver.ts'
@@ -166,7 +167,7 @@ async function compute(
         const records = await recordsOf(batch, frozen, job.architecture.inputShape)
         hash.update(records)
         const place = at
-        await whenRoom(() => writeAt(file, records, place), 'what the frozen layers make of the pictures')
+        await whenRoom(() => writeWhole(file, records, place), 'what the frozen layers make of the pictures')
         at += records.length
         done += batch.size
         const now = performance.now()
@@ -211,12 +212,6 @@ async function recordsOf(
     return records
   } finally {
     results.dispose()
-  }
-}
-
-async function writeAt(file: FileHandle, bytes: Uint8Array, place: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await file.write(bytes, at, bytes.length - at, place + at)).bytesWritten
   }
 }
 

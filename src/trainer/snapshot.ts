@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { numbersOf } from '../engine/numbers.ts'
+import { writeWhole } from '../storage/whole.ts'
 import { tf } from '../tensorflow.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import type { SafetensorsFile } from '../zoo/safetensors-file.ts'
@@ -7,9 +8,6 @@ import { loadWeights, weightVariables } from '../zoo/weights.ts'
 import type { Stepper } from './optimizer.ts'
 import type { TrainingSession } from './session.ts'
 import { slotName } from './state.ts'
-
-/** Node writes less than 2 GiB at a time. */
-const MAX_PIECE = 2 ** 30
 
 /** Where a tensor's float32 numbers lie in a snapshot, in the order of its variable. */
 export interface SnapshotTensor {
@@ -42,7 +40,7 @@ export async function takeSnapshot(
   let at = 0
   const append = async (name: string, tensor: tf.Tensor): Promise<SnapshotTensor> => {
     const data = await numbersOf(tensor)
-    await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    await writeWhole(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     at += data.byteLength
     return { name, shape: tensor.shape, begin: at - data.byteLength, length: data.length }
   }
@@ -82,10 +80,4 @@ function slotsOf({ trainableWeights }: tf.LayersModel, { slots }: Stepper) {
   return Object.entries(slots).flatMap(([role, ofRole]) =>
     ofRole.map((variable, i) => ({ name: slotName(trainableWeights[i].originalName, role), variable })),
   )
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    at += (await file.write(bytes, at, Math.min(bytes.length - at, MAX_PIECE))).bytesWritten
-  }
 }

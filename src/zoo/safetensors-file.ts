@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import { readWhole, writeWhole } from '../storage/whole.ts'
 import {
   bytesOf,
   decodeTensor,
@@ -49,18 +50,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-/** Linux reads and writes at most 2 GiB at a time. */
-const MAX_PIECE = 2 ** 30
-
 async function readBytes(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
   // Its own memory, aligned: small Buffers are slices of one pool.
   const bytes = new Uint8Array(length)
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, MAX_PIECE), position + at)
-    if (bytesRead === 0) throw new SafetensorsError('The file became shorter while it was read.')
-    at += bytesRead
-  }
-  return bytes
+  if (await readWhole(file, bytes, position)) return bytes
+  throw new SafetensorsError('The file became shorter while it was read.')
 }
 
 /**
@@ -82,10 +76,7 @@ export async function writeSafetensors(
   let bytes = 0
   const write = async (piece: Uint8Array) => {
     hash.update(piece)
-    for (let at = 0; at < piece.length; ) {
-      const { bytesWritten } = await file.write(piece, at, Math.min(piece.length - at, MAX_PIECE))
-      at += bytesWritten
-    }
+    await writeWhole(file, piece)
     bytes += piece.length
   }
   try {

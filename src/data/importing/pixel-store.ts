@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
+import { readWhole, writeWhole } from '../../storage/whole.ts'
 
 /** Images that are read, on their way to the prepared file, whose places they get when all are known. In a file, as they are too many for memory. */
 export interface PixelStore {
@@ -16,17 +17,13 @@ export async function createPixelStore(file: string, bytes: number): Promise<Pix
     async put(pixels) {
       if (pixels.length !== bytes) throw new Error(`An image has ${pixels.length} bytes and not ${bytes}.`)
       const place = count++
-      for (let at = 0; at < bytes; ) {
-        at += (await handle.write(pixels, at, bytes - at, place * bytes + at)).bytesWritten
-      }
+      await writeWhole(handle, pixels, place * bytes)
       return place
     },
     async get(place) {
       const pixels = new Uint8Array(bytes)
-      for (let at = 0; at < bytes; ) {
-        const { bytesRead } = await handle.read(pixels, at, bytes - at, place * bytes + at)
-        if (bytesRead === 0) throw new Error(`The image at ${place} ends too early.`)
-        at += bytesRead
+      if (!(await readWhole(handle, pixels, place * bytes))) {
+        throw new Error(`The image at ${place} ends too early.`)
       }
       return pixels
     },

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readWhole } from '../../storage/whole.ts'
 
 /*
  * The features of training pictures, as a network sees them: a file of rows, and beside it what they are of, in JSON. A
@@ -130,11 +131,8 @@ async function* piecesOf(handle: FileHandle, { rows, units }: FeatureFacts) {
   }))
   for (let first = 0; first < rows; first += atOnce) {
     const count = Math.min(atOnce, rows - first)
-    for (let read = 0; read < count * bytes; ) {
-      const { bytesRead } = await handle.read(piece, read, count * bytes - read, first * bytes + read)
-      if (bytesRead === 0)
-        throw new Error(`The file of features ends before row ${first + count} of ${rows}.`)
-      read += bytesRead
+    if (!(await readWhole(handle, piece.subarray(0, count * bytes), first * bytes))) {
+      throw new Error(`The file of features ends before row ${first + count} of ${rows}.`)
     }
     yield { first, rows: places.slice(0, count) }
   }

@@ -4,7 +4,7 @@ import { checkAugmentation } from '../../runs/model/hyperparameters.ts'
 import { builder } from '../builder/builder.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
-import { AugmentationInput } from '../runs/start-training-run-input.ts'
+import { AugmentationInput } from '../runs/augmentation-input.ts'
 import { DatasetRef, MAX_SCALE, SplitEnum } from './dataset.ts'
 
 /** Of 224 x 224 pixels one takes 10 to 30 ms, all changes on. */

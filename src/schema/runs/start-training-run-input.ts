@@ -1,4 +1,3 @@
-import { NO_AUGMENTATION } from '../../data/augmentation/augmentation.ts'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import type { StartRunInput } from '../../runs/lifecycle/wanted-run.ts'
 import { DEFAULT_CHECKPOINT_POLICY } from '../../runs/model/checkpoint.ts'
@@ -11,13 +10,11 @@ import {
   type Schedule,
 } from '../../runs/model/hyperparameters.ts'
 import { MAX_PINNED } from '../../runs/model/pinned.ts'
-import type { Freeze } from '../../zoo/transfer.ts'
 import { builder } from '../builder/builder.ts'
 import { SplitEnum } from '../data/dataset.ts'
-import { ModelVersionRef } from '../models/model.ts'
-import { CheckpointRef } from './checkpoint.ts'
+import { AugmentationInput } from './augmentation-input.ts'
 import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
-import { FrozenPartEnum, TransferHead } from './transfer.ts'
+import { TransferInput, toTransfer } from './transfer-input.ts'
 
 const { sgd, adam } = OPTIMIZER_DEFAULTS
 const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
@@ -155,74 +152,6 @@ const ClassWeightsInput = builder.inputType('ClassWeightsInput', {
     weights: t.floatList({ description: "A weight above 0 for each class, in the data set's order." }),
   }),
 })
-export const AugmentationInput = builder.inputType('AugmentationInput', {
-  description: 'Random changes of training images; what is left out is off.',
-  fields: (t) => ({
-    horizontalFlip: t.boolean({
-      required: true,
-      defaultValue: NO_AUGMENTATION.horizontalFlip,
-      description: 'Whether half of the images, chosen at random, are mirrored.',
-    }),
-    cropPadding: t.int({
-      required: true,
-      defaultValue: NO_AUGMENTATION.cropPadding,
-      description: 'Black pixels around an image before a random crop, 0 to 64.',
-    }),
-    cutout: t.int({
-      required: true,
-      defaultValue: NO_AUGMENTATION.cutout,
-      description: 'Edge in pixels of a square that is blanked, 0 to 224.',
-    }),
-    rotation: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.rotation,
-      description: 'Most degrees by which an image is turned about its centre, either way, 0 to 180.',
-    }),
-    scale: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.scale,
-      description: 'How far the factor that an image is scaled by may be from 1, 0 to 0.9.',
-    }),
-    resizedCrop: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.resizedCrop,
-      description:
-        'Least part of the area of an image that a random crop has, which is scaled to the size of the image, up to 1; 0 for no crop.',
-    }),
-    brightness: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.brightness,
-      description: 'How far the factor that all levels are multiplied by may be from 1, 0 to 1.',
-    }),
-    contrast: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.contrast,
-      description: "How far the factor of their distance from the image's mean grey may be from 1, 0 to 1.",
-    }),
-    saturation: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.saturation,
-      description: "How far the factor of their distance from their pixel's grey may be from 1, 0 to 1.",
-    }),
-    hue: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.hue,
-      description: 'Most that the hues are turned by, either way, as a part of their circle, 0 to 0.5.',
-    }),
-    erasing: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.erasing,
-      description: 'Probability that a rectangle of an image becomes noise, 0 to 1.',
-    }),
-    mixup: t.float({
-      required: true,
-      defaultValue: NO_AUGMENTATION.mixup,
-      description:
-        'Alpha of mixup, up to 10: images and labels are blended in pairs by a share from Beta(alpha, alpha); 0 for none.',
-    }),
-  }),
-})
-
 const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
   description:
     'When checkpoints are saved, beside the end of every epoch, and which are kept. Those that a model version was made of stay anyway.',
@@ -282,44 +211,6 @@ const PinnedPictureInput = builder.inputType('PinnedPictureInput', {
       description: 'The split it belongs to.',
     }),
     index: t.int({ required: true, description: 'Its place in the split, from 0.' }),
-  }),
-})
-
-export const FreezeInput = builder.inputType('FreezeInput', {
-  description: 'Exactly one way to say which layers are frozen.',
-  isOneOf: true,
-  fields: (t) => ({
-    part: t.field({ type: FrozenPartEnum, description: 'A part of the network by its name.' }),
-    upTo: t.string({
-      description:
-        "Name of the last layer that is frozen, such as features.16 or classifier.3: Architecture.layers has them. The network's last layer is always trained.",
-    }),
-  }),
-})
-
-const TransferInput = builder.inputType('TransferInput', {
-  description: 'How a run begins with the weights of another one, or with imported ones.',
-  fields: (t) => ({
-    from: t.globalID({
-      for: [ModelVersionRef, CheckpointRef],
-      required: true,
-      description:
-        'Id of a ModelVersion or a Checkpoint whose network has the same convolutional part; its pictures, classes and classifier may be others.',
-    }),
-    freeze: t.field({
-      type: FreezeInput,
-      description:
-        'Layers that are not trained: they compute as in prediction, batch norms by the statistics that they have. NONE when left out. Without augmentation, what they make of each picture is computed once.',
-    }),
-    head: t.field({
-      type: TransferHead,
-      description:
-        'What becomes of the last classifier layer: KEEP where the classes are the same, and NEW where not, when left out.',
-    }),
-    headLearningRate: t.float({
-      description:
-        'Peak learning rate of the layers that are drawn anew; learningRate when left out. The schedule scales both.',
-    }),
   }),
 })
 
@@ -418,22 +309,6 @@ export function toStartRunInput(input: Input): StartRunInput {
           },
     transfer: toTransfer(transfer),
   }
-}
-
-function toTransfer(input: Input['transfer']): StartRunInput['transfer'] {
-  if (input == null) return undefined
-  const { from, freeze, head, headLearningRate } = input
-  return {
-    from: from.typename === 'Checkpoint' ? { checkpointId: from.id } : { versionId: from.id },
-    freeze: toFreeze(freeze),
-    head: head ?? undefined,
-    headLearningRate: headLearningRate ?? undefined,
-  }
-}
-
-export function toFreeze(input: typeof FreezeInput.$inferInput | null | undefined): Freeze | undefined {
-  if (input?.upTo != null) return { upTo: input.upTo }
-  return input?.part ?? undefined
 }
 
 export function toOptimizer(input: Input['optimizer']): HyperparametersInput['optimizer'] {

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { readWhole } from '../../storage/whole.ts'
 import { quote } from '../layers/keras.ts'
 import { LayersModelError } from '../layers-model-error.ts'
 import { decodeTensor } from '../safetensors.ts'
@@ -116,11 +117,11 @@ export async function openWeightFiles(
       for (const { handle, size } of groups[weight.place]!) {
         const from = Math.max(weight.begin, start)
         const to = Math.min(weight.begin + weight.bytes, start + size)
-        for (let at = from; at < to; ) {
-          const { bytesRead } = await handle.read(bytes, at - weight.begin, to - at, at - start)
-          if (bytesRead === 0)
+        if (from < to) {
+          const part = bytes.subarray(from - weight.begin, to - weight.begin)
+          if (!(await readWhole(handle, part, from - start))) {
             throw new LayersModelError('A file of weights became shorter while it was read.')
-          at += bytesRead
+          }
         }
         start += size
       }

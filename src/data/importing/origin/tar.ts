@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Header, Pax } from 'tar'
+import { readWhole } from '../../../storage/whole.ts'
 import { ImportRefusedError } from '../refusal.ts'
 import {
   asUtf8,
@@ -133,12 +134,8 @@ function contentOf(handle: FileHandle, begin: number, bytes: number) {
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length)
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await handle.read(buffer, at, length - at, position + at)
-    if (bytesRead === 0) throw new DamagedFileError('It is cut short in the archive.')
-    at += bytesRead
-  }
-  return buffer
+  if (await readWhole(handle, buffer, position)) return buffer
+  throw new DamagedFileError('It is cut short in the archive.')
 }
 
 function damaged(what: string): ImportRefusedError {

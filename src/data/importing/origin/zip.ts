@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { crc32, inflateRaw } from 'node:zlib'
 import { type Entry, fromFdPromise, getFileNameLowLevel, type ZipFile } from 'yauzl'
+import { readWhole } from '../../../storage/whole.ts'
 import { ImportRefusedError } from '../refusal.ts'
 import {
   asUtf8,
@@ -137,8 +138,9 @@ async function readEntry(zip: ZipFile, handle: FileHandle, entry: Entry): Promis
       throw damaged(error)
     })
   const packed = Buffer.allocUnsafe(entry.compressedSize)
-  const { bytesRead } = await handle.read(packed, 0, packed.length, fileDataStart)
-  if (bytesRead !== packed.length) throw new DamagedFileError('It is cut short in the archive.')
+  if (!(await readWhole(handle, packed, fileDataStart))) {
+    throw new DamagedFileError('It is cut short in the archive.')
+  }
   let bytes: Uint8Array = packed
   if (entry.compressionMethod === DEFLATED) {
     // One more byte than it claims is a lie already.
