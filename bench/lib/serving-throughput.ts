@@ -66,16 +66,7 @@ export function measureThroughput(): Promise<void> {
         of((it) => it.serverMs),
         'ms',
       )
-      note(
-        'predictor',
-        of((it) => it.predictorMs),
-        'ms',
-      )
-      note(
-        'its engine alone',
-        of((it) => it.engineMs),
-        'ms',
-      )
+      notePredictor(rounds)
       note(
         'p50',
         of((it) => it.p50),
@@ -108,16 +99,7 @@ export function measureCost(): Promise<void> {
         SERVER_MS[kind as keyof typeof SERVER_MS],
         'ms',
       )
-      note(
-        'predictor',
-        of((it) => it.predictorMs),
-        'ms',
-      )
-      note(
-        'its engine alone',
-        of((it) => it.engineMs),
-        'ms',
-      )
+      notePredictor(rounds)
       note(
         'its decoder alone',
         of((it) => it.decoderMs),
@@ -131,6 +113,12 @@ export function measureCost(): Promise<void> {
       )
     }
   })
+}
+
+/** Processor time of a picture. */
+function notePredictor(rounds: readonly Round[]): void {
+  note('predictor', median(rounds.map((it) => it.predictorMs)), 'ms')
+  note('its engine alone', median(rounds.map((it) => it.engineMs)), 'ms')
 }
 
 function withNetworks(work: (server: Serving) => Promise<void>): Promise<void> {

@@ -10,6 +10,7 @@ import { CREATE } from './documents.ts'
 import { type Given, nameFor, titleOf } from './given.ts'
 import { GivenChoice } from './given-choice.tsx'
 import { addressOf } from './live.ts'
+import { NameField } from './name-field.tsx'
 import { send, sending } from './sending.ts'
 import { SendingBar } from './sending-bar.tsx'
 import { readSize } from './size.ts'
@@ -70,17 +71,7 @@ export function NewDataset({ taken }: { taken: readonly string[] }) {
         />
         {given !== null && (
           <div class="how">
-            <Field label="Name" hint="Small letters, digits and _" problems={problemsOf(error, 'name')}>
-              {(control) => (
-                <input
-                  {...control}
-                  required
-                  maxLength={40}
-                  value={name}
-                  onInput={(event) => setTyped(event.currentTarget.value)}
-                />
-              )}
-            </Field>
+            <NameField name={name} problems={problemsOf(error, 'name')} onName={setTyped} />
             <Field
               label="Size of the images"
               hint="Pixels along an edge, 32 to 224. Networks see no more; twice as many take four times as long."

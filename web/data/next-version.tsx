@@ -11,6 +11,7 @@ import { type Edits, editLines, inputOf, isEdited, NO_EDITS } from './edits.ts'
 import type { Given } from './given.ts'
 import { GivenChoice } from './given-choice.tsx'
 import { addressOf } from './live.ts'
+import { NameField } from './name-field.tsx'
 import { send, sending } from './sending.ts'
 import { SendingBar } from './sending-bar.tsx'
 import { readSize, sizeText } from './size.ts'
@@ -108,19 +109,7 @@ export function NextVersion({ dataset, edits, onEdit }: Props) {
           />
         )}
         <div class="how">
-          {!isOwn && (
-            <Field label="Name" hint="Small letters, digits and _" problems={problemsOf(error, 'name')}>
-              {(control) => (
-                <input
-                  {...control}
-                  required
-                  maxLength={40}
-                  value={name}
-                  onInput={(event) => setName(event.currentTarget.value)}
-                />
-              )}
-            </Field>
-          )}
+          {!isOwn && <NameField name={name} problems={problemsOf(error, 'name')} onName={setName} />}
           <Field
             label="Most images of a class"
             hint="Of each split, chosen at random; all when empty"

@@ -13,8 +13,9 @@ const MAX_PICTURES = 16
 builder.objectField(DatasetRef, 'augmented', (t) =>
   t.field({
     type: ['DataUrl'],
+    nullable: true,
     description:
-      'What a network may see of an image, once for each picture, as PNGs; the same seed shows the same ones. With mixup it is blended with other images of the split. Fetches the data set if it is MISSING.',
+      'What a network may see of an image, once for each picture, as PNGs; the same seed shows the same ones. With mixup it is blended with other images of the split. Fetches the data set if it is MISSING. Null, with an error that says why, when it cannot be had.',
     complexity: ({ count }) => ({ field: 1, multiplier: count ?? 8 }),
     args: {
       split: t.arg({
