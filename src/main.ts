@@ -6,6 +6,9 @@ import { onStopRequest } from './process/signals.ts'
 /** For a start that is to end in its midst; one that waits for a database still has nothing that a kill would hurt. */
 const START_ENDS_MS = 30_000
 
+// Libraries check more than they need to where nobody says that this is no development: graphql-js does with each value.
+process.env.NODE_ENV ??= 'production'
+
 const stopping = new AbortController()
 try {
   const config = readConfig(process.env)

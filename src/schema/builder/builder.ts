@@ -89,7 +89,7 @@ export const builder = new SchemaBuilder<{
     dmmf: getDatamodel(),
   },
   complexity: {
-    limit: LIMITS,
+    limit: ({ isEvent }) => (isEvent ? {} : LIMITS),
     defaultListMultiplier: 10,
     complexityError: (kind, { complexity, depth, breadth }) =>
       tooComplex(

@@ -41,6 +41,8 @@ export interface Context extends Services {
   addresses: Addresses
   /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
+  /** It is executed for an event: what that costs was counted when the subscription was opened. */
+  isEvent?: true
   /**
    * The Prisma client, for Pothos' Prisma plugin alone. Its type is left out on purpose: in the context it
    * would be expanded in every resolver's type and slow the compiler down.

@@ -1,13 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { ExecutionResult } from 'graphql'
 import type { WebSocket } from 'ws'
-import { isShared, type SharedResult } from './shared-execution.ts'
+import { SharedResult } from './shared-execution.ts'
 
 /** A final frame of text, not masked, as servers send them (RFC 6455, 5.2). */
 const TEXT_FRAME = 0x81
 /** In the place of a length: it follows in so many bytes. */
 const LENGTH_IN_2 = 126
 const LENGTH_IN_8 = 127
+const END_OF_OBJECT = 0x7d
 
 /**
  * Sends the results that are shared, each as its bytes behind the id that the client gave its subscription; graphql-ws would
@@ -30,9 +31,9 @@ export function deliver(
     async next() {
       for (;;) {
         const result = await results.next()
-        if (result.done || !isShared(result.value)) return result
+        if (result.done || !(result.value instanceof SharedResult)) return result
         if (socket.readyState !== socket.OPEN) continue
-        const written = write(connection, frameOf(head, bytesOf(result.value)))
+        const written = write(connection, frameOf(head, result.value.bytes))
         if (written !== undefined) await written
       }
     },
@@ -65,19 +66,9 @@ function uncork(connection: Duplex): void {
   connection.uncork()
 }
 
-const bytes = new WeakMap<SharedResult, Buffer>()
-
-function bytesOf(result: SharedResult): Buffer {
-  let its = bytes.get(result)
-  if (its === undefined) {
-    its = Buffer.from(`${result.stringify()}}`)
-    bytes.set(result, its)
-  }
-  return its
-}
-
-function frameOf(head: Buffer, rest: Buffer): Buffer {
-  const length = head.length + rest.length
+/** @param payload  JSON, the last member of the object that `head` begins */
+function frameOf(head: Buffer, payload: Buffer): Buffer {
+  const length = head.length + payload.length + 1
   const inLength = length < LENGTH_IN_2 ? 0 : length < 2 ** 16 ? 2 : 8
   const frame = Buffer.allocUnsafe(2 + inLength + length)
   frame[0] = TEXT_FRAME
@@ -85,6 +76,7 @@ function frameOf(head: Buffer, rest: Buffer): Buffer {
   if (inLength === 2) frame.writeUInt16BE(length, 2)
   if (inLength === 8) frame.writeBigUInt64BE(BigInt(length), 2)
   head.copy(frame, 2 + inLength)
-  rest.copy(frame, 2 + inLength + head.length)
+  payload.copy(frame, 2 + inLength + head.length)
+  frame[frame.length - 1] = END_OF_OBJECT
   return frame
 }

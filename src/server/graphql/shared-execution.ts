@@ -19,14 +19,27 @@ import type { Context } from '../../schema/builder/context.ts'
 import { TOLD_AS_VALUES } from '../../schema/builder/told-as-values.ts'
 import type { ServerContext } from './server-context.ts'
 
-/** Of the JSON of all results that are kept for those who come to their event later. What it was made of is about as large. */
-const MAX_CHARACTERS = 16 * 2 ** 20
+/** Of the JSON of all results that are kept for those who come to their event later; its bytes are as many again. */
+const MAX_CHARACTERS = 8 * 2 ** 20
 
-/** A result whose JSON is made once, however many are sent it. Yoga asks a result for it, too. */
-export type SharedResult = ExecutionResult & { readonly stringify: () => string }
+/** A result that is its JSON and nothing else: what it was made of is gone, and costs whoever collects it no second look. */
+export class SharedResult implements ExecutionResult {
+  declare readonly errors: undefined
+  readonly #json: string
+  #bytes: Buffer | undefined
 
-export function isShared(result: ExecutionResult): result is SharedResult {
-  return 'stringify' in result
+  constructor(result: ExecutionResult) {
+    this.#json = JSON.stringify(result)
+  }
+
+  /** Yoga asks a result for it, and not as a method. */
+  readonly stringify = (): string => this.#json
+
+  /** Made once, however many are sent it. */
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.#json)
+    return this.#bytes
+  }
 }
 
 /**
@@ -101,7 +114,7 @@ function resultsOf(
 
 function createAudiences() {
   const audiences = new WeakMap<Context, Map<string, Audience>>()
-  const keep = createKeeper()
+  const results = createResults()
   return (args: ExecutionArgs, operation: OperationDefinitionNode, viewer: Context): Audience => {
     const field = rootField(operation)
     if (field === undefined || !isToldAsValues(args.schema, field)) return single(args)
@@ -110,7 +123,7 @@ function createAudiences() {
     audiences.set(viewer, ofViewer)
     let audience = ofViewer.get(key)
     if (audience === undefined) {
-      audience = createAudience(args, viewer, keep, () => ofViewer.delete(key))
+      audience = createAudience(args, viewer, results, () => ofViewer.delete(key))
       ofViewer.set(key, audience)
     }
     return audience
@@ -119,22 +132,22 @@ function createAudiences() {
 
 /** A subscriber of its own. */
 function single(args: ExecutionArgs): Audience {
+  const contextValue: Context = { ...(args.contextValue as Context), isEvent: true }
   return {
     join: () => () => {},
-    execute: (event) => withJson(execute({ ...args, rootValue: event })),
+    execute: (event) => asJson(execute({ ...args, rootValue: event, contextValue })),
   }
 }
 
-type Results = WeakMap<object, ExecutionResult | Promise<ExecutionResult>>
+type Result = ExecutionResult | Promise<ExecutionResult>
 
 function createAudience(
   { schema, document, operationName, variableValues }: ExecutionArgs,
   viewer: Context,
-  keep: Keep,
+  results: Results,
   onEmpty: () => void,
 ): Audience {
   let members = 0
-  const results: Results = new WeakMap()
   // A context of its own each time: resolvers keep there what they have read, and it is not this subscriber's request.
   const run = (event: object) =>
     execute({
@@ -143,9 +156,9 @@ function createAudience(
       operationName,
       variableValues,
       rootValue: event,
-      contextValue: { ...viewer },
+      contextValue: { ...viewer, isEvent: true } satisfies Context,
     })
-  return {
+  const audience: Audience = {
     join() {
       members += 1
       let isIn = true
@@ -158,51 +171,65 @@ function createAudience(
     },
     execute(told) {
       const event = told as object
-      const known = results.get(event)
+      const known = results.find(event, audience)
       if (known !== undefined) return known
-      if (members === 1) return withJson(run(event))
-      const result = withJson(run(event), (length) => keep(results, event, length))
-      results.set(event, result)
+      const result = asJson(run(event))
+      if (members > 1) results.keep(event, audience, result)
       return result
     },
   }
+  return audience
 }
 
-/** @param onMade  hears how many characters it has, when it is made */
-function withJson(
-  result: ExecutionResult | PromiseLike<ExecutionResult>,
-  onMade: (length: number) => void = () => {},
-): ExecutionResult | Promise<ExecutionResult> {
-  if ('then' in result) return Promise.resolve(result).then((it) => withJson(it, onMade))
-  // Errors are each client's own: its protocol has them masked and stripped.
-  if (result.errors !== undefined) return result
-  let json: string | undefined
-  const stringify = () => {
-    if (json === undefined) {
-      json = JSON.stringify(result)
-      onMade(json.length)
-    }
-    return json
-  }
-  return Object.defineProperty(result, 'stringify', { value: stringify })
+/** Errors are each client's own: its protocol has them masked and stripped. */
+function asJson(result: ExecutionResult | PromiseLike<ExecutionResult>): Result {
+  if ('then' in result) return Promise.resolve(result).then(asJson)
+  return result.errors === undefined ? new SharedResult(result) : result
 }
 
-type Keep = (results: Results, event: object, characters: number) => void
+/** What was made of events for audiences. */
+interface Results {
+  find(event: object, audience: Audience): Result | undefined
+  /** Until its event is gone; when all together become too many, the oldest are forgotten before. */
+  keep(event: object, audience: Audience, result: Result): void
+}
 
-/** Forgets the oldest results when all together become too many; each is gone with its event at the latest. */
-function createKeeper(): Keep {
-  const kept = new Set<{ results: Results; event: WeakRef<object>; length: number }>()
+function createResults(): Results {
+  // One table for all audiences: each entry whose key may die costs the collector a look of its own.
+  const all = new WeakMap<object, Map<Audience, Result>>()
+  const kept = new Set<{ ofEvent: Map<Audience, Result>; audience: Audience; length: number }>()
   let characters = 0
-  return (results, event, length) => {
-    kept.add({ results, event: new WeakRef(event), length })
+
+  function count(ofEvent: Map<Audience, Result>, audience: Audience, result: ExecutionResult): void {
+    if (!(result instanceof SharedResult)) return
+    const { length } = result.stringify()
+    kept.add({ ofEvent, audience, length })
     characters += length
     for (const oldest of kept) {
       if (characters <= MAX_CHARACTERS) return
       kept.delete(oldest)
       characters -= oldest.length
-      const its = oldest.event.deref()
-      if (its !== undefined) oldest.results.delete(its)
+      oldest.ofEvent.delete(oldest.audience)
     }
+  }
+
+  return {
+    find: (event, audience) => all.get(event)?.get(audience),
+    keep(event, audience, result) {
+      let ofEvent = all.get(event)
+      if (ofEvent === undefined) {
+        ofEvent = new Map()
+        all.set(event, ofEvent)
+      }
+      ofEvent.set(audience, result)
+      if (result instanceof Promise) {
+        // That it failed is told to those who wait for it.
+        result.then(
+          (it) => count(ofEvent, audience, it),
+          () => {},
+        )
+      } else count(ofEvent, audience, result)
+    },
   }
 }
 
