@@ -62,7 +62,7 @@ async function startServer(dataDir: string, rehearsal?: Rehearsal): Promise<Benc
   const [entry, env] =
     rehearsal === undefined
       ? [fileURLToPath(SERVER), usual]
-      : [await compiledRehearsal(), { ...usual, ...rehearsing(rehearsal) }]
+      : [await compiledRehearsal(), { ...usual, ...rehearsing(rehearsal), NODE_ENV: 'production' }]
   const child = spawn(process.execPath, [entry], {
     env,
     // It ends when this channel does: with the bench, however that ends.
