@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { openLocalPorts } from './adapters/local/ports.ts'
 import { NO_TELEMETRY } from './adapters/local/telemetry.ts'
+import { createMetrics } from './adapters/metrics/metrics.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
@@ -17,7 +19,7 @@ import { createUploadLimits } from './server/upload-limits.ts'
 import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
-import { watchRoom } from './storage/room.ts'
+import { diskOf, watchRoom } from './storage/room.ts'
 import { createEngines } from './system/engines.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 
@@ -38,8 +40,16 @@ export async function startApp(
   given: Partial<Ports<ToTrainer, FromTrainer>> = {},
 ): Promise<App> {
   const { dataDir, databaseUrl, engine, allowedOrigins } = config
-  const { telemetry = NO_TELEMETRY } = given
   const parts = createParts(logger, stopping)
+  let databaseSize: () => Promise<number> = () => Promise.reject(new Error('It is not open yet.'))
+  const metrics = config.metrics
+    ? createMetrics({
+        version: packageVersion,
+        disk: () => diskOf(dataDir),
+        databaseBytes: () => databaseSize(),
+      })
+    : null
+  const { telemetry = metrics?.telemetry ?? NO_TELEMETRY } = given
   try {
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
     const server = parts.add(await listen(config.host, config.port))
@@ -67,6 +77,7 @@ export async function startApp(
 
     const folder = join(dataDir, 'database')
     const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder, room }))
+    databaseSize = database.size
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.
     if (engine !== 'auto') await Promise.race([predictor.engine(), once(stopping, 'abort')])
@@ -80,10 +91,12 @@ export async function startApp(
     await uploads.sweep()
 
     const { prisma } = database
-    async function health() {
-      room.check()
-      await prisma.$queryRaw`SELECT 1`
-      return { status: 'ok', version: packageVersion }
+    async function readiness() {
+      const [databaseProblem, predictorProblem] = await Promise.all([
+        problemOf('The database', database.size()),
+        problemOf('The predictor', predictor.engine()),
+      ])
+      return { database: databaseProblem, disk: room.problem(), predictor: predictorProblem }
     }
     // Added last and so closed first, before the parts that it answers with.
     parts.add(
@@ -95,7 +108,8 @@ export async function startApp(
         allowedOrigins,
         logger,
         telemetry,
-        health,
+        readiness,
+        metrics,
       }),
     )
     engines.compare(predictor.engine())
@@ -107,4 +121,17 @@ export async function startApp(
     await parts.close()
     throw error
   }
+}
+
+/** For whoever asks whether the server is ready: a load balancer waits no longer either. */
+const ANSWER_MS = 2000
+
+/** What is wrong with a part that should answer, as a sentence; null when it does. */
+async function problemOf(what: string, answer: Promise<unknown>): Promise<string | null> {
+  const late = `${what} has not answered within ${ANSWER_MS / 1000} s.`
+  const answered = answer.then(
+    () => null,
+    () => `${what} does not answer.`,
+  )
+  return Promise.race([answered, setTimeout(ANSWER_MS, late, { ref: false })])
 }

@@ -34,6 +34,8 @@ export interface Config {
   maxConcurrentRuns: number
   /** Processes that predict; null for what suits the engine. */
   predictors: number | null
+  /** Whether the server keeps metrics and answers /metrics with them. */
+  metrics: boolean
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -48,6 +50,8 @@ const bytes = z
   .string()
   .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
   .transform(toBytes)
+
+const yesOrNo = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
 const environment = z.object({
   PORT: z
@@ -101,10 +105,8 @@ const environment = z.object({
     .default([]),
   MAX_MODEL_BYTES: bytes.default(2 ** 30),
   MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
-  AUTO_RESUME: z
-    .enum(['true', 'false'], 'must be true or false')
-    .transform((text) => text === 'true')
-    .default(true),
+  AUTO_RESUME: yesOrNo.default(true),
+  METRICS: yesOrNo.default(true),
   MAX_RESTARTS: z
     .string()
     .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
@@ -168,6 +170,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     maxRestarts: value.MAX_RESTARTS,
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
     predictors: value.PREDICTORS ?? null,
+    metrics: value.METRICS,
   }
 }
 

@@ -25,7 +25,7 @@ export default defineConfig({
   // `npm run dev:web`: pages change as one types, and talk to a server that is running.
   server: {
     proxy: Object.fromEntries(
-      ['/graphql', '/downloads', '/health'].map((path) => [
+      ['/graphql', '/downloads', '/health', '/metrics'].map((path) => [
         path,
         { target: process.env.VGGZOO_URL ?? 'http://127.0.0.1:4000', changeOrigin: true, ws: true },
       ]),

@@ -36,7 +36,8 @@ server.serve({
   downloads: async () => {},
   pages: () => {},
   policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-  health: async () => ({}),
+  readiness: async () => ({}),
+  metrics: null,
 })
 
 for (let run = 0; run < runs!; run++) {

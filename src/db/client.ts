@@ -13,6 +13,8 @@ export interface Database {
   applied: string[]
   /** @throws StorageFullError where the embedded PostgreSQL has no room to write */
   checkRoom(): void
+  /** Bytes on the disk. Rejects when the database does not answer. */
+  size(): Promise<number>
   /** Ends every connection; a transaction under way is finished or rolled back. May be called more than once. */
   close(): Promise<void>
 }
@@ -66,7 +68,7 @@ async function openEmbedded(folder: string, room?: Room, migrations?: string): P
 function connect(
   factory: SqlDriverAdapterFactory,
   end: () => Promise<void>,
-): Pick<Database, 'prisma' | 'close'> {
+): Pick<Database, 'prisma' | 'size' | 'close'> {
   let closing: Promise<void> | undefined
   const adapter: SqlDriverAdapterFactory = {
     provider: factory.provider,
@@ -83,5 +85,11 @@ function connect(
     closing ??= prisma.$disconnect().then(end)
     return closing
   }
-  return { prisma, close }
+  async function size(): Promise<number> {
+    const [row] = await prisma.$queryRaw<
+      [{ size: bigint }]
+    >`SELECT pg_database_size(current_database()) AS size`
+    return Number(row.size)
+  }
+  return { prisma, size, close }
 }

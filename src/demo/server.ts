@@ -24,7 +24,7 @@ export async function findOrStartServer(say: (line: string) => void): Promise<De
 
 async function answers(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/health`)
+    const response = await fetch(`${url}/health/live`)
     return response.ok
   } catch {
     return false

@@ -3,7 +3,12 @@ import type { Addresses } from '../schema/builder/context.ts'
 
 /** GraphQL, and the playground for browsers. */
 export const GRAPHQL_PATH = '/graphql'
-export const HEALTH_PATH = '/health'
+/** Whether the process is at work. */
+export const LIVE_PATH = '/health/live'
+/** Whether it can do what it is for. */
+export const READY_PATH = '/health/ready'
+/** For Prometheus. */
+export const METRICS_PATH = '/metrics'
 /** The paths of files of models begin with this. */
 export const DOWNLOADS_PATH = '/downloads/'
 /** Scripts and styles of the dashboard. */

@@ -8,6 +8,7 @@ import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
 import { createOriginPolicy } from './origin.ts'
 import { createPageHandler } from './pages.ts'
+import type { Handlers, Readiness } from './routes.ts'
 import type { UploadStore } from './upload-store.ts'
 
 export interface ApiOptions {
@@ -21,13 +22,13 @@ export interface ApiOptions {
   allowedOrigins: string[]
   logger: Logger
   telemetry: Telemetry
-  /** Rejects when the server can't do its work. */
-  health(): Promise<object>
+  readiness(): Promise<Readiness>
+  metrics: Handlers['metrics']
 }
 
-/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, and its health. */
+/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
-  const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, health } = options
+  const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, readiness, metrics } = options
   const context: Context = { ...services, addresses: ADDRESSES, database: { prisma } }
   /** What a request is answered with, however it came. All who ask may see the same. */
   const contextOf = (_request: IncomingMessage) => context
@@ -38,7 +39,8 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     downloads: createDownloadHandler({ contextOf, allowedOrigins, logger }),
     pages: createPageHandler(logger),
     policy: createOriginPolicy({ host, address: server.address, allowedOrigins }),
-    health,
+    readiness,
+    metrics,
   })
   return { close: server.close }
 }

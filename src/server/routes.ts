@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { StorageFullError } from '../errors.ts'
-import { ASSETS_PATH, DOWNLOADS_PATH, GRAPHQL_PATH, HEALTH_PATH, PAGES } from './addresses.ts'
+import {
+  ASSETS_PATH,
+  DOWNLOADS_PATH,
+  GRAPHQL_PATH,
+  LIVE_PATH,
+  METRICS_PATH,
+  PAGES,
+  READY_PATH,
+} from './addresses.ts'
 import type { GraphQLHandler } from './graphql/graphql.ts'
 import { isMultipart } from './graphql/uploads-plugin.ts'
 
@@ -14,9 +21,13 @@ export interface Handlers {
   downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
   /** The dashboard. */
   pages: Handler
-  /** Rejects when the server can't do its work. */
-  health(): Promise<object>
+  readiness(): Promise<Readiness>
+  /** In Prometheus' text format; null where the server keeps none. */
+  metrics: { text(): Promise<string>; readonly contentType: string } | null
 }
+
+/** What the server needs for its work, by name: null where it is well, else a sentence that says what is wrong. */
+export type Readiness = Readonly<Record<string, string | null>>
 
 /** What answers at a path, the query left out; a path that ends with / stands for all that begin with it, but for the root. */
 export function routesOf({
@@ -24,7 +35,8 @@ export function routesOf({
   uploadHandler,
   downloads,
   pages,
-  health,
+  readiness,
+  metrics,
 }: Handlers): (path: string) => Handler {
   const routes: Readonly<Record<string, Handler>> = {
     [GRAPHQL_PATH](request, response) {
@@ -32,7 +44,18 @@ export function routesOf({
       void (hasFiles ? uploadHandler : handler)(request, response)
     },
     [DOWNLOADS_PATH]: (request, response) => void downloads(request, response),
-    [HEALTH_PATH]: (_request, response) => void answerHealth(health, response),
+    [LIVE_PATH]: reading((response) => json(response, 200, { status: 'ok' })),
+    [READY_PATH]: reading(async (response) => {
+      const needs = await readiness()
+      const isReady = Object.values(needs).every((problem) => problem === null)
+      const told = Object.fromEntries(Object.entries(needs).map(([name, problem]) => [name, problem ?? 'ok']))
+      json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', ...told })
+    }),
+    [METRICS_PATH]: reading(async (response) => {
+      if (metrics === null) return text(response, 404, 'The server keeps no metrics: METRICS is false.')
+      const body = await metrics.text()
+      response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(body)
+    }),
     [ASSETS_PATH]: pages,
     '/': pages,
     ...Object.fromEntries(PAGES.flatMap((page) => [`/${page}`, `/${page}/`]).map((path) => [path, pages])),
@@ -51,12 +74,11 @@ const nothingHere: Handler = (_request, response) =>
     `There is nothing here. The dashboard is at /, the API and its playground are at ${GRAPHQL_PATH}.`,
   )
 
-async function answerHealth(health: Handlers['health'], response: ServerResponse): Promise<void> {
-  try {
-    json(response, 200, await health())
-  } catch (error) {
-    if (!(error instanceof StorageFullError)) return text(response, 503, 'The database does not answer.')
-    json(response, 503, { status: 'storage full', message: error.message })
+function reading(answer: (response: ServerResponse) => void | Promise<void>): Handler {
+  return ({ method }, response) => {
+    if (method === 'GET' || method === 'HEAD') return void answer(response)
+    response.setHeader('allow', 'GET, HEAD')
+    text(response, 405, 'Only GET and HEAD.')
   }
 }
 

@@ -116,6 +116,12 @@ export function watchRoom(folder: string, statfs: (path: string) => StatsFs = st
   }
 }
 
+/** Bytes of the disk of a folder: what may still be written, and all. */
+export function diskOf(folder: string): { free: number; size: number } {
+  const { bsize, bavail, blocks } = statfsSync(folder)
+  return { free: bavail * bsize, size: blocks * bsize }
+}
+
 /** What the disk of a folder lacks, as the end of a sentence that begins with the disk; null where it has room. */
 export function lack({ bsize, bavail, blocks, files, ffree }: StatsFs): string | null {
   // Some file systems tell nothing.

@@ -108,8 +108,10 @@ describe('a page of another origin', () => {
 
 describe('the server', () => {
   test('says that it is well, and what is where', async () => {
-    const health = await fetch(`${server.url}/health`)
-    expect(await health.json()).toMatchObject({ status: 'ok' })
+    const answer = async (path: string) => (await fetch(`${server.url}${path}`)).json()
+    expect(await answer('/health/live')).toEqual({ status: 'ok' })
+    const well = { status: 'ok', database: 'ok', disk: 'ok', predictor: 'ok' }
+    await expect.poll(() => answer('/health/ready')).toEqual(well)
     for (const page of ['/', '/runs', '/runs/42', '/networks/new?features=64']) {
       const { status, headers } = await fetch(`${server.url}${page}`)
       expect([page, status, headers.get('content-type')]).toEqual([page, 200, 'text/html; charset=utf-8'])
@@ -120,6 +122,18 @@ describe('the server', () => {
     const nowhere = await fetch(`${server.url}/nowhere`)
     expect(nowhere.status).toBe(404)
     expect(await nowhere.text()).toMatch('/graphql')
+  })
+
+  test('tells Prometheus what it was asked', async () => {
+    await server.query('{ __typename }')
+    const metrics = await fetch(`${server.url}/metrics`)
+    expect(metrics.headers.get('content-type')).toMatch('text/plain; version=0.0.4')
+    const text = await metrics.text()
+    expect(text).toMatch(
+      /^vggzoo_operations_total\{type="query",field="__typename",outcome="answered"\} [1-9]/m,
+    )
+    expect(text).toMatch(/^vggzoo_database_up 1$/m)
+    expect((await fetch(`${server.url}/metrics`, { method: 'POST' })).status).toBe(405)
   })
 
   test('keeps nothing open of subscriptions that it could not answer', async () => {

@@ -38,7 +38,8 @@ beforeEach(async () => {
     downloads: async (_request, response) => void response.end('a download'),
     pages: (_request, response) => void response.end('the dashboard'),
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    health: async () => ({}),
+    readiness: async () => ({}),
+    metrics: null,
   })
 })
 afterEach(() => server.close())
@@ -268,7 +269,7 @@ describe('a client that leaves while its subscription is being opened', () => {
 describe('a refused WebSocket', () => {
   test('whose other end is reset does not end the server', async () => {
     for (let i = 0; i < 50; i++) (await refusedUpgrade()).resetAndDestroy()
-    expect((await fetch(`${server.url}/health`)).status).toBe(200)
+    expect((await fetch(`${server.url}/health/ready`)).status).toBe(200)
   })
 
   test('is closed by the server, whether the other end does so or not', async () => {
@@ -319,11 +320,11 @@ describe('a request that offers a protocol the server does not speak is answered
   )
 
   test('on every path and by every method', async () => {
-    expect(await answers('/health', { headers: OFFER })).toEqual([200, '{}'])
+    expect(await answers('/health/ready', { headers: OFFER })).toEqual([200, '{"status":"ok"}'])
     expect(await answers('/downloads/x/model.safetensors', { headers: OFFER })).toEqual([200, 'a download'])
     expect(await answers('/nowhere', { headers: OFFER })).toMatchObject([404, /nothing here/])
     expect(await answers('/', { headers: OFFER })).toEqual([200, 'the dashboard'])
-    expect(await answers('/health', { method: 'HEAD', headers: OFFER })).toEqual([200, ''])
+    expect(await answers('/health/ready', { method: 'HEAD', headers: OFFER })).toEqual([200, ''])
     expect((await answers('/graphql', { method: 'PUT', headers: OFFER }))[0]).toBe(405)
   })
 
@@ -342,7 +343,7 @@ describe('a request that offers a protocol the server does not speak is answered
   })
 
   test('a WebSocket where there is none, or by a method that opens none', async () => {
-    expect(await answers('/health', { headers: WEBSOCKET })).toEqual([200, '{}'])
+    expect(await answers('/health/ready', { headers: WEBSOCKET })).toEqual([200, '{"status":"ok"}'])
     expect((await answers('/nowhere', { headers: WEBSOCKET }))[0]).toBe(404)
     const post = { method: 'POST', headers: { ...WEBSOCKET, ...JSON_BODY } }
     expect(await answers('/graphql', { ...post, body: [QUERY] })).toEqual([200, TYPENAME])

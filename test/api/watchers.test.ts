@@ -42,7 +42,8 @@ beforeAll(async () => {
     downloads: async () => {},
     pages: () => {},
     policy: createOriginPolicy({ host: '127.0.0.1', address: http.address, allowedOrigins: [] }),
-    health: async () => ({}),
+    readiness: async () => ({}),
+    metrics: null,
   })
 })
 afterAll(() => http.close())

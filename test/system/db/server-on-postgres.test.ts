@@ -25,8 +25,11 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       const cut = await startRun(server, { epochs: 8, checkpoints: { everySteps: 2 } })
       await waitForEvent(server, cut, ({ __typename }) => __typename === 'CheckpointSaved')
       await postgres.shutDown('immediate')
-      const health = await fetch(`${server.url}/health`)
-      expect([health.status, await health.text()]).toEqual([503, 'The database does not answer.\n'])
+      const health = await fetch(`${server.url}/health/ready`)
+      expect([health.status, await health.json()]).toMatchObject([
+        503,
+        { status: 'not ready', database: 'The database does not answer.' },
+      ])
       await expect(server.logged(() => false)).rejects.toThrow('the server ended (1)')
       await postgres.start()
       const again = await startServer({ dataDir: server.dataDir, env })

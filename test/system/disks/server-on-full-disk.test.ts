@@ -25,7 +25,7 @@ const placeOf = ({ cursor }: Event) => Number(Buffer.from(cursor, 'base64url').t
 describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
   let disk: SmallDisk
   let server: TestServer
-  const health = async () => (await fetch(`${server.url}/health`)).status
+  const health = async () => (await fetch(`${server.url}/health/ready`)).status
   /** By what is free, or by what the last write met. */
   const isFull = () =>
     expect.stringMatching(new RegExp(`The disk of ${disk.folder} (is full|has no space left)`))

@@ -26,11 +26,17 @@ function serve(server: HttpServer, host: string, allowedOrigins: string[] = []):
     downloads: answer,
     pages: answer,
     policy: createOriginPolicy({ host, address: server.address, allowedOrigins }),
-    health: async () => ({ status: 'ok' }),
+    readiness: async () => ({}),
+    metrics: null,
   })
 }
 
-async function statusFor(server: HttpServer, host: string, path = '/health', headers = {}): Promise<number> {
+async function statusFor(
+  server: HttpServer,
+  host: string,
+  path = '/health/ready',
+  headers = {},
+): Promise<number> {
   const asked = request(server.url, { path, headers: { ...headers, host } }).end()
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   response.resume()
@@ -88,7 +94,7 @@ describe('a server that only its own machine reaches', () => {
   test('checks it on every path and over WebSocket', async () => {
     const server = await open('127.0.0.1')
     serve(server, '127.0.0.1')
-    for (const path of ['/', '/graphql', '/downloads/a/b', '/health', '/nothing']) {
+    for (const path of ['/', '/graphql', '/downloads/a/b', '/health/ready', '/nothing']) {
       expect([path, await statusFor(server, 'evil.example', path)]).toEqual([path, 403])
       const stream = { accept: 'text/event-stream' }
       expect([path, await statusFor(server, 'evil.example', path, stream)]).toEqual([path, 403])
@@ -102,7 +108,7 @@ test('a request for a whole URL, as to a proxy, is answered as one for its path'
   const server = await open('127.0.0.1')
   serve(server, '127.0.0.1')
   for (const path of [
-    `${server.url}/health`,
+    `${server.url}/health/ready`,
     `${server.url}/graphql?query=%7B__typename%7D`,
     `${server.url}`,
   ])
@@ -110,7 +116,7 @@ test('a request for a whole URL, as to a proxy, is answered as one for its path'
       path,
       await statusFor(server, 'localhost', path.slice(server.url.length) || '/'),
     ])
-  expect(await statusFor(server, 'evil.example', `${server.url}/health`)).toBe(403)
+  expect(await statusFor(server, 'evil.example', `${server.url}/health/ready`)).toBe(403)
   expect(await statusFor(server, 'localhost', `${server.url}/nothing`)).toBe(404)
 })
 

@@ -31,7 +31,8 @@ beforeEach(async () => {
     downloads: async (_request, response) => void response.end(),
     pages: (_request, response) => void response.end(),
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    health: async () => ({}),
+    readiness: async () => ({}),
+    metrics: null,
   })
 })
 afterEach(() => server.close())
