@@ -113,6 +113,7 @@ async function importAll(archive: string, folder: string) {
     size: [SIDE, SIDE],
     resize: COVER,
     split: { testShare: 0.2, seed: 1 },
+    labels: null,
     maxBytes: 2 ** 36,
     file: join(folder, 'photographs@1.bin'),
     scratch,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { zipOf } from '../support/archives.ts'
+import { noisePixels } from '../support/images.ts'
 import { classFolders, entriesOf, folderOf, picture } from '../support/importing.ts'
 import { completeRun } from '../support/runs.ts'
 import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
@@ -333,6 +334,52 @@ test('a data set that runs need is not deleted, and a run that is asked for agai
   await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', { id: run.id })
 })
 
+test('the files of CIFAR-100 are learned from by their fine or their coarse labels, and mistakes of a hundred classes are told', async () => {
+  const record = (label: number, seed: number) =>
+    Buffer.concat([Buffer.of(Math.floor(label / 5), label), noisePixels(seed)])
+  const all = Array.from({ length: 100 }, (_, i) => i)
+  const bytes = zipOf(
+    entriesOf({
+      'cifar-100-binary/train.bin': Buffer.concat(all.map((label) => record(label, label))),
+      'cifar-100-binary/test.bin': Buffer.concat(all.slice(0, 40).map((label) => record(label, 100 + label))),
+      'cifar-100-binary/coarse_label_names.txt': all
+        .slice(0, 20)
+        .map((i) => `group ${i}`)
+        .join('\n'),
+    }),
+  )
+  const make = async (name: string, labels: 'FINE' | 'COARSE') => {
+    const input = { name, from: { archive: null }, size: [32, 32], labels }
+    const { reference } = await create(input, { 'input.from.archive': { name: 'cifar-100.zip', bytes } })
+    await imported(reference)
+    const { dataset } = await server.query(
+      'query ($name: String!) { dataset(name: $name) { classes trainCount import { settings { labels } } } }',
+      { name },
+    )
+    expect(dataset).toMatchObject({ trainCount: 100, import: { settings: { labels } } })
+    return dataset.classes
+  }
+  expect(await make('coarse', 'COARSE')).toEqual(all.slice(0, 20).map((i) => `group ${i}`))
+  const fine = await make('fine', 'FINE')
+  expect(fine).toEqual(all.map(String))
+
+  const id = await completeRun(server, { dataset: 'fine', batchSize: 32 })
+  const { trainingRun } = await server.query(
+    `query ($id: ID!) { trainingRun(id: $id) { evaluation {
+      confusionMatrix perClass { label } confusions(first: 100) { label predicted count }
+    } } }`,
+    { id },
+  )
+  const { confusionMatrix, perClass, confusions } = trainingRun.evaluation
+  expect([confusionMatrix.length, confusionMatrix[99].length, perClass.length]).toEqual([100, 100, 100])
+  const mistaken = confusionMatrix.flat().reduce((sum: number, count: number) => sum + count)
+  expect(mistaken).toBe(32)
+  expect(confusions.length).toBeGreaterThan(0)
+  for (const { label, predicted, count } of confusions) {
+    expect(confusionMatrix[fine.indexOf(label)][fine.indexOf(predicted)]).toBe(count)
+  }
+})
+
 test.each<[string, object, string[][]]>([
   [
     'a name with capitals, a size and a share that cannot be',
@@ -345,6 +392,7 @@ test.each<[string, object, string[][]]>([
   ['a colour that is none', { name: 'ok', resize: 'CONTAIN', background: 'red' }, [['background']]],
   ['a colour without bars', { name: 'ok', background: '#ffffff' }, [['background']]],
   ['one side', { name: 'ok', size: [64] }, [['size']]],
+  ['coarse labels of what has none', { name: 'ok', labels: 'COARSE' }, [['labels']]],
   ['no pictures', { name: 'ok', from: { pictures: [] } }, [['from', 'pictures']]],
   ['a folder, where the server reads none', { name: 'ok', from: { folder: 'pets' } }, [['from', 'folder']]],
   [
@@ -440,15 +488,17 @@ test('the command line makes one of a folder, changes it and deletes it', async 
   const made = await cli('create', 'by_cli', folder, '--size', '32x32', '--test-share', '0.25')
   expect(made.out).toContain('by_cli@1: 6 training and 2 test images of 2 classes.')
   expect(made.code).toBe(0)
-  const [renamed, listed, wrong, again] = await Promise.all([
+  const [renamed, listed, wrong, coarse, again] = await Promise.all([
     cli('rename-class', 'by_cli', 'große Katzen', 'lions', '--json'),
     cli('list'),
     cli('create', 'by_cli', folder, '--size', '32'),
+    cli('create', 'coarse_cli', folder, '--labels', 'coarse'),
     cli('create', 'tiny', 'cifar10', '--from'),
   ])
   expect(JSON.parse(renamed.out)).toMatchObject({ reference: 'by_cli@2', state: 'READY' })
   expect(listed.out).toMatch(/^by_cli@[12] +READY +2 +6 +2 +32x32$/m)
   expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--size') })
+  expect(coarse).toMatchObject({ code: 1, err: expect.stringContaining('Import it without the labels') })
   expect(again).toMatchObject({ code: 1, err: expect.stringContaining('Choose another name') })
   const deleted = await cli('delete', 'by_cli')
   expect(deleted).toMatchObject({ code: 0, out: 'by_cli is deleted.\n' })

@@ -52,6 +52,7 @@ async function attempt(
         size: [32, 32],
         resize: COVER,
         split: { testShare: 0.2, seed: 1 },
+        labels: null,
         maxBytes: 2 ** 26,
         file,
         scratch: join(inside, 'scratch'),

@@ -17,7 +17,7 @@ export interface Outcome extends Imported {
   told: string[]
 }
 
-export type Options = Partial<Pick<ImportJob, 'name' | 'size' | 'resize' | 'split' | 'maxBytes'>>
+export type Options = Partial<Pick<ImportJob, 'name' | 'size' | 'resize' | 'split' | 'labels' | 'maxBytes'>>
 
 /** Imports in this process, in a folder of its own. */
 export async function importing(
@@ -35,6 +35,7 @@ export async function importing(
     size: [32, 32],
     resize: COVER,
     split: { testShare: 0.25, seed: 1 },
+    labels: null,
     maxBytes: 2 ** 28,
     file,
     scratch,

@@ -16,6 +16,7 @@ import { SendingBar } from './sending-bar.tsx'
 import { readSize } from './size.ts'
 
 type Resize = 'COVER' | 'CONTAIN' | 'STRETCH'
+type Labels = 'FINE' | 'COARSE'
 
 const RULES: readonly [Resize, string][] = [
   ['COVER', 'fill it: what stands over is cut off'],
@@ -24,21 +25,24 @@ const RULES: readonly [Resize, string][] = [
 ]
 
 /** The usual of the server. */
-const USUAL = { size: '64', resize: 'COVER' as Resize, testShare: '20' }
+const USUAL = { size: '64', resize: 'COVER' as Resize, testShare: '20', labels: 'FINE' as Labels }
 
 /** Pictures of one's own, to become a data set: drop them, say how large they are to be. */
 export function NewDataset({ taken }: { taken: readonly string[] }) {
   const [given, setGiven] = useState<Given | null>(null)
   /** As a person typed it; until then what was given says it. */
   const [typed, setTyped] = useState<string | null>(null)
-  const [{ size, resize, testShare }, setHow] = useState(USUAL)
+  const [{ size, resize, testShare, labels }, setHow] = useState(USUAL)
   const doing = useDoing()
   const name = typed ?? (given === null ? '' : nameFor(titleOf(given), new Set(taken)))
   const { error } = doing
-  const other = otherProblem(error, ['name', 'size', 'resize', 'testShare', 'labels'])
+  const other = otherProblem(error, ['name', 'size', 'resize', 'testShare', 'classes'])
   const create = async (from: Given) => {
     const made = await doing.run(async () => {
-      const input = { name, size: readSize(size), resize, testShare: readShare(testShare) }
+      const input = {
+        ...{ name, size: readSize(size), resize, testShare: readShare(testShare) },
+        ...(from.kind !== 'pictures' && labels === 'COARSE' && { labels }),
+      }
       return send(from, async (sent, tools) => {
         const { createDataset } = await client.mutate(CREATE, { input: { ...input, from: sent } }, tools)
         // Of names: another data set has it.
@@ -67,7 +71,7 @@ export function NewDataset({ taken }: { taken: readonly string[] }) {
           label="Drop pictures here: a zip, a tar or folders"
           given={given}
           onGiven={setGiven}
-          problems={problemsOf(error, 'labels')}
+          problems={problemsOf(error, 'classes')}
         />
         {given !== null && (
           <div class="how">
@@ -119,6 +123,22 @@ export function NewDataset({ taken }: { taken: readonly string[] }) {
                 />
               )}
             </Field>
+            {given.kind !== 'pictures' && (
+              <Field label="Labels of CIFAR-100" hint="Its files have two for each image">
+                {(control) => (
+                  <select
+                    {...control}
+                    value={labels}
+                    onChange={({ currentTarget: { value } }) =>
+                      setHow((how) => ({ ...how, labels: value as Labels }))
+                    }
+                  >
+                    <option value="FINE">fine: 100 classes</option>
+                    <option value="COARSE">coarse: 20 classes</option>
+                  </select>
+                )}
+              </Field>
+            )}
             <datalist id="usual-sizes">
               {[32, 48, 64, 96, 128, 160, 224].map((side) => (
                 <option key={side} value={side} />

@@ -58,7 +58,7 @@ export function NextVersion({ dataset, edits, onEdit }: Props) {
     if (made !== null) go(addressOf(made.reference))
   }
   const lines = editLines(edits, classes)
-  const other = otherProblem(error, ['name', 'size', 'labels'])
+  const other = otherProblem(error, ['name', 'size', 'classes'])
   return (
     <Panel
       title={isOwn ? `Make version ${next}` : 'Make a data set of your own of it'}
@@ -105,7 +105,7 @@ export function NextVersion({ dataset, edits, onEdit }: Props) {
             given={given}
             onGiven={setGiven}
             classes={classes}
-            problems={problemsOf(error, 'labels')}
+            problems={problemsOf(error, 'classes')}
           />
         )}
         <div class="how">

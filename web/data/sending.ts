@@ -63,7 +63,9 @@ export async function send<Made>(
 /** Answers the upload that they belong to. */
 async function sendPictures({ groups }: Extract<Given, { kind: 'pictures' }>, tools: Tools): Promise<string> {
   if (groups.some(({ label }) => label.trim() === '')) {
-    throw new Refusal('A class has no name.', [{ path: ['labels'], message: 'Say of what class these are.' }])
+    throw new Refusal('A class has no name.', [
+      { path: ['classes'], message: 'Say of what class these are.' },
+    ])
   }
   const upload = crypto.randomUUID()
   const all = groups.flatMap(({ label, files }) => files.map((file) => ({ file, label })))

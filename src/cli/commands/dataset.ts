@@ -89,6 +89,7 @@ const CANCEL = graphql(
 type Shown = ResultOf<typeof DATASET>
 type Edits = NonNullable<VariablesOf<typeof UPDATE>['input']['edits']>
 type Resize = NonNullable<VariablesOf<typeof CREATE>['input']['resize']>
+type Labels = NonNullable<VariablesOf<typeof CREATE>['input']['labels']>
 
 interface Action {
   takes: string
@@ -130,6 +131,7 @@ export const dataset: Command = {
     background: { value: 'COLOUR', help: 'with contain: the colour around a picture, such as #ffffff' },
     'test-share': { value: 'SHARE', help: 'share of each class that is for testing (0.2)' },
     seed: { value: 'N', help: 'chooses these (0)' },
+    labels: { value: 'KIND', help: 'of files of CIFAR-100: fine or coarse' },
     'on-server': { help: 'with create and add: PICTURES is a folder in DATASETS_DIR of the server' },
     from: { help: 'with create: PICTURES is another data set of the server' },
   },
@@ -234,19 +236,33 @@ function howOf({ text, number, whole }: Invocation) {
   const size = text('size')
   const sides = size === undefined ? undefined : /^(\d{1,4})x(\d{1,4})$/i.exec(size)
   if (sides === null) throw new UsageError(`--size must be HEIGHTxWIDTH such as 64x64, not "${size}".`)
-  const resize = text('resize')?.toUpperCase()
-  if (resize !== undefined && !Object.hasOwn(RULES, resize)) {
-    throw new UsageError(`--resize must be cover, contain or stretch, not "${text('resize')}".`)
-  }
+  const resize = choiceOf(RULES, 'resize', text('resize'))
+  const labels = choiceOf(LABELS, 'labels', text('labels'))
   return {
     size: sides === undefined ? undefined : [Number(sides[1]), Number(sides[2])],
-    resize: resize as Resize | undefined,
+    resize,
     background: text('background'),
     testShare: number('test-share'),
     seed: whole('seed', 0),
+    labels,
   }
 }
-const RULES: Record<Resize, true> = { COVER: true, CONTAIN: true, STRETCH: true }
+
+const RULES: readonly Resize[] = ['COVER', 'CONTAIN', 'STRETCH']
+const LABELS: readonly Labels[] = ['FINE', 'COARSE']
+
+/** @throws UsageError */
+function choiceOf<Choice extends string>(
+  choices: readonly Choice[],
+  option: string,
+  text: string | undefined,
+): Choice | undefined {
+  if (text === undefined) return undefined
+  const found = choices.find((choice) => choice === text.toUpperCase())
+  if (found !== undefined) return found
+  const all = choices.map((choice) => choice.toLowerCase())
+  throw new UsageError(`--${option} must be ${all.slice(0, -1).join(', ')} or ${all.at(-1)}, not "${text}".`)
+}
 
 function sending({ screen, json }: Invocation) {
   return ({ sent, total }: { sent: number; total: number }) => {

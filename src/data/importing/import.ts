@@ -112,7 +112,7 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
 /** @param task  is given the layout and how many files were looked at */
 function withLayout<Result>(
   origin: ImportOrigin,
-  { scratch, maxBytes }: ImportJob,
+  { scratch, maxBytes, labels }: ImportJob,
   { findings, unpacking }: { findings: Findings; unpacking(): void },
   task: (layout: Layout, files: number) => Promise<Result>,
 ): Promise<Result> {
@@ -123,7 +123,7 @@ function withLayout<Result>(
   }
   const ofListing = async (listing: Listing) => {
     const files = listing.files.length + skipped
-    return task(await recogniseLayout(listing, skip), files)
+    return task(await recogniseLayout(listing, skip, labels), files)
   }
   switch (origin.kind) {
     case 'archive':

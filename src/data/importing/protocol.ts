@@ -11,6 +11,8 @@ export interface ImportJob {
   resize: Resize
   /** Where the origin has no test images of its own: this share of each class, chosen by the seed. */
   split: { testShare: number; seed: number }
+  /** Null: the fine ones, or those that alone have names beside them. */
+  labels: LabelKind | null
   /** Bytes that an archive may hold unpacked. */
   maxBytes: number
   /** The prepared file to make (src/data/dataset-file.ts). */
@@ -18,6 +20,10 @@ export interface ImportJob {
   /** A folder on the same disk for what is unfinished. It is the import's own. */
   scratch: string
 }
+
+/** Which labels a class is made of, where a layout has a finer and a coarser one for each image: CIFAR-100. */
+export const LABEL_KINDS = ['FINE', 'COARSE'] as const
+export type LabelKind = (typeof LABEL_KINDS)[number]
 
 /** Where the images come from. */
 export type ImportOrigin =

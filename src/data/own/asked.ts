@@ -1,5 +1,5 @@
 import type { Resize } from '../../pictures/resize.ts'
-import type { DatasetEdits } from '../importing/protocol.ts'
+import type { DatasetEdits, LabelKind } from '../importing/protocol.ts'
 
 /** What a version of a data set is made of, and how: as it is kept with the version, so that an import can begin again. */
 export interface AskedImport {
@@ -8,6 +8,8 @@ export interface AskedImport {
   size: [number, number]
   resize: Resize
   split: { testShare: number; seed: number }
+  /** Null: not told. */
+  labels: LabelKind | null
 }
 
 /** Files of the first three lie in the import's folder, or where the server was told that they are. */

@@ -3,7 +3,7 @@ import type { DatasetFacts, Split } from '../dataset-facts.ts'
 import { readClassName } from '../importing/class-names.ts'
 import type { DatasetEdits } from '../importing/protocol.ts'
 import type { AskedImport } from './asked.ts'
-import type { EditsInput, HowInput, PictureInput } from './input.ts'
+import type { EditsInput, FromInput, HowInput, PictureInput } from './input.ts'
 
 /** One wrong value, as ValidationError has it. */
 export interface Issue {
@@ -22,7 +22,7 @@ export const MAX_EDITS = 10_000
 
 /** Size, rule and split, with what is usual where nothing is said. */
 export function readHow(
-  { size, resize: rule, background, testShare, seed }: Omit<HowInput, 'idempotencyKey'>,
+  { size, resize: rule, background, testShare, seed, labels }: Omit<HowInput, 'idempotencyKey'>,
   usual: { size: readonly [number, number]; resize?: Resize; split?: AskedImport['split'] },
   issues: Issue[],
 ): Omit<AskedImport, 'from'> {
@@ -61,7 +61,20 @@ export function readHow(
     size: [wanted[0]!, wanted[1]!],
     resize,
     split: { testShare: share, seed: chosen },
+    labels: labels ?? null,
   }
+}
+
+/** Only files can have coarse labels; whether these do is seen when they are imported. */
+export function checkLabels(
+  { labels }: Pick<HowInput, 'labels'>,
+  from: FromInput | null,
+  issues: Issue[],
+): void {
+  if (labels !== 'COARSE' || (from !== null && ('archive' in from || 'folder' in from))) return
+  const message =
+    'Only the binary files of CIFAR-100, in an archive or a folder, have coarse labels. Leave labels out.'
+  issues.push({ path: ['labels'], message })
 }
 
 /** Labels of pictures in the form in which they are kept. */

@@ -129,6 +129,7 @@ export function createImports(options: {
       size: asked.size,
       resize: asked.resize,
       split: asked.split,
+      labels: asked.labels,
       maxBytes: options.maxBytes,
       file,
       scratch: await folders.work(id),

@@ -1,7 +1,7 @@
 import type { Resize } from '../../pictures/resize.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import type { Split } from '../dataset-facts.ts'
-import type { DatasetEdits } from '../importing/protocol.ts'
+import type { DatasetEdits, LabelKind } from '../importing/protocol.ts'
 
 /** A picture that is sent. */
 export interface PictureInput {
@@ -38,6 +38,8 @@ export interface HowInput {
   background?: string
   testShare?: number
   seed?: number
+  /** Where what is sent has several for an image. */
+  labels?: LabelKind
   /** The same key never makes a second version. */
   idempotencyKey?: string
 }

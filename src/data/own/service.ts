@@ -12,7 +12,7 @@ import { type DatasetStore, datasetFile } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
 import { DATASET_NAME, DATASET_NAME_RULE, readReference } from '../reference.ts'
 import type { AskedImport, AskedOrigin, GivenOrigin } from './asked.ts'
-import { checkClasses, type Issue, readEdits, readHow, readLabels, USUAL_SIZE } from './check.ts'
+import { checkClasses, checkLabels, type Issue, readEdits, readHow, readLabels, USUAL_SIZE } from './check.ts'
 import { ARCHIVE, type ImportFolders, keep, makeFolder } from './files.ts'
 import { inFolder } from './given-folder.ts'
 import type { Imports } from './imports.ts'
@@ -179,6 +179,7 @@ export function createOwnDatasets(options: {
         message: `${name} is a data set of this server itself. Choose another name.`,
       })
     }
+    checkLabels(input, from, issues)
     if ('dataset' in from) {
       const parent = registry.require(from.dataset)
       const edits = readEdits(input.edits, parent.facts, issues)
@@ -211,6 +212,7 @@ export function createOwnDatasets(options: {
       )
     }
     const issues: Issue[] = []
+    checkLabels(input, add, issues)
     const edits = readEdits(input.edits, parent.facts, issues)
     if (add === null) checkClasses(edits, parent.facts, issues)
     const how = readHow(input, { ...own.asked, size: sizeOf(parent) }, issues)

@@ -13,6 +13,7 @@ import { builder } from '../builder/builder.ts'
 import { resultOf } from '../builder/errors.ts'
 import { ResizeRule } from '../models/preprocessing.ts'
 import { DatasetRef, SplitEnum } from './dataset.ts'
+import { LabelKindEnum } from './dataset-import.ts'
 
 const DatasetPictureInput = builder.inputType('DatasetPictureInput', {
   description: 'A picture of a data set.',
@@ -112,6 +113,8 @@ const RESIZE = 'How a picture is brought to `size`; COVER when left out.'
 const BACKGROUND = 'With CONTAIN: the colour around a picture, "#rrggbb"; black when left out.'
 const SHARE = `Share of each class that is for testing, above 0 and below 1, where what is sent has no test images of its own; ${USUAL_TEST_SHARE} when left out.`
 const SEED = 'Seed by which these are chosen; 0 when left out.'
+const LABELS =
+  'Labels to take of files that have several for an image: those of CIFAR-100. When left out FINE, or COARSE where the names of these alone are beside them.'
 const KEY =
   'Key of the request: the same key never makes a second version. Send it again when in doubt; files count by what is in them.'
 
@@ -129,6 +132,7 @@ const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
     background: t.string({ description: BACKGROUND }),
     testShare: t.float({ description: SHARE }),
     seed: t.int({ description: SEED }),
+    labels: t.field({ type: LabelKindEnum, description: LABELS }),
     idempotencyKey: t.string({ description: KEY }),
   }),
 })
@@ -153,6 +157,7 @@ const UpdateDatasetInput = builder.inputType('UpdateDatasetInput', {
       description: 'Share of added pictures that is for testing; as before when left out.',
     }),
     seed: t.int({ description: 'Seed by which these are chosen; as before when left out.' }),
+    labels: t.field({ type: LabelKindEnum, description: LABELS }),
     idempotencyKey: t.string({ description: KEY }),
   }),
 })
@@ -281,16 +286,17 @@ builder.mutationFields((t) => ({
 
 type How = Pick<
   typeof CreateDatasetInput.$inferInput,
-  'size' | 'resize' | 'background' | 'testShare' | 'seed' | 'idempotencyKey'
+  'size' | 'resize' | 'background' | 'testShare' | 'seed' | 'labels' | 'idempotencyKey'
 >
 
-function howOf({ size, resize, background, testShare, seed, idempotencyKey }: How) {
+function howOf({ size, resize, background, testShare, seed, labels, idempotencyKey }: How) {
   return {
     size: size ?? undefined,
     resize: resize ?? undefined,
     background: background ?? undefined,
     testShare: testShare ?? undefined,
     seed: seed ?? undefined,
+    labels: labels ?? undefined,
     idempotencyKey: idempotencyKey ?? undefined,
   }
 }

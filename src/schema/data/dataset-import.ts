@@ -1,4 +1,4 @@
-import { FINDING_KINDS, type IMPORT_PHASES } from '../../data/importing/protocol.ts'
+import { FINDING_KINDS, type IMPORT_PHASES, type LABEL_KINDS } from '../../data/importing/protocol.ts'
 import { originInWords } from '../../data/own/asked.ts'
 import { progressOf } from '../../data/own/store.ts'
 import type { ImportedVersion } from '../../data/own/version.ts'
@@ -41,6 +41,14 @@ const ImportState = builder.enumType('DatasetImportState', {
     FAILED: 'Ended without a data set; `error` says why.',
     CANCELLED: 'Ended by somebody.',
     DELETED: 'Its data set was deleted since.',
+  }),
+})
+
+export const LabelKindEnum = builder.enumType('DatasetLabels', {
+  description: 'Labels of an image, where the files have several for it, as those of CIFAR-100.',
+  values: described<(typeof LABEL_KINDS)[number]>({
+    FINE: 'Of its class: "maple tree".',
+    COARSE: 'Of a group of classes: "trees".',
   }),
 })
 
@@ -88,6 +96,11 @@ const ImportSettings = builder.objectRef<ImportedVersion['asked']>('DatasetImpor
       resolve: ({ split }) => split.testShare,
     }),
     seed: t.int({ description: 'Seed by which they are chosen.', resolve: ({ split }) => split.seed }),
+    labels: t.expose('labels', {
+      type: LabelKindEnum,
+      nullable: true,
+      description: 'Labels that were asked for, of files that have several for an image; null: none were.',
+    }),
   }),
 })
 

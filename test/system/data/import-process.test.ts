@@ -29,6 +29,7 @@ async function run(
     size: [options.size ?? 32, options.size ?? 32],
     resize: COVER,
     split: { testShare: 0.25, seed: 1 },
+    labels: null,
     maxBytes: 2 ** 30,
     file: join(folder, 'pets@1.bin'),
     scratch: join(folder, 'scratch'),

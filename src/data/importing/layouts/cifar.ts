@@ -1,6 +1,7 @@
 import type { Split } from '../../dataset-facts.ts'
 import { byName } from '../class-names.ts'
 import type { Listing, OriginFile, Skip } from '../origin/listing.ts'
+import type { LabelKind } from '../protocol.ts'
 import { ImportRefusedError } from '../refusal.ts'
 import { whyNot } from './kinds.ts'
 import type { Candidate, Layout } from './layout.ts'
@@ -33,29 +34,50 @@ interface Variant {
   files: RegExp
   /** Bytes before the pixels of a record. */
   labelBytes: number
-  /** Files with the names of classes, and which of these bytes is the class then: the first that is there, or the first of all. */
-  names: readonly { file: string; labelAt: number; words: string }[]
-  /** The names of classes without such a file. */
-  usual: readonly string[]
+  /** What a record says of its class: those that may be chosen, the usual one first. */
+  labels: readonly [Labels, ...Labels[]]
 }
+
+interface Labels {
+  kind: LabelKind
+  /** The byte of a record that is the class. */
+  at: number
+  /** File with the names of the classes. */
+  file: string
+  /** Their names without such a file. */
+  usual: readonly string[]
+  words: string
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => String(i))
 
 const VARIANTS: readonly Variant[] = [
   {
     title: 'CIFAR-10',
     files: /^(data_batch_\d+|test_batch)\.bin$/i,
     labelBytes: 1,
-    names: [{ file: 'batches.meta.txt', labelAt: 0, words: '' }],
-    usual: CIFAR10_CLASSES,
+    labels: [{ kind: 'FINE', at: 0, file: 'batches.meta.txt', usual: CIFAR10_CLASSES, words: '' }],
   },
   {
     title: 'CIFAR-100',
     files: /^(train|test)\.bin$/i,
     labelBytes: 2,
-    names: [
-      { file: 'fine_label_names.txt', labelAt: 1, words: ' with its fine classes' },
-      { file: 'coarse_label_names.txt', labelAt: 0, words: ' with its coarse classes' },
+    labels: [
+      {
+        kind: 'FINE',
+        at: 1,
+        file: 'fine_label_names.txt',
+        usual: numbered(100),
+        words: ' with its fine classes',
+      },
+      {
+        kind: 'COARSE',
+        at: 0,
+        file: 'coarse_label_names.txt',
+        usual: numbered(20),
+        words: ' with its coarse classes',
+      },
     ],
-    usual: Array.from({ length: 100 }, (_, i) => String(i)),
   },
 ]
 
@@ -65,23 +87,38 @@ const parts = (path: string) => {
 }
 const isTest = (path: string) => /^test/i.test(parts(path).name)
 
-/** The binary files of CIFAR-10 or CIFAR-100, in any folder; null where there are none. */
-export async function cifarLayout(listing: Listing, skip: Skip): Promise<Layout | null> {
+/**
+ * The binary files of CIFAR-10 or CIFAR-100, in any folder; null where there are none.
+ * @param kind  which of their labels; null for the fine ones, or those that alone have names beside them
+ */
+export async function cifarLayout(
+  listing: Listing,
+  skip: Skip,
+  kind: LabelKind | null,
+): Promise<Layout | null> {
   for (const variant of VARIANTS) {
     const found = filesOf(variant, listing)
     if (found.length === 0) continue
     const { folder } = parts(found[0]!.path)
-    const named = variant.names.map((names) => ({
-      ...names,
-      file: listing.files.find(({ path }) => path === folder + names.file),
-    }))
+    const fileOf = ({ file }: Labels) => listing.files.find(({ path }) => path === folder + file)
     for (const file of listing.files) {
       const isUsual = found.includes(file) || /\.(txt|html?)$/i.test(file.path)
       if (!isUsual) skip(file.path, whyNot(file))
     }
-    return layoutOf(variant, found, named.find(({ file }) => file !== undefined) ?? named[0]!)
+    const labels =
+      kind === null
+        ? (variant.labels.find(fileOf) ?? variant.labels[0])
+        : variant.labels.find((each) => each.kind === kind)
+    if (labels === undefined)
+      throw new ImportRefusedError(noCoarseLabels(`the binary files of ${variant.title}`))
+    return layoutOf(variant, found, labels, fileOf(labels))
   }
   return null
+}
+
+/** @param words  of the layout that was recognised */
+export function noCoarseLabels(words: string): string {
+  return `Only the binary files of CIFAR-100 have coarse labels, and this is another layout: ${words}. Import it without the labels COARSE.`
 }
 
 function filesOf({ title, files, labelBytes }: Variant, listing: Listing): OriginFile[] {
@@ -104,9 +141,10 @@ function filesOf({ title, files, labelBytes }: Variant, listing: Listing): Origi
 }
 
 async function layoutOf(
-  { title, labelBytes, usual }: Variant,
+  { title, labelBytes }: Variant,
   found: readonly OriginFile[],
-  { file: namesFile, labelAt, words }: { file?: OriginFile; labelAt: number; words: string },
+  { at: labelAt, usual, words }: Labels,
+  namesFile: OriginFile | undefined,
 ): Promise<Layout> {
   const recordBytes = labelBytes + 3 * PIXELS
   const classes = (namesFile === undefined ? null : await readNames(namesFile)) ?? usual

@@ -1,8 +1,9 @@
 import { byName } from '../class-names.ts'
 import { readable } from '../findings.ts'
 import type { Listing, Skip } from '../origin/listing.ts'
+import type { LabelKind } from '../protocol.ts'
 import { ImportRefusedError } from '../refusal.ts'
-import { cifarLayout } from './cifar.ts'
+import { cifarLayout, noCoarseLabels } from './cifar.ts'
 import { csvLayout } from './csv.ts'
 import { foldersLayout } from './folders.ts'
 import { idxLayout } from './idx.ts'
@@ -15,18 +16,19 @@ const LAYOUTS =
 /**
  * The layout of an origin, by what is there.
  * @param skip  told of every file that is none of the layout's
- * @throws ImportRefusedError where there is none, with what was found
+ * @param labels  which of the labels, where a layout has several for an image
+ * @throws ImportRefusedError where there is none, with what was found, or where it has no such labels
  */
-export async function recogniseLayout(all: Listing, skip: Skip): Promise<Layout> {
+export async function recogniseLayout(all: Listing, skip: Skip, labels: LabelKind | null): Promise<Layout> {
   const listing = withoutLitter(all, skip)
   // Whatever order an archive or a file system lists them in.
   listing.files.sort((one, other) => byName(one.path, other.path))
   listing.folders.sort(byName)
+  const cifar = await cifarLayout(listing, skip, labels)
+  if (cifar !== null) return cifar
   const layout =
-    (await cifarLayout(listing, skip)) ??
-    (await idxLayout(listing, skip)) ??
-    (await csvLayout(listing, skip)) ??
-    foldersLayout(listing, skip)
+    (await idxLayout(listing, skip)) ?? (await csvLayout(listing, skip)) ?? foldersLayout(listing, skip)
+  if (layout !== null && labels === 'COARSE') throw new ImportRefusedError(noCoarseLabels(layout.words))
   if (layout !== null) return layout
   throw new ImportRefusedError(
     `No layout of a data set was recognised: ${found(listing)}. There may be: ${LAYOUTS}.`,

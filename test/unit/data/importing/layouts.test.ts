@@ -265,11 +265,12 @@ describe('the binary files of CIFAR', () => {
     const record = (coarse: number, fine: number, seed: number) =>
       Buffer.concat([Buffer.of(coarse, fine), planes(seed)])
     const names = Array.from({ length: 100 }, (_, i) => `thing ${i}`)
+    const groups = Array.from({ length: 20 }, (_, i) => `group ${i}`)
     const files = {
       'cifar-100-binary/train.bin': Buffer.concat(names.map((_, i) => record(i % 20, 99 - i, i))),
       'cifar-100-binary/test.bin': Buffer.concat([record(0, 42, 200), record(1, 7, 201)]),
       'cifar-100-binary/fine_label_names.txt': names.join('\n'),
-      'cifar-100-binary/coarse_label_names.txt': 'all',
+      'cifar-100-binary/coarse_label_names.txt': groups.join('\n'),
     }
     const { facts, dataset, summary } = await importing(zip(files))
     expect(facts.classes).toEqual(names)
@@ -278,14 +279,34 @@ describe('the binary files of CIFAR', () => {
     expect([...dataset.test.labels]).toEqual([42, 7])
     expect(summary.layout).toBe('the binary files of CIFAR-100 with its fine classes')
 
+    // By choice, or because their names alone are there.
     const { 'cifar-100-binary/fine_label_names.txt': _, ...coarse } = files
-    const groups = Array.from({ length: 20 }, (_, i) => `group ${i}`)
-    const other = await importing(
-      zip({ ...coarse, 'cifar-100-binary/coarse_label_names.txt': groups.join('\n') }),
+    for (const [given, labels] of [
+      [files, 'COARSE'],
+      [coarse, null],
+    ] as const) {
+      const other = await importing(zip(given), { labels })
+      expect(other.facts.classes).toEqual(groups)
+      expect([...other.dataset.test.labels]).toEqual([0, 1])
+      expect(other.summary.layout).toBe('the binary files of CIFAR-100 with its coarse classes')
+    }
+    const fine = await importing(zip(coarse), { labels: 'FINE' })
+    expect([...fine.dataset.test.labels]).toEqual([42, 7])
+    const { 'cifar-100-binary/coarse_label_names.txt': __, ...nameless } = coarse
+    const numbered = await importing(zip(nameless), { labels: 'COARSE' })
+    expect(numbered.facts.classes).toEqual(groups.map((_, i) => String(i)))
+  })
+
+  test.each([
+    [
+      'the binary files of CIFAR-10',
+      () => zip({ 'data_batch_1.bin': Buffer.concat([Buffer.of(1), planes(0)]) }),
+    ],
+    ['a folder for each class', async () => zip(await classFolders({ cat: 2, dog: 2 }))],
+  ])('of a hundred classes alone have coarse labels: %s is refused with them', async (words, origin) => {
+    await expect(importing(await origin(), { labels: 'COARSE' })).rejects.toThrow(
+      `${words}. Import it without the labels COARSE.`,
     )
-    expect(other.facts.classes).toEqual(groups)
-    expect([...other.dataset.test.labels]).toEqual([0, 1])
-    expect(other.summary.layout).toBe('the binary files of CIFAR-100 with its coarse classes')
   })
 
   test('with a class that is none, or cut short, are refused', async () => {
