@@ -206,8 +206,9 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     system,
     planner: createPlanner({
       prisma,
-      architectures,
+      datasets,
       datasetFacts,
+      findArchitecture,
       maxParameters,
       engine: system.engine,
       tried: engines.speedOf,

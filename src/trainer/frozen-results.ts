@@ -11,6 +11,7 @@ import { numbersOf } from '../engine/numbers.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { picturesAtOnce } from '../models/pictures-at-once.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
+import { frozenRecordBytes, MOST_FROZEN_BYTES } from '../runs/model/frozen-results.ts'
 import { writeWhole } from '../storage/whole.ts'
 import { tf } from '../tensorflow.ts'
 import { FROZEN_PREFIX, type StopKind, type TrainingJob } from './protocol.ts'
@@ -23,8 +24,6 @@ import type { Frozen, TrainingBatch, TrainingSession } from './session.ts'
  * as float32, bit for bit what it was computed as. Beside them in JSON how many there are and what the files' digests are.
  */
 
-/** Of larger files nothing is kept: what the frozen layers make of a batch is computed in each step then. */
-const MOST_BYTES = 16 * 2 ** 30
 const TELL_MS = 5000
 const FACTS = 'facts.json'
 
@@ -75,8 +74,8 @@ export async function openFrozenResults(
     test: job.until === undefined ? Math.min(testLimit ?? dataset.count.test, dataset.count.test) : 0,
   }
   const pictures = count.train + count.test
-  const bytes = pictures * recordBytes(frozen)
-  if (bytes > MOST_BYTES) {
+  const bytes = pictures * frozenRecordBytes(frozen.shape)
+  if (bytes > MOST_FROZEN_BYTES) {
     tell(
       `What the frozen layers make of ${pictures.toLocaleString('en-US')} pictures would take ${gibibytes(bytes)} on the disk: it is computed in each step.`,
     )
@@ -200,7 +199,7 @@ async function recordsOf(
   const results = tf.tidy(() => frozen.forward(tf.tensor(x, [size, ...inputShape])))
   try {
     const values = await numbersOf(results)
-    const bytes = recordBytes(frozen)
+    const bytes = frozenRecordBytes(frozen.shape)
     const length = values.length / size
     const records = new Uint8Array(size * bytes)
     for (let i = 0; i < size; i++) {
@@ -229,7 +228,7 @@ async function openFolder(folder: string, frozen: Frozen): Promise<FrozenResults
     train: openSync(join(folder, fileOf('train')), 'r'),
     test: openSync(join(folder, fileOf('test')), 'r'),
   }
-  const bytes = recordBytes(frozen)
+  const bytes = frozenRecordBytes(frozen.shape)
   const length = bytes / 4 - 1
   return {
     async *epoch(split, { batchSize, seed, epoch, shuffle, limit, skip = 0 }) {
@@ -263,10 +262,6 @@ function readAt(file: number, into: Uint8Array, place: number): void {
     if (read === 0) throw new Error('A file of what the frozen layers make ends too early.')
     at += read
   }
-}
-
-function recordBytes({ shape }: Frozen): number {
-  return 4 + 4 * tf.util.sizeFromShape([...shape])
 }
 
 function fileOf(split: Split): string {

@@ -1,47 +1,17 @@
-import { graphql, type ResultOf } from '../../src/client/graphql.ts'
 import { big, bytes, duration } from '../format.ts'
 import { Figures } from '../parts/figures.tsx'
-
-/** What the API plans for, whatever is to be learned. */
-export const PLANNED = 'cifar10'
-
-export const PLAN = graphql(`
-  query Plan($name: String!, $batchSize: Int!, $optimizer: OptimizerInput) {
-    architecture(name: $name) {
-      title
-      batchNorm
-      weightLayers
-      parameterCount
-      plan(batchSize: $batchSize, optimizer: $optimizer) {
-        __typename
-        ... on ArchitecturePlan { engine fits trainingMemoryBytes secondsPerEpoch }
-        ... on Error { message }
-        ... on ValidationError { issues { path message } }
-      }
-    }
-  }
-`)
-
-type Planned = NonNullable<ResultOf<typeof PLAN>['architecture']>
+import type { Planned } from './plan-query.ts'
 
 interface Props {
   of: Planned
   epochs: number
-  /** Of all training images, how many it learns from. */
-  share: number
   stopsEarly: boolean
-  /** What it is to learn from, where that is not what plans are of. */
-  other: { name: string; images: string } | null
+  /** Whether some layers are not trained. */
+  isFrozen: boolean
 }
 
 /** What the run will take, before it is started. */
-export function Plan({
-  of: { parameterCount, weightLayers, plan },
-  epochs,
-  share,
-  stopsEarly,
-  other,
-}: Props) {
+export function Plan({ of: { parameterCount, weightLayers, plan }, epochs, stopsEarly, isFrozen }: Props) {
   if (plan.__typename !== 'ArchitecturePlan') {
     return (
       <p class="small muted" role="status">
@@ -49,28 +19,33 @@ export function Plan({
       </p>
     )
   }
-  const { fits, trainingMemoryBytes, secondsPerEpoch } = plan
-  const seconds = secondsPerEpoch === null || other !== null ? null : secondsPerEpoch * share
+  const { fits, trainingMemoryBytes, trainableParameters, secondsPerEpoch, frozenResults } = plan
+  const first = frozenResults === null ? 0 : frozenResults.seconds
+  const about = (seconds: number | null, word = 'about') =>
+    seconds === null ? 'not known yet' : `${word} ${duration(seconds)}`
   return (
     <div role="status" class="stack">
       <Figures
         of={[
           ['Parameters', `${big(parameterCount)} in ${weightLayers} layers`],
-          [other === null ? 'Memory' : `Memory on ${PLANNED}`, bytes(trainingMemoryBytes)],
+          ...(isFrozen ? ([['Trained', big(trainableParameters)]] as const) : []),
+          ['Memory', bytes(trainingMemoryBytes)],
           ['Fits here', fits ? 'yes' : 'no'],
-          ['An epoch', seconds === null ? 'not known yet' : `about ${duration(seconds)}`],
+          ...(first === 0 ? [] : ([['Before the first', about(first)]] as const)),
+          ['An epoch', about(secondsPerEpoch)],
           [
             'In all',
-            seconds === null
-              ? 'not known yet'
-              : `${stopsEarly ? 'at most' : 'about'} ${duration(seconds * epochs)}`,
+            about(
+              secondsPerEpoch === null || first === null ? null : first + secondsPerEpoch * epochs,
+              stopsEarly ? 'at most' : 'about',
+            ),
           ],
         ]}
       />
-      {other !== null && (
+      {frozenResults !== null && (
         <p class="small muted">
-          Plans are of {PLANNED}. {other.name} has images of {other.images}: the network is fitted to these
-          and to its classes, and takes as much more memory and time as they are larger.
+          What the frozen layers make of the pictures is computed once, and takes {bytes(frozenResults.bytes)}{' '}
+          on the disk while a run needs it.
         </p>
       )}
       {!fits && (

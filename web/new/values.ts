@@ -1,6 +1,7 @@
 import type { VariablesOf } from '../../src/client/graphql.ts'
 import type { START_RUN } from '../live/start-run.ts'
 import type { Hyperparameters } from '../run/hyperparameters.ts'
+import type { PLAN } from './plan-query.ts'
 import { AUGMENTATION_PARTS, DEFAULTS, LECTURE, LECTURE_SEED } from './recipes.ts'
 import type { RunToFork } from './run-to-fork.ts'
 
@@ -172,11 +173,25 @@ function transferOf(values: Values, read: Reader): object | undefined {
   }
 }
 
+/** What of an input changes what a run takes. */
+export function planOf(input: StartInput, recipe: Hyperparameters): VariablesOf<typeof PLAN> {
+  const { architecture, dataset, batchSize, optimizer, transfer, trainLimit, testLimit } = input
+  const freeze = transfer?.freeze ?? null
+  return {
+    name: architecture,
+    dataset: dataset ?? 'cifar10',
+    batchSize: batchSize ?? recipe.batchSize,
+    optimizer: optimizer ?? null,
+    // A layer that is not named yet.
+    freeze: freeze !== null && 'upTo' in freeze && freeze.upTo === '' ? null : freeze,
+    augmented: Object.values(input.augmentation ?? recipe.augmentation).some(Boolean),
+    trainLimit: trainLimit ?? recipe.trainLimit,
+    testLimit: testLimit ?? recipe.testLimit,
+  }
+}
+
 /** The optimizer that the fields make; undefined for the recipe's. */
-export function optimizerOf(
-  values: Values,
-  read = reader(values),
-): NonNullable<StartInput['optimizer']> | undefined {
+function optimizerOf(values: Values, read: Reader): NonNullable<StartInput['optimizer']> | undefined {
   if (values.optimizer === 'sgd') {
     const sgd = {
       ...read.some('optimizer.sgd.', ['momentum', 'weightDecay'], false),

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks'
 import { graphql, type ResultOf } from '../../src/client/graphql.ts'
-import { sizeText } from '../data/size.ts'
 import { percent } from '../format.ts'
 import { useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
@@ -17,7 +16,8 @@ import {
   TransferGroup,
   WhatGroup,
 } from '../new/groups.tsx'
-import { PLAN, PLANNED, Plan } from '../new/plan.tsx'
+import { Plan } from '../new/plan.tsx'
+import { PLAN } from '../new/plan-query.ts'
 import {
   DEFAULTS,
   LEARNING_RATE_WITHOUT_BATCH_NORM,
@@ -26,7 +26,7 @@ import {
   STANDARD,
 } from '../new/recipes.ts'
 import { RUN_TO_FORK, type RunToFork } from '../new/run-to-fork.ts'
-import { FIELDS, type Issue, inputOf, optimizerOf, PRESETS, type Values, valuesOfRun } from '../new/values.ts'
+import { FIELDS, type Issue, inputOf, PRESETS, planOf, type Values, valuesOfRun } from '../new/values.ts'
 import { Failure } from '../parts/failure.tsx'
 import { useTitle } from '../parts/title.ts'
 import { go, params, setParams } from '../router.ts'
@@ -35,7 +35,7 @@ import '../new/new.css'
 const CHOICES = graphql(`
   query NewRun {
     architectures(first: 100) { edges { node { name } } }
-    datasets { name reference version state trainCount imageShape classes }
+    datasets { name reference version state }
     models(first: 50) { edges { node { versions(first: 2) { edges { node { id version accuracy model { name } } } } } } }
   }
 `)
@@ -75,17 +75,10 @@ function RunForm({ choices, run }: FormProps) {
   const [told, tell] = useState<readonly Issue[]>([])
   const doing = useDoing()
   const { input, issues: unread } = inputOf(values)
-  const asked = useDebounced(
-    {
-      name: input.architecture,
-      batchSize: input.batchSize ?? recipeOf(values, true).batchSize,
-      optimizer: optimizerOf(values) ?? null,
-    },
-    PLAN_MS,
-  )
+  const asked = useDebounced(planOf(input, recipeOf(values, true)), PLAN_MS)
   const { data, error } = useQuery(PLAN, asked.name === '' ? null : asked)
   const planned = data?.architecture ?? null
-  const unplanned = planned?.plan.__typename === 'ValidationError' ? planned.plan.issues : []
+  const unplanned = planned?.plan.__typename === 'ValidationError' ? planned.plan.issues.map(ofForm) : []
   const recipe = recipeOf(values, planned?.batchNorm ?? true)
   const form: Form = {
     values,
@@ -115,8 +108,6 @@ function RunForm({ choices, run }: FormProps) {
     requestAnimationFrame(() => element.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
   }
   const homeless = told.filter(({ path }) => fieldOf(path) === null)
-  const dataset = choices.datasets.find(({ reference }) => reference === values.dataset)
-  const trainLimit = input.trainLimit ?? recipe.trainLimit
   return (
     <form
       class="new"
@@ -143,15 +134,8 @@ function RunForm({ choices, run }: FormProps) {
           <Plan
             of={planned}
             epochs={input.epochs ?? recipe.epochs}
-            share={
-              dataset === undefined || trainLimit == null ? 1 : Math.min(1, trainLimit / dataset.trainCount)
-            }
             stopsEarly={values.earlyStopping === 'own'}
-            other={
-              dataset === undefined || dataset.reference === PLANNED
-                ? null
-                : { name: dataset.name, images: sizeText(dataset.imageShape) }
-            }
+            isFrozen={isFrozen(asked.freeze)}
           />
         )}
         {data !== null && planned === null && (
@@ -248,6 +232,15 @@ function fieldOf(path: readonly string[]): string | null {
     if (FIELDS.includes(name)) return name
   }
   return null
+}
+
+function isFrozen(freeze: ReturnType<typeof planOf>['freeze']): boolean {
+  return freeze != null && !('part' in freeze && freeze.part === 'NONE')
+}
+
+/** A plan is not asked for in the form's words alone. */
+function ofForm({ path, message }: Issue): Issue {
+  return { path: path[0] === 'freeze' ? ['transfer', ...path] : path, message }
 }
 
 /** The newest of each model. */

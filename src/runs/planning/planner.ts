@@ -1,20 +1,31 @@
 import { batchMemory } from '../../data/dataset-batches.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
+import type { Datasets } from '../../data/datasets.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import { FLOAT } from '../../engine/training-memory.ts'
 import { ValidationError } from '../../errors.ts'
+import { picturesAtOnce } from '../../models/pictures-at-once.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { fitToDataset } from '../../zoo/fit.ts'
-import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 import { type Freeze, frozenPart } from '../../zoo/transfer.ts'
 import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
 import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
-import { type FrozenWork, workOf } from './frozen.ts'
+import {
+  type FrozenWork,
+  frozenWork,
+  imagesIn,
+  keptBytes,
+  type Lesson,
+  NOTHING_FROZEN,
+  PARTS,
+  recordBytes,
+  workOf,
+} from './frozen.ts'
 import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
-import { epochCost, NO_LIMITS } from './pace.ts'
-import { readShownRuns, type Throughput, throughputOf } from './throughput.ts'
+import { epochCost } from './pace.ts'
+import { type Known, readShownRuns, type Throughput, throughputOf } from './throughput.ts'
 
 /** What training a network here would take. Nothing is stored and nothing computed on an engine to know it. */
 export interface ArchitecturePlan {
@@ -31,10 +42,17 @@ export interface ArchitecturePlan {
   fits: boolean
   /** A pass over the training images and one over the test images; null until a run has shown how fast this machine is. */
   secondsPerEpoch(): Promise<number | null>
+  /** What the frozen layers make of the pictures, computed once before the first epoch; null where that is not kept. */
+  frozenResults: {
+    /** On the disk. */
+    bytes: number
+    /** To compute it; null where secondsPerEpoch is. */
+    seconds(): Promise<number | null>
+  } | null
 }
 
 export interface PlanInput {
-  /** Name of the data set that would be learned from. */
+  /** Data set that would be learned from, as inputs name it: "pets@2". */
   dataset: string
   batchSize: number
   /** As a run's when left out. */
@@ -43,6 +61,9 @@ export interface PlanInput {
   freeze?: Freeze
   /** Whether pictures would be changed at random; so when left out. */
   isAugmented?: boolean
+  /** All images when left out. */
+  trainLimit?: number
+  testLimit?: number
 }
 
 export interface Planner {
@@ -53,10 +74,9 @@ export interface Planner {
   plan(architecture: Architecture, input: PlanInput): Promise<ArchitecturePlan>
 }
 
-export interface PlannerOptions {
+export interface PlannerOptions extends Known {
   prisma: PrismaClient
-  architectures: Pick<ArchitectureRegistry, 'find'>
-  datasetFacts(name: string): DatasetFacts | undefined
+  datasets: Pick<Datasets, 'whyNot'> & { get(reference: string): { facts: DatasetFacts } | undefined }
   maxParameters: number
   engine(): Promise<EngineReport | null>
   /** What the engine was seen to do when it was tried; null where it could not be. Asked where no run tells. */
@@ -69,35 +89,29 @@ export interface PlannerOptions {
 const PREDICTOR_BYTES = 256 * 2 ** 20
 
 export function createPlanner(options: PlannerOptions): Planner {
-  async function secondsPerEpoch(
+  /** Images per second that a run here would have; null where nothing tells. */
+  async function speedOf(
     architecture: Architecture,
     batchSize: number,
     frozen: FrozenWork,
-    dataset: DatasetFacts,
-    engine: EngineReport,
   ): Promise<number | null> {
-    const shown = await readShownRuns(options.prisma, { dataset: dataset.name, engine }, (name) =>
-      options.architectures.find(name, dataset),
-    )
+    const engine = await options.engine()
+    if (engine === null) return null
+    const shown = await readShownRuns(options.prisma, engine, options)
     const tried = shown.length > 0 ? null : await options.tried(engine)
-    const imagesPerSecond = throughputOf(tried === null ? shown : [tried], {
-      architecture,
-      batchSize,
-      frozen,
-    })
-    const cost = epochCost(dataset, NO_LIMITS, workOf(architecture, frozen))
-    return imagesPerSecond === null ? null : cost / imagesPerSecond
+    return throughputOf(tried === null ? shown : [tried], { architecture, batchSize, frozen })
   }
 
   return {
-    async plan(architecture, { dataset: name, batchSize, optimizer, freeze = 'NONE', isAugmented = true }) {
-      const dataset = options.datasetFacts(name)
+    async plan(architecture, { dataset: reference, batchSize, optimizer, freeze = 'NONE', ...input }) {
+      const { isAugmented = true, trainLimit, testLimit } = input
+      const dataset = options.datasets.get(reference)?.facts
       if (dataset === undefined) {
-        throw new ValidationError([{ path: ['dataset'], message: `There is no data set "${name}".` }])
+        throw new ValidationError([{ path: ['dataset'], message: options.datasets.whyNot(reference) }])
       }
       const fitted = fitToDataset(architecture, dataset)
       const resolved = resolveHyperparameters(
-        { batchSize, optimizer },
+        { batchSize, optimizer, trainLimit, testLimit },
         architecture.batchNorm,
         dataset.normalization,
       )
@@ -109,13 +123,14 @@ export function createPlanner(options: PlannerOptions): Planner {
       }
       const part = frozenPart(fitted, freeze)
       if (typeof part === 'string') throw new ValidationError([{ path: ['freeze', 'upTo'], message: part }])
-      const frozen = { layers: part.layers, isKept: part.layers > 0 && !isAugmented }
+      const lesson = { architecture: fitted, count: dataset.count, limits: resolved.hyperparameters }
+      const frozen = frozenWork(lesson, part.layers, isAugmented)
       const engine = await options.engine()
       const memory = trainingMemory(fitted, {
         batchSize,
         optimizer: resolved.hyperparameters.optimizer,
         engine: engine?.kind ?? null,
-        datasetBytes: batchMemory(dataset, batchSize),
+        datasetBytes: datasetBytes(dataset, lesson, batchSize, frozen),
         frozen,
       })
       const trainingMemoryBytes = totalBytes(memory)
@@ -128,9 +143,35 @@ export function createPlanner(options: PlannerOptions): Planner {
         trainableParameters: memory.gradients / FLOAT,
         trainingMemoryBytes,
         fits: trainingMemoryBytes <= free && tensors <= memoryModelOf(engine?.kind ?? null).most,
-        secondsPerEpoch: async () =>
-          engine === null ? null : secondsPerEpoch(fitted, batchSize, frozen, dataset, engine),
+        async secondsPerEpoch() {
+          const speed = await speedOf(fitted, batchSize, frozen)
+          return speed === null ? null : epochCost(lesson, workOf(fitted, frozen)) / speed
+        },
+        frozenResults: frozen.isKept
+          ? {
+              bytes: keptBytes(lesson, frozen.layers),
+              async seconds() {
+                const speed = await speedOf(fitted, batchSize, NOTHING_FROZEN)
+                const { train, test } = imagesIn(lesson)
+                const { training } = workOf(fitted, NOTHING_FROZEN)
+                const share = workOf(fitted, frozen).frozen / (PARTS * training)
+                return speed === null ? null : ((train + test) * share) / speed
+              },
+            }
+          : null,
       }
     },
   }
+}
+
+/** Images are read to train on them, or once before that, and then what frozen layers made of them. */
+function datasetBytes(
+  dataset: DatasetFacts,
+  { architecture }: Lesson,
+  batchSize: number,
+  { layers, isKept }: FrozenWork,
+): number {
+  if (!isKept) return batchMemory(dataset, batchSize)
+  const [height, width] = architecture.inputShape
+  return batchMemory(dataset, picturesAtOnce([height, width])) + batchSize * recordBytes(architecture, layers)
 }

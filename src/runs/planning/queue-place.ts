@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
-import type { Architecture } from '../../zoo/architecture.ts'
 import { QUEUE_ORDER } from '../lifecycle/queue.ts'
 import { columnOf } from '../model/run.ts'
 import { ACTIVE } from '../model/status.ts'
 import { frozenOf } from './frozen.ts'
 import { type Pace, readPace } from './pace.ts'
+import type { Known } from './throughput.ts'
 
 /** Where a run waits. */
 export interface QueuePlace {
@@ -25,12 +24,10 @@ export interface QueuePlaces {
   of(runId: string): Promise<QueuePlace | null>
 }
 
-export interface QueuePlacesOptions {
+export interface QueuePlacesOptions extends Known {
   prisma: PrismaClient
   /** How many runs may be at work at once. */
   concurrency: number
-  findArchitecture(name: string, dataset: string): Architecture | undefined
-  datasetFacts(name: string): DatasetFacts | undefined
   /** What runs would start on; null when no engine can run. */
   engine(): Promise<EngineReport | null>
 }
@@ -65,8 +62,9 @@ export function createQueuePlaces(options: QueuePlacesOptions): QueuePlaces {
       where: { status: { in: ['QUEUED', ...ACTIVE] } },
       orderBy: [...QUEUE_ORDER],
     })
-    const paces = await readPaces(runs)
-    const seconds = (run: TrainingRun) => secondsOf(run, paces.get(run.dataset))
+    const engine = await options.engine()
+    const pace = engine && (await readPace(prisma, engine, options))
+    const seconds = (run: TrainingRun) => pace && secondsOf(run, pace)
     const active = runs.filter(({ status }) => status !== 'QUEUED')
     const waiting = runs.filter(({ status }) => status === 'QUEUED')
     const places = placesIn(
@@ -80,24 +78,14 @@ export function createQueuePlaces(options: QueuePlacesOptions): QueuePlaces {
     return new Map(waiting.map(({ id }, index) => [id, places[index]]))
   }
 
-  async function readPaces(runs: readonly TrainingRun[]): Promise<Map<string, Pace>> {
-    const paces = new Map<string, Pace>()
-    const engine = await options.engine()
-    if (engine === null) return paces
-    for (const name of new Set(runs.map(({ dataset }) => dataset))) {
-      const dataset = options.datasetFacts(name)
-      if (dataset === undefined) continue
-      paces.set(name, await readPace(prisma, { dataset, engine }, (it) => options.findArchitecture(it, name)))
-    }
-    return paces
-  }
-
-  function secondsOf(run: TrainingRun, pace: Pace | undefined): number | null {
+  function secondsOf(run: TrainingRun, pace: Pace): number | null {
     const architecture = options.findArchitecture(run.architecture, run.dataset)
-    if (architecture === undefined || pace === undefined) return null
+    const count = options.datasetFacts(run.dataset)?.count
+    if (architecture === undefined || count === undefined) return null
     const hyperparameters = columnOf(run, 'hyperparameters')
-    const frozen = frozenOf({ hyperparameters, transfer: columnOf(run, 'transfer') })
-    const perEpoch = pace.secondsPerEpoch(architecture, hyperparameters, frozen)
+    const lesson = { architecture, count, limits: hyperparameters }
+    const frozen = frozenOf({ hyperparameters, transfer: columnOf(run, 'transfer') }, lesson)
+    const perEpoch = pace.secondsPerEpoch(lesson, hyperparameters.batchSize, frozen)
     if (perEpoch === null) return null
     // One that goes on from a checkpoint knows its steps.
     const left = run.steps === 0 ? 1 : Math.max(0, 1 - run.step / run.steps)

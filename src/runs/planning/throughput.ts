@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
@@ -17,10 +18,12 @@ export interface Workload {
   frozen?: FrozenWork
 }
 
-/** Where runs were at work whose speeds can be compared. */
-export interface Workplace {
-  dataset: string
-  engine: Pick<EngineReport, 'kind' | 'device'>
+/** What is known of what runs learn from, and with. */
+export interface Known {
+  /** Fitted to the data set; undefined where it is not known any more. */
+  findArchitecture(name: string, dataset: string): Architecture | undefined
+  /** Also of one that was deleted since. */
+  datasetFacts(reference: string): DatasetFacts | undefined
 }
 
 /** How fast something was trained. */
@@ -34,46 +37,49 @@ export interface Throughput extends Workload {
 export interface ShownRun extends Throughput {
   id: string
   hyperparameters: Hyperparameters
+  /** Of the data set that it learned from. */
+  count: DatasetFacts['count']
 }
 
-/**
- * What the newest runs on this engine and device have shown, newest first.
- * @param find  the network of a run, fitted to its data set; undefined where it is not known any more
- */
+/** What the newest runs on this engine and device have shown, newest first, whatever they learned from. */
 export async function readShownRuns(
   prisma: PrismaClient,
-  { dataset, engine }: Workplace,
-  find: (name: string) => Architecture | undefined,
+  engine: Pick<EngineReport, 'kind' | 'device'>,
+  known: Known,
 ): Promise<ShownRun[]> {
   const runs = await prisma.trainingRun.findMany({
     where: {
-      dataset,
       imagesPerSecond: { gt: 0 },
       AND: [
         { engine: { path: ['kind'], equals: engine.kind } },
         { engine: { path: ['device'], equals: engine.device } },
       ],
     },
-    select: { id: true, architecture: true, hyperparameters: true, transfer: true, imagesPerSecond: true },
+    select: {
+      ...{ id: true, architecture: true, dataset: true },
+      ...{ hyperparameters: true, transfer: true, imagesPerSecond: true },
+    },
     orderBy: { number: 'desc' },
     take: MOST_RUNS,
   })
-  const networks = new Map(
-    [...new Set(runs.map((run) => run.architecture))].flatMap((name) => {
-      const architecture = find(name)
-      if (architecture === undefined) return []
-      return [[name, architecture]]
-    }),
-  )
+  // Many runs are of a few networks.
+  const networks = new Map<string, Architecture | undefined>()
+  const networkOf = (name: string, dataset: string) => {
+    const key = `${name} ${dataset}`
+    if (!networks.has(key)) networks.set(key, known.findArchitecture(name, dataset))
+    return networks.get(key)
+  }
   return runs.flatMap((run) => {
-    const { id, imagesPerSecond } = run
-    const architecture = networks.get(run.architecture)
-    if (architecture === undefined || imagesPerSecond === null) return []
+    const { id, imagesPerSecond, dataset } = run
+    const count = known.datasetFacts(dataset)?.count
+    const architecture = count && networkOf(run.architecture, dataset)
+    if (architecture === undefined || count === undefined || imagesPerSecond === null) return []
     const hyperparameters = columnOf(run, 'hyperparameters')
     const { batchSize } = hyperparameters
-    const frozen = frozenOf({ hyperparameters, transfer: columnOf(run, 'transfer') })
+    const transfer = columnOf(run, 'transfer')
+    const frozen = frozenOf({ hyperparameters, transfer }, { architecture, count })
     const multiplyAdds = workOf(architecture, frozen).training
-    return { id, architecture, frozen, multiplyAdds, hyperparameters, batchSize, imagesPerSecond }
+    return { id, architecture, frozen, multiplyAdds, hyperparameters, count, batchSize, imagesPerSecond }
   })
 }
 

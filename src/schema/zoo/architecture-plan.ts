@@ -1,7 +1,8 @@
+import type { InputShapeFromFields } from '@pothos/core'
 import { DEFAULT_DATASET } from '../../data/registry.ts'
 import { ValidationError } from '../../errors.ts'
 import type { TrainingMemory } from '../../runs/planning/memory.ts'
-import type { ArchitecturePlan } from '../../runs/planning/planner.ts'
+import type { ArchitecturePlan, PlanInput } from '../../runs/planning/planner.ts'
 import { builder } from '../builder/builder.ts'
 import { OptimizerInput, toOptimizer } from '../runs/start-training-run-input.ts'
 import { FreezeInput, toFreeze } from '../runs/transfer-input.ts'
@@ -33,8 +34,24 @@ const TrainingMemoryRef = builder.objectRef<TrainingMemory>('TrainingMemory').im
   }),
 })
 
+const FrozenResultsRef = builder
+  .objectRef<NonNullable<ArchitecturePlan['frozenResults']>>('FrozenResultsPlan')
+  .implement({
+    description: 'What keeping the results of frozen layers takes.',
+    fields: (t) => ({
+      bytes: t.exposeFloat('bytes', { description: 'Bytes on the disk.' }),
+      seconds: t.float({
+        nullable: true,
+        description:
+          'Estimated seconds to compute them, before the first epoch; no run waits for what an earlier one has kept. Null where `secondsPerEpoch` is.',
+        resolve: (kept) => kept.seconds(),
+      }),
+    }),
+  })
+
 const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePlan').implement({
-  description: `What training a network on ${DEFAULT_DATASET} would take here, fitted to its pictures and classes as a run would be. Nothing is stored.`,
+  description:
+    'What training a network on a data set would take here, fitted to its pictures and classes as a run would be. Nothing is stored.',
   fields: (t) => ({
     architecture: t.expose('architecture', {
       type: ArchitectureRef,
@@ -59,8 +76,14 @@ const ArchitecturePlanRef = builder.objectRef<ArchitecturePlan>('ArchitecturePla
     secondsPerEpoch: t.float({
       nullable: true,
       description:
-        'Estimated seconds for one epoch, all training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds. Until one has, vgg_mini is trained for a moment when this is first asked, and the answer comes a second or two later. Null where no engine can train.',
+        'Estimated seconds for one epoch, the training images and one evaluation, by the speed that runs have shown on this engine: of this network, else of the one nearest in multiply-adds, whatever they learned from. Until one has, vgg_mini is trained for a moment when this is first asked, and the answer comes a second or two later. Null where no engine can train.',
       resolve: (plan) => plan.secondsPerEpoch(),
+    }),
+    frozenResults: t.expose('frozenResults', {
+      type: FrozenResultsRef,
+      nullable: true,
+      description:
+        'What the frozen layers make of the pictures, which is computed once before the first epoch, and kept while a run needs it. Null where nothing is frozen, pictures are changed at random, or it would be larger than 16 GiB.',
     }),
   }),
 })
@@ -76,6 +99,49 @@ const BATCH_SIZE = 128
 /** Each looks into the runs of the past. */
 const COST = 20
 
+const planArgs = builder.args((t) => ({
+  dataset: t.string({
+    required: true,
+    defaultValue: DEFAULT_DATASET,
+    description: 'Data set to learn from, by its name or a version: "pets@2".',
+  }),
+  batchSize: t.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
+  optimizer: t.field({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
+  freeze: t.field({
+    type: FreezeInput,
+    description: 'Layers that would be frozen, as in startTrainingRun: NONE when left out.',
+  }),
+  augmented: t.boolean({
+    required: true,
+    defaultValue: true,
+    description:
+      'Whether pictures would be changed at random. Where not, what frozen layers make of them is computed once, and is no part of the time of an epoch.',
+  }),
+  trainLimit: t.int({ description: 'As in startTrainingRun: all training images when left out.' }),
+  testLimit: t.int({ description: 'As in startTrainingRun: all test images when left out.' }),
+}))
+
+/** What they say, beside the network. */
+function planned({
+  dataset,
+  batchSize,
+  optimizer,
+  freeze,
+  augmented,
+  trainLimit,
+  testLimit,
+}: InputShapeFromFields<typeof planArgs>): PlanInput {
+  return {
+    dataset,
+    batchSize,
+    optimizer: toOptimizer(optimizer),
+    freeze: toFreeze(freeze),
+    isAugmented: augmented,
+    trainLimit: trainLimit ?? undefined,
+    testLimit: testLimit ?? undefined,
+  }
+}
+
 builder.queryField('planArchitecture', (t) =>
   t.field({
     type: PlanArchitectureResult,
@@ -88,15 +154,10 @@ builder.queryField('planArchitecture', (t) =>
         required: true,
         description: 'The network. Its name need not be free.',
       }),
-      batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
-      optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
+      ...planArgs,
     },
-    resolve: (_root, { input, batchSize, optimizer }, { architectures, planner }) =>
-      planner.plan(architectures.check(toArchitectureInput(input)), {
-        dataset: DEFAULT_DATASET,
-        batchSize,
-        optimizer: toOptimizer(optimizer),
-      }),
+    resolve: (_root, { input, ...args }, { architectures, planner }) =>
+      planner.plan(architectures.check(toArchitectureInput(input)), planned(args)),
   }),
 )
 
@@ -105,27 +166,7 @@ builder.objectField(ArchitectureRef, 'plan', (t) =>
     type: PlanArchitectureResult,
     description: 'Memory and time that training it would take here.',
     complexity: COST,
-    args: {
-      batchSize: t.arg.int({ required: true, defaultValue: BATCH_SIZE, description: 'Images in a step.' }),
-      optimizer: t.arg({ type: OptimizerInput, description: 'As in startTrainingRun.' }),
-      freeze: t.arg({
-        type: FreezeInput,
-        description: 'Layers that would be frozen, as in startTrainingRun: NONE when left out.',
-      }),
-      augmented: t.arg.boolean({
-        required: true,
-        defaultValue: true,
-        description:
-          'Whether pictures would be changed at random. Where not, what frozen layers make of them is computed once, and is no part of the time of an epoch.',
-      }),
-    },
-    resolve: (architecture, { batchSize, optimizer, freeze, augmented }, { planner }) =>
-      planner.plan(architecture, {
-        dataset: DEFAULT_DATASET,
-        batchSize,
-        optimizer: toOptimizer(optimizer),
-        freeze: toFreeze(freeze),
-        isAugmented: augmented,
-      }),
+    args: planArgs,
+    resolve: (architecture, args, { planner }) => planner.plan(architecture, planned(args)),
   }),
 )

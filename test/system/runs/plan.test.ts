@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { DatasetFacts } from '../../../src/data/dataset-facts.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { EngineReport } from '../../../src/engine/report.ts'
 import { ValidationError } from '../../../src/errors.ts'
 import { OPTIMIZER_DEFAULTS, type Optimizer } from '../../../src/runs/model/hyperparameters.ts'
 import { totalBytes } from '../../../src/runs/planning/memory.ts'
-import { createPlanner, type PlannerOptions } from '../../../src/runs/planning/planner.ts'
+import { createPlanner, type PlanInput, type PlannerOptions } from '../../../src/runs/planning/planner.ts'
+import type { Known } from '../../../src/runs/planning/throughput.ts'
 import { analyze } from '../../../src/zoo/analysis.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
@@ -31,9 +33,20 @@ beforeEach(async () => {
   await db.prisma.trainingRun.deleteMany()
 })
 
-function findFitted(name: string) {
-  const architecture = findArchitecture(name)
-  return architecture && fitToDataset(architecture, CIFAR10)
+const LARGE: DatasetFacts = {
+  ...CIFAR10,
+  name: 'large@2',
+  imageShape: [64, 64, 3],
+  classes: ['cat', 'dog'],
+  count: { train: 900, test: 300 },
+}
+const DATASETS = { cifar10: CIFAR10, 'large@2': LARGE, 'gone@1': { ...LARGE, name: 'gone@1' } }
+const KNOWN: Known = {
+  datasetFacts: (name) => DATASETS[name as keyof typeof DATASETS],
+  findArchitecture(name, dataset) {
+    const [architecture, facts] = [findArchitecture(name), KNOWN.datasetFacts(dataset)]
+    return architecture && facts && fitToDataset(architecture, facts)
+  },
 }
 
 function plan(
@@ -41,28 +54,38 @@ function plan(
   {
     batchSize = 128,
     optimizer,
+    of,
     ...options
-  }: Partial<PlannerOptions> & { batchSize?: number; optimizer?: Optimizer } = {},
+  }: Partial<PlannerOptions> & { batchSize?: number; optimizer?: Optimizer; of?: Partial<PlanInput> } = {},
 ) {
   const planner = createPlanner({
     prisma: db.prisma,
-    architectures: { find: findFitted },
-    datasetFacts: () => CIFAR10,
+    datasets: {
+      get: (name) => (name in DATASETS ? { facts: DATASETS[name as keyof typeof DATASETS] } : undefined),
+      whyNot: (name) => `There is no data set "${name}".`,
+    },
+    ...KNOWN,
     maxParameters: 500_000_000,
     engine: async () => ENGINE,
     tried: async () => null,
     memoryBytes: 64 * GIB,
     ...options,
   })
-  return planner.plan(architecture, { dataset: 'cifar10', batchSize, optimizer })
+  return planner.plan(architecture, { dataset: 'cifar10', batchSize, optimizer, ...of })
 }
 
 const secondsOf = async (planned: ReturnType<typeof plan>) => (await planned).secondsPerEpoch()
 
-const ran = (architecture: string, imagesPerSecond: number, batchSize = 128, engine = ENGINE) =>
+const ran = (
+  architecture: string,
+  imagesPerSecond: number,
+  batchSize = 128,
+  engine = ENGINE,
+  dataset = 'cifar10',
+) =>
   db.prisma.trainingRun.create({
     data: {
-      ...{ name: 'a run', architecture, dataset: 'cifar10', seed: 1, epochs: 1, imagesPerSecond },
+      ...{ name: 'a run', architecture, dataset, seed: 1, epochs: 1, imagesPerSecond },
       hyperparameters: standardHyperparameters({ batchSize }) as object,
       engine: { ...engine },
     },
@@ -130,6 +153,57 @@ describe('a plan', () => {
     expect(seconds / epoch(1000)).toBeLessThan(2.25)
     const deep = { ...findArchitecture('vgg16_cifar')!, batchNorm: false }
     expect(await secondsOf(plan(deep))).toBeCloseTo(epoch(100), 9)
+  })
+
+  test('on another data set is of its images, and has the speed of runs on any data set in proportion', async () => {
+    const of = { dataset: 'large@2' }
+    const [small, large] = [await plan(mini), await plan(mini, { of })]
+    // Four times the pixels of each image: more than three times as much for each layer but the last ones.
+    expect(large.memory.activations / small.memory.activations).toBeGreaterThan(3.9)
+    await ran('vgg_mini', 1000)
+    await ran('vgg_mini', 7, 128, ENGINE, 'forgotten@1')
+    const cost = (name: string) => analyze(KNOWN.findArchitecture('vgg_mini', name)!).multiplyAdds
+    const seconds = ((900 + 300 / 3) / 1000) * (cost('large@2') / cost('cifar10'))
+    expect(await secondsOf(plan(mini, { of }))).toBeCloseTo(seconds, 9)
+    const some = { ...of, trainLimit: 90, testLimit: 30 }
+    expect(await secondsOf(plan(mini, { of: some }))).toBeCloseTo(seconds / 10, 9)
+    // Its very size, of a data set that was deleted since.
+    await ran('vgg_mini', 200, 128, ENGINE, 'gone@1')
+    expect(await secondsOf(plan(mini, { of }))).toBeCloseTo((900 + 300 / 3) / 200, 9)
+    await expect(plan(mini, { of: { dataset: 'nobody' } })).rejects.toMatchObject({
+      issues: [{ path: ['dataset'], message: 'There is no data set "nobody".' }],
+    })
+  })
+
+  test('with frozen layers takes less in every way, and says what keeping their results takes', async () => {
+    await ran('vgg_mini', 1000)
+    const dataset = 'large@2'
+    const freeze = 'FEATURES'
+    const [all, changed, kept] = await Promise.all([
+      plan(mini, { of: { dataset } }),
+      plan(mini, { of: { dataset, freeze } }),
+      plan(mini, { of: { dataset, freeze, isAugmented: false, trainLimit: 500 } }),
+    ])
+    const [one, two, three] = await Promise.all([all, changed, kept].map((it) => it.secondsPerEpoch()))
+    expect(one! > two! && two! > three!).toBe(true)
+    expect(all.trainableParameters).toBeGreaterThan(changed.trainableParameters)
+    expect(all.memory.optimizer).toBeGreaterThan(changed.memory.optimizer)
+    expect([all.frozenResults, changed.frozenResults]).toEqual([null, null])
+    const { layers } = analyze(KNOWN.findArchitecture('vgg_mini', dataset)!)
+    const cut = layers.findLast(({ entry }) => entry !== null)!
+    const values = cut.outputShape.reduce((product, side) => product * side)
+    expect(kept.frozenResults!.bytes).toBe((500 + 300) * (4 + 4 * values))
+    // A forward pass of nearly all of it is a third of a step.
+    const seconds = (await kept.frozenResults!.seconds())!
+    const whole = (800 / 3 / (900 + 300 / 3)) * one!
+    expect(seconds / whole).toBeGreaterThan(0.9)
+    expect(seconds / whole).toBeLessThan(1)
+    // More than is kept: they compute in each step.
+    const many = { ...LARGE, count: { train: 10_000_000, test: 1 } }
+    const datasets = { get: () => ({ facts: many }), whyNot: () => '' }
+    expect(await plan(mini, { datasets, of: { dataset, freeze, isAugmented: false } })).toMatchObject({
+      frozenResults: null,
+    })
   })
 
   test('is refused for what could not be trained, with all reasons', async () => {

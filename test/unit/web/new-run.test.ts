@@ -14,7 +14,7 @@ import {
   STANDARD,
 } from '../../../web/new/recipes.ts'
 import type { RunToFork } from '../../../web/new/run-to-fork.ts'
-import { inputOf, PRESETS, pictureOf, type Values, valuesOfRun } from '../../../web/new/values.ts'
+import { inputOf, PRESETS, pictureOf, planOf, type Values, valuesOfRun } from '../../../web/new/values.ts'
 
 /** What the server makes of what is asked for, as its API shows it, without what is not in the form. */
 function resolved(asked: Parameters<typeof resolveHyperparameters>[0], batchNorm = true) {
@@ -127,6 +127,23 @@ describe('The input that the fields of a new run make', () => {
         { split: 'TRAIN', index: 9 },
       ],
     })
+  })
+
+  it('is planned by what changes what it takes, the recipe where nothing is said', () => {
+    const plan = (values: Values) =>
+      planOf(inputOf({ architecture: 'vgg_mini', ...values }).input, values.preset ? LECTURE : STANDARD)
+    const usual = { name: 'vgg_mini', dataset: 'cifar10', batchSize: 128, optimizer: null, freeze: null }
+    expect(plan({})).toEqual({ ...usual, augmented: true, trainLimit: null, testLimit: null })
+    expect(plan({ preset: 'lecture' })).toMatchObject({ batchSize: 512, augmented: false })
+    const frozen = { dataset: 'pets@2', 'transfer.from': 'weights', augmentation: 'own', trainLimit: '500' }
+    expect(plan({ ...frozen, 'transfer.freeze': 'FEATURES' })).toEqual({
+      ...{ ...usual, dataset: 'pets@2', freeze: { part: 'FEATURES' } },
+      ...{ augmented: false, trainLimit: 500, testLimit: null },
+    })
+    const upTo = { ...frozen, 'transfer.freeze': 'upTo', 'augmentation.mixup': '0.2' }
+    expect(plan(upTo)).toMatchObject({ freeze: null, augmented: true })
+    expect(plan({ ...upTo, 'transfer.freeze.upTo': 'features.3' }).freeze).toEqual({ upTo: 'features.3' })
+    expect(plan({ ...upTo, 'transfer.from': '' }).freeze).toBeNull()
   })
 
   it('says beside which field something is no number', () => {
