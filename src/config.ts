@@ -34,6 +34,10 @@ export interface Config {
   maxConcurrentRuns: number
   /** Processes that predict; null for what suits the engine. */
   predictors: number | null
+  /** Milliseconds that stored predictions are kept; null for ever. */
+  keepPredictions: number | null
+  /** The same of what trainers print. */
+  keepRunLogs: number | null
   /** Whether the server keeps metrics and answers /metrics with them. */
   metrics: boolean
 }
@@ -50,6 +54,11 @@ const bytes = z
   .string()
   .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
   .transform(toBytes)
+
+const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,4} ?[hd]$/, 'must be a time such as 90d (days) or 36h (hours)')
+  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('d') ? 24 : 1) * 60 * 60 * 1000)
 
 const yesOrNo = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
@@ -107,6 +116,8 @@ const environment = z.object({
   MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
   AUTO_RESUME: yesOrNo.default(true),
   METRICS: yesOrNo.default(true),
+  KEEP_PREDICTIONS: duration.optional(),
+  KEEP_RUN_LOGS: duration.optional(),
   MAX_RESTARTS: z
     .string()
     .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
@@ -171,6 +182,8 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
     predictors: value.PREDICTORS ?? null,
     metrics: value.METRICS,
+    keepPredictions: value.KEEP_PREDICTIONS ?? null,
+    keepRunLogs: value.KEEP_RUN_LOGS ?? null,
   }
 }
 

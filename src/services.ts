@@ -29,7 +29,9 @@ import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
 import { watchRoom } from './storage/room.ts'
 import type { Engines } from './system/engines.ts'
+import { createRetention } from './system/retention.ts'
 import { createSystemService } from './system/service.ts'
+import { createStorageMeter } from './system/storage.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
@@ -175,12 +177,22 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
     logger,
   })
   parts.add({ drain: reasons.close, close: reasons.close })
+  const retention = parts.add(
+    createRetention({
+      prisma,
+      tidy: database.tidy,
+      kept: { predictions: config.keepPredictions, runLogs: config.keepRunLogs },
+      logger,
+    }),
+  )
+  void retention.sweep()
   const system = createSystemService({
     version: packageVersion,
     database: database.kind,
     engine: predictor.engine,
     predictor,
     engineTrials: () => engines.trials,
+    storage: createStorageMeter(config.dataDir),
     queue: async () => ({ ...(await runs.counts()), concurrency }),
     openSubscriptions: () =>
       [runs, models.aliases, changedModels, predictions, predictionBatches, serving, datasets].reduce(

@@ -13,6 +13,8 @@ export interface Database {
   applied: string[]
   /** @throws StorageFullError where the embedded PostgreSQL has no room to write */
   checkRoom(): void
+  /** Makes the room of deleted rows usable again and counts rows for the planner, as PostgreSQL's own autovacuum does. */
+  tidy(): Promise<void>
   /** Bytes on the disk. Rejects when the database does not answer. */
   size(): Promise<number>
   /** Ends every connection; a transaction under way is finished or rolled back. May be called more than once. */
@@ -46,7 +48,13 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
   } finally {
     await session.dispose()
   }
-  return { kind: 'postgres', applied, checkRoom() {}, ...connect(postgresFactory(url), async () => {}) }
+  return {
+    kind: 'postgres',
+    applied,
+    checkRoom() {},
+    async tidy() {},
+    ...connect(postgresFactory(url), async () => {}),
+  }
 }
 
 async function openEmbedded(folder: string, room?: Room, migrations?: string): Promise<Database> {
@@ -57,6 +65,10 @@ async function openEmbedded(folder: string, room?: Room, migrations?: string): P
       kind: 'pglite',
       applied,
       checkRoom: thread.checkRoom,
+      async tidy() {
+        thread.checkRoom()
+        await (await thread.factory.connect()).executeScript('VACUUM (ANALYZE)')
+      },
       ...connect(thread.factory, thread.close),
     }
   } catch (error) {

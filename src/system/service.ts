@@ -4,6 +4,7 @@ import type { EngineReport } from '../engine/report.ts'
 import { childProcesses } from '../process/running.ts'
 import { ownUsage, usageOf } from '../process/usage.ts'
 import { createStatsSampler, type StatsSampler } from './stats.ts'
+import type { Storage } from './storage.ts'
 
 export interface SystemFacts {
   version: string
@@ -23,12 +24,16 @@ export interface SystemService extends Omit<SystemFacts, 'queue'> {
   /** What `auto` measured on this machine, fastest first; empty where there was nothing to compare. */
   engineTrials(): readonly EngineTrial[]
   openSubscriptions(): number
+  storage(): Promise<Storage>
   /** See StatsSampler. */
   follow: StatsSampler['follow']
 }
 
 export function createSystemService(
-  sources: Pick<SystemService, 'version' | 'database' | 'queue' | 'engineTrials' | 'openSubscriptions'> & {
+  sources: Pick<
+    SystemService,
+    'version' | 'database' | 'queue' | 'engineTrials' | 'openSubscriptions' | 'storage'
+  > & {
     engine(): Promise<EngineReport>
     /** The predictor's load: pictures that are open, and that were answered so far. */
     predictor: { readonly queueDepth: number; readonly answered: number }

@@ -29,7 +29,11 @@ export const ENGINE: EngineReport = {
 }
 
 /** A database of the test file's own, migrated and empty, in a folder of its own; open from the first test to the last. */
-export function useDatabase(): { readonly folder: string; readonly prisma: PrismaClient } {
+export function useDatabase(): {
+  readonly folder: string
+  readonly prisma: PrismaClient
+  tidy(): Promise<void>
+} {
   const folder = mkdtempSync(join(tmpdir(), 'vggzoo-database-'))
   let database: Database
   beforeAll(async () => {
@@ -45,5 +49,6 @@ export function useDatabase(): { readonly folder: string; readonly prisma: Prism
     get prisma() {
       return database.prisma
     },
+    tidy: () => database.tidy(),
   }
 }

@@ -18,6 +18,7 @@ const SYSTEM = graphql(`
       memoryBytes
       engine { kind device processor instructionSet threads notTaken { engine reason } }
       engineTrials { engine imagesPerSecond failure }
+      storage { freeBytes sizeBytes parts { what bytes files } }
     }
   }
 `)
@@ -37,6 +38,7 @@ export default function System() {
       <AllServing />
       <Engine engine={system.engine} />
       <Trials trials={system.engineTrials} />
+      <Disk storage={system.storage} />
       <Panel title="Machine and server" query={{ text: SYSTEM }}>
         <Figures
           of={[
@@ -82,6 +84,60 @@ function Engine({ engine }: { engine: Facts['engine'] }) {
           </dl>
         </>
       )}
+    </Panel>
+  )
+}
+
+const WHAT: Record<Facts['storage']['parts'][number]['what'], string> = {
+  DATABASE: 'Database',
+  WEIGHTS: 'Weights of models and checkpoints',
+  DERIVED: 'Made of weights, and made again when it is gone',
+  DATASETS: 'Data sets',
+  UPLOADS: 'Uploads and imports under way',
+  OTHER: 'Other files',
+}
+
+/** What takes how much of the disk. */
+function Disk({ storage: { freeBytes, sizeBytes, parts } }: { storage: Facts['storage'] }) {
+  const most = Math.max(1, ...parts.map((part) => part.bytes))
+  return (
+    <Panel title="Disk" query={{ text: SYSTEM }}>
+      <Figures
+        of={[
+          ['Free', bytes(freeBytes)],
+          ['Of', bytes(sizeBytes)],
+          ['Kept by this server', bytes(parts.reduce((sum, part) => sum + part.bytes, 0))],
+        ]}
+      />
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
+      <section class="scroll" tabIndex={0} aria-label="What takes room on the disk">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">What takes it</th>
+              <th scope="col" class="number">
+                Files
+              </th>
+              <th scope="col" class="number">
+                Room
+              </th>
+              <th scope="col">Beside the most</th>
+            </tr>
+          </thead>
+          <tbody>
+            {parts.map((part) => (
+              <tr key={part.what}>
+                <th scope="row">{WHAT[part.what]}</th>
+                <td class="number">{count(part.files)}</td>
+                <td class="number">{bytes(part.bytes)}</td>
+                <td>
+                  <progress value={part.bytes} max={most} aria-label={`${WHAT[part.what]} beside the most`} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
     </Panel>
   )
 }

@@ -1,6 +1,7 @@
 import type { SystemFacts, SystemService } from '../../system/service.ts'
 import { builder } from '../builder/builder.ts'
 import { EngineRef, EngineTrialRef } from './engine.ts'
+import { StorageRef } from './storage.ts'
 
 export const Queue = builder.objectRef<SystemFacts['queue']>('Queue').implement({
   description: 'Queue of training runs.',
@@ -41,6 +42,11 @@ const System = builder.objectRef<SystemService>('System').implement({
       resolve: () => process.memoryUsage.rss(),
     }),
     database: t.string({ description: 'Database in use: pglite or postgres.', resolve: (it) => it.database }),
+    storage: t.field({
+      type: StorageRef,
+      description: 'Disk of the data folder, and what takes how much of it.',
+      resolve: (it) => it.storage(),
+    }),
     queue: t.field({
       type: Queue,
       description: 'Queue of training runs.',
