@@ -33,7 +33,8 @@ let zip: Buffer
 beforeAll(async () => {
   server = await sharedServer()
   const files = await classFolders({ 'pets/cat': 6, 'pets/dog': 6 })
-  zip = zipOf(entriesOf({ ...files, 'pets/dog/broken.png': 'no picture' }))
+  const strange = { 'pets/dog/broken.png': 'no picture', 'pets/dog/0 again.png': files['pets/dog/0.png']! }
+  zip = zipOf(entriesOf({ ...files, ...strange }))
 })
 afterAll(stopServers)
 
@@ -91,7 +92,10 @@ test('an archive becomes a data set, whose import is told live and says what was
         import {
           origin layout files settings { size resize testShare seed }
           findingCounts { kind count }
-          findings(kind: REFUSED, first: 5) { totalCount edges { node { kind path message } } }
+          findings(kind: REFUSED, first: 5) { totalCount edges { node { kind path message sample { index } } } }
+          twice: findings(kind: DUPLICATE, first: 5) { edges { node {
+            path other sample { index } otherSample { split index label image(scale: 1) }
+          } } }
         }
       }
     }`,
@@ -118,10 +122,25 @@ test('an archive becomes a data set, whose import is told live and says what was
       origin: 'pets.zip',
       layout: 'a folder for each class',
       settings: { size: [32, 40], resize: 'COVER', testShare: 0.34, seed: 0 },
-      findings: { totalCount: 1, edges: [{ node: { kind: 'REFUSED', path: 'pets/dog/broken.png' } }] },
+      findings: {
+        totalCount: 1,
+        edges: [{ node: { kind: 'REFUSED', path: 'pets/dog/broken.png', sample: null } }],
+      },
     },
   })
   expect(dataset.import.findingCounts).toContainEqual({ kind: 'REFUSED', count: 1 })
+  // A picture that was left out is nowhere; the one that it is the same as is shown.
+  const [{ node: twice }] = dataset.import.twice.edges
+  expect(twice).toMatchObject({ path: 'pets/dog/0.png', other: 'pets/dog/0 again.png', sample: null })
+  const { split, index, label, image } = twice.otherSample
+  expect(label).toBe('dog')
+  const { dataset: there } = await server.query(
+    `query ($split: Split!) { dataset(name: "pets@1") { images(split: $split, class: "dog", first: 10) {
+      edges { node { index image(scale: 1) } }
+    } } }`,
+    { split },
+  )
+  expect(there.images.edges.map(({ node }: { node: object }) => node)).toContainEqual({ index, image })
   expect(dataset.bytes).toBeGreaterThan(12 * 32 * 40 * 3)
   expect(dataset.normalization.std.every((value: number) => value > 0)).toBe(true)
 

@@ -129,7 +129,16 @@ export const FINDINGS = graphql(`
           findings(kind: $kind, first: $first, after: $after) {
             totalCount
             pageInfo { hasNextPage endCursor }
-            edges { node { kind path message other } }
+            edges {
+              node {
+                kind
+                path
+                message
+                other
+                sample { split index label image(scale: 1) }
+                otherSample { split index label image(scale: 1) }
+              }
+            }
           }
         }
       }

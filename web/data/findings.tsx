@@ -4,7 +4,7 @@ import { useQuery } from '../live/query.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
-import { FINDINGS, type FindingKind } from './documents.ts'
+import { FINDINGS, type Finding, type FindingKind } from './documents.ts'
 import { Pager } from './pager.tsx'
 import { usePages } from './pages-of.ts'
 
@@ -105,6 +105,8 @@ export function Findings({ id, counts, age }: Props) {
                   <bdi>{node.path}</bdi>
                 </th>
                 <td>
+                  <Seen of={node.sample} />
+                  <Seen of={node.otherSample} />
                   {node.message}
                   {node.other !== null && (
                     <>
@@ -129,6 +131,14 @@ export function Findings({ id, counts, age }: Props) {
       />
     </Panel>
   )
+}
+
+/** The picture that is meant, where the data set has it. */
+function Seen({ of }: { of: Finding['sample'] }) {
+  if (of === null) return null
+  const { split, index, label, image } = of
+  const where = `${split === 'TRAIN' ? 'training' : 'test'} image ${index}, ${label}`
+  return <img class="pixelated seen" src={image} alt={where} title={where} width="48" height="48" />
 }
 
 /** That the tests of the data set say too much: seen before anything is trained on it. */

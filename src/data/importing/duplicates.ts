@@ -11,11 +11,11 @@ export function withoutDuplicates(images: readonly ImportedImage[], findings: Fi
       ({ label, split }) => label === image.label && (split === image.split || image.split === null),
     )
     if (other !== undefined) {
-      findings.add(
+      findings.addPair(
         'DUPLICATE',
-        image.path,
+        image,
         'It has the same pixels as another picture of its class: left out.',
-        other.path,
+        other,
       )
       return false
     }
@@ -72,7 +72,7 @@ export function tellOfLikenesses(
     const contrary = same.find(({ label }) => label !== image.label)
     if (contrary !== undefined) {
       const message = `It has the same pixels as a picture of "${contrary.label}", and its label is "${image.label}": both are kept. One of them is wrong.`
-      findings.add('CONTRADICTION', image.path, message, contrary.path)
+      findings.addPair('CONTRADICTION', image, message, contrary)
     }
     const leaked = same.find(({ split }) => split !== image.split)
     const alike = likenesses.get(image) ?? []
@@ -82,15 +82,15 @@ export function tellOfLikenesses(
       const [held, learned] = image.split === 'test' ? [image, leak] : [leak, image]
       const how = leaked === undefined ? 'looks like' : 'has the same pixels as'
       const message = `This test image ${how} a training image: what was learned by heart counts as known. Both are kept.`
-      findings.add('LEAK', held.path, message, learned.path)
+      findings.addPair('LEAK', held, message, learned)
     }
     const twin = near.find(({ split }) => split === image.split)
     if (twin !== undefined) {
-      findings.add(
+      findings.addPair(
         'NEAR_DUPLICATE',
-        image.path,
+        image,
         'It looks like another picture of its split: both are kept.',
-        twin.path,
+        twin,
       )
     }
   }

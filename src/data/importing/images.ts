@@ -13,4 +13,6 @@ export interface ImportedImage extends Fingerprint {
   place: number
   /** Its place in its origin's own order, where that is kept. */
   order: number | null
+  /** In its split of the data set; null until that is settled, and for one that is left out. */
+  index: number | null
 }

@@ -87,13 +87,15 @@ export async function importDataset(job: ImportJob, listener: ImportListener): P
     tellOfClasses(kept, names.known, findings)
     checkSplits(kept)
 
-    const written = await writeImages(job, orderImages(kept, job.split.seed), {
+    const inOrder = orderImages(kept, job.split.seed)
+    findings.flush()
+
+    const written = await writeImages(job, inOrder, {
       classes: ordered,
       source: sourceOf(from),
       store,
       progress: (done) => listener.progress({ phase: 'WRITING', done, total: kept.length }),
     })
-    findings.flush()
     const { smallest, largest } = sizes
     const layout = words.join('; and ')
     return {

@@ -47,8 +47,8 @@ export type ImportOrigin =
 export interface DatasetEdits {
   /** Old class to new one: the same new one twice merges, null leaves the class and its images out. Others stay. */
   classes: Record<string, string | null>
-  relabelled: { split: Split; index: number; label: string }[]
-  excluded: { split: Split; index: number }[]
+  relabelled: (Place & { label: string })[]
+  excluded: Place[]
   /** At most so many images of each class in each split, the first ones by a seeded order; null for all. */
   mostOfClass: number | null
 }
@@ -93,6 +93,15 @@ export interface Finding {
   message: string
   /** The other one of two. */
   other: string | null
+  /** Where the image of `path` is in the data set, and that of `other`; null for what is none, or was left out. */
+  place: Place | null
+  otherPlace: Place | null
+}
+
+/** Of an image in a data set. */
+export interface Place {
+  split: Split
+  index: number
 }
 
 /** What an import came to. */

@@ -105,6 +105,7 @@ export async function readImages(
       split,
       place,
       order: layout.isOrdered ? order : null,
+      index: null,
       ...fingerprintOf(pixels, ...size),
     }
   }

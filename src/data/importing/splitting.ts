@@ -67,10 +67,12 @@ function groupsOf(images: readonly ImportedImage[], likenesses: Likenesses): Imp
   return [...new Set(groups.values())]
 }
 
-/** The images in the order that they are kept in: those that have one of their own, then the others, shuffled by the seed. */
+/** Brings images into the order that they are kept in, and says each its place: those that have one of their own, then the others, shuffled by the seed. */
 export function orderImages(images: readonly ImportedImage[], seed: number): ImportedImage[] {
   const ordered = images.filter(({ order }) => order !== null)
   const others = images.filter(({ order }) => order === null)
   const shuffled = [...new Random(seed, ORDER).permutation(others.length)].map((place) => others[place]!)
+  const count = { train: 0, test: 0 }
+  for (const image of [...ordered, ...shuffled]) image.index = count[image.split!]++
   return [...ordered, ...shuffled]
 }

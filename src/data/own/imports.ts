@@ -9,7 +9,14 @@ import type { Room } from '../../storage/room.ts'
 import { datasetFile } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
 import { DatasetUnavailableError } from '../errors.ts'
-import type { Finding, FromImporter, ImportJob, ImportOrigin, ToImporter } from '../importing/protocol.ts'
+import type {
+  Finding,
+  FromImporter,
+  ImportJob,
+  ImportOrigin,
+  Place,
+  ToImporter,
+} from '../importing/protocol.ts'
 import type { AskedOrigin, GivenOrigin } from './asked.ts'
 import { ARCHIVE, type ImportFolders } from './files.ts'
 import { inFolder } from './given-folder.ts'
@@ -138,7 +145,10 @@ export function createImports(options: {
     let count = 0
     let noting: Promise<unknown> = Promise.resolve()
     const note = (findings: Finding[]) => {
-      const data = findings.map((finding) => ({ ...finding, versionId: id, number: ++count }))
+      const data = findings.map(({ place, otherPlace, ...finding }) => ({
+        ...{ ...finding, versionId: id, number: ++count },
+        ...{ place: jsonOf(place), otherPlace: jsonOf(otherPlace) },
+      }))
       noting = noting.then(() => prisma.datasetFinding.createMany({ data }))
       noting.catch(() => {})
     }
@@ -267,6 +277,11 @@ export function createImports(options: {
       await pumping
     },
   }
+}
+
+/** A column that is null where there is nothing. */
+function jsonOf(place: Place | null) {
+  return place === null ? undefined : { ...place }
 }
 
 /** What whoever sent it can mend. */

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { DatasetFinding, Prisma, PrismaClient } from '../../db/generated/client.ts'
+import type { Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { createOnce, type Remember } from '../../db/once.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import type { Room } from '../../storage/room.ts'
@@ -27,7 +27,7 @@ import {
 import { writePictures } from './pictures.ts'
 import type { OwnStore } from './store.ts'
 import { type DatasetUpload, type DatasetUploads, keptAs } from './uploads.ts'
-import { type OwnVersion, parentOf, toOwnVersion } from './version.ts'
+import { type OwnFinding, type OwnVersion, parentOf, toOwnFinding, toOwnVersion } from './version.ts'
 
 /** Imports that may wait, beside the one that is at work. */
 const MOST_WAITING = 100
@@ -53,7 +53,7 @@ export interface OwnDatasets {
    */
   delete(reference: string): Promise<OwnStore>
   findings: {
-    list(query: Prisma.DatasetFindingFindManyArgs): Promise<DatasetFinding[]>
+    list(query: Prisma.DatasetFindingFindManyArgs): Promise<OwnFinding[]>
     count(where: Prisma.DatasetFindingWhereInput): Promise<number>
   }
   /** How many imports are done before this one; 0 for the one at work, null for one that does not wait. */
@@ -312,7 +312,7 @@ export function createOwnDatasets(options: {
       })
     },
     findings: {
-      list: (query) => prisma.datasetFinding.findMany(query),
+      list: async (query) => (await prisma.datasetFinding.findMany(query)).map(toOwnFinding),
       count: (where) => prisma.datasetFinding.count({ where }),
     },
     ahead(version) {

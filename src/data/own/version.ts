@@ -1,6 +1,6 @@
-import type { DatasetVersion } from '../../db/generated/client.ts'
+import type { DatasetFinding, DatasetVersion } from '../../db/generated/client.ts'
 import type { DatasetFacts } from '../dataset-facts.ts'
-import type { ImportProgress, ImportSummary } from '../importing/protocol.ts'
+import type { Finding, ImportProgress, ImportSummary, Place } from '../importing/protocol.ts'
 import { NO_NORMALIZATION } from '../normalization.ts'
 import { referenceOf } from '../reference.ts'
 import type { AskedImport } from './asked.ts'
@@ -26,6 +26,19 @@ export interface OwnVersion
 /** A version and how far its import is; null but while it is IMPORTING, and has said so. */
 export interface ImportedVersion extends OwnVersion {
   progress: ImportProgress | null
+}
+
+/** What its import said, as its row has it. */
+export interface OwnFinding extends Finding {
+  number: number
+}
+
+/** Gives a row of the database its shape, as the server wrote it. */
+export function toOwnFinding(row: DatasetFinding): OwnFinding {
+  const { number, kind, path, message, other } = row
+  const place = row.place as Place | null
+  const otherPlace = row.otherPlace as Place | null
+  return { number, kind, path, message, other, place, otherPlace }
 }
 
 /** Gives a row of the database its shape. */

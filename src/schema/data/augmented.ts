@@ -5,7 +5,8 @@ import { builder } from '../builder/builder.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
 import { AugmentationInput } from '../runs/augmentation-input.ts'
-import { DatasetRef, MAX_SCALE, SplitEnum } from './dataset.ts'
+import { DatasetRef } from './dataset.ts'
+import { MAX_SCALE, SplitEnum } from './sample.ts'
 
 /** Of 224 x 224 pixels one takes 10 to 30 ms, all changes on. */
 const MAX_PICTURES = 16

@@ -12,8 +12,9 @@ import { MAX_BATCH_PICTURES } from '../../pictures/limits.ts'
 import { builder } from '../builder/builder.ts'
 import { resultOf } from '../builder/errors.ts'
 import { ResizeRule } from '../models/preprocessing.ts'
-import { DatasetRef, SplitEnum } from './dataset.ts'
+import { DatasetRef } from './dataset.ts'
 import { LabelKindEnum } from './dataset-import.ts'
+import { SplitEnum } from './sample.ts'
 
 const DatasetPictureInput = builder.inputType('DatasetPictureInput', {
   description: 'A picture of a data set.',

@@ -1,12 +1,18 @@
-import { FINDING_KINDS, type IMPORT_PHASES, type LABEL_KINDS } from '../../data/importing/protocol.ts'
+import type { DatasetStore } from '../../data/dataset.ts'
+import {
+  FINDING_KINDS,
+  type IMPORT_PHASES,
+  type LABEL_KINDS,
+  type Place,
+} from '../../data/importing/protocol.ts'
 import { originInWords } from '../../data/own/asked.ts'
 import { progressOf } from '../../data/own/store.ts'
-import type { ImportedVersion } from '../../data/own/version.ts'
-import type { DatasetFinding } from '../../db/generated/client.ts'
+import type { ImportedVersion, OwnFinding } from '../../data/own/version.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOf } from '../builder/connection.ts'
 import { described } from '../builder/described.ts'
 import { ResizeRule } from '../models/preprocessing.ts'
+import { SampleRef, type SampleShape } from './sample.ts'
 
 const FindingKind = builder.enumType('DatasetFindingKind', {
   description: 'Kinds of what an import says of a file, a class or the whole.',
@@ -52,7 +58,12 @@ export const LabelKindEnum = builder.enumType('DatasetLabels', {
   }),
 })
 
-const FindingRef = builder.objectRef<DatasetFinding>('DatasetFinding').implement({
+/** And the version that it is of. */
+interface FindingShape extends OwnFinding {
+  store: DatasetStore
+}
+
+const FindingRef = builder.objectRef<FindingShape>('DatasetFinding').implement({
   description: 'What an import says of a file, of a class, or of the whole.',
   fields: (t) => ({
     kind: t.expose('kind', { type: FindingKind, description: 'The kind.' }),
@@ -61,8 +72,26 @@ const FindingRef = builder.objectRef<DatasetFinding>('DatasetFinding').implement
       description: 'A sentence that says what is the matter, and what became of it.',
     }),
     other: t.exposeString('other', { nullable: true, description: 'The other one of two.' }),
+    sample: t.field({
+      type: SampleRef,
+      nullable: true,
+      description:
+        'The image in the data set; null for what is none, for what was left out, and until the data set is READY.',
+      resolve: ({ store, place }) => sampleOf(store, place),
+    }),
+    otherSample: t.field({
+      type: SampleRef,
+      nullable: true,
+      description: 'The image of `other`; null as `sample` is.',
+      resolve: ({ store, otherPlace }) => sampleOf(store, otherPlace),
+    }),
   }),
 })
+
+async function sampleOf(store: DatasetStore, place: Place | null): Promise<SampleShape | null> {
+  if (place === null || (await store.present()).state !== 'READY') return null
+  return { store, ...place }
+}
 
 const FindingCount = builder
   .objectRef<{ kind: (typeof FINDING_KINDS)[number]; count: number }>('DatasetFindingCount')
@@ -180,15 +209,18 @@ export const DatasetImportRef = builder.objectRef<ImportedVersion>('DatasetImpor
         description:
           'What it says of files and classes, in the order in which it did; the first 1,000 of each kind.',
         args: { kind: t.arg({ type: FindingKind, description: 'Only this kind.' }) },
-        resolve: ({ id }, { kind, ...args }, { ownDatasets: { findings } }, info) => {
+        resolve: ({ id, reference }, { kind, ...args }, { ownDatasets: { findings }, datasets }, info) => {
+          const store = datasets.named(reference)!
           const where = { versionId: id, ...(kind != null && { kind }) }
-          return pageOf<DatasetFinding>(
+          return pageOf<FindingShape>(
             { args, info, of: `${id}/${kind ?? ''}` },
             {
               order: 'asc',
               keyOf: ({ number }) => number,
-              read: (number, order, take) =>
-                findings.list({ where: { ...where, number }, orderBy: { number: order }, take }),
+              async read(number, order, take) {
+                const query = { where: { ...where, number }, orderBy: { number: order }, take }
+                return (await findings.list(query)).map((finding) => ({ ...finding, store }))
+              },
               has: async (number) => (await findings.count({ ...where, number })) > 0,
               count: () => findings.count(where),
             },

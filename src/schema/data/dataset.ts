@@ -13,9 +13,9 @@ import { described } from '../builder/described.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
 import { DatasetImportRef } from './dataset-import.ts'
+import { SampleRef, type SampleShape, SplitEnum } from './sample.ts'
 
 const MAX_SAMPLES = 100
-export const MAX_SCALE = 16
 
 const DatasetState = builder.enumType('DatasetState', {
   description:
@@ -52,15 +52,6 @@ const DatasetFetch = builder.objectRef<FetchProgress>('DatasetFetch').implement(
   }),
 })
 
-/** The API says TRAIN where the data module says train. */
-export const SplitEnum = builder.enumType('Split', {
-  description: 'The images a network learns from, and those it is tested on.',
-  values: {
-    TRAIN: { value: 'train', description: 'The images that a network learns from.' },
-    TEST: { value: 'test', description: 'The images that it is tested on, and never learns from.' },
-  } satisfies Record<Uppercase<Split>, { value: Split; description: string }>,
-})
-
 const ClassCount = builder.objectRef<{ label: string; train: number; test: number }>('ClassCount').implement({
   description: 'How many images of a data set are of one class.',
   fields: (t) => ({
@@ -83,42 +74,6 @@ export function datasetOf(datasets: Datasets, name: string): DatasetStore {
     ),
   )
 }
-
-export interface SampleShape {
-  store: DatasetStore
-  split: Split
-  index: number
-}
-
-export const SampleRef = builder.objectRef<SampleShape>('Sample').implement({
-  description: 'One image of a data set.',
-  fields: (t) => ({
-    index: t.exposeInt('index', { description: 'Its place in the split, from 0.' }),
-    split: t.expose('split', { type: SplitEnum, description: 'The split it belongs to.' }),
-    label: t.string({
-      description: 'Its true class.',
-      resolve: async ({ store, split, index }) => {
-        const { labels } = await store.readImages(split, [index]).catch(throwCoded)
-        return store.facts.classes[labels[0]]
-      },
-    }),
-    image: t.field({
-      type: 'DataUrl',
-      description: 'The image as a PNG, each pixel drawn as a square of `scale` pixels.',
-      args: {
-        scale: t.arg.int({
-          defaultValue: 4,
-          required: true,
-          description: `Pixels along the edge of each square, 1 to ${MAX_SCALE}.`,
-        }),
-      },
-      resolve: async ({ store, split, index }, { scale }) => {
-        checkRange('scale', scale, 1, MAX_SCALE)
-        return { mediaType: 'image/png', bytes: await store.imagePng(split, index, scale).catch(throwCoded) }
-      },
-    }),
-  }),
-})
 
 const NormalizationRef = builder.objectRef<Normalization>('Normalization').implement({
   description: 'What makes of a pixel value in 0..1 the input of a network: (value - mean) / std.',

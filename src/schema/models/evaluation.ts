@@ -14,7 +14,8 @@ import { MAX_MISTAKES } from '../../scoring/tally.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOf } from '../builder/connection.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
-import { DatasetRef, SampleRef } from '../data/dataset.ts'
+import { DatasetRef } from '../data/dataset.ts'
+import { SampleRef } from '../data/sample.ts'
 import { ClassProbabilityRef } from '../predictions/class-probability.ts'
 
 /** A stored result, and the data set whose classes belong to its rows and columns. */

@@ -2,7 +2,7 @@ import type { Neighbour } from '../../predictor/reasons/reasons.ts'
 import { builder } from '../builder/builder.ts'
 import { throwCoded } from '../builder/errors.ts'
 import { checkRange } from '../builder/input-error.ts'
-import { SampleRef } from '../data/dataset.ts'
+import { SampleRef } from '../data/sample.ts'
 import { PredictionRef } from './prediction.ts'
 
 /** In an operation's complexity: a forward pass, and a process that compares features. */

@@ -18,7 +18,7 @@ import { connectionOf, cursorAt, edgeOptions, pageOfRows, placeAt } from '../bui
 import { throwCoded } from '../builder/errors.ts'
 import { badInput, checkRange } from '../builder/input-error.ts'
 import { TOLD_AS_VALUES } from '../builder/told-as-values.ts'
-import { SplitEnum } from '../data/dataset.ts'
+import { SplitEnum } from '../data/sample.ts'
 import { ModelVersionRef } from '../models/model.ts'
 import { TrainingRunRef } from '../runs/training-run.ts'
 import { ClassProbabilityRef } from './class-probability.ts'

@@ -1,7 +1,8 @@
 import type { PinnedResult } from '../../runs/model/pinned.ts'
 import { columnOf } from '../../runs/model/run.ts'
 import { builder } from '../builder/builder.ts'
-import { datasetOf, SampleRef, type SampleShape, SplitEnum } from '../data/dataset.ts'
+import { datasetOf } from '../data/dataset.ts'
+import { SampleRef, type SampleShape, SplitEnum } from '../data/sample.ts'
 import { ClassProbabilityRef } from '../predictions/class-probability.ts'
 import { TrainingRunRef } from './training-run.ts'
 

@@ -11,7 +11,7 @@ import {
 } from '../../runs/model/hyperparameters.ts'
 import { MAX_PINNED } from '../../runs/model/pinned.ts'
 import { builder } from '../builder/builder.ts'
-import { SplitEnum } from '../data/dataset.ts'
+import { SplitEnum } from '../data/sample.ts'
 import { AugmentationInput } from './augmentation-input.ts'
 import { EarlyStoppingMetric, OnNonFinite } from './hyperparameters.ts'
 import { TransferInput, toTransfer } from './transfer-input.ts'

@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "DatasetFinding" ADD COLUMN     "otherPlace" JSONB,
+ADD COLUMN     "place" JSONB;
