@@ -93,7 +93,7 @@ async function compareOutputs(): Promise<void> {
       architecture,
       { optimizer: { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 }, labelSmoothing: 0 },
       1,
-      { transfer: { frozen: part.layers, anew: [], anewRate: 1 } },
+      { transfer: { frozen: part.layers, head: [], headRate: 1 } },
     )
     const difference = tf.tidy(() => {
       const images = tf.tensor4d(new Random(1).normal(8 * SIZE * SIZE * 3, 1), [8, SIZE, SIZE, 3])

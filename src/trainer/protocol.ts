@@ -52,7 +52,7 @@ export interface TrainingJob {
   /** The checkpoints that it can go on from, newest first: it takes the first that is whole. None for a beginning. */
   from: { step: number; weights: string; state: string }[]
   /** The weights that a beginning has, and what of them is trained; null when the seed draws them, to be trained all. */
-  transfer: (TransferOptions & { weights: string }) | null
+  transfer: (TransferOptions & { weights: string; anew: readonly string[] }) | null
   /** When a checkpoint is saved, beside the ends of epochs. */
   checkpoints: { everySteps: number | null; everySeconds: number | null }
   /** What the file of weights says of itself. */

@@ -64,8 +64,8 @@ export interface TransferOptions {
   /** The first so many layers are frozen. */
   frozen: number
   /** Layers that learn at a rate of their own: so many times the others'. */
-  anew: readonly string[]
-  anewRate: number
+  head: readonly string[]
+  headRate: number
 }
 
 type SessionHyperparameters = Pick<Hyperparameters, 'optimizer' | 'labelSmoothing'> &
@@ -78,7 +78,7 @@ export function createTrainingSession(
   seed: number,
   {
     initialize = true,
-    transfer = { frozen: 0, anew: [], anewRate: 1 },
+    transfer = { frozen: 0, head: [], headRate: 1 },
   }: { initialize?: boolean; transfer?: TransferOptions } = {},
 ): TrainingSession {
   const { optimizer, labelSmoothing, onNonFinite = 'FAIL' } = hyperparameters
@@ -93,8 +93,8 @@ export function createTrainingSession(
   /** Running means and variances, which a forward pass already changes. */
   const statistics = trained.flatMap(({ layer }) => layer.nonTrainableWeights)
   const names = model.trainableWeights.map((weight) => weight.originalName)
-  const anew = new Set(transfer.anew)
-  const rates = names.map((name) => (anew.has(name.split('/')[0]!) ? transfer.anewRate : 1))
+  const head = new Set(transfer.head)
+  const rates = names.map((name) => (head.has(name.split('/')[0]!) ? transfer.headRate : 1))
   const stepper = createStepper(optimizer, variables, rates)
   const whole = { from: transfer.frozen, to: layers.length }
   const forward = forwardOfPart(model, whole, { training: true })

@@ -10,7 +10,7 @@ const RUN = `query Run($id: ID!) {
   trainingRun(id: $id) {
     parent { id }
     progress { phases { frozenLayers } }
-    transfer { digest head frozenLayers newLayers headLearningRate }
+    transfer { digest head frozenLayers newLayers headLayers headLearningRate }
     modelVersions { id digest }
     losses { learningRate }
   }
@@ -96,6 +96,25 @@ test('frozen features stay bit for bit, what they make of the pictures is comput
   expect(said).toContainEqual(expect.stringMatching(/frozen layers make of 96 pictures is computed once/))
   // Nobody needs it any more.
   expect(existsSync(join(server.dataDir, 'artifacts', `${from.digest}.derived`))).toBe(false)
+
+  // A fork goes on with all of it, unless it is told otherwise.
+  const forks = []
+  for (const told of [{}, {}, { freeze: { part: 'NONE' }, headLearningRate: null }]) {
+    const fork = await completeRun(server, { ...PLAIN, transfer: { from: run.modelVersions[0].id, ...told } })
+    forks.push((await runOf(fork)).trainingRun)
+  }
+  const [kept, again, free] = forks
+  expect(kept.transfer).toMatchObject({
+    ...{ head: 'KEEP', newLayers: [], headLayers: ['classifier.2'], headLearningRate: 0.1 },
+    frozenLayers: run.transfer.frozenLayers,
+  })
+  expect(again.modelVersions[0].digest).toBe(kept.modelVersions[0].digest)
+  const ofFork = tensorsOf(kept.modelVersions[0].digest)
+  for (const [name, values] of after) {
+    if (name.startsWith('features.')) expect(ofFork.get(name), name).toEqual(values)
+  }
+  expect(free.transfer).toMatchObject({ head: 'KEEP', frozenLayers: [], headLearningRate: null })
+  expect(free.modelVersions[0].digest).not.toBe(kept.modelVersions[0].digest)
 
   const same = await completeRun(server, {
     ...PLAIN,

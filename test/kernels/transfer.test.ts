@@ -57,11 +57,11 @@ function sessionFor(
   architecture: Architecture,
   optimizer: Optimizer,
   frozen: number,
-  anewRate = 1,
+  headRate = 1,
 ): TrainingSession {
-  const anew = anewRate === 1 ? [] : [lastOf(architecture)]
+  const head = headRate === 1 ? [] : [lastOf(architecture)]
   return createTrainingSession(architecture, { optimizer, labelSmoothing: 0.1 }, 7, {
-    transfer: { frozen, anew, anewRate },
+    transfer: { frozen, head, headRate },
   })
 }
 

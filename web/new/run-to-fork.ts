@@ -14,6 +14,7 @@ export const RUN_TO_FORK = graphql(
       dataset { reference }
       checkpointPolicy { keepBest keepLatest everySteps everySeconds }
       pinned { split index }
+      transfer { frozenLayers headLearningRate }
       checkpoints { id step epoch testAccuracy }
       modelVersions { id version accuracy model { name } }
       hyperparameters { ...HyperparameterFacts }

@@ -93,7 +93,19 @@ export function valuesOfRun(run: RunToFork): Values {
     dataset: run.dataset.reference,
     name: `Fork of #${run.number}`,
     'transfer.from': run.checkpoints[0]?.id ?? run.modelVersions[0]?.id ?? '',
+    ...transferValues(run.transfer),
     pinned: run.pinned.map(({ split, index }) => (split === 'TRAIN' ? `train ${index}` : index)).join(', '),
+  }
+}
+
+/** What is frozen stays so, and a head learns at its rate. */
+function transferValues(transfer: RunToFork['transfer']): Values {
+  if (transfer === null) return {}
+  const { frozenLayers, headLearningRate } = transfer
+  const upTo = frozenLayers.at(-1)
+  return {
+    ...(upTo !== undefined && { 'transfer.freeze': 'upTo', 'transfer.freeze.upTo': upTo }),
+    ...textsOf({ headLearningRate }, 'transfer.'),
   }
 }
 
@@ -161,14 +173,12 @@ function transferOf(values: Values, read: Reader): object | undefined {
   const from = values['transfer.from']
   if (!from) return undefined
   const [freeze, head] = [values['transfer.freeze'], values['transfer.head']]
+  // All that the form shows is said: what is left out would be as the run had it that made the weights.
   return {
     from,
-    ...(freeze === 'upTo'
-      ? { freeze: { upTo: values['transfer.freeze.upTo'] ?? '' } }
-      : freeze
-        ? { freeze: { part: freeze } }
-        : {}),
+    freeze: freeze === 'upTo' ? { upTo: values['transfer.freeze.upTo'] ?? '' } : { part: freeze || 'NONE' },
     ...(head ? { head } : {}),
+    headLearningRate: null,
     ...read.some('transfer.', ['headLearningRate'], false),
   }
 }

@@ -55,10 +55,10 @@ export function transferText(
 ): string {
   if (transfer === null) return 'drawn by the seed'
   const { frozenLayers, newLayers, headLearningRate } = transfer
-  const anew = `${newLayers.join(', ')} anew`
   const parts = [
     frozenLayers.length > 0 && `frozen up to ${frozenLayers.at(-1)}`,
-    newLayers.length > 0 && (headLearningRate === null ? anew : `${anew} at ${rate(headLearningRate)}`),
+    newLayers.length > 0 && `${newLayers.join(', ')} anew`,
+    headLearningRate !== null && `head at ${rate(headLearningRate)}`,
   ].filter(Boolean)
   return ['of another run or a file', ...parts].join(', ')
 }

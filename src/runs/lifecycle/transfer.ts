@@ -17,11 +17,12 @@ export type WeightsRef = { checkpointId: string } | { versionId: string }
 /** What a person asks for. */
 export interface TransferInput {
   from: WeightsRef
-  /** NONE when left out. */
+  /** As the run had it that made the weights, if the head is kept; NONE where none did, when left out. */
   freeze?: Freeze
   /** KEEP where the classes are the same, and NEW where not, when left out. */
   head?: Head
-  headLearningRate?: number
+  /** Null for that of all others; as `freeze` when left out. */
+  headLearningRate?: number | null
 }
 
 /** Where the weights come from. */
@@ -37,6 +38,8 @@ export interface TransferSource {
   parentStep: number | null
   /** Of a run that began with them, where nothing else is known of them any more. */
   before: Transfer | null
+  /** What the run that made them did with those that it began with; null where that is not known, or it began with none. */
+  made: Transfer | null
 }
 
 /** @throws ValidationError when there are none */
@@ -49,14 +52,18 @@ export async function findSource(prisma: PrismaClient, ref: WeightsRef): Promise
     if (found === null) throw missing('There is no checkpoint with this id; it may not be kept any more.')
     const { run, digest, step } = found
     const { architecture, dataset, id: parentId } = run
-    return { digest, architecture, dataset, preprocessing: null, parentId, parentStep: step, before: null }
+    return {
+      ...{ digest, architecture, dataset, preprocessing: null, parentId, parentStep: step },
+      before: null,
+      made: columnOf(run, 'transfer'),
+    }
   }
   const found = await prisma.modelVersion.findUnique({
     where: { id: ref.versionId },
-    include: { checkpoint: true },
+    include: { checkpoint: true, run: true },
   })
   if (found === null) throw missing('There is no model version with this id.')
-  const { digest, architecture, dataset, runId, checkpoint } = found
+  const { digest, architecture, dataset, runId, checkpoint, run } = found
   return {
     digest,
     architecture,
@@ -65,6 +72,7 @@ export async function findSource(prisma: PrismaClient, ref: WeightsRef): Promise
     parentId: runId,
     parentStep: checkpoint?.step ?? null,
     before: null,
+    made: run && columnOf(run, 'transfer'),
   }
 }
 
@@ -73,7 +81,7 @@ export function sourceOf(run: TrainingRun): TransferSource | null {
   const { initialDigest: digest, architecture, dataset, parentId, parentStep } = run
   if (digest === null) return null
   const before = columnOf(run, 'transfer')
-  return { digest, architecture, dataset, preprocessing: null, parentId, parentStep, before }
+  return { digest, architecture, dataset, preprocessing: null, parentId, parentStep, before, made: null }
 }
 
 export interface TransferTarget {
@@ -92,17 +100,19 @@ export interface TransferTarget {
  * @returns the issues where it cannot; they name the input's own fields
  */
 export function resolveTransfer(
-  { freeze = 'NONE', head: asked, ...rates }: TransferInput,
+  { head: asked, ...input }: TransferInput,
   source: TransferSource,
   target: TransferTarget,
 ): Transfer | Issue[] {
   const issues: Issue[] = []
   const wrong = (field: string[], message: string) => issues.push({ path: ['transfer', ...field], message })
   const { architecture } = target
-  const headLearningRate = rates.headLearningRate ?? null
   const theirs = networkOf(source, target)
   const isSame = classesAreSame(source, target)
   const head = asked ?? source.before?.head ?? (isSame.surely ? 'KEEP' : 'NEW')
+  // Whoever keeps the head goes on with what made it.
+  const past = source.before ?? (head === 'KEEP' ? source.made : null)
+  const { freeze = past?.freeze ?? 'NONE', headLearningRate = past?.headLearningRate ?? null } = input
   let newLayers = source.before?.newLayers ?? []
   if (source.before === null) {
     const { dataset, preprocessing } = source
@@ -135,8 +145,9 @@ export function resolveTransfer(
       )
     }
   }
+  const headLayers = head === 'NEW' ? newLayers : (past?.headLayers ?? [])
   if (headLearningRate !== null) {
-    if (head === 'KEEP') {
+    if (head === 'KEEP' && headLayers.length === 0) {
       wrong(
         ['headLearningRate'],
         'It is the rate of a new head (head: NEW); one that is kept has learningRate.',
@@ -147,7 +158,10 @@ export function resolveTransfer(
     }
   }
   if (issues.length > 0 || typeof part === 'string') return issues
-  return { freeze, head, headLearningRate, frozen: part.layers, frozenLayers: part.names, newLayers }
+  return {
+    ...{ freeze, head, headLearningRate },
+    ...{ frozen: part.layers, frozenLayers: part.names, newLayers, headLayers },
+  }
 }
 
 /** Whether a run has what is asked for; what follows from that and the weights is not asked for. */
@@ -163,13 +177,14 @@ export function transferJobOf({
   hyperparameters,
 }: Pick<Run, 'transfer' | 'initialDigest' | 'hyperparameters'>): TrainingJob['transfer'] {
   if (transfer === null || initialDigest === null) return null
-  const { frozen, newLayers, headLearningRate } = transfer
+  const { frozen, newLayers, headLayers, headLearningRate } = transfer
   return {
     weights: initialDigest,
     frozen,
     anew: newLayers,
     // The schedule, and whoever changes the rate on the way, scales both.
-    anewRate: headLearningRate === null ? 1 : headLearningRate / hyperparameters.learningRate,
+    head: headLayers,
+    headRate: headLearningRate === null ? 1 : headLearningRate / hyperparameters.learningRate,
   }
 }
 

@@ -5,13 +5,15 @@ import { type Freeze, HEADS, type Head } from '../../zoo/transfer.ts'
 export interface Transfer {
   freeze: Freeze
   head: Head
-  /** The peak rate of the layers that are drawn anew; null for that of all others. */
+  /** The peak rate of `headLayers`; null for that of all others. */
   headLearningRate: number | null
   /** How many of the first layers are frozen, and which of them have weights. */
   frozen: number
   frozenLayers: string[]
   /** The layers that the seed draws. */
   newLayers: string[]
+  /** The layers that headLearningRate is of: those that are new, or were to the run that this one is a fork of. */
+  headLayers: string[]
 }
 
 export const transfer: z.ZodType<Transfer> = z.object({
@@ -21,6 +23,7 @@ export const transfer: z.ZodType<Transfer> = z.object({
   frozen: z.int(),
   frozenLayers: z.array(z.string()),
   newLayers: z.array(z.string()),
+  headLayers: z.array(z.string()),
 })
 
 /** The highest rate that a run may ask for: as of its own. */

@@ -29,7 +29,7 @@ export const TransferInput = builder.inputType('TransferInput', {
     freeze: t.field({
       type: FreezeInput,
       description:
-        'Layers that are not trained: they compute as in prediction, batch norms by the statistics that they have. NONE when left out. Without augmentation, what they make of each picture is computed once.',
+        'Layers that are not trained: they compute as in prediction, batch norms by the statistics that they have. When left out, those of the run that made the weights if the head is kept (a fork of a run that froze some goes on with these frozen), else NONE. Without augmentation, what they make of each picture is computed once.',
     }),
     head: t.field({
       type: TransferHead,
@@ -38,7 +38,7 @@ export const TransferInput = builder.inputType('TransferInput', {
     }),
     headLearningRate: t.float({
       description:
-        'Peak learning rate of the layers that are drawn anew; learningRate when left out. The schedule scales both.',
+        'Peak learning rate of the layers that are drawn anew, or that were to the run that made the weights if the head is kept; null: learningRate. When left out it is as `freeze`. The schedule scales both.',
     }),
   }),
 })
@@ -52,7 +52,7 @@ export function toTransfer(
     from: from.typename === 'Checkpoint' ? { checkpointId: from.id } : { versionId: from.id },
     freeze: toFreeze(freeze),
     head: head ?? undefined,
-    headLearningRate: headLearningRate ?? undefined,
+    headLearningRate,
   }
 }
 

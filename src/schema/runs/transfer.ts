@@ -36,7 +36,11 @@ export const TransferRef = builder.objectRef<Transfer & { digest: string }>('Tra
     }),
     headLearningRate: t.exposeFloat('headLearningRate', {
       nullable: true,
-      description: 'Peak learning rate of the new layers; null where it is that of the others.',
+      description: 'Peak learning rate of `headLayers`; null where it is that of the others.',
+    }),
+    headLayers: t.exposeStringList('headLayers', {
+      description:
+        'Names of the layers that `headLearningRate` is of: those that were drawn anew, by this run or by the one that it is a fork of.',
     }),
   }),
 })

@@ -51,7 +51,7 @@ async function setUp(
   const store = openArtifactStore(folder)
   // What is made goes with its artifact.
   await writeFile(join(folder, `${WEIGHTS}.safetensors`), '')
-  const transfer = { frozen: FROZEN, anew: [], anewRate: 1 }
+  const transfer = { frozen: FROZEN, anew: [], head: [], headRate: 1 }
   const optimizer = { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 } as const
   const session = createTrainingSession(ARCHITECTURE, { optimizer, labelSmoothing: 0 }, 1, { transfer })
   const job = {

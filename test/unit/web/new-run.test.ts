@@ -91,6 +91,7 @@ describe('The input that the fields of a new run make', () => {
       ],
       checkpoints: [{ id: 'newest', step: 10, epoch: 1, testAccuracy: 0.5 }],
       modelVersions: [],
+      transfer: { frozenLayers: ['features.0', 'features.3'], headLearningRate: 0.02 },
       hyperparameters: {
         ...STANDARD,
         optimizer: { __typename: 'Adam', beta1: 0.8, beta2: 0.99, epsilon: 1e-7, weightDecay: 0.01 },
@@ -107,7 +108,7 @@ describe('The input that the fields of a new run make', () => {
       architecture: 'vgg_mini',
       dataset: 'cifar10',
       name: 'Fork of #41',
-      transfer: { from: 'newest' },
+      transfer: { from: 'newest', freeze: { upTo: 'features.3' }, headLearningRate: 0.02 },
       epochs: 10,
       batchSize: 128,
       trainLimit: 500,
@@ -126,6 +127,12 @@ describe('The input that the fields of a new run make', () => {
         { split: 'TEST', index: 3 },
         { split: 'TRAIN', index: 9 },
       ],
+    })
+  })
+
+  it('says of weights to begin with all that it shows, so that nothing is taken from the run that made them', () => {
+    expect(inputOf({ architecture: 'vgg_mini', 'transfer.from': 'weights' }).input.transfer).toEqual({
+      ...{ from: 'weights', freeze: { part: 'NONE' }, headLearningRate: null },
     })
   })
 
