@@ -31,6 +31,7 @@ export const COMPARISON = graphql(
               loss
               accuracy
               top5Accuracy
+              balancedAccuracy
               count
               unanswered
               confusions(first: 1000) { label predicted count }

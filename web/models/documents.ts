@@ -73,6 +73,7 @@ export const VERSION = graphql(`
           loss
           accuracy
           top5Accuracy
+          balancedAccuracy
           count
           unanswered
           confusions(first: 1000) { label predicted count }

@@ -173,7 +173,28 @@ export function OptimizerGroup({ form, recipe }: { form: Form; recipe: Hyperpara
         label="Label smoothing"
         hint="Probability spread over all classes"
       />
-      <Line form={form} name="classWeights" label="Class weights" hint="balanced, or 1, 2.5, ..." />
+      <Choice
+        form={form}
+        name="classWeights"
+        label="Class weights"
+        hint={
+          form.values.classWeights === 'balanced' ? 'A class counts as much as any, however rare' : undefined
+        }
+        options={[
+          ['', 'none: each image counts alike'],
+          ['balanced', 'balanced'],
+          ['own', 'these'],
+        ]}
+      />
+      {form.values.classWeights === 'own' && (
+        <Line
+          form={form}
+          name="classWeights.weights"
+          label="Weight of each class"
+          numeric={false}
+          hint="In the order of the classes, as in 1, 2.5"
+        />
+      )}
     </fieldset>
   )
 }

@@ -23,7 +23,7 @@ export const FIELDS: readonly string[] = [
     'transfer.headLearningRate',
   ],
   ...['epochs', 'batchSize', 'trainLimit', 'testLimit', 'learningRate', 'labelSmoothing'],
-  'classWeights',
+  ...['classWeights', 'classWeights.weights'],
   ...['optimizer', 'optimizer.sgd.nesterov', 'schedule', 'augmentation', 'augmentation.horizontalFlip'],
   ...['earlyStopping', 'earlyStopping.metric', 'pinned', 'seed', 'logEvery', 'priority', 'onNonFinite'],
   ...Object.keys(DEFAULTS),
@@ -57,7 +57,8 @@ function valuesOf(it: Hyperparameters): Values {
       learningRate: it.learningRate,
       logEvery: it.logEvery,
       labelSmoothing: it.labelSmoothing,
-      classWeights: it.classWeights && (it.classWeights.weights?.join(', ') ?? 'balanced'),
+      classWeights: it.classWeights && (it.classWeights.balanced ? 'balanced' : 'own'),
+      'classWeights.weights': it.classWeights?.weights?.join(', ') ?? null,
       trainLimit: it.trainLimit,
       testLimit: it.testLimit,
       onNonFinite: it.onNonFinite,
@@ -276,14 +277,14 @@ function reader(values: Values) {
     return known.length === 0 ? undefined : known
   }
   const classWeights = () => {
-    const text = (values.classWeights ?? '').trim()
-    if (text === '') return undefined
-    if (text.toLowerCase() === 'balanced') return { balanced: true }
-    const weights = text.split(',').map(Number)
-    if (!weights.every(Number.isFinite)) {
+    if (values.classWeights === 'balanced') return { balanced: true }
+    if (values.classWeights !== 'own') return undefined
+    const parts = (values['classWeights.weights'] ?? '').split(',').map((part) => part.trim())
+    const weights = parts.map(Number)
+    if (parts.includes('') || !weights.every(Number.isFinite)) {
       issues.push({
-        path: ['classWeights'],
-        message: 'Either "balanced", or a number for each class: 1, 2.5, 1.',
+        path: ['classWeights', 'weights'],
+        message: 'A number for each class, as in "1, 2.5, 1".',
       })
     }
     return { weights }

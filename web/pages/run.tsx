@@ -56,6 +56,7 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
   const last = run.epochs.at(-1)
   const best = bestOf(run)
   const version = run.modelVersions.at(-1)
+  const [accuracy, balanced] = [run.evaluation?.accuracy, run.evaluation?.balancedAccuracy].map(percent)
   const losses = useBuckets(run.id)
   return (
     <>
@@ -73,6 +74,8 @@ function Run({ run, refresh }: { run: Details; refresh: () => void }) {
       <Figures
         of={[
           ['Best test accuracy', percent(best?.testAccuracy)],
+          // Of classes with as many test images each it is the same.
+          ...(balanced === accuracy ? [] : [['Balanced accuracy', balanced] as const]),
           ['Test loss', loss(last?.testLoss)],
           ['Training loss', loss(last?.trainLoss)],
           ['Last epoch took', duration(last?.seconds)],

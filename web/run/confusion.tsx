@@ -29,6 +29,7 @@ const QUERY = graphql(`
   }
   fragment Scores on Evaluation {
     accuracy
+    balancedAccuracy
     confusions { label predicted count }
     perClass { label precision recall f1 count predicted }
   }
@@ -39,7 +40,7 @@ const MATRIX_CLASSES = 32
 
 /** Which classes were taken for which, and the pictures of the cell that is picked: the address says which. */
 export function Confusion({ id, evaluation, classes, title = 'Confusion matrix', anchor }: Props) {
-  const { accuracy, top5Accuracy, count, unanswered } = evaluation
+  const { accuracy, balancedAccuracy, top5Accuracy, count, unanswered } = evaluation
   const cell = cellOf(params.value, classes)
   const picked = cell === null ? null : { label: classes[cell.truth]!, predicted: classes[cell.predicted]! }
   return (
@@ -55,6 +56,7 @@ export function Confusion({ id, evaluation, classes, title = 'Confusion matrix',
       <Figures
         of={[
           ['Accuracy', percent(accuracy)],
+          ...(balancedAccuracy === null ? [] : [['Balanced accuracy', percent(balancedAccuracy)] as const]),
           ['Among the first five', percent(top5Accuracy)],
           ['Loss', loss(evaluation.loss)],
           ['Pictures', count.toLocaleString('en')],

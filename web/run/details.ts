@@ -33,6 +33,7 @@ export const RUN_DETAILS = graphql(
           loss
           accuracy
           top5Accuracy
+          balancedAccuracy
           count
           unanswered
           confusions(first: 1000) { label predicted count }

@@ -46,6 +46,15 @@ export function earlyStoppingText(stopping: { metric: string; patience: number }
   return stopping === null ? 'none' : `${words(stopping.metric)}, patience ${stopping.patience}`
 }
 
+export function classWeightsText(
+  weights: { balanced: boolean; weights: readonly number[] | null } | null,
+): string {
+  if (weights === null) return 'all alike'
+  if (weights.balanced || weights.weights === null) return 'balanced'
+  const first = weights.weights.slice(0, 10).map(rate).join(', ')
+  return weights.weights.length > 10 ? `${first}, … for ${weights.weights.length} classes` : first
+}
+
 export function transferText(
   transfer: {
     frozenLayers: readonly string[]

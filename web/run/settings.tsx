@@ -5,6 +5,7 @@ import type { Details } from './details.ts'
 import { HYPERPARAMETERS } from './hyperparameters.ts'
 import {
   augmentationText,
+  classWeightsText,
   earlyStoppingText,
   optimizerText,
   scheduleText,
@@ -39,6 +40,7 @@ export function Settings({ run }: { run: Details }) {
     ['Schedule', scheduleText(it.schedule)],
     ['Optimizer', optimizerText(it.optimizer)],
     ['Label smoothing', rate(it.labelSmoothing)],
+    ['Class weights', classWeightsText(it.classWeights)],
     ['Augmentation', augmentationText(it.augmentation)],
     ['Early stopping', earlyStoppingText(it.earlyStopping)],
     ['Training images', it.trainLimit === null ? 'all' : count(it.trainLimit)],

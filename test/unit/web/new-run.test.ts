@@ -160,9 +160,12 @@ describe('The input that the fields of a new run make', () => {
       learningRate: '0,1',
       pinned: '7, cat',
       optimizer: 'sgd',
+      classWeights: 'own',
+      'classWeights.weights': '1, , 2',
     }
     const { input, issues } = inputOf({ ...values, 'optimizer.sgd.momentum': 'much' })
     expect(issues.map(({ path }) => path.join('.')).sort()).toEqual([
+      'classWeights.weights',
       'epochs',
       'learningRate',
       'optimizer.sgd.momentum',
