@@ -52,7 +52,7 @@ export async function startApp(
   const { telemetry = metrics?.telemetry ?? NO_TELEMETRY } = given
   try {
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
-    const server = parts.add(await listen(config.host, config.port))
+    const server = parts.add(await listen(config.host, config.port, { tls: config.tls, logger }))
 
     const usesFolder = databaseUrl === null ? (['database'] as const) : []
     prepareDataFolder(dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])

@@ -34,6 +34,8 @@ export interface Config {
   maxConcurrentRuns: number
   /** Processes that predict; null for what suits the engine. */
   predictors: number | null
+  /** Paths of a certificate and its key; null to speak HTTP in clear. */
+  tls: { cert: string; key: string } | null
   /** Milliseconds that stored predictions are kept; null for ever. */
   keepPredictions: number | null
   /** The same of what trainers print. */
@@ -54,6 +56,8 @@ const bytes = z
   .string()
   .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
   .transform(toBytes)
+
+const path = z.string().refine((file) => existsSync(file), 'must be a file that exists')
 
 const duration = z
   .string()
@@ -116,6 +120,8 @@ const environment = z.object({
   MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
   AUTO_RESUME: yesOrNo.default(true),
   METRICS: yesOrNo.default(true),
+  TLS_CERT: path.optional(),
+  TLS_KEY: path.optional(),
   KEEP_PREDICTIONS: duration.optional(),
   KEEP_RUN_LOGS: duration.optional(),
   MAX_RESTARTS: z
@@ -163,6 +169,9 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     )
   }
   const value = result.data
+  if ((value.TLS_CERT === undefined) !== (value.TLS_KEY === undefined)) {
+    throw new ConfigError('TLS_CERT and TLS_KEY belong together: set both, or neither')
+  }
   return {
     port: value.PORT,
     host: value.HOST,
@@ -182,6 +191,8 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
     predictors: value.PREDICTORS ?? null,
     metrics: value.METRICS,
+    tls:
+      value.TLS_CERT && value.TLS_KEY ? { cert: resolve(value.TLS_CERT), key: resolve(value.TLS_KEY) } : null,
     keepPredictions: value.KEEP_PREDICTIONS ?? null,
     keepRunLogs: value.KEEP_RUN_LOGS ?? null,
   }

@@ -1,9 +1,12 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { attachWebSocket } from './graphql/websocket.ts'
 import type { OriginPolicy } from './origin.ts'
 import { type Handler, type Handlers, routesOf, text } from './routes.ts'
+import { readPair, renew, type TlsFiles } from './tls.ts'
 import { HttpRequest } from './upgrade.ts'
 
 /** For requests at work when the server stops; server-sent streams would never end. */
@@ -13,7 +16,7 @@ const LAST_ANSWERS_MS = 1000
 const REQUEST_MS = 60 * 60 * 1000
 
 export interface HttpServer {
-  /** Where it listens: http://127.0.0.1:4000 */
+  /** Where it listens: http://127.0.0.1:4000, or https://... */
   readonly url: string
   /** The address it is bound to, whatever the name that led there. */
   readonly address: string
@@ -27,25 +30,53 @@ export interface HttpOptions extends Handlers {
   policy: OriginPolicy
 }
 
+export interface ListenOptions {
+  /** Without them it speaks HTTP in clear. */
+  tls?: TlsFiles | null
+  logger?: Pick<Logger, 'info' | 'warn'>
+}
+
 /**
  * Takes the port. A server does so before anything else, to learn early that it cannot be had; who asks before there is
  * an answer waits for it.
- * @throws an Error with one line when the port is taken or the host is not this machine's
+ * @throws an Error with one line when the port is taken, the host is not this machine's, or the certificate is no good
  */
-export async function listen(host: string, port: number): Promise<HttpServer> {
+export async function listen(
+  host: string,
+  port: number,
+  { tls = null, logger }: ListenOptions = {},
+): Promise<HttpServer> {
   let start: (answer: Handler) => void = () => {}
   const started = new Promise<Handler>((resolve) => {
     start = resolve
   })
   const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
-  const server = createServer(settings, async (request, response) => {
+  const answerWhenStarted: RequestListener<typeof HttpRequest> = async (request, response) => {
     request.url = originForm(request.url!)
     const answer = await started
     if (!response.destroyed) answer(request, response)
-  })
-  await bound(server, host, port)
+  }
+  let server: Server
+  let endRenewal = () => {}
+  if (tls === null) server = createServer(settings, answerWhenStarted)
+  else {
+    const pair = readPair(tls)
+    const secured = createTlsServer({ ...settings, ...pair }, answerWhenStarted)
+    endRenewal = renew(secured, tls, pair, {
+      renewed: () => logger?.info({ certificate: tls.cert }, 'took the new certificate'),
+      failed: (error) => logger?.warn({ err: error }, 'the certificate stays as it was'),
+    })
+    server = secured
+  }
+  try {
+    await bound(server, host, port)
+  } catch (error) {
+    endRenewal()
+    throw error
+  }
   let websocket: { close(): Promise<void> } | undefined
   const close = async () => {
+    endRenewal()
     const closed = new Promise((resolve) => server.close(resolve))
     if (websocket !== undefined) {
       const answered = Promise.race([closed, setTimeout(LAST_ANSWERS_MS, undefined, { ref: false })])
@@ -57,7 +88,7 @@ export async function listen(host: string, port: number): Promise<HttpServer> {
   let closing: Promise<void> | undefined
   const address = server.address() as AddressInfo
   return {
-    url: urlOf(address),
+    url: urlOf(address, tls === null ? 'http' : 'https'),
     address: address.address,
     serve(options) {
       websocket = attachWebSocket(server, options.handler, options.policy)
@@ -103,6 +134,6 @@ function whyNotBound({ code, syscall, message }: NodeJS.ErrnoException, host: st
   return `HOST ${host} cannot be listened on (${message}). ${remedy}`
 }
 
-function urlOf({ address, port, family }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+function urlOf({ address, port, family }: AddressInfo, protocol: string): string {
+  return `${protocol}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
