@@ -216,7 +216,7 @@ async function measure(
       changes: [],
       from: [],
       transfer: null,
-      checkpoints: { everySteps: null, everySeconds: null },
+      checkpoints: { everyEpochs: 1, keepBest: 0, everySteps: null, everySeconds: null },
     },
   })
   await trainer.exited

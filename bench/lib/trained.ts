@@ -83,7 +83,7 @@ export async function measureTraining(training: Training): Promise<Trained> {
         changes: [],
         from: [],
         transfer: null,
-        checkpoints: { everySteps: null, everySeconds: null },
+        checkpoints: { everyEpochs: 1, keepBest: 0, everySteps: null, everySeconds: null },
       },
     })
     await trainer.exited

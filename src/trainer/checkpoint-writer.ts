@@ -2,14 +2,17 @@
  * A thread of the trainer that makes the files of a checkpoint out of a snapshot: transposing, hashing and waiting for
  * the disk take seconds for a large network, and training goes on meanwhile.
  */
+import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { parentPort } from 'node:worker_threads'
 import { readWhole } from '../storage/whole.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { writeWeights } from '../zoo/formats/write-weights.ts'
-import { writeSafetensors } from '../zoo/safetensors-file.ts'
-import type { Snapshot, SnapshotTensor } from './snapshot.ts'
-import { STATE_KEY, type TrainerState } from './state.ts'
+import { bytesOf } from '../zoo/safetensors.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { TrainerState } from './state.ts'
+
+const PIECE_BYTES = 2 ** 20
 
 export interface CheckpointToWrite {
   snapshot: Snapshot
@@ -21,7 +24,6 @@ export interface CheckpointToWrite {
   architecture: Architecture
   metadata: Record<string, string>
   weightsPath: string
-  statePath: string
 }
 
 interface WrittenFile {
@@ -47,34 +49,45 @@ parentPort?.on('message', (job: CheckpointToWrite) => {
 
 async function write(job: CheckpointToWrite): Promise<WrittenCheckpoint> {
   const { snapshot, architecture, metadata } = job
-  const file = await open(snapshot.path, 'r')
-  const read = async ({ begin, length }: SnapshotTensor) => {
+  const file = await open(snapshot.weightsPath, 'r')
+  const read = async (name: string) => {
+    const { begin, length } = snapshot.weights.get(name)!
     const data = new Float32Array(length)
-    const bytes = new Uint8Array(data.buffer)
-    if (!(await readWhole(file, bytes, begin))) throw new Error(`The snapshot ${snapshot.path} is too short.`)
-    return data
+    if (await readWhole(file, bytesOf({ data }), begin)) return data
+    throw new Error(`The snapshot ${snapshot.weightsPath} is too short.`)
   }
-  const byName = (tensors: SnapshotTensor[]) => new Map(tensors.map((tensor) => [tensor.name, tensor]))
   try {
-    const weightsByName = byName(snapshot.weights)
     const weights = await writeWeights(
       architecture,
       job.weightsPath,
       metadata,
-      ({ name }) => read(weightsByName.get(name)!),
+      ({ name }) => read(name),
       // A step that was left out left the statistics as they were, too.
       (counter) =>
         (job.batchesTracked.get(counter) ?? 0n) +
         (job.frozenCounters.has(counter) ? 0n : BigInt(job.state.updates)),
     )
-    const slotsByName = byName(snapshot.slots)
-    const state = await writeSafetensors(
-      job.statePath,
-      snapshot.slots.map(({ name, shape }) => ({ name, shape, dtype: 'F32' as const })),
-      { [STATE_KEY]: JSON.stringify(job.state) },
-      ({ name }) => read(slotsByName.get(name)!),
-    )
-    return { weights, state }
+    return { weights, state: await finish(snapshot.statePath) }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Has a file that is written be safe on disk, and reads it for its digest. */
+async function finish(path: string): Promise<WrittenFile> {
+  const file = await open(path, 'r+')
+  try {
+    const hash = createHash('sha256')
+    let bytes = 0
+    const piece = new Uint8Array(PIECE_BYTES)
+    for (;;) {
+      const { bytesRead } = await file.read(piece, 0, piece.length, bytes)
+      if (bytesRead === 0) break
+      hash.update(piece.subarray(0, bytesRead))
+      bytes += bytesRead
+    }
+    await file.sync()
+    return { digest: hash.digest('hex'), bytes }
   } finally {
     await file.close()
   }

@@ -5,7 +5,8 @@ import { tf } from '../tensorflow.ts'
  * The first variable of a model that has a value which is not finite, such as features.3/kernel; null when there is none.
  * What such a model says is not to be believed, though it may be finite: in XNNPACK's ReLU NaN is 0.
  */
-export async function brokenWeight({ weights }: tf.LayersModel): Promise<string | null> {
+export async function brokenWeight({ weights }: Pick<tf.LayersModel, 'weights'>): Promise<string | null> {
+  if (weights.length === 0) return null
   const flags = finiteness(weights.map((weight) => weight.read()))
   try {
     const finite = await numbersOf(flags)

@@ -53,8 +53,16 @@ export interface TrainingJob {
   from: { step: number; weights: string; state: string }[]
   /** The weights that a beginning has, and what of them is trained; null when the seed draws them, to be trained all. */
   transfer: (TransferOptions & { weights: string; anew: readonly string[] }) | null
-  /** When a checkpoint is saved, beside the ends of epochs. */
-  checkpoints: { everySteps: number | null; everySeconds: number | null }
+  /** When a checkpoint is saved. */
+  checkpoints: {
+    /** Of ends of epochs each whose number is a multiple; and the last one, and what would be kept for its test. */
+    everyEpochs: number
+    /** So many are kept for their test accuracy. */
+    keepBest: number
+    /** Beside the ends of epochs. */
+    everySteps: number | null
+    everySeconds: number | null
+  }
   /** What the file of weights says of itself. */
   metadata: Record<string, string>
   /** Only so many steps, without evaluations and so without early stopping: for who only wants their losses. */

@@ -19,8 +19,11 @@ const RETRY_MS = 1000
 export interface Saver {
   /** Whether one should be saved after this step: it is time, and the last one is written. */
   isDue(step: number): boolean
-  /** Copies what is to be saved, if it is not; when this resolves, training may go on. Rejects when the one before failed. */
-  save(state: TrainerState): Promise<void>
+  /**
+   * Copies what is to be saved, if it is not; when this resolves, training may go on. Rejects when the one before failed.
+   * @param isTested  the state's evaluation is of these weights, and the checkpoint one of those that are kept for it
+   */
+  save(state: TrainerState, isTested: boolean): Promise<void>
   /** Resolves when all is written and told. */
   written(): Promise<void>
 }
@@ -47,6 +50,7 @@ export function createSaver(
 
   async function write(
     toWrite: CheckpointToWrite,
+    isTested: boolean,
     files: Record<'weights' | 'state', string>,
   ): Promise<void> {
     const written = await whenRoom(async () => {
@@ -55,14 +59,13 @@ export function createSaver(
       const [answer] = (await once(worker, 'message')) as [WrittenCheckpoint]
       if (!('error' in answer)) return answer
       // It needs the same room again.
-      await Promise.all([toWrite.weightsPath, toWrite.statePath].map((path) => rm(path, { force: true })))
+      await rm(toWrite.weightsPath, { force: true })
       const { error, code } = answer
       throw Object.assign(new Error(`a checkpoint could not be saved: ${error}`), { code })
     })
-    await rm(toWrite.snapshot.path, { force: true })
-    const { step, epoch, evaluation, earlyStopping, whole } = toWrite.state
-    // In the midst of an epoch the last evaluation is of other weights.
-    const tested = whole.steps === 0 ? evaluation : null
+    await rm(toWrite.snapshot.weightsPath, { force: true })
+    const { step, epoch, evaluation, earlyStopping } = toWrite.state
+    const tested = isTested ? evaluation : null
     saved({
       weights: { staged: files.weights, ...written.weights },
       state: { staged: files.state, ...written.state },
@@ -80,19 +83,20 @@ export function createSaver(
       if (everySteps !== null && step - last.step >= everySteps) return true
       return everySeconds !== null && performance.now() - lastTime >= everySeconds * 1000
     },
-    async save(state) {
+    async save(state, isTested) {
       await writing
       if (state.step === last.step && state.epoch === last.epoch) return
       const [taken, weights, rest] = await whenRoom(async () => {
-        const snapshot = await store.stage(job.owner)
+        const [snapshot, rest, weights] = [
+          await store.stage(job.owner),
+          await store.stage(job.owner),
+          await store.stage(job.owner),
+        ]
+        const paths = { weights: snapshot.path, state: rest.path }
         try {
-          return [
-            await takeSnapshot(session, job.architecture, snapshot.path),
-            await store.stage(job.owner),
-            await store.stage(job.owner),
-          ] as const
+          return [await takeSnapshot(session, job.architecture, state, paths), weights, rest] as const
         } catch (error) {
-          await rm(snapshot.path, { force: true })
+          await Promise.all(Object.values(paths).map((path) => rm(path, { force: true })))
           throw error
         }
       })
@@ -108,8 +112,8 @@ export function createSaver(
           architecture: job.architecture,
           metadata: job.metadata,
           weightsPath: weights.path,
-          statePath: rest.path,
         },
+        isTested,
         { weights: weights.staged, state: rest.staged },
       ).finally(() => {
         busy = false

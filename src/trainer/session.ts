@@ -7,7 +7,7 @@ import type { Architecture } from '../zoo/architecture.ts'
 import { forwardOfPart, type Step } from '../zoo/forward.ts'
 import { buildModel, initializeWeights, layersOf } from '../zoo/model.ts'
 import { torchTensors } from '../zoo/torch-layout.ts'
-import { finiteness } from './finite.ts'
+import { brokenWeight, finiteness } from './finite.ts'
 import { batchLoss, type LossOptions } from './loss.ts'
 import { createStepper, type Stepper } from './optimizer.ts'
 import { createPhaseClock, type PhaseClock } from './phases.ts'
@@ -44,6 +44,8 @@ export interface TrainingSession {
   readonly phases: PhaseClock
   /** @param index  0-based step of the run; it decides the dropout masks */
   step(batch: TrainingBatch, index: number, learningRate: number): Promise<StepResult>
+  /** The first variable with a value that is not finite (finite.ts). */
+  brokenWeight(): Promise<string | null>
   dispose(): void
 }
 
@@ -101,6 +103,9 @@ export function createTrainingSession(
   const phases = createPhaseClock()
   const lossOptions: LossOptions = { labelSmoothing, classWeights: null }
   const { inputShape } = architecture
+  const weightsOf = (some: typeof layers) => ({ weights: some.flatMap(({ layer }) => layer.weights) })
+  /** They stay as they are. */
+  let brokenFrozen: Promise<string | null> | undefined
   const skipsBroken = onNonFinite === 'CONTINUE'
   // An engine that sees it in passing tells after the update; who leaves that out has to know before.
   const asks = skipsBroken || fusedLayers(tf) === undefined
@@ -172,6 +177,10 @@ export function createTrainingSession(
         tf.dispose([loss, correct, ...gradients, ...before])
         flags?.dispose()
       }
+    },
+    async brokenWeight() {
+      brokenFrozen ??= brokenWeight(weightsOf(layers.slice(0, transfer.frozen)))
+      return (await brokenFrozen) ?? (await brokenWeight(weightsOf(trained)))
     },
     dispose() {
       stepper.dispose()

@@ -1,57 +1,73 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { numbersOf } from '../engine/numbers.ts'
 import { writeWhole } from '../storage/whole.ts'
 import { tf } from '../tensorflow.ts'
 import type { Architecture } from '../zoo/architecture.ts'
+import { bytesOf, encodeHeader } from '../zoo/safetensors.ts'
 import type { SafetensorsFile } from '../zoo/safetensors-file.ts'
 import { loadWeights, weightVariables } from '../zoo/weights.ts'
 import type { Stepper } from './optimizer.ts'
 import type { TrainingSession } from './session.ts'
-import { slotName } from './state.ts'
+import { STATE_KEY, slotName, type TrainerState } from './state.ts'
 
 /** Where a tensor's float32 numbers lie in a snapshot, in the order of its variable. */
 export interface SnapshotTensor {
-  name: string
-  shape: number[]
   /** In bytes. */
   begin: number
   /** In values. */
   length: number
 }
 
-/** What a session holds, in a file of its own: weights by their names in torchvision, slots by `slotName`. */
+/** What a session holds: its weights by their names in torchvision, and a state's file that needs no more than the disk. */
 export interface Snapshot {
-  path: string
-  weights: SnapshotTensor[]
-  slots: SnapshotTensor[]
+  weightsPath: string
+  weights: ReadonlyMap<string, SnapshotTensor>
+  statePath: string
 }
 
 /**
- * Copies a session's weights and slots to a file, between two steps. Into the page cache, that is: nothing waits for
+ * Copies a session's weights and slots to files, between two steps. Into the page cache, that is: nothing waits for
  * the disk, and the process itself needs memory for one tensor, where a copy of its own would take as much as the
  * weights and slots do.
  */
 export async function takeSnapshot(
   { model, stepper }: TrainingSession,
   architecture: Architecture,
-  path: string,
+  state: TrainerState,
+  paths: { weights: string; state: string },
 ): Promise<Snapshot> {
-  const file = await open(path, 'w')
-  let at = 0
-  const append = async (name: string, tensor: tf.Tensor): Promise<SnapshotTensor> => {
-    const data = await numbersOf(tensor)
-    await writeWhole(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    at += data.byteLength
-    return { name, shape: tensor.shape, begin: at - data.byteLength, length: data.length }
-  }
-  try {
-    const weights: SnapshotTensor[] = []
+  const weights = new Map<string, SnapshotTensor>()
+  await writing(paths.weights, async (append) => {
+    let begin = 0
     for (const { tensor, variable } of weightVariables(model, architecture)) {
-      weights.push(await append(tensor.name, variable.read()))
+      const length = await append(variable.read())
+      weights.set(tensor.name, { begin, length })
+      begin += length * Float32Array.BYTES_PER_ELEMENT
     }
-    const slots: SnapshotTensor[] = []
-    for (const { name, variable } of slotsOf(model, stepper)) slots.push(await append(name, variable))
-    return { path, weights, slots }
+  })
+  const slots = slotsOf(model, stepper)
+  const outlines = slots.map(({ name, variable: { shape } }) => ({ name, shape, dtype: 'F32' as const }))
+  // Tensors of one type stay in their order.
+  const { prefix } = encodeHeader(outlines, { [STATE_KEY]: JSON.stringify(state) })
+  await writing(paths.state, async (append, file) => {
+    await writeWhole(file, prefix)
+    for (const { variable } of slots) await append(variable)
+  })
+  return { weightsPath: paths.weights, weights, statePath: paths.state }
+}
+
+/** Makes a file to which tensors can be appended; that answers how many values they have. */
+async function writing(
+  path: string,
+  fill: (append: (tensor: tf.Tensor) => Promise<number>, file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await fill(async (tensor) => {
+      const data = await numbersOf(tensor)
+      await writeWhole(file, bytesOf({ data }))
+      return data.length
+    }, file)
   } finally {
     await file.close()
   }

@@ -21,7 +21,9 @@ export interface TrainerState {
   /** Of the steps since the last loss point. */
   window: MeterState
   earlyStopping: EarlyStoppingState
-  /** The last epoch whose test has figures: what the run comes to without early stopping. */
+  /** Test accuracies of the best epochs, as many as are kept for theirs, from the highest on. */
+  highest: number[]
+  /** The last saved epoch whose test has figures: what the run comes to without early stopping. */
   lastFinite: TestedEpoch | null
   /** Of the last epoch; null before the first has ended. */
   evaluation: EvaluationResult | null

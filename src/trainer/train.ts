@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { NO_AUGMENTATION } from '../data/augmentation/augmentation.ts'
 import type { DatasetBatches } from '../data/dataset-batches.ts'
-import { picturesAtOnce } from '../models/pictures-at-once.ts'
+import { picturesAtOnce, resultsAtOnce } from '../models/pictures-at-once.ts'
 import { memoryBytes } from '../process/memory.ts'
 import { hyperparametersAt } from '../runs/model/changes.ts'
 import type { NotFinite } from '../runs/model/failure.ts'
@@ -10,7 +10,6 @@ import { learningRateOf } from '../runs/model/learning-rate.ts'
 import type { MeasuredEpoch, MeasuredPoint } from '../runs/model/measurements.ts'
 import { afterEpoch, NO_EPOCH_YET } from './early-stopping.ts'
 import { createEvaluator, type Evaluator } from './evaluate.ts'
-import { brokenWeight } from './finite.ts'
 import type { FrozenResults } from './frozen-results.ts'
 import { createRunClock, createStepMeter } from './meters.ts'
 import { timed } from './phases.ts'
@@ -23,8 +22,16 @@ export interface TrainingHooks {
   progress(progress: TrainerProgress): void
   /** After every step but an epoch's last: weights and state are those of this moment until it resolves. */
   stepped(state: TrainerState): Promise<void>
-  /** After an epoch was evaluated; as above. */
-  epoch(summary: MeasuredEpoch, progress: TrainerProgress, state: TrainerState): Promise<void>
+  /**
+   * After an epoch was evaluated; as above.
+   * @param isWanted  whether its checkpoint may be one that the run keeps or comes to
+   */
+  epoch(
+    summary: MeasuredEpoch,
+    progress: TrainerProgress,
+    state: TrainerState,
+    isWanted: boolean,
+  ): Promise<void>
   /**
    * Asked between steps and between evaluation batches: does what was asked for meanwhile (an update is in
    * `job.changes` then) and answers whether training is to stop.
@@ -72,6 +79,7 @@ export async function train(
   let evaluation = from?.evaluation ?? null
   /** Of the evaluations of this attempt: a checkpoint has no room for them. */
   const mistakes = new WeakMap<EvaluationResult, Uint8Array>()
+  let highest = from?.highest ?? []
   let lastFinite = from?.lastFinite ?? null
   /** Where the last test of all was not finite. */
   let brokenLayer: string | null = null
@@ -82,7 +90,7 @@ export async function train(
     earlyStopping = { ...earlyStopping, waited: 0 }
   }
 
-  while (epoch < current().epochs && !hasStoppedEarly()) {
+  while (!isAtEnd()) {
     const { perEpoch } = steps()
     const batches = trainingBatches(job, frozen ?? dataset, epoch, step - epoch * perEpoch)
     let result: StepResult | undefined
@@ -151,9 +159,14 @@ export async function train(
     whole = createStepMeter()
     window = createStepMeter()
     const tested = { epoch, step, evaluation }
-    if (evaluation.loss !== null) lastFinite = tested
     if (rule !== null) earlyStopping = afterEpoch(rule, earlyStopping, tested)
-    await hooks.epoch(summary, progress(), state())
+    const isWanted =
+      isAmongHighest(evaluation.accuracy) ||
+      earlyStopping.best === tested ||
+      epoch % job.checkpoints.everyEpochs === 0 ||
+      isAtEnd()
+    if (isWanted && evaluation.loss !== null) lastFinite = tested
+    await hooks.epoch(summary, progress(), state(), isWanted)
   }
   const result = rule === null ? lastFinite : earlyStopping.best
   if (result === null)
@@ -184,6 +197,18 @@ export async function train(
     return countSteps(current(), dataset.count.train)
   }
 
+  function isAtEnd(): boolean {
+    return epoch >= current().epochs || hasStoppedEarly()
+  }
+
+  /** Whether fewer than are kept had so high an accuracy before; from now on it is one of them. */
+  function isAmongHighest(accuracy: number | null): boolean {
+    const { keepBest } = job.checkpoints
+    if (accuracy === null || highest.filter((other) => other >= accuracy).length >= keepBest) return false
+    highest = [...highest, accuracy].sort((one, other) => other - one).slice(0, keepBest)
+    return true
+  }
+
   function hasStoppedEarly(): boolean {
     return rule !== null && earlyStopping.waited >= rule.patience
   }
@@ -209,6 +234,7 @@ export async function train(
       whole: whole.state(),
       window: window.state(),
       earlyStopping,
+      highest,
       lastFinite,
       evaluation,
     }
@@ -244,25 +270,37 @@ function trainingBatches(
 /** What has seen the test split; or how it was stopped on the way. */
 async function evaluate(
   { architecture, hyperparameters, seed }: TrainingJob,
-  dataset: Pick<DatasetBatches, 'epoch'>,
+  dataset: Pick<DatasetBatches, 'count' | 'epoch'>,
   session: TrainingSession,
   frozen: FrozenResults | null,
   applyRequests: () => StopKind | null,
 ): Promise<Evaluator | StopKind> {
-  const broken = await brokenWeight(session.model)
+  const broken = await session.brokenWeight()
   const { classes, inputShape } = architecture
-  const [height, width] = inputShape
   const rest = frozen === null ? null : session.frozen!
   const evaluator = createEvaluator(session.model, rest?.shape ?? inputShape, classes, broken, rest?.layers)
-  const batches = (frozen ?? dataset).epoch('test', {
-    batchSize: picturesAtOnce([height, width]),
-    seed,
-    epoch: 0,
-    shuffle: false,
+  const [height, width] = inputShape
+  const pictures = picturesAtOnce([height, width])
+  const options = {
+    ...{ batchSize: pictures, seed, epoch: 0, shuffle: false },
     limit: hyperparameters.testLimit ?? undefined,
     augmentation: NO_AUGMENTATION,
     normalization: hyperparameters.normalization,
-  })
+  }
+  const count = Math.min(options.limit ?? dataset.count.test, dataset.count.test)
+  const groups = Math.floor(count / pictures)
+  const batches =
+    rest === null
+      ? dataset.epoch('test', options)
+      : // Pictures that do not fill a last group stay alone: an engine may compute few rows otherwise than many.
+        inTurn(
+          frozen!.epoch('test', {
+            ...options,
+            batchSize: resultsAtOnce(architecture, rest.layers),
+            limit: groups * pictures,
+          }),
+          frozen!.epoch('test', { ...options, skip: groups }),
+        )
   for await (const batch of batches) {
     await nextTurn()
     const how = applyRequests()
@@ -270,6 +308,10 @@ async function evaluate(
     await evaluator.add(batch)
   }
   return evaluator
+}
+
+async function* inTurn<Item>(...all: AsyncIterable<Item>[]): AsyncGenerator<Item, void> {
+  for (const items of all) yield* items
 }
 
 function finiteOrReason(loss: number): { loss: number | null; nonFinite: string | null } {

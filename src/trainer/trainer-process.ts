@@ -69,9 +69,15 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   )
   const reporter = createReporter(send)
   const saver = createSaver(job, session, store, from, (checkpoint) => send({ type: 'saved', checkpoint }))
-  const save = async (state: TrainerState) => {
+  const { everyEpochs } = job.checkpoints
+  if (everyEpochs > 1) {
+    print(
+      `An epoch is over sooner than a checkpoint is written: every ${everyEpochs}th is saved, beside the best and the last.`,
+    )
+  }
+  const save = async (state: TrainerState, isTested: boolean) => {
     const started = performance.now()
-    await saver.save(state)
+    await saver.save(state, isTested)
     session.phases.add('saving', performance.now() - started)
   }
   const applyRequests = (place: Pick<TrainerState, 'step' | 'epoch'>) =>
@@ -95,14 +101,15 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
       await free()
       if (!saver.isDue(state.step)) return
       reporter.flush()
-      await save(state)
+      await save(state, false)
     },
-    async epoch(summary, progress, state) {
+    async epoch(summary, progress, state, isWanted) {
       await free()
       reporter.flush()
       print(epochLine(summary, latest().epochs))
       send({ type: 'epoch', summary, pinned: await watchPinned(), progress })
-      await save(state)
+      // What is saved for the time alone has no test: so what is kept for its test does not depend on the clock.
+      if (isWanted || saver.isDue(state.step)) await save(state, isWanted)
       // Saving needs time and memory too.
       const after = { ...progress, ...memoryBytes(), phases: session.phases.seconds() }
       send({ type: 'progress', progress: after })
@@ -111,7 +118,7 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   })
   frozen?.close()
   reporter.flush()
-  if (outcome.kind === 'stopped' && outcome.how === 'PAUSE') await saver.save(outcome.state)
+  if (outcome.kind === 'stopped' && outcome.how === 'PAUSE') await saver.save(outcome.state, false)
   await saver.written()
   return endingOf(outcome)
 }

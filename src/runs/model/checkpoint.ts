@@ -26,7 +26,7 @@ export interface SavedCheckpoint {
   state: StagedArtifact
   step: number
   epoch: number
-  /** Null in the midst of an epoch, and where the test was not finite; likewise the other. */
+  /** Null where the test was not finite, and of what was saved only to go on from; likewise the other. */
   testLoss: number | null
   testAccuracy: number | null
   /** With early stopping the step of the best epoch so far, whose checkpoint the run may come to. */

@@ -281,3 +281,8 @@ function inputPath([field, ...rest]: PropertyKey[], asked: HyperparametersInput)
   const choice = field === 'optimizer' || field === 'schedule' ? asked[field]?.kind : undefined
   return [field, ...(choice === undefined ? [] : [choice]), ...rest].map(String)
 }
+
+/** How often the optimizer keeps something of the size of the weights. */
+export function slotsOf(optimizer: Optimizer): number {
+  return optimizer.kind === 'adam' ? 2 : optimizer.momentum > 0 ? 1 : 0
+}

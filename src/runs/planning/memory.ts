@@ -1,12 +1,12 @@
 import { memoryModelOf } from '../../engine/memory-models.ts'
 import type { EngineKind } from '../../engine/report.ts'
 import { FLOAT } from '../../engine/training-memory.ts'
-import { picturesAtOnce } from '../../models/pictures-at-once.ts'
+import { picturesAtOnce, resultsAtOnce } from '../../models/pictures-at-once.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import { outlineOf } from '../../zoo/layer-memory.ts'
-import type { Optimizer } from '../model/hyperparameters.ts'
-import { type FrozenWork, NOTHING_FROZEN } from './frozen.ts'
+import { type FrozenWork, NOTHING_FROZEN } from '../model/frozen.ts'
+import { type Optimizer, slotsOf } from '../model/hyperparameters.ts'
 
 /** What the process of a run needs, in bytes: the parts of its peak. */
 export interface TrainingMemory {
@@ -55,10 +55,11 @@ export function trainingMemory(architecture: Architecture, options: TrainingMemo
   const kept = gradients * slotsOf(optimizer)
   const memory = memoryModelOf(engine)
   const evaluationBatch = picturesAtOnce([height, width])
-  const all = { weights, optimizer: kept, evaluationBatch }
+  const all = { weights, optimizer: kept }
   const needs = memory.of({
     ...outlineOf(architecture, { from: frozen.layers }),
     ...all,
+    evaluationBatch: frozen.isKept ? resultsAtOnce(architecture, frozen.layers) : evaluationBatch,
     batchSize,
     largestWeight: largestOf(trained),
     stepCopies: stepCopies(optimizer),
@@ -92,10 +93,6 @@ function largestOf(layers: readonly { parameterCount: number }[]): number {
 
 export function totalBytes(memory: TrainingMemory): number {
   return Object.values(memory).reduce((sum: number, bytes: number) => sum + bytes, 0)
-}
-
-function slotsOf(optimizer: Optimizer): number {
-  return optimizer.kind === 'adam' ? 2 : optimizer.momentum > 0 ? 1 : 0
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
-import { type FrozenWork, imagesIn, type Lesson, NOTHING_FROZEN, PARTS, workOf } from './frozen.ts'
+import { type FrozenWork, imagesIn, type Lesson, NOTHING_FROZEN, PARTS, workOf } from '../model/frozen.ts'
 import { distance, isSameTraining, type Known, readShownRuns, throughputOf } from './throughput.ts'
 
 /**

@@ -11,7 +11,6 @@ import type { Architecture } from '../../zoo/architecture.ts'
 import { fitToDataset } from '../../zoo/fit.ts'
 import { type Freeze, frozenPart } from '../../zoo/transfer.ts'
 import { whyNotTrainable } from '../lifecycle/wanted-run.ts'
-import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
 import {
   type FrozenWork,
   frozenWork,
@@ -22,7 +21,8 @@ import {
   PARTS,
   recordBytes,
   workOf,
-} from './frozen.ts'
+} from '../model/frozen.ts'
+import { type Optimizer, resolveHyperparameters } from '../model/hyperparameters.ts'
 import { type TrainingMemory, totalBytes, trainingMemory } from './memory.ts'
 import { epochCost } from './pace.ts'
 import { type Known, readShownRuns, type Throughput, throughputOf } from './throughput.ts'

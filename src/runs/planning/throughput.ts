@@ -3,9 +3,9 @@ import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type { EngineReport } from '../../engine/report.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
+import { type FrozenWork, frozenOf, NOTHING_FROZEN, workOf } from '../model/frozen.ts'
 import type { Hyperparameters } from '../model/hyperparameters.ts'
 import { columnOf } from '../model/run.ts'
-import { type FrozenWork, frozenOf, NOTHING_FROZEN, workOf } from './frozen.ts'
 
 /** So many of the newest runs are looked at. */
 const MOST_RUNS = 200

@@ -177,7 +177,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       owner: ownerOf(run),
       from: [],
       transfer: transferJobOf(run),
-      checkpoints: { everySteps: null, everySeconds: null },
+      checkpoints: { everyEpochs: 1, keepBest: 0, everySteps: null, everySeconds: null },
       metadata: {},
       until,
     }

@@ -3,7 +3,7 @@ import { builder } from '../builder/builder.ts'
 
 export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('CheckpointPolicy').implement({
   description:
-    'When a run saves checkpoints beside the ends of its epochs, and which are kept beside those that a model version was made of.',
+    'When a run saves checkpoints beside the ends of its epochs, and which are kept beside those that a model version was made of. Where epochs take less time than saving does, as with frozen layers and few pictures, the end of an epoch is saved if it is the best so far or the last, and else now and then.',
   fields: (t) => ({
     keepBest: t.exposeInt('keepBest', {
       description: 'Number of checkpoints kept for their test accuracy: the highest that are finite.',
@@ -24,7 +24,8 @@ export const CheckpointPolicyRef = builder.objectRef<CheckpointPolicy>('Checkpoi
 
 export const CheckpointRef = builder.prismaNode('Checkpoint', {
   nullable: true,
-  description: 'Weights that a run saved on its way, with the test of them if it was the end of an epoch.',
+  description:
+    'Weights that a run saved on its way, with the test of them if it was for the end of an epoch.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
     run: t.relation('run', {
@@ -39,7 +40,7 @@ export const CheckpointRef = builder.prismaNode('Checkpoint', {
     testLoss: t.exposeFloat('testLoss', {
       nullable: true,
       description:
-        'Mean cross-entropy on the test images in nats; null when the network said NaN or an infinite number of one of them, and in the midst of an epoch.',
+        'Mean cross-entropy on the test images in nats; null when the network said NaN or an infinite number of one of them, and of one that was saved for the run to go on from: in the midst of an epoch, or for the time alone.',
     }),
     testAccuracy: t.exposeFloat('testAccuracy', {
       nullable: true,

@@ -154,7 +154,7 @@ const ClassWeightsInput = builder.inputType('ClassWeightsInput', {
 })
 const CheckpointPolicyInput = builder.inputType('CheckpointPolicyInput', {
   description:
-    'When checkpoints are saved, beside the end of every epoch, and which are kept. Those that a model version was made of stay anyway.',
+    'When checkpoints are saved, beside the ends of epochs (of epochs that take less time than saving does: the best so far, the last, and now and then one), and which are kept. Those that a model version was made of stay anyway.',
   fields: (t) => ({
     keepBest: t.int({
       required: true,

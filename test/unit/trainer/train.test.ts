@@ -52,6 +52,14 @@ function hyperparametersOf(input: HyperparametersInput): Hyperparameters {
   return resolved.hyperparameters
 }
 
+/** Each end of an epoch is one that is saved, unless it is said otherwise. */
+type Saving = Partial<Pick<TrainingJob['checkpoints'], 'everyEpochs' | 'keepBest'>>
+
+function jobOf(hyperparameters: Hyperparameters, changes: Change[], saving: Saving = {}): TrainingJob {
+  const checkpoints = { everyEpochs: 1, keepBest: 1, everySteps: null, everySeconds: null, ...saving }
+  return { architecture: TINY, hyperparameters, changes, seed: 1, checkpoints } as unknown as TrainingJob
+}
+
 /** A run that its own process would do, but for what happens between the steps. */
 async function run(
   hyperparameters: Hyperparameters,
@@ -59,14 +67,16 @@ async function run(
     changes = [],
     from = null,
     session,
+    saving,
     ...hooks
   }: Partial<TrainingHooks> & {
     changes?: Change[]
     from?: TrainerState | null
     session: TrainingSession
+    saving?: Saving
   },
 ) {
-  const job = { architecture: TINY, hyperparameters, changes, seed: 1 } as unknown as TrainingJob
+  const job = jobOf(hyperparameters, changes, saving)
   const states: TrainerState[] = []
   const outcome = await train(job, DATASET, session, null, from, {
     point() {},
@@ -122,7 +132,7 @@ describe('a network that is not finite', () => {
   }
 
   /** Trains with statistics that are these numbers in the test of the epochs that have one. */
-  async function testedWith(input: HyperparametersInput, values: Record<number, number>) {
+  async function testedWith(input: HyperparametersInput, values: Record<number, number>, saving?: Saving) {
     const hyperparameters = hyperparametersOf({ learningRate: 0.01, onNonFinite: 'CONTINUE', ...input })
     const session = createTrainingSession(TINY, hyperparameters, 1)
     const statistics = statisticsOf(session)
@@ -130,6 +140,7 @@ describe('a network that is not finite', () => {
     const states: TrainerState[] = []
     const { outcome } = await run(hyperparameters, {
       session,
+      saving,
       point({ step }) {
         const value = values[step / 2]
         if (value !== undefined) statistics.become(value)
@@ -158,6 +169,11 @@ describe('a network that is not finite', () => {
       expect(outcome).toMatchObject({ kind: 'trained', step: 4, evaluation: { loss: summaries[1].testLoss } })
     },
   )
+
+  test('in its last test comes to the last epoch before that was saved', async () => {
+    const { outcome } = await testedWith({ epochs: 6 }, { 6: Number.NaN }, { everyEpochs: 3, keepBest: 0 })
+    expect(outcome).toMatchObject({ kind: 'trained', step: 6 })
+  })
 
   test.each(['TEST_LOSS', 'TEST_ACCURACY'] as const)(
     'is never the best by %s, though it is the first',
@@ -207,6 +223,35 @@ describe('a network that is not finite', () => {
   })
 })
 
+test('of short epochs each third is saved, the last, and each that may be kept for its test', async () => {
+  const seen = new Set<boolean>()
+  for (const keepBest of [0, 1, 2]) {
+    const hyperparameters = hyperparametersOf({ epochs: 10, learningRate: 0.02 })
+    const session = createTrainingSession(TINY, hyperparameters, 1)
+    const accuracies: number[] = []
+    const wanted: boolean[] = []
+    await run(hyperparameters, {
+      session,
+      saving: { everyEpochs: 3, keepBest },
+      async epoch({ testAccuracy }, _progress, _state, isWanted) {
+        accuracies.push(testAccuracy!)
+        wanted.push(isWanted)
+      },
+    })
+    session.dispose()
+    expect(wanted).toHaveLength(10)
+    for (const [i, isWanted] of wanted.entries()) {
+      const better = accuracies.slice(0, i).filter((other) => other >= accuracies[i]).length
+      expect(isWanted, `epoch ${i + 1} of ${accuracies}`).toBe(i % 3 === 2 || i === 9 || better < keepBest)
+      seen.add(isWanted)
+    }
+    // Whatever is kept at the end for its test was saved.
+    const best = accuracies.map((_, i) => i).sort((a, b) => accuracies[b] - accuracies[a] || a - b)
+    expect(best.slice(0, keepBest).every((i) => wanted[i])).toBe(true)
+  }
+  expect(seen).toEqual(new Set([true, false]))
+})
+
 /** Weights, slots and counters between two steps: what a checkpoint holds. */
 function copyOf(session: TrainingSession, state: TrainerState) {
   const values = (tensors: readonly tf.Tensor[]) => tensors.map((tensor) => tensor.dataSync().slice())
@@ -243,17 +288,19 @@ function sessionFrom(hyperparameters: Hyperparameters, copy: ReturnType<typeof c
 async function live(
   hyperparameters: Hyperparameters,
   asked: readonly Change[],
+  saving: Saving,
   disturbs: (how: 'pause' | 'kill' | 'save') => boolean,
 ) {
   const open = [...asked]
   const losses = new Map<number, unknown[]>()
+  const wanted = new Map<number, boolean>()
   let changes: Change[] = []
   let saved: ReturnType<typeof copyOf> | null = null
   for (let attempt = 1; ; attempt++) {
     const session = sessionFrom(hyperparameters, saved)
     const from = saved?.state ?? null
     for (const step of losses.keys()) if (step > (from?.step ?? 0)) losses.delete(step)
-    const job = { architecture: TINY, hyperparameters, changes, seed: 1 } as unknown as TrainingJob
+    const job = jobOf(hyperparameters, changes, saving)
     const requests = createRequests()
     const outcome = await train(job, DATASET, session, null, from, {
       point({ step, epoch, loss, learningRate }) {
@@ -263,8 +310,9 @@ async function live(
       async stepped(state) {
         if (disturbs('save')) saved = copyOf(session, state)
       },
-      async epoch(summary, _progress, state) {
-        saved = copyOf(session, state)
+      async epoch(summary, _progress, state, isWanted) {
+        if (isWanted) saved = copyOf(session, state)
+        wanted.set(summary.epoch, isWanted)
         losses.set(summary.epoch - 0.5, [summary.trainLoss, summary.trainAccuracy, summary.testLoss])
       },
       applyRequests(place) {
@@ -288,7 +336,8 @@ async function live(
     const { weights, slots } = end
     // Null where the test was made by an attempt that was killed: a checkpoint has no room for them.
     const result = { ...outcome, mistakes: null }
-    return { outcome: result, weights, slots, changes, losses: [...losses.values()], attempt }
+    const saves = [...wanted]
+    return { outcome: result, weights, slots, changes, losses: [...losses.values()], saves, attempt }
   }
 }
 
@@ -311,9 +360,15 @@ test.each([1, 2, 3, 4, 5, 6])(
       { step: 4 + Math.floor(random() * 5), epochs: 9 },
       { step: 9 + Math.floor(random() * 4), schedule: { kind: 'constant' }, epochs: 5 },
     ]
-    const { attempt: _, ...undisturbed } = await live(hyperparameters, asked, () => false)
+    const saving = { everyEpochs: seed > 3 ? 3 : 1 }
+    const { attempt: _, ...undisturbed } = await live(hyperparameters, asked, saving, () => false)
     const odds = { pause: 0.06, kill: 0.08, save: 0.3 }
-    const { attempt, ...disturbed } = await live(hyperparameters, asked, (how) => random() < odds[how])
+    const { attempt, ...disturbed } = await live(
+      hyperparameters,
+      asked,
+      saving,
+      (how) => random() < odds[how],
+    )
     expect(attempt).toBeGreaterThan(1)
     expect(disturbed).toEqual(undisturbed)
   },

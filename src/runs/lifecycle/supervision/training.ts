@@ -10,6 +10,7 @@ import type { RunHistory } from '../../history/history.ts'
 import type { Journal } from '../../journal/journal.ts'
 import { failureOfEnd } from '../../model/failure.ts'
 import type { Run } from '../../model/run.ts'
+import { epochsBetweenCheckpoints } from '../../model/saved-epochs.ts'
 import type { RunOutput } from '../../output/output.ts'
 import type { Checkpoints, ResumePoint } from '../checkpoints.ts'
 import { transferJobOf } from '../transfer.ts'
@@ -163,7 +164,12 @@ function jobOf({ run, architecture, dataset, from }: ReadyRun, options: Training
     owner: ownerOf(run),
     from: from.map(({ step, digest, stateDigest }) => ({ step, weights: digest, state: stateDigest })),
     transfer: transferJobOf(run),
-    checkpoints: { everySteps: run.everySteps, everySeconds: run.everySeconds },
+    checkpoints: {
+      everyEpochs: epochsBetweenCheckpoints(run, architecture, dataset.facts.count),
+      keepBest: run.keepBest,
+      everySteps: run.everySteps,
+      everySeconds: run.everySeconds,
+    },
     metadata: {
       format: 'pt',
       architecture: architecture.name,

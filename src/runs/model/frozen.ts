@@ -2,9 +2,9 @@ import { isIdentity } from '../../data/augmentation/augmentation.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import { analyze } from '../../zoo/analysis.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
-import { frozenRecordBytes, MOST_FROZEN_BYTES } from '../model/frozen-results.ts'
-import type { Hyperparameters } from '../model/hyperparameters.ts'
-import type { Run } from '../model/run.ts'
+import { frozenRecordBytes, MOST_FROZEN_BYTES } from './frozen-results.ts'
+import type { Hyperparameters } from './hyperparameters.ts'
+import type { Run } from './run.ts'
 
 /** The frozen layers of a training, as its costs see them. */
 export interface FrozenWork {
