@@ -67,6 +67,9 @@ export function fromTorch(tensor: TorchTensor, data: Float32Array): Float32Array
   return reorder(tensor, data, false)
 }
 
+const TILE_OUTPUTS = 32
+const TILE_ROWS = 64
+
 function reorder({ order, shape }: TorchTensor, data: Float32Array, outward: boolean): Float32Array {
   if (order.kind === 'vector') return data.slice()
   // As integers: a NaN keeps its payload.
@@ -75,16 +78,26 @@ function reorder({ order, shape }: TorchTensor, data: Float32Array, outward: boo
   const outputs = shape[0]!
   const inputs = data.length / outputs
   const [h, w, c] = order.kind === 'conv' ? [shape[2]!, shape[3]!, shape[1]!] : (order.grid ?? [1, 1, inputs])
-  // Both kinds are one transposition: [h, w, c, out] here, [out, c, h, w] there. In strips of 16 outputs, one cache
-  // line: taken column by column, 25088 x 4096 numbers miss the cache each time.
-  for (let first = 0; first < outputs; first += 16) {
-    const last = Math.min(first + 16, outputs)
-    let row = 0
-    for (let channel = 0; channel < c; channel++) {
-      for (let cell = 0; cell < h * w; cell++, row++) {
-        const here = (cell * c + channel) * outputs
-        if (outward) for (let out = first; out < last; out++) to[out * inputs + row] = from[here + out]!
-        else for (let out = first; out < last; out++) to[here + out] = from[out * inputs + row]!
+  const cells = h * w
+  // Both kinds are one transposition: [h, w, c, out] here, [out, c, h, w] there. Tile by tile, so that a page and a cache line
+  // are used up when they are there: by columns, 25088 x 4096 numbers miss both each time, and by strips the pages.
+  for (let firstRow = 0; firstRow < inputs; firstRow += TILE_ROWS) {
+    const lastRow = Math.min(firstRow + TILE_ROWS, inputs)
+    for (let firstOut = 0; firstOut < outputs; firstOut += TILE_OUTPUTS) {
+      const lastOut = Math.min(firstOut + TILE_OUTPUTS, outputs)
+      for (let out = firstOut; out < lastOut; out++) {
+        let channel = Math.floor(firstRow / cells)
+        let cell = firstRow - channel * cells
+        for (let there = out * inputs + firstRow; there < out * inputs + lastRow; there++) {
+          const here = (cell * c + channel) * outputs + out
+          if (outward) to[there] = from[here]!
+          else to[here] = from[there]!
+          cell += 1
+          if (cell === cells) {
+            cell = 0
+            channel += 1
+          }
+        }
       }
     }
   }
