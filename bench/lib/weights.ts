@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs'
 import type { Architecture } from '../../src/zoo/architecture.ts'
 import { writeWeights } from '../../src/zoo/formats/write-weights.ts'
+import { toTorch } from '../../src/zoo/torch-layout.ts'
 import { weightVariables } from '../../src/zoo/weights.ts'
 
 /** Writes the weights of a model on the engine of this process to a safetensors file. */
@@ -12,6 +13,7 @@ export function saveWeights(
   const variables = new Map(
     weightVariables(model, architecture).map(({ tensor, variable }) => [tensor.name, variable]),
   )
-  const read = async (name: string) => (await variables.get(name)!.read().data()) as Float32Array
-  return writeWeights(architecture, path, {}, ({ name }) => read(name))
+  return writeWeights(architecture, path, {}, async (tensor) =>
+    toTorch(tensor, (await variables.get(tensor.name)!.read().data()) as Float32Array),
+  )
 }

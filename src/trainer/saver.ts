@@ -6,11 +6,13 @@ import { StorageFullError } from '../errors.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { SavedCheckpoint } from '../runs/model/checkpoint.ts'
 import { diskFailure } from '../storage/room.ts'
-import type { CheckpointToWrite, WrittenCheckpoint } from './checkpoint-writer.ts'
+import { tf } from '../tensorflow.ts'
+import type { CheckpointToWrite, WrittenFiles } from './checkpoint-files.ts'
+import type { WriterAnswer } from './checkpoint-writer.ts'
 import { print } from './output-lines.ts'
 import type { TrainingJob } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
-import { takeSnapshot } from './snapshot.ts'
+import { copyWeights, writeState } from './snapshot.ts'
 import type { TrainerState } from './state.ts'
 
 const RETRY_MS = 1000
@@ -30,6 +32,11 @@ export interface Saver {
 
 type SaverJob = Pick<TrainingJob, 'architecture' | 'owner' | 'checkpoints' | 'metadata'>
 
+/** Checkpoints that wait for being written while training goes on, where epochs are over sooner than one is: with it. */
+const MOST_WAITING = 4
+/** They are on the disk together. */
+const MOST_WAITING_BYTES = 64 * 2 ** 20
+
 /**
  * @param from   the place of the checkpoint that the run went on from; null for a beginning
  * @param saved     tells of files that are safe on disk
@@ -41,34 +48,55 @@ export function createSaver(
   from: Pick<TrainerState, 'step' | 'epoch'> | null,
   saved: (checkpoint: SavedCheckpoint) => void,
 ): Saver {
-  const { everySteps, everySeconds } = job.checkpoints
+  const { everySteps, everySeconds, everyEpochs } = job.checkpoints
+  const { architecture, metadata, owner } = job
+  const atOnce = everyEpochs === 1 ? 1 : snapshotsWithin(MOST_WAITING_BYTES, session)
   let worker: Worker | undefined
   let last = { step: from?.step ?? 0, epoch: from?.epoch ?? 0 }
   let lastTime = performance.now()
-  let busy = false
-  let writing: Promise<void> = Promise.resolve()
+  /** The last ones, each of which begins when the one before has ended, and fails when that did. */
+  const writes: Promise<void>[] = []
+  let underWay = 0
+
+  async function answerTo(toWrite: CheckpointToWrite): Promise<WrittenFiles> {
+    worker ??= startWriter()
+    worker.postMessage(toWrite)
+    const [answer] = (await once(worker, 'message')) as [WriterAnswer]
+    if (!('error' in answer)) return answer
+    // It needs the same room again.
+    await rm(toWrite.weightsPath, { force: true })
+    const { error, code } = answer
+    throw Object.assign(new Error(`a checkpoint could not be saved: ${error}`), { code })
+  }
+
+  /** The same, with what never changes where the writer has it no more. */
+  async function written(toWrite: CheckpointToWrite) {
+    const answer = await answerTo(toWrite)
+    if (!('needsFrozen' in answer)) return answer
+    const { path } = await store.stage(owner)
+    try {
+      const frozen = await copyWeights(session, architecture, 'frozen', path)
+      const again = await answerTo({ ...toWrite, frozen })
+      if ('needsFrozen' in again) throw new Error('The weights of the frozen layers are not all there.')
+      return again
+    } finally {
+      await rm(path, { force: true })
+    }
+  }
 
   async function write(
     toWrite: CheckpointToWrite,
+    state: TrainerState,
     isTested: boolean,
     files: Record<'weights' | 'state', string>,
   ): Promise<void> {
-    const written = await whenRoom(async () => {
-      worker ??= startWriter()
-      worker.postMessage(toWrite)
-      const [answer] = (await once(worker, 'message')) as [WrittenCheckpoint]
-      if (!('error' in answer)) return answer
-      // It needs the same room again.
-      await rm(toWrite.weightsPath, { force: true })
-      const { error, code } = answer
-      throw Object.assign(new Error(`a checkpoint could not be saved: ${error}`), { code })
-    })
-    await rm(toWrite.snapshot.weightsPath, { force: true })
-    const { step, epoch, evaluation, earlyStopping } = toWrite.state
+    const { weights, state: rest } = await whenRoom(() => written(toWrite))
+    await rm(toWrite.trained.path, { force: true })
+    const { step, epoch, evaluation, earlyStopping } = state
     const tested = isTested ? evaluation : null
     saved({
-      weights: { staged: files.weights, ...written.weights },
-      state: { staged: files.state, ...written.state },
+      weights: { staged: files.weights, ...weights },
+      state: { staged: files.state, ...rest },
       step,
       epoch,
       testLoss: tested?.loss ?? null,
@@ -79,50 +107,56 @@ export function createSaver(
 
   return {
     isDue(step) {
-      if (busy || step === last.step) return false
+      if (underWay > 0 || step === last.step) return false
       if (everySteps !== null && step - last.step >= everySteps) return true
       return everySeconds !== null && performance.now() - lastTime >= everySeconds * 1000
     },
     async save(state, isTested) {
-      await writing
+      await writes.at(-atOnce)
       if (state.step === last.step && state.epoch === last.epoch) return
-      const [taken, weights, rest] = await whenRoom(async () => {
+      const [trained, weights, rest] = await whenRoom(async () => {
         const [snapshot, rest, weights] = [
-          await store.stage(job.owner),
-          await store.stage(job.owner),
-          await store.stage(job.owner),
+          await store.stage(owner),
+          await store.stage(owner),
+          await store.stage(owner),
         ]
-        const paths = { weights: snapshot.path, state: rest.path }
         try {
-          return [await takeSnapshot(session, job.architecture, state, paths), weights, rest] as const
+          await writeState(session, state, rest.path)
+          return [await copyWeights(session, architecture, 'trained', snapshot.path), weights, rest] as const
         } catch (error) {
-          await Promise.all(Object.values(paths).map((path) => rm(path, { force: true })))
+          await Promise.all([snapshot, rest].map(({ path }) => rm(path, { force: true })))
           throw error
         }
       })
       last = { step: state.step, epoch: state.epoch }
       lastTime = performance.now()
-      busy = true
-      writing = write(
-        {
-          snapshot: taken,
-          state,
-          batchesTracked: session.batchesTracked,
-          frozenCounters: session.frozen?.counters ?? new Set(),
-          architecture: job.architecture,
-          metadata: job.metadata,
-          weightsPath: weights.path,
-        },
-        isTested,
-        { weights: weights.staged, state: rest.staged },
-      ).finally(() => {
-        busy = false
-      })
+      const toWrite: CheckpointToWrite = {
+        ...{ trained, frozen: null, updates: state.updates, architecture, metadata },
+        batchesTracked: session.batchesTracked,
+        frozenCounters: session.frozen?.counters ?? new Set(),
+        weightsPath: weights.path,
+        statePath: rest.path,
+      }
+      underWay += 1
+      const writing = Promise.resolve(writes.at(-1))
+        .then(() => write(toWrite, state, isTested, { weights: weights.staged, state: rest.staged }))
+        .finally(() => {
+          underWay -= 1
+        })
       // Whoever waits next hears of it.
       writing.catch(() => {})
+      writes.push(writing)
+      if (writes.length > MOST_WAITING) writes.shift()
     },
-    written: () => writing,
+    written: async () => writes.at(-1),
   }
+}
+
+/** How many snapshots of a session take no more than so many bytes; 1 at least. */
+function snapshotsWithin(bytes: number, { model, stepper }: TrainingSession): number {
+  const tensors = [...model.trainableWeights, ...Object.values(stepper.slots).flat()]
+  const values = tensors.reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]), 0)
+  return Math.min(MOST_WAITING, Math.max(1, Math.floor(bytes / (values * Float32Array.BYTES_PER_ELEMENT))))
 }
 
 /**

@@ -57,6 +57,7 @@ export interface Frozen {
   readonly forward: Step
   /** Of their result for one image. */
   readonly shape: readonly number[]
+  readonly names: ReadonlySet<string>
   /** The counters of their batch norms (`TorchTensor`), which no step changes. */
   readonly counters: ReadonlySet<string>
 }
@@ -197,6 +198,7 @@ function frozenOf(model: tf.LayersModel, architecture: Architecture, layers: num
     layers,
     forward: forwardOfPart(model, { from: 0, to: layers }, { training: false }),
     shape: built.at(-1)!.info.outputShape,
+    names,
     counters: new Set(tensors.flatMap(({ counter }) => counter ?? [])),
   }
 }

@@ -18,42 +18,51 @@ export interface SnapshotTensor {
   length: number
 }
 
-/** What a session holds: its weights by their names in torchvision, and a state's file that needs no more than the disk. */
-export interface Snapshot {
-  weightsPath: string
-  weights: ReadonlyMap<string, SnapshotTensor>
-  statePath: string
+/** Weights in a file of their own, by their names in torchvision. */
+export interface WeightsSnapshot {
+  path: string
+  tensors: ReadonlyMap<string, SnapshotTensor>
 }
 
 /**
- * Copies a session's weights and slots to files, between two steps. Into the page cache, that is: nothing waits for
- * the disk, and the process itself needs memory for one tensor, where a copy of its own would take as much as the
- * weights and slots do.
+ * Copies weights of a session to a file, between two steps. Into the page cache, that is: nothing waits for the disk, and
+ * the process itself needs memory for one tensor, where a copy of its own would take as much as the weights do.
+ *
+ * @param which  those that no step changes, for which it need not be between two; or the others
  */
-export async function takeSnapshot(
-  { model, stepper }: TrainingSession,
+export async function copyWeights(
+  { model, frozen }: TrainingSession,
   architecture: Architecture,
-  state: TrainerState,
-  paths: { weights: string; state: string },
-): Promise<Snapshot> {
-  const weights = new Map<string, SnapshotTensor>()
-  await writing(paths.weights, async (append) => {
+  which: 'frozen' | 'trained',
+  path: string,
+): Promise<WeightsSnapshot> {
+  const tensors = new Map<string, SnapshotTensor>()
+  await writing(path, async (append) => {
     let begin = 0
     for (const { tensor, variable } of weightVariables(model, architecture)) {
+      if ((frozen?.names.has(tensor.layer) ?? false) !== (which === 'frozen')) continue
       const length = await append(variable.read())
-      weights.set(tensor.name, { begin, length })
+      tensors.set(tensor.name, { begin, length })
       begin += length * Float32Array.BYTES_PER_ELEMENT
     }
   })
+  return { path, tensors }
+}
+
+/** Writes the file of a state, slots and all, as `copyWeights` does: it is not safe on disk yet. */
+export async function writeState(
+  { model, stepper }: TrainingSession,
+  state: TrainerState,
+  path: string,
+): Promise<void> {
   const slots = slotsOf(model, stepper)
   const outlines = slots.map(({ name, variable: { shape } }) => ({ name, shape, dtype: 'F32' as const }))
   // Tensors of one type stay in their order.
   const { prefix } = encodeHeader(outlines, { [STATE_KEY]: JSON.stringify(state) })
-  await writing(paths.state, async (append, file) => {
+  await writing(path, async (append, file) => {
     await writeWhole(file, prefix)
     for (const { variable } of slots) await append(variable)
   })
-  return { weightsPath: paths.weights, weights, statePath: paths.state }
 }
 
 /** Makes a file to which tensors can be appended; that answers how many values they have. */

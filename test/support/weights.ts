@@ -8,6 +8,7 @@ import type { Architecture } from '../../src/zoo/architecture.ts'
 import { writeWeights } from '../../src/zoo/formats/write-weights.ts'
 import { bytesOf, decodeTensor, encodeHeader, type NamedTensor } from '../../src/zoo/safetensors.ts'
 import { PREFIX_BYTES, parseHeader, readHeaderLength } from '../../src/zoo/safetensors-header.ts'
+import { toTorch } from '../../src/zoo/torch-layout.ts'
 import { loadWeights, weightVariables } from '../../src/zoo/weights.ts'
 
 /** A safetensors file in memory. */
@@ -46,11 +47,8 @@ export function saveWeights(
   const variables = new Map(
     weightVariables(model, architecture).map(({ tensor, variable }) => [tensor.name, variable]),
   )
-  return writeWeights(
-    architecture,
-    path,
-    metadata,
-    async ({ name }) => (await variables.get(name)!.read().data()) as Float32Array,
+  return writeWeights(architecture, path, metadata, async (tensor) =>
+    toTorch(tensor, (await variables.get(tensor.name)!.read().data()) as Float32Array),
   )
 }
 

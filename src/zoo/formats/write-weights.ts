@@ -1,6 +1,6 @@
 import type { Architecture } from '../architecture.ts'
 import { writeSafetensors } from '../safetensors-file.ts'
-import { type TorchTensor, torchTensors, toTorch } from '../torch-layout.ts'
+import { type TorchTensor, torchTensors } from '../torch-layout.ts'
 import { canonicalTensors } from './canonical.ts'
 
 /**
@@ -9,7 +9,7 @@ import { canonicalTensors } from './canonical.ts'
  * norm with momentum=None goes on from it. One tensor at a time is copied.
  *
  * @param path  safe on disk when this resolves
- * @param read  the numbers of a variable, in its own order
+ * @param read  the numbers of a tensor, in PyTorch's order (toTorch)
  * @param batchesTracked  training steps that a batch norm has seen, by the counter's name
  */
 export function writeWeights(
@@ -20,9 +20,9 @@ export function writeWeights(
   batchesTracked: (counter: string) => bigint = () => 0n,
 ): Promise<{ digest: string; bytes: number }> {
   const byName = new Map(torchTensors(architecture).map((tensor) => [tensor.name, tensor]))
-  return writeSafetensors(path, canonicalTensors(architecture), metadata, async ({ name }) => {
+  return writeSafetensors(path, canonicalTensors(architecture), metadata, ({ name }) => {
     const tensor = byName.get(name)
     // Only the counters belong to no variable.
-    return tensor === undefined ? BigInt64Array.of(batchesTracked(name)) : toTorch(tensor, await read(tensor))
+    return tensor === undefined ? BigInt64Array.of(batchesTracked(name)) : read(tensor)
   })
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { NO_AUGMENTATION } from '../../../src/data/augmentation/augmentation.ts'
 import { NO_NORMALIZATION } from '../../../src/data/normalization.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
+import { picturesAtOnce, resultsAtOnce } from '../../../src/models/pictures-at-once.ts'
 import type { Change } from '../../../src/runs/model/changes.ts'
 import {
   type Hyperparameters,
@@ -11,13 +12,19 @@ import {
   resolveHyperparameters,
 } from '../../../src/runs/model/hyperparameters.ts'
 import type { MeasuredEpoch } from '../../../src/runs/model/measurements.ts'
+import type { FrozenResults } from '../../../src/trainer/frozen-results.ts'
 import type { TrainingJob } from '../../../src/trainer/protocol.ts'
 import { createRequests } from '../../../src/trainer/requests.ts'
-import { createTrainingSession, type TrainingSession } from '../../../src/trainer/session.ts'
+import {
+  createTrainingSession,
+  type TrainingBatch,
+  type TrainingSession,
+} from '../../../src/trainer/session.ts'
 import type { TrainerState } from '../../../src/trainer/state.ts'
 import { type TrainingHooks, train } from '../../../src/trainer/train.ts'
 import type { Architecture } from '../../../src/zoo/architecture.ts'
 import { parseFeatures } from '../../../src/zoo/features.ts'
+import { frozenPart } from '../../../src/zoo/transfer.ts'
 import { batchesInMemory, inMemory } from '../../support/loaded-dataset.ts'
 import { seededRandom } from '../../support/random.ts'
 
@@ -250,6 +257,82 @@ test('of short epochs each third is saved, the last, and each that may be kept f
     expect(best.slice(0, keepBest).every((i) => wanted[i])).toBe(true)
   }
   expect(seen).toEqual(new Set([true, false]))
+})
+
+test('what is kept of frozen layers is tested many pictures at once, to the same last bit', async () => {
+  const size = 160
+  const architecture: Architecture = {
+    ...TINY,
+    inputShape: [size, size, 3],
+    features: parseFeatures('4,M,4,M,4,M'),
+  }
+  const part = frozenPart(architecture, 'FEATURES')
+  if (typeof part === 'string') throw new Error(part)
+  const pictures = picturesAtOnce([size, size])
+  const count = 2 * pictures + 3
+  expect(resultsAtOnce(architecture, part.layers)).toBeGreaterThanOrEqual(2 * pictures)
+  const images = inMemory({
+    count,
+    imageShape: [size, size, 3] as [number, number, number],
+    pixels: Uint8Array.from({ length: count * size * size * 3 }, (_, i) => (i * 7919) % 251),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % 10),
+  })
+  const dataset = batchesInMemory({ train: images, test: images })
+  const hyperparameters = hyperparametersOf({ epochs: 1, batchSize: 4, trainLimit: 4, learningRate: 1e-30 })
+  const transfer = { frozen: part.layers, anew: [], anewRate: 1 }
+  const session = createTrainingSession(architecture, hyperparameters, 1, { transfer })
+  const sizes: number[] = []
+  // As they are kept: always so many at a time.
+  const all: Float32Array[] = []
+  const options = {
+    augmentation: NO_AUGMENTATION,
+    normalization: NO_NORMALIZATION,
+    shuffle: false,
+    seed: 1,
+    epoch: 0,
+  }
+  for await (const { x, size: n } of dataset.epoch('test', { ...options, batchSize: pictures })) {
+    const values = tf.tidy(() =>
+      session.frozen!.forward(tf.tensor(x, [n, size, size, 3])).dataSync(),
+    ) as Float32Array
+    const length = values.length / n
+    for (let i = 0; i < n; i++) all.push(values.slice(i * length, (i + 1) * length))
+  }
+  const kept: FrozenResults = {
+    async *epoch(split, options) {
+      const most = options.limit ?? count
+      for (let start = (options.skip ?? 0) * options.batchSize; start < most; start += options.batchSize) {
+        const some = all.slice(start, Math.min(most, start + options.batchSize))
+        const y = Int32Array.from(some, (_, i) => (start + i) % 10)
+        if (split === 'test') sizes.push(some.length)
+        yield {
+          x: Float32Array.from(some.flatMap((one) => [...one])),
+          y,
+          size: some.length,
+          isFrozenResult: true,
+        } as TrainingBatch
+      }
+    },
+    close() {},
+  }
+  const evaluationOf = async (frozen: FrozenResults | null) => {
+    const job = { ...jobOf(hyperparameters, []), architecture }
+    const hooks = {
+      point() {},
+      progress() {},
+      async stepped() {},
+      async epoch() {},
+      applyRequests: () => null,
+    }
+    const outcome = await train(job, dataset, session, frozen, null, hooks)
+    if (outcome.kind !== 'trained') throw new Error(outcome.kind)
+    return outcome.evaluation
+  }
+  const whole = await evaluationOf(null)
+  expect(whole.count).toBe(count)
+  expect(await evaluationOf(kept)).toEqual(whole)
+  expect(sizes).toEqual([2 * pictures, 3])
+  session.dispose()
 })
 
 /** Weights, slots and counters between two steps: what a checkpoint holds. */
