@@ -71,9 +71,8 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   const saver = createSaver(job, session, store, from, (checkpoint) => send({ type: 'saved', checkpoint }))
   const { everyEpochs } = job.checkpoints
   if (everyEpochs > 1) {
-    print(
-      `An epoch is over sooner than a checkpoint is written: every ${everyEpochs}th is saved, beside the best and the last.`,
-    )
+    const others = everyEpochs < latest().epochs ? `, and of the others one in ${everyEpochs}` : ''
+    print(`An epoch is over sooner than a checkpoint is written: the best and the last are saved${others}.`)
   }
   const save = async (state: TrainerState, isTested: boolean) => {
     const started = performance.now()
