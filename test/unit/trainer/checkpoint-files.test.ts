@@ -41,7 +41,7 @@ describe('checkpoints of a run with frozen layers', () => {
   function setUp(freeze: { upTo: string } | 'FEATURES') {
     const part = frozenPart(TINY, freeze)
     if (typeof part === 'string') throw new Error(part)
-    const transfer = { frozen: part.layers, anew: [], anewRate: 1 }
+    const transfer = { frozen: part.layers, head: [], headRate: 1 }
     const open = (seed: number) =>
       createTrainingSession(TINY, { optimizer, labelSmoothing: 0 }, seed, { transfer })
     const session = open(1)

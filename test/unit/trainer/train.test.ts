@@ -279,7 +279,7 @@ test('what is kept of frozen layers is tested many pictures at once, to the same
   })
   const dataset = batchesInMemory({ train: images, test: images })
   const hyperparameters = hyperparametersOf({ epochs: 1, batchSize: 4, trainLimit: 4, learningRate: 1e-30 })
-  const transfer = { frozen: part.layers, anew: [], anewRate: 1 }
+  const transfer = { frozen: part.layers, head: [], headRate: 1 }
   const session = createTrainingSession(architecture, hyperparameters, 1, { transfer })
   const sizes: number[] = []
   // As they are kept: always so many at a time.
