@@ -11,6 +11,9 @@ const PROBE_MS = 1000
 const PROBE_BYTES = 2 ** 20
 const PROBE_FILE = '.room'
 
+/** What becomes of all that waits for room. */
+export const GOES_ON = 'Nothing is written there until there is room; then everything goes on by itself.'
+
 /** What a disk answers that takes no more: no fault of what was to be written. */
 const WHY: Readonly<Record<string, string>> = {
   ENOSPC: 'has no space left',
@@ -94,9 +97,7 @@ export function watchRoom(folder: string, statfs: (path: string) => StatsFs = st
       probedAt = now
     }
     const why = full ?? failure
-    return why === null
-      ? null
-      : `The disk of ${folder} ${why}. Nothing is written there until there is room; then everything goes on by itself.`
+    return why === null ? null : `The disk of ${folder} ${why}. ${GOES_ON}`
   }
 
   return {

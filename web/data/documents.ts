@@ -17,7 +17,7 @@ export const DATASET = graphql(`
     testCount
     downloadBytes
     fetch { phase bytes totalBytes }
-    import { state phase progress done total ahead error origin }
+    import { state phase progress done total ahead error origin canRetry }
   }
 `)
 
@@ -197,6 +197,16 @@ export const ADD_PICTURES = graphql(`
 export const CANCEL_IMPORT = graphql(`
   mutation CancelImport($name: String!) {
     cancelDatasetImport(name: $name) {
+      __typename
+      ... on Dataset { state }
+      ... on Error { message }
+    }
+  }
+`)
+
+export const RETRY_IMPORT = graphql(`
+  mutation RetryImport($name: String!) {
+    retryDatasetImport(name: $name) {
       __typename
       ... on Dataset { state }
       ... on Error { message }

@@ -1,7 +1,7 @@
 import { count, counted, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { Failure } from '../parts/failure.tsx'
-import { CANCEL_IMPORT, type Dataset } from './documents.ts'
+import { CANCEL_IMPORT, type Dataset, RETRY_IMPORT } from './documents.ts'
 
 type Job = NonNullable<Dataset['import']>
 
@@ -20,6 +20,11 @@ export function ImportState({ dataset, job }: { dataset: Dataset; job: Job }) {
     doing.run(async (client) => {
       const { cancelDatasetImport } = await client.mutate(CANCEL_IMPORT, { name: reference })
       return expectMember(cancelDatasetImport, 'Dataset')
+    })
+  const retry = () =>
+    doing.run(async (client) => {
+      const { retryDatasetImport } = await client.mutate(RETRY_IMPORT, { name: reference })
+      return expectMember(retryDatasetImport, 'Dataset')
     })
   return (
     <div class="stack">
@@ -48,9 +53,21 @@ export function ImportState({ dataset, job }: { dataset: Dataset; job: Job }) {
       {state === 'FAILED' && (
         <>
           <Failure error={job.error ?? error ?? 'It is not known why.'} />
-          <p class="small">
-            Nothing of it was kept. <a href="/data">Give the pictures again</a> when that is mended.
-          </p>
+          {job.canRetry ? (
+            <div class="row">
+              <button type="button" class="primary" disabled={doing.asked} onClick={() => void retry()}>
+                Try again
+              </button>
+              <button type="button" disabled={doing.asked} onClick={() => void cancel()}>
+                Give it up
+                <span class="spoken"> and free what was sent for {reference}</span>
+              </button>
+            </div>
+          ) : (
+            <p class="small">
+              Nothing of it was kept. <a href="/data">Give the pictures again</a> when that is mended.
+            </p>
+          )}
         </>
       )}
       {state === 'CANCELLED' && (

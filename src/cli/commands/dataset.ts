@@ -86,6 +86,14 @@ const CANCEL = graphql(
   `,
   [DATASET],
 )
+const RETRY = graphql(
+  `
+    mutation CliRetryDatasetImport($name: String!) {
+      retryDatasetImport(name: $name) { __typename ...CliDataset ... on Error { message } }
+    }
+  `,
+  [DATASET],
+)
 type Shown = ResultOf<typeof DATASET>
 type Edits = NonNullable<VariablesOf<typeof UPDATE>['input']['edits']>
 type Resize = NonNullable<VariablesOf<typeof CREATE>['input']['resize']>
@@ -112,6 +120,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     count: 2,
     run: (invocation, [name, from]) => edit(invocation, name!, { classes: [{ from: from!, to: null }] }),
   },
+  retry: { takes: 'NAME', count: 1, run: retry },
   cancel: { takes: 'NAME', count: 1, run: cancel },
   delete: { takes: 'NAME', count: 1, run: remove },
 }
@@ -209,6 +218,12 @@ async function add(invocation: Invocation, [name, pictures]: string[]): Promise<
 async function edit(invocation: Invocation, name: string, edits: Edits): Promise<number> {
   const { updateDataset } = await invocation.client.mutate(UPDATE, { input: { name, edits } })
   return follow(invocation, expectOf(updateDataset, 'Dataset'))
+}
+
+/** After an import that failed for want of room. */
+async function retry(invocation: Invocation, [name]: string[]): Promise<number> {
+  const { retryDatasetImport } = await invocation.client.mutate(RETRY, { name: name! })
+  return follow(invocation, expectOf(retryDatasetImport, 'Dataset'))
 }
 
 async function cancel({ client, screen, json }: Invocation, [name]: string[]): Promise<number> {

@@ -17,8 +17,10 @@ export interface ImportFolders {
   /** The same, empty. */
   work(versionId: string): Promise<string>
   remove(versionId: string): Promise<void>
+  /** Only what its import left on the way: what was sent stays. */
+  removeWork(versionId: string): Promise<void>
   /** Removes those of versions that are not among these, and prepared files of versions that are not. */
-  sweep(pending: ReadonlySet<string>, ready: ReadonlySet<string>): Promise<void>
+  sweep(wanted: ReadonlySet<string>, ready: ReadonlySet<string>): Promise<void>
 }
 
 /** What an archive is called among what was given. */
@@ -34,9 +36,10 @@ export function createImportFolders(folder: string): ImportFolders {
       return work
     },
     remove: (id) => rm(join(imports, id), { recursive: true, force: true }),
-    async sweep(pending, ready) {
+    removeWork: (id) => rm(join(imports, id, 'work'), { recursive: true, force: true }),
+    async sweep(wanted, ready) {
       for (const id of await namesIn(imports)) {
-        if (!pending.has(id)) await rm(join(imports, id), { recursive: true, force: true })
+        if (!wanted.has(id)) await rm(join(imports, id), { recursive: true, force: true })
       }
       for (const name of await namesIn(folder)) {
         const reference = /^([a-z][a-z0-9_]*@\d+)\.bin/.exec(name)?.[1]

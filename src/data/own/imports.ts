@@ -5,7 +5,7 @@ import type { PrismaClient } from '../../db/generated/client.ts'
 import { StoppingError, StorageFullError } from '../../errors.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { runJob } from '../../process/job.ts'
-import type { Room } from '../../storage/room.ts'
+import { GOES_ON, makingRoom, type Room } from '../../storage/room.ts'
 import { datasetFile } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
 import { DatasetUnavailableError } from '../errors.ts'
@@ -34,7 +34,7 @@ const RETRY_MS = 5000
 export interface Imports {
   /** There is another one to import. */
   wake(): void
-  /** Ends the import of a version, or takes it out of the queue; resolves when nothing of it is left. */
+  /** Ends the import of a version, takes it out of the queue, or gives up one that may be tried again; resolves when nothing of it is left. */
   cancel(versionId: string): Promise<void>
   /** Puts in order what a killed server left, before `wake`. */
   recover(): Promise<void>
@@ -106,8 +106,15 @@ export function createImports(options: {
           .catch(() => {})
         return
       }
+      // What it left on the way may be what fills the disk.
+      await folders.removeWork(id)
+      await rm(datasetFile(registry.folder, reference), { force: true })
       if (error instanceof CancelledError) await end(version, 'CANCELLED', null)
-      else await end(version, 'FAILED', reasonOf(room.failed(error)))
+      else {
+        const reason = room.failed(error)
+        await end(version, 'FAILED', reasonOf(reason), reason instanceof StorageFullError)
+        if (reason instanceof StorageFullError) return
+      }
     }
     await folders.remove(id)
   }
@@ -122,6 +129,7 @@ export function createImports(options: {
     ) {
       logger.error({ err: error }, 'an import failed')
     }
+    if (error instanceof StorageFullError) return `${error.message.replace(` ${GOES_ON}`, '')} ${MAY_RETRY}`
     return error instanceof Error ? error.message : String(error)
   }
 
@@ -230,10 +238,14 @@ export function createImports(options: {
     registry.put(toOwnVersion(await prisma.datasetVersion.update({ where: { id }, data })))
   }
 
-  async function end(version: OwnVersion, state: 'FAILED' | 'CANCELLED', error: string | null) {
-    // It may have been written, and not said so.
-    await rm(datasetFile(registry.folder, version.reference), { force: true })
-    await write(version.id, { state, error, finishedAt: new Date() })
+  async function end(
+    version: OwnVersion,
+    state: 'FAILED' | 'CANCELLED',
+    error: string | null,
+    mayRetry = false,
+  ) {
+    // A few bytes, of what is always left free.
+    await makingRoom(() => write(version.id, { state, error, mayRetry, finishedAt: new Date() }))
     logger.info({ dataset: version.reference, error }, 'the import of a data set ended without it')
   }
 
@@ -260,17 +272,19 @@ export function createImports(options: {
         await over
         return
       }
-      const row = await prisma.datasetVersion.findUnique({ where: { id, state: 'QUEUED' } })
+      const mayEnd = { OR: [{ state: 'QUEUED' as const }, { state: 'FAILED' as const, mayRetry: true }] }
+      const row = await prisma.datasetVersion.findUnique({ where: { id, ...mayEnd } })
       if (row === null) return
       await end(toOwnVersion(row), 'CANCELLED', null)
       await folders.remove(id)
     },
     async recover() {
       const own = [...registry.own()].map((store) => store.own)
-      const isPending = ({ state }: OwnVersion) => state === 'QUEUED' || state === 'IMPORTING'
-      const pending = own.filter(isPending).map(({ id }) => id)
+      const isWanted = ({ state, mayRetry }: OwnVersion) =>
+        state === 'QUEUED' || state === 'IMPORTING' || (state === 'FAILED' && mayRetry)
+      const wanted = own.filter(isWanted).map(({ id }) => id)
       const ready = own.filter(({ state }) => state === 'READY').map(({ reference }) => reference)
-      await folders.sweep(new Set(pending), new Set(ready))
+      await folders.sweep(new Set(wanted), new Set(ready))
     },
     async close() {
       closing.abort(new StoppingError())
@@ -288,5 +302,8 @@ function jsonOf(place: Place | null) {
 class ImportFailure extends Error {
   override readonly name = 'ImportFailure'
 }
+
+const MAY_RETRY =
+  'What was sent is kept: retryDatasetImport tries it again when there is room, cancelDatasetImport or deleteDataset frees it.'
 
 const INTERRUPTED = `The server was killed ${MOST_ATTEMPTS} times while it imported this. Its log may say why; send less at once, or at a smaller size.`

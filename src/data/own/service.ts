@@ -44,7 +44,12 @@ export interface OwnDatasets {
   update(input: UpdateDatasetInput): Promise<OwnStore>
   /** See DatasetUploads. */
   addPictures(input: AddPicturesInput): Promise<DatasetUpload>
-  /** Ends an import; resolves when nothing of it is left. @throws NotFoundError, ConflictError */
+  /**
+   * Tries an import again that failed for want of room, with what was sent for it.
+   * @throws NotFoundError, ConflictError, OverloadedError, StorageFullError
+   */
+  retry(reference: string): Promise<OwnStore>
+  /** Ends an import, or gives up one that may be tried again; resolves when nothing of it is left. @throws NotFoundError, ConflictError */
   cancel(reference: string): Promise<OwnStore>
   /**
    * Deletes a version, or with a name alone all of them, and frees their files.
@@ -124,14 +129,7 @@ export function createOwnDatasets(options: {
     mayFollow: boolean,
     remember: Remember<OwnVersion>,
   ): Promise<OwnVersion> {
-    const waiting = await prisma.datasetVersion.count({ where: { state: 'QUEUED' } })
-    if (waiting >= MOST_WAITING) {
-      throw new OverloadedError(
-        `${waiting} data sets are waiting to be imported. Try again later.`,
-        RETRY_MS,
-        waiting,
-      )
-    }
+    await checkQueue()
     const id = randomUUID()
     try {
       room.check()
@@ -155,6 +153,13 @@ export function createOwnDatasets(options: {
       await folders.remove(id)
       throw room.failed(error)
     }
+  }
+
+  async function checkQueue(): Promise<void> {
+    const waiting = await prisma.datasetVersion.count({ where: { state: 'QUEUED' } })
+    if (waiting < MOST_WAITING) return
+    const message = `${waiting} data sets are waiting to be imported. Try again later.`
+    throw new OverloadedError(message, RETRY_MS, waiting)
   }
 
   async function checkFree(tx: Prisma.TransactionClient, name: string): Promise<void> {
@@ -268,10 +273,38 @@ export function createOwnDatasets(options: {
       ask(input, 'dataset' in input.from ? input.from.dataset : null, (remember) => create(input, remember)),
     update: (input) => ask(input, input.name, (remember) => update(input, remember)),
     addPictures: uploads.add,
+    async retry(reference) {
+      const store = ownOf(reference).find(({ own }) => isKept(own))
+      if (store === undefined) {
+        throw new ConflictError(
+          `${reference} has no import that can be tried again: only one that failed for want of room keeps what was sent.`,
+        )
+      }
+      return registry.using(reference, async () => {
+        await checkQueue()
+        room.check()
+        const { id } = store.own
+        const { count } = await prisma.datasetVersion.updateMany({
+          where: { id, state: 'FAILED', mayRetry: true },
+          data: {
+            state: 'QUEUED',
+            mayRetry: false,
+            error: null,
+            attempts: 0,
+            startedAt: null,
+            finishedAt: null,
+          },
+        })
+        if (count === 0)
+          throw new ConflictError(`${store.own.reference} was tried again or given up already.`)
+        registry.put(toOwnVersion(await prisma.datasetVersion.findUniqueOrThrow({ where: { id } })))
+        imports.wake()
+        return store
+      })
+    },
     async cancel(reference) {
       const stores = ownOf(reference)
-      const pending = stores.filter(({ own }) => isPending(own))
-      const store = pending[0]
+      const store = stores.find(({ own }) => isPending(own)) ?? stores.find(({ own }) => isKept(own))
       if (store === undefined) {
         throw new ConflictError(`${reference} is not being imported; there is nothing to cancel.`)
       }
@@ -324,6 +357,11 @@ export function createOwnDatasets(options: {
 
 function isPending({ state }: Pick<OwnVersion, 'state'>): boolean {
   return state === 'QUEUED' || state === 'IMPORTING'
+}
+
+/** It failed, and what was sent for it is there still. */
+function isKept({ state, mayRetry }: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
+  return state === 'FAILED' && mayRetry
 }
 
 function hasEdits({ edits }: CreateDatasetInput): boolean {

@@ -9,7 +9,16 @@ import type { AskedImport } from './asked.ts'
 export interface OwnVersion
   extends Pick<
     DatasetVersion,
-    'id' | 'seq' | 'version' | 'state' | 'error' | 'attempts' | 'createdAt' | 'startedAt' | 'finishedAt'
+    | 'id'
+    | 'seq'
+    | 'version'
+    | 'state'
+    | 'error'
+    | 'mayRetry'
+    | 'attempts'
+    | 'createdAt'
+    | 'startedAt'
+    | 'finishedAt'
   > {
   /** "pets" */
   name: string
@@ -54,7 +63,7 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     imageShape: [...asked.size, 3] as const,
     normalization: NO_NORMALIZATION,
   }
-  const { id, seq, version, state, digest, error, attempts, createdAt, startedAt, finishedAt } = row
+  const { id, seq, version, state, digest, error, mayRetry, attempts, createdAt, startedAt, finishedAt } = row
   return {
     id,
     seq,
@@ -62,6 +71,7 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     state,
     digest,
     error,
+    mayRetry,
     attempts,
     createdAt,
     startedAt,

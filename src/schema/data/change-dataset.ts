@@ -249,6 +249,23 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, { ownDatasets }) =>
       ownDatasets.addPictures({ upload: String(input.upload), pictures: input.pictures.map(pictureOf) }),
   }),
+  retryDatasetImport: t.field({
+    type: DatasetRef,
+    errors: resultOf(
+      'RetryDatasetImport',
+      [NotFoundError, ConflictError, OverloadedError],
+      'The version, which waits for its import again, or why it does not.',
+    ),
+    description:
+      'Tries an import again that FAILED for want of room on the disk, with what was sent for it: see `DatasetImport.canRetry`.',
+    args: {
+      name: t.arg.string({
+        required: true,
+        description: 'The version: "pets@2"; or the name alone for the newest that can be tried again.',
+      }),
+    },
+    resolve: (_root, { name }, { ownDatasets }) => ownDatasets.retry(name),
+  }),
   cancelDatasetImport: t.field({
     type: DatasetRef,
     errors: resultOf(
@@ -257,7 +274,7 @@ builder.mutationFields((t) => ({
       'The version, CANCELLED, or why it is not.',
     ),
     description:
-      'Ends the import of a version of a data set, or takes it out of the queue. Nothing of it is left.',
+      'Ends the import of a version of a data set, takes it out of the queue, or gives up one that can be tried again. Nothing of it is left.',
     args: {
       name: t.arg.string({
         required: true,

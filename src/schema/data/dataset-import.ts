@@ -164,6 +164,11 @@ export const DatasetImportRef = builder.objectRef<ImportedVersion>('DatasetImpor
       resolve: (own, _args, { ownDatasets }) => ownDatasets.ahead(own),
     }),
     error: t.exposeString('error', { nullable: true, description: 'Why it FAILED, and what to do.' }),
+    canRetry: t.boolean({
+      description:
+        'Whether it FAILED for want of room on the disk, and what was sent is kept: `retryDatasetImport` tries it again.',
+      resolve: ({ state, mayRetry }) => state === 'FAILED' && mayRetry,
+    }),
     origin: t.string({
       description:
         'What it is made of, in words: the name of the archive or folder, or of the version before.',

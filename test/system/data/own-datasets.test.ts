@@ -1,11 +1,13 @@
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { zipOf } from '../../support/archives.ts'
+import { placeMigratedDatabase } from '../../support/embedded-database.ts'
 import { classFolders, entriesOf, folderOf } from '../../support/importing.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
-import { sendFiles } from '../../support/upload.ts'
+import { mountSmallDisk, type SmallDisk, skipsSmallDisks } from '../../support/small-disk.ts'
+import { sendFiles, uploadsGone } from '../../support/upload.ts'
 
 const CREATE = `mutation ($input: CreateDatasetInput!) { createDataset(input: $input) {
   __typename ... on Dataset { reference } ... on Error { message }
@@ -19,15 +21,17 @@ const STATE = `query ($name: String!) { dataset(name: $name) {
 
 afterAll(stopServers)
 
-/** Pictures that take a while: so many, small as files and large in pixels. */
-async function slowArchive(count: number): Promise<Buffer> {
+/** Pictures that take a while: so many, small as files and large in pixels, each so many times. */
+async function slowArchive(count: number, times = 1): Promise<Buffer> {
   const entries = []
   for (let i = 0; i < count; i++) {
     const background = { r: (i * 37) % 256, g: (i * 91) % 256, b: i % 2 === 0 ? 255 : 0 }
     const bytes = await sharp({ create: { width: 2500, height: 2500, channels: 3, background } })
       .png({ compressionLevel: 1 })
       .toBuffer()
-    entries.push({ name: `${i % 2 === 0 ? 'blue' : 'other'}/${i}.png`, bytes })
+    for (let copy = 0; copy < times; copy++) {
+      entries.push({ name: `${i % 2 === 0 ? 'blue' : 'other'}/${i} ${copy}.png`, bytes })
+    }
   }
   return zipOf(entries)
 }
@@ -62,7 +66,7 @@ function leftOf({ dataDir }: TestServer): string[] {
   const folder = join(dataDir, 'datasets')
   const imports = join(folder, 'imports')
   return [
-    ...readdirSync(folder).filter((name) => name.includes('@')),
+    ...(existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.includes('@')),
     ...(existsSync(imports) ? readdirSync(imports) : []),
   ]
 }
@@ -137,6 +141,93 @@ describe('an import', () => {
     expect(await state()).toMatchObject({ error: expect.stringContaining(remedy) })
     writeFileSync(file, whole)
     expect(await state()).toMatchObject({ state: 'READY', error: null })
+  })
+})
+
+describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
+  const RETRY = `mutation ($name: String!) { retryDatasetImport(name: $name) {
+    __typename ... on Dataset { import { state error canRetry } } ... on Error { message }
+  } }`
+  const DELETE = `mutation ($name: String!) { deleteDataset(name: $name) { __typename } }`
+  const stateOf = async (name: string) =>
+    (
+      await server.query(
+        'query ($name: String!) { dataset(name: $name) { import { state error canRetry } } }',
+        { name },
+      )
+    ).dataset.import
+  let disk: SmallDisk
+  let server: TestServer
+  beforeAll(async () => {
+    disk = mountSmallDisk(200)
+    await placeMigratedDatabase(join(disk.folder, 'database'))
+    server = await startServer({ dataDir: disk.folder })
+  })
+  afterAll(async () => {
+    await server?.stop()
+    disk?.unmount()
+  })
+
+  test('what is being sent is cut off, refused and gone', async () => {
+    disk.fill(40 * 2 ** 20)
+    const input = { name: 'large', from: { archive: null } }
+    const files = { 'input.from.archive': { name: 'large.zip', bytes: Buffer.alloc(60 * 2 ** 20) } }
+    const { status, body } = await sendFiles(server, CREATE, { input }, files)
+    expect(status).toBe(507)
+    expect(body.errors).toMatchObject([{ extensions: { code: 'STORAGE_FULL' } }])
+    await uploadsGone(server)
+    disk.empty()
+    expect(leftOf(server)).toEqual([])
+    expect((await server.query(STATE, { name: 'large' })).dataset).toBeNull()
+  })
+
+  test('an import fails, keeps what was sent also across a restart, and goes on when it is asked to', async () => {
+    const archive = await slowArchive(20, 8)
+    disk.fill(48 * 2 ** 20)
+    const more = join(disk.folder, 'more')
+    const [first, second, third] = [
+      await send(server, 'first', archive),
+      await send(server, 'second', archive),
+      await send(server, 'third', archive),
+    ]
+    await until(server, first, isAtWork)
+    // What is always left free is for this: to say what became of it.
+    writeFileSync(more, Buffer.alloc(36 * 2 ** 20))
+    for (const name of [first, second, third]) {
+      await until(server, name, isOver)
+      expect(await stateOf(name)).toEqual({
+        ...{ state: 'FAILED', canRetry: true },
+        error: expect.stringMatching(/The disk of .* is full: .* What was sent is kept: retryDatasetImport/),
+      })
+    }
+    expect(await server.execute(RETRY, { name: 'first' })).toMatchObject({
+      errors: [{ extensions: { code: 'STORAGE_FULL' } }],
+    })
+    expect(leftOf(server)).toHaveLength(3)
+
+    disk.empty()
+    rmSync(more)
+    await server.stop()
+    server = await startServer({ dataDir: disk.folder })
+    expect(leftOf(server)).toHaveLength(3)
+    const { retryDatasetImport } = await server.query(RETRY, { name: 'first' })
+    expect(retryDatasetImport).toMatchObject({ import: { error: null, canRetry: false } })
+    // The others are not wanted any more.
+    expect((await server.query(CANCEL, { name: 'second' })).cancelDatasetImport.import.state).toBe(
+      'CANCELLED',
+    )
+    expect((await server.query(DELETE, { name: 'third' })).deleteDataset.__typename).toBe('Dataset')
+    await until(server, first, isOver)
+    const { dataset } = await server.query(STATE, { name: first })
+    expect(dataset).toMatchObject({ state: 'READY', error: null })
+    expect(dataset.trainCount + dataset.testCount).toBe(20)
+    expect(leftOf(server)).toEqual([`${first}.bin`])
+    for (const name of [first, second]) {
+      expect((await server.query(RETRY, { name })).retryDatasetImport).toMatchObject({
+        __typename: 'ConflictError',
+        message: expect.stringContaining('no import that can be tried again'),
+      })
+    }
   })
 })
 

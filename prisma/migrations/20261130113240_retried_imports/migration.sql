@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "DatasetVersion" ADD COLUMN     "mayRetry" BOOLEAN NOT NULL DEFAULT false;
