@@ -6,6 +6,7 @@ import { cardOf, useCards, useRunsChanged } from '../live/runs-changed.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Figures } from '../parts/figures.tsx'
 import { useProgressIcon } from '../parts/icon.ts'
+import { late } from '../parts/late.tsx'
 import { RunProgress } from '../parts/run-progress.tsx'
 import { useTitle } from '../parts/title.ts'
 import { predictAddress } from '../predict/address.ts'
@@ -24,8 +25,9 @@ import { Mistakes } from '../run/mistakes.tsx'
 import { Notify } from '../run/notify.tsx'
 import { Output } from '../run/output.tsx'
 import { Pinned } from '../run/pinned.tsx'
-import { Settings } from '../run/settings.tsx'
 import '../run/run.css'
+
+const Settings = late(async () => (await import('../run/settings.tsx')).Settings)
 
 /** One run, from its curve down to what it was made of: sections of one page. */
 export default function RunPage({ number }: { number: string }) {

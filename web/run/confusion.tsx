@@ -2,12 +2,12 @@ import { useRef, useState } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import { loss, percent } from '../format.ts'
 import { Figures } from '../parts/figures.tsx'
+import { late } from '../parts/late.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { params, setParams } from '../router.ts'
 import { type Cell, cellOf, matrixOf, nextCell } from './cell.ts'
 import { CELL_MISTAKES, CellMistakes, PAGE } from './cell-mistakes.tsx'
 import type { Details } from './details.ts'
-import { ManyClasses } from './many-classes.tsx'
 
 type Evaluation = NonNullable<Details['evaluation']>
 
@@ -34,6 +34,8 @@ const QUERY = graphql(`
     perClass { label precision recall f1 count predicted }
   }
 `)
+
+const ManyClasses = late(async () => (await import('./many-classes.tsx')).ManyClasses)
 
 /** More fit no screen; and so many have no more confusions than are asked for. */
 const MATRIX_CLASSES = 32

@@ -23,6 +23,7 @@ export function ManyClasses({ evaluation: { confusions, perClass }, picked }: Pr
       <Rows
         caption="What was confused most. A count shows its pictures."
         heads={['true class', 'taken for', 'pictures']}
+        areWords={2}
         rows={confusions.map(({ label, predicted, count }) => {
           const isPicked = picked?.label === label && picked.predicted === predicted
           return [
@@ -43,6 +44,7 @@ export function ManyClasses({ evaluation: { confusions, perClass }, picked }: Pr
       <Rows
         caption={`The classes that are known least, of ${perClass.length.toLocaleString('en')}.`}
         heads={['class', 'recall', 'precision', 'pictures']}
+        areWords={1}
         rows={least.map(({ label, recall, precision, count }) => [
           label,
           percent(recall),
@@ -57,10 +59,13 @@ export function ManyClasses({ evaluation: { confusions, perClass }, picked }: Pr
 function Rows({
   caption,
   heads,
+  areWords,
   rows,
 }: {
   caption: string
   heads: string[]
+  /** The first so many columns. */
+  areWords: number
   rows: preact.ComponentChild[][]
 }) {
   const [shown, show] = useState(ROWS)
@@ -87,7 +92,9 @@ function Rows({
               <tr key={i}>
                 <th scope="row">{first}</th>
                 {rest.map((cell, j) => (
-                  <td key={j}>{cell}</td>
+                  <td key={j} class={j + 1 < areWords ? 'words' : ''}>
+                    {cell}
+                  </td>
                 ))}
               </tr>
             ))}
