@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
-import { type FileHandle, open, rename } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { renameDurably } from '../storage/durable.ts'
 import { readWhole, writeWhole } from '../storage/whole.ts'
 import { type DatasetFacts, imageBytes, SPLITS, type Split } from './dataset-facts.ts'
 import { DamagedDatasetError, damagedDataset } from './errors.ts'
@@ -268,7 +269,7 @@ async function openContent(
 }
 
 /**
- * Writes the file whole or not at all.
+ * Writes the file whole or not at all. It is safe on the disk when this resolves.
  * @param scratch  a folder on the same disk, for the time of writing
  */
 export async function writeDatasetFile(
@@ -307,7 +308,7 @@ export async function writeDatasetFile(
   } finally {
     await handle.close()
   }
-  await rename(unfinished, file)
+  await renameDurably(unfinished, file)
 }
 
 /** Whatever reads the file relies on it: a network has an output for each class, and no more. */

@@ -1,10 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { StorageFullError } from '../errors.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { runJob } from '../process/job.ts'
+import { makeFolderDurably } from '../storage/durable.ts'
 import { watchRoom } from '../storage/room.ts'
 import type { DatasetFacts } from './dataset-facts.ts'
 import {
@@ -192,7 +193,7 @@ export function createPreparation(options: {
     changed()
     try {
       logger?.info({ dataset: facts.name, source: origin.name }, 'fetching the data set')
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolderDurably(dirname(file))
       room.check()
       await emptyFolder(scratch)
       await runFetcher(

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import type { Extension } from '@electric-sql/pglite'
+import { type Nodefs, reachDisk } from './pglite-disk.ts'
 import type { WriteAheadLog } from './write-ahead-log.ts'
 
 /** What emscripten's file system throws: errno as WASI numbers it. */
@@ -13,14 +14,6 @@ interface Module {
   /** Runs what came over the protocol, until the next statement. */
   _PostgresMainLoopOnce(): void
   FS: { ErrnoError: new (errno: number) => Error; filesystems: { NODEFS: Nodefs } }
-}
-interface Nodefs {
-  stream_ops: Record<'open' | 'write', (stream: Stream, ...rest: unknown[]) => unknown>
-  node_ops: Record<'mknod' | 'setattr', (...all: unknown[]) => unknown>
-}
-interface Stream {
-  /** /pglite/data/base/5/16385 */
-  path: string
 }
 
 export interface PGliteGuard {
@@ -78,7 +71,10 @@ export function guardPGlite(wal: WriteAheadLog, end: (reason: string) => never):
 
   function watch(module: Module): void {
     const { ErrnoError } = module.FS
-    const { stream_ops: streams, node_ops: nodes } = module.FS.filesystems.NODEFS
+    const { NODEFS } = module.FS.filesystems
+    const { stream_ops: streams, node_ops: nodes } = NODEFS
+    reachDisk(NODEFS)
+    streams.fsync = watched(streams.fsync!)
     nodes.mknod = watched(nodes.mknod)
     nodes.setattr = watched(nodes.setattr)
     streams.open = watched(streams.open)

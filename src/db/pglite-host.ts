@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type {
@@ -10,6 +9,7 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { StorageFullError } from '../errors.ts'
+import { makeFolderDurably } from '../storage/durable.ts'
 import { isMakingRoom, type Room, watchRoom } from '../storage/room.ts'
 import { DatabaseError, unopened } from './database-error.ts'
 import {
@@ -49,7 +49,7 @@ export async function startDatabaseThread(
 ): Promise<DatabaseThread> {
   const home = resolve(folder)
   const isShort = new Int32Array(new SharedArrayBuffer(4))
-  await mkdir(dirname(home), { recursive: true }).catch((error) => {
+  await makeFolderDurably(dirname(home)).catch((error) => {
     throw unopened(home, error)
   })
   room.check()

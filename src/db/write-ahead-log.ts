@@ -1,6 +1,16 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
+import { syncFolderNow } from '../storage/durable.ts'
 
 const SEGMENT_BYTES = 16 * 2 ** 20
 /** Segments ahead of the one that is written. The last of them is for what has begun when the disk becomes full. */
@@ -20,6 +30,8 @@ export const LOG_SETTINGS = [
 ]
 
 const NAME = /^[0-9A-F]{24}$/
+/** Of a segment that is being made. */
+const DRAFT = '.tmp'
 
 /**
  * The write-ahead log of an embedded database: keeps it short, and keeps room for it.
@@ -96,6 +108,7 @@ export function createWriteAheadLog(
       current = numberOf(now)
       checkpointed = numberOf(redo)
       pg = database
+      for (const name of readdirSync(folder)) if (name.endsWith(DRAFT)) rmSync(join(folder, name))
       reserve()
     },
     written(name) {
@@ -124,16 +137,19 @@ export function createWriteAheadLog(
 
 /** False where the disk has no room for it. */
 function makeSegment(file: string): boolean {
-  const draft = `${file}.tmp`
+  const draft = `${file}${DRAFT}`
   const zeros = Buffer.alloc(2 ** 20)
   try {
     const descriptor = openSync(draft, 'w', 0o600)
     try {
       for (let bytes = 0; bytes < SEGMENT_BYTES; ) bytes += writeSync(descriptor, zeros)
+      fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
     }
     renameSync(draft, file)
+    // What is written to it may be acknowledged: its name must be there, too.
+    syncFolderNow(dirname(file))
     return true
   } catch {
     rmSync(draft, { force: true })

@@ -24,7 +24,10 @@ export interface ArtifactStore {
    * @param owner  of letters, digits and dashes: what it leaves can be removed alone
    */
   stage(owner?: string): Promise<{ staged: string; path: string }>
-  /** Gives a staged file its name. It is pending until it is settled: a writer that dies in between leaves a mark. */
+  /**
+   * Gives a staged file its name, which a power cut does not take away once this resolves. It is pending until it is
+   * settled: a writer that dies in between leaves a mark.
+   */
   adopt(artifact: StagedArtifact): Promise<void>
   /** Takes the name away again: the file is staged, and pending until it is settled. One that is not there is no error. */
   release(artifact: StagedArtifact): Promise<void>
@@ -46,7 +49,7 @@ export interface ArtifactStore {
    * A local folder of what is made from an artifact and can be made again; it goes with the artifact, or before it. Callers at the
    * same time share the work.
    * @param key   names what is made, in letters, digits and dashes
-   * @param make  fills an empty folder; when it fails, so does this, and nothing is kept
+   * @param make  fills an empty folder, which is then forced to the disk; when it fails, so does this, and nothing is kept
    * @param owner of what is being made, as of `stage`
    */
   derive(

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { syncFolderNow } from './durable.ts'
 import { lack } from './room.ts'
 
 /** The folder of a server's data can't be used. The message is one line for the person who starts the server. */
@@ -98,6 +99,7 @@ function makeFolder(path: string): void {
   }
   if (parent !== path) makeFolder(parent)
   mkdirSync(path)
+  syncFolderNow(parent)
 }
 
 function orWhatIsWrong(folder: string, path: string, work: () => void): void {

@@ -179,7 +179,6 @@ async function compute(
         )
         progress()
       }
-      await file.sync()
       sha256[split] = hash.digest('hex')
     } finally {
       await file.close()

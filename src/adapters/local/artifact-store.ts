@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { type BigIntStats, createReadStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ArtifactStore, DamagedArtifactError, type StagedArtifact } from '../../ports/artifact-store.ts'
+import { makeFolderDurably, renameDurably, syncFolder, syncTree } from '../../storage/durable.ts'
 import { type Room, watchRoom } from '../../storage/room.ts'
 
 const SUFFIX = '.safetensors'
@@ -30,7 +31,7 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
     })
 
   async function stage(owner = '') {
-    await writing(mkdir(folder, { recursive: true }))
+    await writing(makeFolderDurably(folder))
     room.check()
     const staged = `${owner}.${randomUUID()}.tmp`
     return { staged, path: join(folder, staged) }
@@ -39,18 +40,20 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
   async function adopt({ staged, digest }: StagedArtifact): Promise<void> {
     await mark(digest)
     try {
-      await rename(join(folder, staged), path(digest))
+      await renameDurably(join(folder, staged), path(digest))
     } catch (error) {
       // It was adopted before, by a writer who does not know.
       const isThere = (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(path(digest))
       if (!isThere) throw room.failed(error)
+      await writing(syncFolder(folder))
     }
-    await writing(syncFolder(folder))
   }
 
   async function mark(digest: string): Promise<void> {
-    await writing(mkdir(folder, { recursive: true }))
+    await writing(makeFolderDurably(folder))
     await writing(writeFile(markOf(digest), ''))
+    // Before what it is for: a power cut leaves no file that no row names and that nobody looks for.
+    await writing(syncFolder(folder))
   }
 
   const settle = (digest: string) => rm(markOf(digest), { force: true })
@@ -96,6 +99,8 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
     try {
       await writing(mkdir(draft))
       await make(draft)
+      // What is there under its name is whole; where a power cut takes the name away it is made again.
+      await writing(syncTree(draft))
       await writing(mkdir(derived(digest), { recursive: true }))
       await writing(
         rename(draft, target).catch(async (error: unknown) => {
@@ -151,6 +156,8 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
     async remove(digest) {
       verified.delete(digest)
       await rm(path(digest), { force: true })
+      // Before its mark goes.
+      await syncFolder(folder)
       await removeDerived(digest)
     },
     async tidy(owner, finished) {
@@ -159,18 +166,6 @@ export function openArtifactStore(folder: string, room: Room = watchRoom(folder)
         if (isMine && name.endsWith('.tmp')) await rm(join(folder, name), { recursive: true, force: true })
       }
     },
-  }
-}
-
-/** A rename is on disk only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  // Windows opens no folders, and needs no such call.
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

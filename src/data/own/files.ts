@@ -1,5 +1,6 @@
-import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises'
+import { copyFile, link, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFile } from '../../storage/durable.ts'
 import { emptyFolder } from '../empty-folder.ts'
 
 /*
@@ -58,7 +59,10 @@ export async function namesIn(folder: string): Promise<string[]> {
   })
 }
 
-/** A second name for a file that goes with its request; its bytes, where the disk knows no second names. */
+/**
+ * A second name for a file that goes with its request; its bytes, where the disk knows no second names.
+ * @param file  is on the disk (syncFiles)
+ */
 export async function keep(file: string, as: string): Promise<void> {
   try {
     await link(file, as)
@@ -66,9 +70,6 @@ export async function keep(file: string, as: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException
     if (!['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK', 'ENOSYS'].includes(code ?? '')) throw error
     await copyFile(file, as)
+    await syncFile(as)
   }
-}
-
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
 }

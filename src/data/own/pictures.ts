@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeDurably } from '../../storage/durable.ts'
 import type { Split } from '../dataset-facts.ts'
 
 /** A picture that was sent, beside the list that names it. */
@@ -15,11 +16,12 @@ export interface GivenPicture {
 
 const LIST = 'pictures.json'
 
-/** @param folder  that the pictures are in */
+/**
+ * The list is on the disk when this resolves, and so are the names of the pictures.
+ * @param folder  that the pictures are in
+ */
 export async function writePictures(folder: string, pictures: readonly GivenPicture[]): Promise<void> {
-  // The old one or the new one, whatever happens on the way.
-  await writeFile(join(folder, `${LIST}.new`), JSON.stringify(pictures))
-  await rename(join(folder, `${LIST}.new`), join(folder, LIST))
+  await writeDurably(join(folder, LIST), JSON.stringify(pictures))
 }
 
 export async function readPictures(folder: string): Promise<GivenPicture[]> {

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { createOnce, type Remember } from '../../db/once.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import { makeFolderDurably, syncFiles, syncFolder } from '../../storage/durable.ts'
 import type { Room } from '../../storage/room.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import { type DatasetStore, datasetFile } from '../dataset.ts'
@@ -13,7 +14,7 @@ import type { DatasetRegistry } from '../datasets.ts'
 import { DATASET_NAME, DATASET_NAME_RULE, readReference } from '../reference.ts'
 import type { AskedImport, AskedOrigin, GivenOrigin } from './asked.ts'
 import { checkClasses, checkLabels, type Issue, readEdits, readHow, readLabels, USUAL_SIZE } from './check.ts'
-import { ARCHIVE, type ImportFolders, keep, makeFolder } from './files.ts'
+import { ARCHIVE, type ImportFolders, keep } from './files.ts'
 import { inFolder } from './given-folder.ts'
 import type { Imports } from './imports.ts'
 import {
@@ -108,12 +109,17 @@ export function createOwnDatasets(options: {
     return { kind: 'pictures', count: (await uploads.list(from.upload)).length }
   }
 
-  /** Brings the files of what is given into the folder of an import. */
+  /** Brings the files of what is given into the folder of an import. They are on the disk when this resolves. */
   async function bringGiven(from: GivenInput, folder: string): Promise<void> {
-    await makeFolder(folder)
+    await makeFolderDurably(folder)
     if ('upload' in from) await uploads.putInto(folder, from.upload)
-    if ('archive' in from) await keep(from.archive.path, join(folder, ARCHIVE))
+    if ('archive' in from) {
+      await syncFiles([from.archive.path])
+      await keep(from.archive.path, join(folder, ARCHIVE))
+      await syncFolder(folder)
+    }
     if ('pictures' in from) {
+      await syncFiles(from.pictures.map(({ file }) => file.path))
       const labels = readLabels(from.pictures, [], [])
       const list = from.pictures.map(({ file, split }, i) => keptAs(file, labels[i]!, split))
       for (const [i, { file }] of from.pictures.entries()) await keep(file.path, join(folder, list[i]!.file))

@@ -3,11 +3,12 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createHold } from '../../concurrency/hold.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
+import { makeFolderDurably, syncFiles } from '../../storage/durable.ts'
 import type { Room } from '../../storage/room.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import type { Split } from '../dataset-facts.ts'
 import { type Issue, readLabels } from './check.ts'
-import { keep, makeFolder, namesIn } from './files.ts'
+import { keep, namesIn } from './files.ts'
 import type { AddPicturesInput } from './input.ts'
 import { type GivenPicture, readPictures, writePictures } from './pictures.ts'
 
@@ -77,7 +78,8 @@ export function createDatasetUploads(folder: string, maxBytes: number, room: Roo
     const replaced: string[] = []
     room.check()
     try {
-      await makeFolder(place(id))
+      await makeFolderDurably(place(id))
+      await syncFiles(pictures.map(({ file }) => file.path))
       for (const [i, { file, split }] of pictures.entries()) {
         const kept = keptAs(file, labels[i]!, split)
         await keep(file.path, join(place(id), kept.file))

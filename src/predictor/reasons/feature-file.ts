@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readWhole } from '../../storage/whole.ts'
 
@@ -34,7 +34,7 @@ export function pictureOf({ pictures, rows }: FeatureFacts, row: number): number
   return Math.floor((row * pictures) / rows)
 }
 
-/** Writes rows in their order: batches of features [n, units]. They are on the disk when it resolves. */
+/** Writes rows in their order: batches of features [n, units]. */
 export async function writeFeatures(
   folder: string,
   facts: FeatureFacts,
@@ -43,17 +43,10 @@ export async function writeFeatures(
   const handle = await open(join(folder, ROWS), 'w')
   try {
     for await (const features of batches) await handle.appendFile(encodeRows(features, facts.units))
-    await handle.sync()
   } finally {
     await handle.close()
   }
-  const file = await open(join(folder, FACTS), 'w')
-  try {
-    await file.writeFile(JSON.stringify(facts))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await writeFile(join(folder, FACTS), JSON.stringify(facts))
 }
 
 function encodeRows(features: Float32Array, units: number): Uint8Array {

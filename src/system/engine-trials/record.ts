@@ -1,9 +1,10 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type Machine, thisMachine } from '../../engine/machine.ts'
 import type { EngineTrial } from '../../engine/ranking.ts'
 import { ENGINE_NAMES } from '../../engine/report.ts'
+import { writeDurablyNow } from '../../storage/durable.ts'
 
 /** What the engines did, and of which version on which machine. */
 export interface TrialRecord {
@@ -39,7 +40,5 @@ export function readTrials(file: string, version: string): EngineTrial[] {
 
 export function writeTrials(file: string, version: string, trials: EngineTrial[]): void {
   const record: TrialRecord = { version, machine: thisMachine(), trials }
-  const draft = `${file}.new`
-  writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`)
-  renameSync(draft, file)
+  writeDurablyNow(file, `${JSON.stringify(record, null, 2)}\n`)
 }
