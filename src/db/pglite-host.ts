@@ -143,7 +143,8 @@ export async function startDatabaseThread(
     async close() {
       if (closing) return exited
       closing = true
-      await call(0, { method: 'close' })
+      // A database that cannot be shut down ends its thread without an answer.
+      await Promise.race([call(0, { method: 'close' }), exited])
       await exited
     },
   }
