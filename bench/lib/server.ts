@@ -32,6 +32,7 @@ interface Options {
   dataset: boolean
   /** Its trainers train nothing, and say what trainers say. */
   rehearsal?: Rehearsal
+  env?: NodeJS.ProcessEnv
 }
 
 /** As many as a server takes. */
@@ -39,13 +40,13 @@ const MAX_RUNS = 64
 
 /** Starts a server with the engine of ENGINE, or the fastest, and ends it when the work with it is done. */
 export async function withServer(
-  { dataDir, dataset, rehearsal }: Options,
+  { dataDir, dataset, rehearsal, env }: Options,
   work: (server: BenchServer) => Promise<void>,
 ): Promise<void> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'vggzoo-bench-')))
   try {
     if (dataset) await placeDataset(folder)
-    const server = await startServer(folder, rehearsal)
+    const server = await startServer(folder, rehearsal, env)
     try {
       await work(server)
     } finally {
@@ -56,9 +57,13 @@ export async function withServer(
   }
 }
 
-async function startServer(dataDir: string, rehearsal?: Rehearsal): Promise<BenchServer> {
+async function startServer(
+  dataDir: string,
+  rehearsal?: Rehearsal,
+  more: NodeJS.ProcessEnv = {},
+): Promise<BenchServer> {
   const { DATABASE_URL, HOST, NODE_ENV, ...environment } = process.env
-  const usual = { ...environment, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info' }
+  const usual = { ...environment, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...more }
   const [entry, env] =
     rehearsal === undefined
       ? [fileURLToPath(SERVER), usual]
