@@ -3,11 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { defineBench } from './lib/bench.ts'
+import { defineBench, UsageError } from './lib/bench.ts'
 import { type BenchServer, withServer } from './lib/server.ts'
 import { median } from './lib/statistics.ts'
 
-const ROUNDS = 3
 const PREDICTIONS = 2000
 /** Of those who ask at the same time, as a service would. */
 const AT_ONCE = 32
@@ -30,7 +29,12 @@ export const bench = defineBench({
   measures: 'starts, steps/s and stored predictions/s of a server that syncs and one that does not',
   takes: '4 minutes',
   needs: 'Linux and cc; CIFAR-10 (139 MB, once)',
-  async run() {
+  options: { rounds: 'how often each is measured, in turns (3)' },
+  async run({ rounds: asked = '3' }) {
+    const rounds = Number(asked)
+    if (!(Number.isInteger(rounds) && rounds > 0)) {
+      throw new UsageError(`--rounds: ${asked} is not a whole number from 1 on.`)
+    }
     const home = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
     try {
       const library = join(home, 'unsynced.so')
@@ -38,7 +42,7 @@ export const bench = defineBench({
       execFileSync('cc', ['-shared', '-fPIC', '-o', library, source])
       const ways = { synced: {}, 'not synced': { LD_PRELOAD: library } }
       const figures = { synced: [] as Figures[], 'not synced': [] as Figures[] }
-      for (let round = 0; round < ROUNDS; round++) {
+      for (let round = 0; round < rounds; round++) {
         for (const way of ['synced', 'not synced'] as const) {
           figures[way].push(await measure(join(home, `${round} ${way}`), ways[way]))
         }
@@ -109,7 +113,7 @@ async function predict(server: BenchServer, count: number, atOnce: number): Prom
 function print(figures: Record<'synced' | 'not synced', Figures[]>): void {
   const line = (cells: readonly string[]) =>
     console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(44) : cell.padStart(14))).join(''))
-  line([`median of ${ROUNDS}, in turns`, 'synced', 'not synced', 'ratio'])
+  line([`median of ${figures.synced.length}, in turns`, 'synced', 'not synced', 'ratio'])
   for (const [name, unit] of Object.entries(FIGURES) as [keyof Figures, string][]) {
     const [synced, unsynced] = [figures.synced, figures['not synced']].map((all) =>
       median(all.map((one) => one[name])),
