@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
@@ -39,5 +40,13 @@ test('no acknowledged row is lost when the process is killed in the middle of wr
   // The next run has the next number, however its predecessors ended.
   const runs = await prisma.trainingRun.findMany({ orderBy: { number: 'asc' } })
   expect(runs.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5])
+  await close()
+})
+
+test('a lock file that a power cut has left empty refuses no start', async () => {
+  const folder = await embeddedFolder()
+  writeFileSync(join(folder, 'postmaster.pid'), '')
+  const { prisma, close } = await openDatabase({ folder })
+  expect(await prisma.trainingRun.count()).toBe(0)
   await close()
 })
