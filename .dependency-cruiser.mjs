@@ -15,6 +15,7 @@ const FLOORS = [
   ['runs/model'],
   ['models'],
   ['zoo', 'data'],
+  ['access'],
   ['engine', 'db', 'pictures'],
 ]
 /** Rooms that serve every floor and know none. */
@@ -75,9 +76,10 @@ export default {
     },
     {
       name: 'the command line knows the client alone',
+      comment: 'But for the first token: there is nobody yet whom a server would let make it.',
       severity: 'error',
       from: { path: '^src/cli' },
-      to: { path: '^src', pathNot: '^src/(cli|client)/' },
+      to: { path: '^src', pathNot: '^src/((cli|client)/|own-tokens\\.ts$)' },
     },
     {
       name: 'nothing below schema/ knows GraphQL',

@@ -2,7 +2,8 @@
 #   docker build -t vggzoo .                     any processor (native engine)
 #   docker build -t vggzoo:cuda --target cuda .  NVIDIA: CUDA 11.8, cuDNN 8, Node 22 and tfjs-node-gpu
 # Run with a volume for what it learns:
-#   docker run -p 4000:4000 -v vggzoo:/data vggzoo
+#   docker run --rm -v vggzoo:/data vggzoo node dist/cli/main.js token create NAME --role admin
+#   docker run -p 4000:4000 -v vggzoo:/data -e AUTH=tokens vggzoo
 
 # ------------------------------------------------------------------ build: compile, then keep what production needs
 FROM node:22-bookworm-slim AS build

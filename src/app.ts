@@ -13,6 +13,7 @@ import { createParts } from './parts.ts'
 import type { Ports } from './ports/ports.ts'
 import { usualProcesses } from './predictor/devices.ts'
 import { createPredictor } from './predictor/predictor.ts'
+import { authAt } from './server/access/exposure.ts'
 import { serveApi } from './server/api.ts'
 import { listen } from './server/http.ts'
 import { createUploadLimits } from './server/upload-limits.ts'
@@ -54,6 +55,8 @@ export async function startApp(
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
     const server = parts.add(await listen(config.host, config.port, { tls: config.tls, logger }))
 
+    const auth = authAt(server.address, config)
+
     const usesFolder = databaseUrl === null ? (['database'] as const) : []
     prepareDataFolder(dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])
     const room = watchRoom(dataDir)
@@ -86,7 +89,10 @@ export async function startApp(
     const trainer = new URL('./trainer/trainer-process.js', import.meta.url)
     const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
     const ports = { ...usual, ...given }
-    const services = await createServices({ ...ports, config, logger, database, engines, predictor }, parts)
+    const services = await createServices(
+      { ...ports, config, auth, logger, database, engines, predictor },
+      parts,
+    )
     const uploads = createUploadStore(join(dataDir, 'uploads'), createUploadLimits(config), room)
     await uploads.sweep()
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { Auth } from './access/service.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -10,6 +11,8 @@ const INSTRUCTION_SETS = ['AVX-512', 'AVX2', 'SSE2', 'NEON', 'generic'] as const
 export interface Config {
   port: number
   host: string
+  /** Null: none where only this machine reaches the server, which does not start elsewhere. */
+  auth: Auth | null
   dataDir: string
   databaseUrl: string | null
   engine: EngineChoice
@@ -79,6 +82,7 @@ const environment = z.object({
     .trim()
     .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
     .default('127.0.0.1'),
+  AUTH: z.enum(['none', 'tokens'], 'must be none or tokens').optional(),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: z
     .string()
@@ -175,6 +179,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
   return {
     port: value.PORT,
     host: value.HOST,
+    auth: value.AUTH ?? null,
     dataDir: resolve(value.DATA_DIR),
     databaseUrl: value.DATABASE_URL ?? null,
     engine: value.ENGINE,

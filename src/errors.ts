@@ -17,6 +17,16 @@ export class ConflictError extends Error {
   override readonly name = 'ConflictError'
 }
 
+/** Nobody knows who asks: no token was sent, or none that is valid. */
+export class UnauthenticatedError extends Error {
+  override readonly name = 'UnauthenticatedError'
+}
+
+/** Who asks may not do it. */
+export class ForbiddenError extends Error {
+  override readonly name = 'ForbiddenError'
+}
+
 /** Too much is waiting already; the request was not taken and may be sent again. */
 export class OverloadedError extends Error {
   override readonly name = 'OverloadedError'

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { type Auth, openAccess } from './access/service.ts'
 import type { Config } from './config.ts'
 import { openDatasets } from './data/datasets.ts'
 import { createImportFolders } from './data/own/files.ts'
@@ -38,6 +39,7 @@ import { openArchitectureRegistry } from './zoo/registry.ts'
 /** What the domain stands on. */
 export interface Ground extends Ports<ToTrainer, FromTrainer> {
   config: Config
+  auth: Auth
   logger: Logger
   database: Database
   engines: Engines
@@ -48,6 +50,7 @@ export interface Ground extends Ports<ToTrainer, FromTrainer> {
 export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
   const {
     config,
+    auth,
     logger,
     database,
     artifacts,
@@ -62,6 +65,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const room = watchRoom(config.dataDir)
+  const access = parts.add(await openAccess({ auth, prisma, logger }))
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const datasetsFolder = join(config.dataDir, 'datasets')
   const rows = await prisma.datasetVersion.findMany({ orderBy: { seq: 'asc' } })
@@ -201,6 +205,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
       ),
   })
   return {
+    access,
     architectures,
     datasets,
     ownDatasets: createOwnDatasets({

@@ -1,11 +1,13 @@
 /** The server's own GraphQL over WebSocket, and runs that only tell: what it costs to tell without what it costs to write. */
 import { pino } from 'pino'
+import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import { createRecentEvents } from '../../src/runs/journal/recent.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
 import { listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
@@ -21,11 +23,12 @@ const journal = {
 // From now on: of what is further back, a journal of this kind knows nothing.
 const follow = async (id: string) =>
   followRun({ journal, bus, telemetry: NO_TELEMETRY }, id, recent.position(id)!.seq)
-const viewer = { runs: { follow } } as unknown as Context
+const context = { runs: { follow }, viewer: LOCAL_VIEWER } as unknown as Context
 
 const server = await listen('127.0.0.1', 0)
 const handler = createGraphQLHandler({
-  contextOf: () => viewer,
+  gate: OPEN_GATE,
+  contextOf: () => context,
   allowedOrigins: [],
   logger: pino({ level: 'silent' }),
   telemetry: NO_TELEMETRY,
@@ -35,7 +38,9 @@ server.serve({
   uploadHandler: handler,
   downloads: async () => {},
   pages: () => {},
+  signIn: { signIn() {}, signOut() {} },
   policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
+  gate: OPEN_GATE,
   readiness: async () => ({}),
   metrics: null,
 })

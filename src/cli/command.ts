@@ -19,8 +19,8 @@ export interface Option {
 
 export interface Invocation {
   client: Client
-  /** Of the server. */
-  url: string
+  /** Whether a server was named, or a token for it; else the client's is the usual one on this machine. */
+  isNamed: boolean
   screen: Screen
   positionals: string[]
   /** Whether programs read what is printed. */

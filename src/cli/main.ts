@@ -10,6 +10,7 @@ import { models } from './commands/models.ts'
 import { predict } from './commands/predict.ts'
 import { runs } from './commands/runs.ts'
 import { start } from './commands/start.ts'
+import { token } from './commands/token.ts'
 import { watch } from './commands/watch.ts'
 import { helpOf, overview, parse } from './parse.ts'
 import { serverUrl } from './server-url.ts'
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   importModel,
   exportModel,
   dataset,
+  token,
 ]
 
 // Who reads may have read enough: `vggzoo runs | head -1`.
@@ -48,13 +50,15 @@ async function main([name, ...args]: string[]): Promise<number> {
       screen.print(helpOf(command))
       return 0
     }
+    const { VGGZOO_URL, VGGZOO_TOKEN } = process.env
     const url = serverUrl(parsed.text('url'), process.env)
+    const isNamed = Boolean(parsed.text('url') || VGGZOO_URL || VGGZOO_TOKEN)
     if (!/^https?:\/\/./.test(url) || !URL.canParse(url)) {
       throw new UsageError(`The server's address must begin with http:// or https://, not be "${url}".`)
     }
-    const client = createClient({ url })
+    const client = createClient({ url, token: VGGZOO_TOKEN })
     try {
-      return await command.run({ ...parsed, client, url, screen })
+      return await command.run({ ...parsed, client, isNamed, screen })
     } finally {
       client.dispose()
     }

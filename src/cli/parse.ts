@@ -8,7 +8,7 @@ export const COMMON: Readonly<Record<string, Option>> = {
   help: { help: 'prints this' },
 }
 
-export type Parsed = Omit<Invocation, 'client' | 'url' | 'screen'>
+export type Parsed = Omit<Invocation, 'client' | 'isNamed' | 'screen'>
 
 /** @throws UsageError that says what the command does not know or lacks */
 export function parse(command: Command, args: string[]): Parsed {
@@ -79,6 +79,7 @@ export function overview(commands: readonly Command[]): string {
     '',
     'vggzoo COMMAND --help tells more. RUN is the number of a run, or its id; MODEL is a name, NAME@ALIAS or NAME/VERSION.',
     'The server is that at --url or VGGZOO_URL, else http://localhost:4000.',
+    'VGGZOO_TOKEN is sent to it, where it wants to know who asks.',
     'Exit codes: 0 done, 1 not done, 2 a command line that is wrong, 130 left by Ctrl-C.',
   ].join('\n')
 }

@@ -15,7 +15,11 @@ export interface ClientOptions {
   WebSocket?: unknown
   /** Sent with each HTTP request: an object, or what gives one. */
   headers?: Headers | (() => Headers | Promise<Headers>)
+  /** What the server knows its bearer by, if it has authentication: sent with each request, and when the socket is opened. */
+  token?: Token
 }
+
+export type Token = string | (() => string | undefined | Promise<string | undefined>)
 
 export interface RequestOptions {
   signal?: AbortSignal
@@ -75,6 +79,11 @@ export interface Client {
   follow(runId: string, options?: FollowOptions): Stream<RunEvent>
   /** What the trainer of a run prints, each line once and in order, until the run is over. */
   followLog(runId: string, options?: FollowOptions): Stream<RunLogLine>
+  /**
+   * Fetches a file of the server, such as those that `downloads` has the addresses of.
+   * @param address  from the server's root, or a whole URL of the server, which alone is sent the token
+   */
+  fetch(address: string | URL, init?: RequestInit): Promise<Response>
   /** The one socket of all subscriptions. */
   readonly connection: Connection
   /** Calls back whenever `connection` changes. Answers what ends it. */
@@ -88,13 +97,23 @@ export interface Client {
 /** A client of the server at `url`. Nothing is sent before it is asked for something. */
 export function createClient(options: ClientOptions): Client {
   const endpoint = `${options.url.replace(/\/+$/, '')}/graphql`
-  const send = createSender({
-    endpoint,
-    // Browsers want fetch to be called as a function of the window.
-    fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
-    headers: () => (typeof options.headers === 'function' ? options.headers() : (options.headers ?? {})),
+  // Browsers want fetch to be called as a function of the window.
+  const { fetch = (...request: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...request) } =
+    options
+  const authorization = async (name: string): Promise<Headers> => {
+    const token = typeof options.token === 'function' ? await options.token() : options.token
+    return token === undefined || token === '' ? {} : { [name]: `Bearer ${token}` }
+  }
+  const headers = async () => ({
+    ...(await authorization('authorization')),
+    ...(typeof options.headers === 'function' ? await options.headers() : options.headers),
   })
-  const socket = openSocket({ url: endpoint.replace(/^http/, 'ws'), WebSocket: options.WebSocket })
+  const send = createSender({ endpoint, fetch, headers })
+  const socket = openSocket({
+    url: endpoint.replace(/^http/, 'ws'),
+    WebSocket: options.WebSocket,
+    params: () => authorization('Authorization'),
+  })
   const streams = new Set<OpenStream<unknown>>()
 
   async function isOver(run: string, signal?: AbortSignal): Promise<boolean> {
@@ -151,6 +170,11 @@ export function createClient(options: ClientOptions): Client {
         resume: ({ runLogLines: { cursor } }: RunLogLines) => ({ after: cursor }),
       }
       return open(RUN_LOG_LINES, { id, after }, options, ({ runLogLines: line }) => line)
+    },
+    async fetch(address, init) {
+      const url = new URL(address, endpoint)
+      if (url.origin !== new URL(endpoint).origin) throw new TypeError(`${url} is not of the server.`)
+      return fetch(url, { ...init, headers: { ...(await headers()), ...(init?.headers as Headers) } })
     },
     get connection() {
       return socket.connection

@@ -8,6 +8,7 @@ export {
   type RequestOptions,
   type Stream,
   type SubscribeOptions,
+  type Token,
 } from './client.ts'
 export type { Document, ResultOf, VariablesOf } from './document.ts'
 export type { RunEvent, RunLogLine } from './documents.ts'

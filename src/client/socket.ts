@@ -41,7 +41,12 @@ export interface Socket {
 }
 
 /** One socket for all subscriptions, connected while there is one, and again for as long as it takes. */
-export function openSocket(options: { url: string; WebSocket?: unknown }): Socket {
+export function openSocket(options: {
+  url: string
+  WebSocket?: unknown
+  /** Sent whenever it is opened. */
+  params?(): Promise<Record<string, string>>
+}): Socket {
   let connection: Connection = { status: 'idle', since: Date.now() }
   const listeners = new Set<(connection: Connection) => void>()
   const become = (status: Connection['status'], reason?: string) => {
@@ -78,6 +83,7 @@ export function openSocket(options: { url: string; WebSocket?: unknown }): Socke
   const client: Client = createClient({
     url: options.url,
     webSocketImpl: options.WebSocket,
+    connectionParams: options.params,
     lazyCloseTimeout: LINGER_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     // A refused connection comes as an error and not as a close event.

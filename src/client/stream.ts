@@ -163,11 +163,18 @@ export function openStream<Data, Item>(
   return stream
 }
 
+/** Of a server that wants a token, or does not take this one any more, as graphql-ws has it. */
+const UNAUTHORIZED = 4401
+
 /** Why there is nothing to try again; null for a server that failed as a whole. */
 function refusalOf(error: unknown): OperationError | TransportError | null {
   if (Array.isArray(error)) return new OperationError(error as GraphQLErrorLike[])
   const { code, reason } = error as { code?: number; reason?: string }
   if (code === undefined || SERVER_FAILED.includes(code)) return null
+  if (code === UNAUTHORIZED) {
+    const message = reason || 'The server does not know who asks.'
+    return new OperationError([{ message, extensions: { code: 'UNAUTHENTICATED' } }])
+  }
   const why = reason === undefined || reason === '' ? String(code) : `${reason} (${code})`
   return new TransportError('NOT_GRAPHQL', `The server refused the connection: ${why}.`)
 }

@@ -1,5 +1,7 @@
 import './builder/scalars.ts'
 import './builder/errors.ts'
+import './access/viewer.ts'
+import './access/tokens.ts'
 import './zoo/architecture.ts'
 import './zoo/architecture-roots.ts'
 import './zoo/architecture-plan.ts'

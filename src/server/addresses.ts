@@ -9,6 +9,9 @@ export const LIVE_PATH = '/health/live'
 export const READY_PATH = '/health/ready'
 /** For Prometheus. */
 export const METRICS_PATH = '/metrics'
+/** The page where one signs in, and by POST signing in itself. */
+export const SIGN_IN_PATH = '/login'
+export const SIGN_OUT_PATH = '/logout'
 /** The paths of files of models begin with this. */
 export const DOWNLOADS_PATH = '/downloads/'
 /** Scripts and styles of the dashboard. */

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import type { Viewer } from '../access/viewer.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
+import { createGate } from './access/gate.ts'
+import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
 import { createDownloadHandler } from './downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
@@ -29,16 +32,29 @@ export interface ApiOptions {
 /** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
   const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, readiness, metrics } = options
-  const context: Context = { ...services, addresses: ADDRESSES, database: { prisma } }
-  /** What a request is answered with, however it came. All who ask may see the same. */
-  const contextOf = (_request: IncomingMessage) => context
-  const graphql = { contextOf, allowedOrigins, logger, telemetry }
+  const { access } = services
+  const policy = createOriginPolicy({ host, address: server.address, allowedOrigins })
+  const gate = createGate(access, policy)
+  const contexts = new WeakMap<Viewer, Context>()
+  /** What a request that was let in is answered with, however it came. */
+  function contextOf(request: IncomingMessage): Context {
+    const viewer = gate.viewerOf(request)
+    let context = contexts.get(viewer)
+    if (context === undefined) {
+      context = { ...services, addresses: ADDRESSES, database: { prisma }, viewer }
+      contexts.set(viewer, context)
+    }
+    return context
+  }
+  const graphql = { gate, contextOf, allowedOrigins, logger, telemetry }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),
-    downloads: createDownloadHandler({ contextOf, allowedOrigins, logger }),
+    downloads: createDownloadHandler({ gate, contextOf, allowedOrigins, logger }),
+    signIn: createSignIn(access, gate, policy),
     pages: createPageHandler(logger),
-    policy: createOriginPolicy({ host, address: server.address, allowedOrigins }),
+    policy,
+    gate,
     readiness,
     metrics,
   })

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
-import { StorageFullError } from '../errors.ts'
+import { StorageFullError, UnauthenticatedError } from '../errors.ts'
 import type { Download, Downloads } from '../models/downloads.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
+import type { Gate } from './access/gate.ts'
 import { downloadAt } from './addresses.ts'
 
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
@@ -13,6 +14,7 @@ const CACHE_CONTROL = 'private, max-age=31536000, immutable'
 const NOT_FOUND = 'There is no such file of a model version.'
 
 export interface DownloadOptions {
+  gate: Gate
   contextOf(request: IncomingMessage): { models: { downloads: Downloads } }
   /** Origins beside the server's own whose pages may fetch. */
   allowedOrigins: readonly string[]
@@ -20,7 +22,7 @@ export interface DownloadOptions {
 }
 
 /** Answers GET and HEAD with files of models: with ETags, conditions and ranges. */
-export function createDownloadHandler({ contextOf, allowedOrigins, logger }: DownloadOptions) {
+export function createDownloadHandler({ gate, contextOf, allowedOrigins, logger }: DownloadOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     allowOrigin(request, response, allowedOrigins)
     if (request.method === 'OPTIONS') return preflight(response)
@@ -30,9 +32,14 @@ export function createDownloadHandler({ contextOf, allowedOrigins, logger }: Dow
     }
     let download: Download | null
     try {
+      gate.admit(request, response)
       const name = downloadAt(new URL(request.url!, 'http://localhost').pathname)
       download = name && (await contextOf(request).models.downloads.find(name))
     } catch (error) {
+      if (error instanceof UnauthenticatedError) {
+        response.setHeader('www-authenticate', 'Bearer')
+        return answer(response, 401, error.message)
+      }
       logger.error({ err: error, path: request.url }, 'a download failed')
       if (error instanceof StorageFullError) return answer(response, 507, error.message)
       return answer(
@@ -104,7 +111,7 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse, allowed
 
 function preflight(response: ServerResponse): void {
   response.setHeader('access-control-allow-methods', 'GET, HEAD')
-  response.setHeader('access-control-allow-headers', 'Range, If-Range, If-None-Match')
+  response.setHeader('access-control-allow-headers', 'Authorization, Range, If-Range, If-None-Match')
   response.setHeader('access-control-max-age', '86400')
   response.writeHead(204).end()
 }

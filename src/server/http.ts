@@ -3,9 +3,10 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { type Handler, text } from './answers.ts'
 import { attachWebSocket } from './graphql/websocket.ts'
 import type { OriginPolicy } from './origin.ts'
-import { type Handler, type Handlers, routesOf, text } from './routes.ts'
+import { type Handlers, routesOf } from './routes.ts'
 import { readPair, renew, type TlsFiles } from './tls.ts'
 import { HttpRequest } from './upgrade.ts'
 
@@ -91,7 +92,7 @@ export async function listen(
     url: urlOf(address, tls === null ? 'http' : 'https'),
     address: address.address,
     serve(options) {
-      websocket = attachWebSocket(server, options.handler, options.policy)
+      websocket = attachWebSocket(server, options.handler, options.policy, options.gate)
       start(answerOf(options))
     },
     close: () => (closing ??= close()),

@@ -12,6 +12,8 @@ export interface OriginPolicy {
   hostAllowed(request: IncomingMessage): boolean
   /** False when a page of another origin opens a WebSocket, which no CORS rule would stop. */
   originAllowed(request: IncomingMessage): boolean
+  /** Whether it comes from a page of the server itself, from a browser's address bar, or from a program. */
+  isOwnOrigin(request: IncomingMessage): boolean
 }
 
 export function createOriginPolicy(options: {
@@ -36,15 +38,17 @@ export function createOriginPolicy(options: {
       // No name system has a say in what an address leads to.
       return name !== null && (names.has(name) || isLoopback(name))
     },
-    originAllowed(request) {
-      const { origin, host } = request.headers
-      if (origin === undefined || origins.has(origin)) return true
-      return URL.canParse(origin) && new URL(origin).host === host
-    },
+    originAllowed: (request) => origins.has(request.headers.origin ?? '') || isOwnOrigin(request),
+    isOwnOrigin,
   }
 }
 
-function isLoopback(address: string): boolean {
+function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+}
+
+/** Whether only the machine itself reaches an address. */
+export function isLoopback(address: string): boolean {
   const version = isIP(address)
   return version !== 0 && LOOPBACK.check(address, version === 4 ? 'ipv4' : 'ipv6')
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
 import { ASSETS_PATH } from './addresses.ts'
-import { text } from './routes.ts'
+import { text } from './answers.ts'
 
 /** The dashboard as `npm run build` makes it of web/. Seen from src/server and from dist/server alike. */
 const FOLDER = resolve(import.meta.dirname, '../../dist/web')

@@ -1,4 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { UnauthenticatedError } from '../errors.ts'
+import type { Gate } from './access/gate.ts'
+import type { SignIn } from './access/sign-in.ts'
 import {
   ASSETS_PATH,
   DOWNLOADS_PATH,
@@ -7,18 +10,20 @@ import {
   METRICS_PATH,
   PAGES,
   READY_PATH,
+  SIGN_IN_PATH,
+  SIGN_OUT_PATH,
 } from './addresses.ts'
+import { type Handler, json, text } from './answers.ts'
 import type { GraphQLHandler } from './graphql/graphql.ts'
 import { isMultipart } from './graphql/uploads-plugin.ts'
 
-/** Answers a request; what it cannot answer it says itself. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
 export interface Handlers {
+  gate: Gate
   handler: GraphQLHandler
   /** For requests with files. */
   uploadHandler: GraphQLHandler
   downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
+  signIn: SignIn
   /** The dashboard. */
   pages: Handler
   readiness(): Promise<Readiness>
@@ -31,15 +36,18 @@ export type Readiness = Readonly<Record<string, string | null>>
 
 /** What answers at a path, the query left out; a path that ends with / stands for all that begin with it, but for the root. */
 export function routesOf({
+  gate,
   handler,
   uploadHandler,
   downloads,
+  signIn: { signIn, signOut },
   pages,
   readiness,
   metrics,
 }: Handlers): (path: string) => Handler {
   const routes: Readonly<Record<string, Handler>> = {
     [GRAPHQL_PATH](request, response) {
+      if (wantsPage(request) && !isKnown(gate, request, response)) return toSignIn(request, response)
       const hasFiles = isMultipart(request.method, request.headers['content-type'])
       void (hasFiles ? uploadHandler : handler)(request, response)
     },
@@ -56,6 +64,9 @@ export function routesOf({
       const body = await metrics.text()
       response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(body)
     }),
+    [SIGN_IN_PATH]: (request, response) => (request.method === 'POST' ? signIn : pages)(request, response),
+    [SIGN_OUT_PATH]: (request, response) =>
+      (request.method === 'POST' ? signOut : nothingHere)(request, response),
     [ASSETS_PATH]: pages,
     '/': pages,
     ...Object.fromEntries(PAGES.flatMap((page) => [`/${page}`, `/${page}/`]).map((path) => [path, pages])),
@@ -65,6 +76,26 @@ export function routesOf({
     const route = folders.find((folder) => path.startsWith(folder)) ?? path
     return Object.hasOwn(routes, route) ? routes[route]! : nothingHere
   }
+}
+
+/** Of a browser: the playground. */
+function wantsPage({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.accept?.includes('text/html') === true
+}
+
+function isKnown(gate: Gate, request: IncomingMessage, response: ServerResponse): boolean {
+  try {
+    gate.admit(request, response)
+    return true
+  } catch (error) {
+    if (error instanceof UnauthenticatedError) return false
+    throw error
+  }
+}
+
+function toSignIn(request: IncomingMessage, response: ServerResponse): void {
+  const location = `${SIGN_IN_PATH}?${new URLSearchParams({ to: request.url! })}`
+  response.writeHead(303, { location, 'cache-control': 'no-store' }).end()
 }
 
 const nothingHere: Handler = (_request, response) =>
@@ -80,14 +111,4 @@ function reading(answer: (response: ServerResponse) => void | Promise<void>): Ha
     response.setHeader('allow', 'GET, HEAD')
     text(response, 405, 'Only GET and HEAD.')
   }
-}
-
-function json(response: ServerResponse, status: number, body: object): void {
-  response
-    .writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    .end(JSON.stringify(body))
-}
-
-export function text(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`)
 }

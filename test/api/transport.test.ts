@@ -4,10 +4,12 @@ import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
+import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../src/errors.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
@@ -26,7 +28,8 @@ beforeEach(async () => {
   }
   const logger = pino({ level: 'error' }, { write })
   const handler = createGraphQLHandler({
-    contextOf: () => ({ runs }) as unknown as Context,
+    gate: OPEN_GATE,
+    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
     allowedOrigins: [],
     logger,
     telemetry: NO_TELEMETRY,
@@ -37,7 +40,9 @@ beforeEach(async () => {
     uploadHandler: handler,
     downloads: async (_request, response) => void response.end('a download'),
     pages: (_request, response) => void response.end('the dashboard'),
+    signIn: { signIn() {}, signOut() {} },
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
+    gate: OPEN_GATE,
     readiness: async () => ({}),
     metrics: null,
   })

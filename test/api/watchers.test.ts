@@ -4,11 +4,13 @@ import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
@@ -25,13 +27,15 @@ let logged: string
 beforeAll(async () => {
   http = await listen('127.0.0.1', 0)
   server = { url: http.url } as TestServer
-  // One viewer, as long as the server runs; its runs are those of the test.
-  const viewer = { runs: { follow: async (_id: string, after: number) => run.follow(after) } } as Context
+  // Its runs are those of the test.
+  const follow = async (_id: string, after: number) => run.follow(after)
+  const context = { runs: { follow }, viewer: LOCAL_VIEWER } as unknown as Context
   const write = (line: string) => {
     logged += line
   }
   const handler = createGraphQLHandler({
-    contextOf: () => viewer,
+    gate: OPEN_GATE,
+    contextOf: () => context,
     allowedOrigins: [],
     logger: pino({ level: 'error' }, { write }),
     telemetry: NO_TELEMETRY,
@@ -41,7 +45,9 @@ beforeAll(async () => {
     uploadHandler: handler,
     downloads: async () => {},
     pages: () => {},
+    signIn: { signIn() {}, signOut() {} },
     policy: createOriginPolicy({ host: '127.0.0.1', address: http.address, allowedOrigins: [] }),
+    gate: OPEN_GATE,
     readiness: async () => ({}),
     metrics: null,
   })

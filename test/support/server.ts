@@ -55,6 +55,8 @@ export interface ServerOptions {
   /** An earlier server's folder; else a new one, removed by `stopServers`. */
   dataDir?: string
   env?: NodeJS.ProcessEnv
+  /** Done in the data folder before the server starts. */
+  before?(dataDir: string): unknown
   /** The data set that is there from the start and that `startRun` trains on: the tiny one when left out. */
   dataset?: 'tiny' | 'cifar10' | false
 }
@@ -74,6 +76,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     if (dataset === 'cifar10') await placeDataset(dataDir)
     if (dataset === 'tiny') await placeTinyDataset(dataDir)
   }
+  await options.before?.(dataDir)
   const child = spawnServer({
     DATA_DIR: dataDir,
     ...(dataset === 'tiny' ? { DATASET_SOURCES: TINY_MODULE, CIFAR10_DIR: NO_CIFAR10 } : {}),
@@ -180,12 +183,15 @@ let shared: Promise<TestServer> | undefined
  * empty database. It ends with the process.
  */
 export function sharedServer(): Promise<TestServer> {
-  shared ??= startServer({ env: { ALLOWED_ORIGINS: FRIENDS.join() } }).then((server) => {
-    running.delete(server)
-    folders.delete(server.dataDir)
-    return server
-  })
+  shared ??= startServer({ env: { ALLOWED_ORIGINS: FRIENDS.join() } }).then(toTheEnd)
   return shared
+}
+
+/** A server that `stopServers` leaves alone: it ends with the process. */
+export function toTheEnd(server: TestServer): TestServer {
+  running.delete(server)
+  folders.delete(server.dataDir)
+  return server
 }
 
 /** Ends every server of this test file, with its folder, and what is still at work on the shared one. For afterAll. */
@@ -200,6 +206,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   const {
     PORT,
     HOST,
+    AUTH,
     DATA_DIR,
     DATABASE_URL,
     ENGINE,

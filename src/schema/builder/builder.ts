@@ -3,9 +3,12 @@ import ComplexityPlugin from '@pothos/plugin-complexity'
 import ErrorsPlugin from '@pothos/plugin-errors'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { mayAs, type Role } from '../../access/viewer.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type PrismaTypes from '../../db/generated/pothos.ts'
 import { getDatamodel } from '../../db/generated/pothos.ts'
+import { ForbiddenError } from '../../errors.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import type { Context } from './context.ts'
 import { GONE } from './gone.ts'
@@ -18,6 +21,7 @@ const LIMITS = { complexity: 5000, depth: 14, breadth: 200 }
 
 export const builder = new SchemaBuilder<{
   Context: Context
+  AuthScopes: { role: Role }
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
   DefaultEdgesNullability: false
@@ -31,8 +35,10 @@ export const builder = new SchemaBuilder<{
     LogCursor: { Input: number; Output: number }
   }
 }>({
-  // Errors first: what it turns into a union member must not reach the plugins outside of it.
+  // Who may not ask is refused before anything else. Then errors: what they turn into a union member must not reach the
+  // plugins outside of it.
   plugins: [
+    ScopeAuthPlugin,
     ErrorsPlugin,
     GONE,
     PAGE_LIMITS,
@@ -42,6 +48,16 @@ export const builder = new SchemaBuilder<{
     ComplexityPlugin,
   ],
   defaultFieldNullability: false,
+  scopeAuth: {
+    // Not again for each event.
+    authorizeOnSubscribe: true,
+    authScopes: ({ viewer }) => ({
+      role(needed) {
+        if (mayAs(viewer, needed)) return true
+        throw new ForbiddenError(`This needs the role ${needed}; ${viewer.name} has ${viewer.role}.`)
+      },
+    }),
+  },
   relay: {
     // The page's size counts at the connection (page-limits.ts), not again at its edges.
     edgesFieldOptions: {

@@ -1,3 +1,5 @@
+import type { AccessService } from '../../access/service.ts'
+import type { Viewer } from '../../access/viewer.ts'
 import type { Datasets } from '../../data/datasets.ts'
 import type { OwnDatasets } from '../../data/own/service.ts'
 import type { ModelService } from '../../models/service.ts'
@@ -14,6 +16,7 @@ import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 
 /** The domain as resolvers see it. */
 export interface Services {
+  access: AccessService
   architectures: ArchitectureRegistry
   planner: Planner
   runs: RunService
@@ -39,6 +42,8 @@ export interface Addresses {
 /** What every resolver gets. */
 export interface Context extends Services {
   addresses: Addresses
+  /** Who asks. */
+  viewer: Viewer
   /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /** It is executed for an event: what that costs was counted when the subscription was opened. */

@@ -2,11 +2,13 @@ import type { GraphQLError } from 'graphql'
 import { DatasetUnavailableError } from '../../data/errors.ts'
 import {
   ConflictError,
+  ForbiddenError,
   NotFoundError,
   NotReadyError,
   OverloadedError,
   StoppingError,
   StorageFullError,
+  UnauthenticatedError,
   ValidationError,
 } from '../../errors.ts'
 import { type IMAGE_REJECTIONS, UnsupportedImageError } from '../../pictures/errors.ts'
@@ -25,6 +27,8 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [ValidationError, 'BAD_USER_INPUT'],
   [UnsupportedImageError, 'BAD_USER_INPUT'],
   [ConflictError, 'BAD_USER_INPUT'],
+  [UnauthenticatedError, 'UNAUTHENTICATED'],
+  [ForbiddenError, 'FORBIDDEN'],
   [NotFoundError, 'NOT_FOUND'],
   [OverloadedError, 'OVERLOADED'],
   [NotReadyError, 'NOT_READY'],

@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'NOT_FOUND',
   'QUERY_TOO_COMPLEX',
   'TOO_MANY_OPERATIONS',
+  'UNAUTHENTICATED',
   'FORBIDDEN',
   'DATASET_UNAVAILABLE',
   'MODEL_UNUSABLE',
@@ -25,8 +26,13 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return ERROR_CODES.includes(code as ErrorCode)
 }
 
-/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5; RFC 9110, 15.6.4. */
-const STATUS: Partial<Record<ErrorCode, number>> = { STORAGE_FULL: 507, STOPPING: 503 }
+/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5; RFC 9110, 15. */
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  STORAGE_FULL: 507,
+  STOPPING: 503,
+}
 
 export function apiError(code: ErrorCode, message: string): GraphQLError {
   const status = STATUS[code]

@@ -21,12 +21,7 @@ export function csrfPlugin(): Plugin {
       const type = request.headers.get('content-type')?.toLowerCase() ?? 'text/plain'
       if (!WITHOUT_PREFLIGHT.some((simple) => type.startsWith(simple))) return
       if (HEADERS.some((name) => request.headers.has(name))) return
-      const error = apiError(
-        'FORBIDDEN',
-        `A request with this content type must carry the header ${CSRF_HEADER}: 1.`,
-      )
-      error.extensions.http = { status: 403 }
-      throw error
+      throw apiError('FORBIDDEN', `A request with this content type must carry the header ${CSRF_HEADER}: 1.`)
     },
   }
 }

@@ -6,9 +6,11 @@ import type { Logger } from 'pino'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
+import type { Gate } from '../access/gate.ts'
 import { GRAPHQL_PATH } from '../addresses.ts'
 import type { UploadStore } from '../upload-store.ts'
 import { acceptPlugin } from './accept-plugin.ts'
+import { accessPlugin } from './access-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
@@ -24,6 +26,7 @@ import { WELCOME_QUERY } from './welcome-query.ts'
 export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 
 export interface GraphQLOptions {
+  gate: Gate
   contextOf(request: IncomingMessage): Context
   allowedOrigins: string[]
   logger: Logger
@@ -42,7 +45,7 @@ export function createUploadHandler(options: GraphQLOptions, uploads: UploadStor
 
 /** @param requestParser  reads the body, up to a size of its own */
 function createHandler(
-  { contextOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
+  { gate, contextOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
   return createYoga<ServerContext, Context>({
@@ -75,6 +78,7 @@ function createHandler(
     multipart: false,
     plugins: [
       acceptPlugin(),
+      accessPlugin(gate),
       csrfPlugin(),
       requestParser,
       operationPlugin(),

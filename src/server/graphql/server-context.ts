@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What yoga is given beside each request that it answers. */
+/** What yoga is given beside each request that it answers. Over WebSocket there is no response. */
 export interface ServerContext {
   req: IncomingMessage
+  res: ServerResponse
 }

@@ -15,6 +15,7 @@ import {
   visit,
 } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { anyoneOf } from '../../access/viewer.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { TOLD_AS_VALUES } from '../../schema/builder/told-as-values.ts'
 import type { ServerContext } from './server-context.ts'
@@ -43,14 +44,14 @@ export class SharedResult implements ExecutionResult {
 }
 
 /**
- * Executes an event once for all subscriptions that ask the same of it: those of one viewer with the same operation, but
+ * Executes an event once for all subscriptions that ask the same of it: those of one role with the same operation, but
  * for the arguments of its root field. These choose the events, and each subscriber follows its own stream of them, as
  * slowly as it likes: what is shared is the event, wherever it is met, and so what was made of it.
  *
  * That holds for fields whose events are TOLD_AS_VALUES. Others are executed for each subscriber when it takes them.
  */
 export function sharedExecutionPlugin(
-  viewerOf: (request: ServerContext['req']) => Context,
+  contextOf: (request: ServerContext['req']) => Context,
 ): Plugin<ServerContext> {
   const audienceOf = createAudiences()
   return {
@@ -66,7 +67,7 @@ export function sharedExecutionPlugin(
         if (errors !== undefined) return subscribeFn(args)
         const events = await createSourceEventStream(args)
         if (!isAsyncIterable(events)) return events
-        const audience = audienceOf(args, operation, viewerOf((args.contextValue as ServerContext).req))
+        const audience = audienceOf(args, operation, contextOf((args.contextValue as ServerContext).req))
         return resultsOf(events[Symbol.asyncIterator](), audience, operation)
       })
     },
@@ -113,18 +114,19 @@ function resultsOf(
 }
 
 function createAudiences() {
-  const audiences = new WeakMap<Context, Map<string, Audience>>()
+  const audiences = new Map<string, Audience>()
   const results = createResults()
-  return (args: ExecutionArgs, operation: OperationDefinitionNode, viewer: Context): Audience => {
+  return (args: ExecutionArgs, operation: OperationDefinitionNode, context: Context): Audience => {
     const field = rootField(operation)
     if (field === undefined || !isToldAsValues(args.schema, field)) return single(args)
-    const key = keyOf(args, operation, field)
-    const ofViewer = audiences.get(viewer) ?? new Map<string, Audience>()
-    audiences.set(viewer, ofViewer)
-    let audience = ofViewer.get(key)
+    // What an event says depends on what its reader may, and not on who that is.
+    const { role } = context.viewer
+    const key = `${role}\n${keyOf(args, operation, field)}`
+    let audience = audiences.get(key)
     if (audience === undefined) {
-      audience = createAudience(args, viewer, results, () => ofViewer.delete(key))
-      ofViewer.set(key, audience)
+      const anyone = { ...context, viewer: anyoneOf(role) }
+      audience = createAudience(args, anyone, results, () => audiences.delete(key))
+      audiences.set(key, audience)
     }
     return audience
   }
@@ -143,7 +145,7 @@ type Result = ExecutionResult | Promise<ExecutionResult>
 
 function createAudience(
   { schema, document, operationName, variableValues }: ExecutionArgs,
-  viewer: Context,
+  context: Context,
   results: Results,
   onEmpty: () => void,
 ): Audience {
@@ -156,7 +158,7 @@ function createAudience(
       operationName,
       variableValues,
       rootValue: event,
-      contextValue: { ...viewer, isEvent: true } satisfies Context,
+      contextValue: { ...context, isEvent: true } satisfies Context,
     })
   const audience: Audience = {
     join() {

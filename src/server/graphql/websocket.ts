@@ -5,8 +5,10 @@ import { CloseCode } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { UnauthenticatedError } from '../../errors.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
+import type { Gate } from '../access/gate.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { toClientError, withoutHints } from './client-error.ts'
 import { deliver } from './deliver.ts'
@@ -21,6 +23,8 @@ type EnvelopedArgs = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 's
 /** For a client to answer the notice that its connection closes; one that has stopped reading never does. */
 const CLOSE_MS = 1000
 
+const TOKEN_OVER = 'The token was revoked or has expired.'
+
 /** Of the WebSocket protocol, as ws speaks them: 13 is that of RFC 6455. */
 const VERSIONS = ['13', '8']
 
@@ -29,6 +33,7 @@ export function attachWebSocket(
   server: Server,
   handler: GraphQLHandler,
   policy: OriginPolicy,
+  gate: Gate,
 ): { close(): Promise<void> } {
   // Its types do not know closeTimeout yet.
   const sockets = new WebSocketServer({
@@ -72,6 +77,20 @@ export function attachWebSocket(
     {
       execute: (args) => untilLeft((signal) => executed(args as EnvelopedArgs, signal)),
       subscribe: (args) => (args as EnvelopedArgs).rootValue.subscribe(args),
+      onConnect({ connectionParams, extra: { request, socket } }) {
+        try {
+          const leave = gate.connect(request, connectionParams, () =>
+            socket.close(CloseCode.Unauthorized, TOKEN_OVER),
+          )
+          socket.once('close', leave)
+          return true
+        } catch (error) {
+          if (!(error instanceof UnauthenticatedError)) throw error
+          socket.close(CloseCode.Unauthorized, error.message)
+          // graphql-ws would close it as Forbidden, which clients try again.
+          return false
+        }
+      },
       async onSubscribe(context, _id, { operationName, query, variables }) {
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
           const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`

@@ -43,6 +43,23 @@ describe('a start with something wrong ends with one line for it', () => {
     expect(existsSync(folder)).toBe(false)
   })
 
+  test('when others would reach it and nobody has said who may do what, unless that is wanted', async () => {
+    const folder = join(tmpdir(), 'vggzoo-never-made')
+    for (const HOST of ['0.0.0.0', '::']) {
+      const { code, lines } = await refusal({ HOST, DATA_DIR: folder })
+      expect(code).toBe(1)
+      expect(lines).toEqual([
+        expect.stringMatching(/cannot start: HOST \S+ is reached .* AUTH=tokens.* AUTH=none/),
+      ])
+      expect(existsSync(folder)).toBe(false)
+    }
+    const server = await startServer({ env: { HOST: '0.0.0.0', AUTH: 'none' } })
+    expect(await server.query('{ viewer { role kind } }')).toEqual({
+      viewer: { role: 'ADMIN', kind: 'LOCAL' },
+    })
+    await server.stop()
+  })
+
   test('when a file is in the place of the data folder, or of what is in it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'vggzoo-start-'))
     writeFileSync(join(folder, 'database'), '')

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Downloads } from '../../../src/models/downloads.ts'
+import { OPEN_GATE } from '../../../src/server/access/gate.ts'
 import { createDownloadHandler } from '../../../src/server/downloads.ts'
 import { createRecordingLog, type RecordingLog } from '../../support/recording-log.ts'
 
@@ -24,6 +25,7 @@ beforeEach(async () => {
   find = async () => ({ file, content: 'e', fileName: 'weights' })
   log = createRecordingLog()
   const handler = createDownloadHandler({
+    gate: OPEN_GATE,
     contextOf: () => ({ models: { downloads: { find: (name) => find(name) } } }),
     allowedOrigins: [],
     logger: log,

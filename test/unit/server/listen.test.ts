@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { OPEN_GATE } from '../../../src/server/access/gate.ts'
 import type { GraphQLHandler } from '../../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../../src/server/http.ts'
 import { createOriginPolicy } from '../../../src/server/origin.ts'
@@ -25,7 +26,9 @@ function serve(server: HttpServer, host: string, allowedOrigins: string[] = []):
     uploadHandler: answer as unknown as GraphQLHandler,
     downloads: answer,
     pages: answer,
+    signIn: { signIn() {}, signOut() {} },
     policy: createOriginPolicy({ host, address: server.address, allowedOrigins }),
+    gate: OPEN_GATE,
     readiness: async () => ({}),
     metrics: null,
   })

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { OPEN_GATE } from '../../../src/server/access/gate.ts'
 import type { GraphQLHandler } from '../../../src/server/graphql/graphql.ts'
 import { listen } from '../../../src/server/http.ts'
 import { createOriginPolicy } from '../../../src/server/origin.ts'
@@ -47,6 +48,8 @@ test('With a certificate the server speaks HTTPS, and WebSocket within it', asyn
     uploadHandler: handler,
     downloads: async () => {},
     pages: () => {},
+    signIn: { signIn() {}, signOut() {} },
+    gate: OPEN_GATE,
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
     readiness: async () => ({}),
     metrics: null,

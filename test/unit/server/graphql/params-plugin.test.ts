@@ -4,8 +4,10 @@ import { type AddressInfo, connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
 import { MAX_BODY_BYTES } from '../../../../src/server/graphql/limits.ts'
 
@@ -18,7 +20,8 @@ beforeAll(async () => {
     logged += line
   }
   const handler = createGraphQLHandler({
-    contextOf: () => ({}) as Context,
+    gate: OPEN_GATE,
+    contextOf: () => ({ viewer: LOCAL_VIEWER }) as Context,
     allowedOrigins: [],
     logger: pino({ level: 'warn' }, { write }),
     telemetry: NO_TELEMETRY,

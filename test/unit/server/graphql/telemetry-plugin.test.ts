@@ -2,11 +2,13 @@ import { createClient } from 'graphql-ws'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
+import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { flatMap, newestOfEach } from '../../../../src/concurrency/iterate.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Measurement } from '../../../../src/ports/telemetry.ts'
 import type { RunEvent } from '../../../../src/runs/model/events.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../../../src/server/http.ts'
 import { createOriginPolicy } from '../../../../src/server/origin.ts'
@@ -19,7 +21,8 @@ beforeEach(async () => {
   runs = {}
   measured = []
   const handler = createGraphQLHandler({
-    contextOf: () => ({ runs }) as unknown as Context,
+    gate: OPEN_GATE,
+    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
     allowedOrigins: [],
     logger: pino({ level: 'silent' }),
     telemetry: { record: (measurement) => void measured.push(measurement) },
@@ -30,7 +33,9 @@ beforeEach(async () => {
     uploadHandler: handler,
     downloads: async (_request, response) => void response.end(),
     pages: (_request, response) => void response.end(),
+    signIn: { signIn() {}, signOut() {} },
     policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
+    gate: OPEN_GATE,
     readiness: async () => ({}),
     metrics: null,
   })

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
+import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
 import { createUploadHandler } from '../../../../src/server/graphql/graphql.ts'
 import { createUploadLimits } from '../../../../src/server/upload-limits.ts'
 import { createUploadStore } from '../../../../src/server/upload-store.ts'
@@ -41,6 +42,7 @@ beforeEach(async () => {
   }
   const handler = createUploadHandler(
     {
+      gate: OPEN_GATE,
       contextOf: () => ({ models }) as unknown as Context,
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),

@@ -1,0 +1,197 @@
+import type { Logger } from 'pino'
+import { createTurns } from '../concurrency/one-at-a-time.ts'
+import type { AccessToken, Prisma, PrismaClient } from '../db/generated/client.ts'
+import { ConflictError, NotFoundError, UnauthenticatedError, ValidationError } from '../errors.ts'
+import { LABEL, readLabel } from '../label.ts'
+import { createGrants, type Grant } from './grants.ts'
+import { makeSecret, type SecretKind } from './secret.ts'
+import { LOCAL_VIEWER, type Role, type Viewer } from './viewer.ts'
+
+/** How viewers are known: `none`, everyone is the local one; `tokens`, by a secret that they send. */
+export type Auth = 'none' | 'tokens'
+
+export interface NewToken {
+  name: string
+  role: Role
+  /** Viewer.id of its bearer: its name when left out. */
+  ownerId?: string | undefined
+  expiresAt?: Date | undefined
+}
+
+/** A token or session with its secret, which is never seen again. */
+export interface MadeToken {
+  token: AccessToken
+  secret: string
+}
+
+export interface AccessService {
+  readonly auth: Auth
+  /**
+   * Takes a few microseconds, and reads no database.
+   * @param secret  what was sent; null for nothing
+   * @throws UnauthenticatedError where one is needed and this is none, or none any more
+   */
+  viewerOf(secret: string | null, kind: SecretKind): Viewer
+  /** Calls back within seconds after the viewer's token or session was revoked or expired. @returns forgets it */
+  whenOver(viewer: Viewer, callback: () => void): () => void
+  tokens: Tokens
+  sessions: Sessions
+  close(): Promise<void>
+}
+
+export interface Tokens {
+  /** @throws ValidationError; ConflictError when a token that lasts has the name */
+  create(token: NewToken): Promise<MadeToken>
+  /** @throws NotFoundError */
+  revoke(id: string): Promise<AccessToken>
+  list(query: Prisma.AccessTokenFindManyArgs): Promise<AccessToken[]>
+  count(): Promise<number>
+}
+
+export interface Sessions {
+  /** For a browser. @throws UnauthenticatedError for what is no token, or none any more */
+  open(tokenSecret: string): Promise<MadeToken>
+  end(viewer: Viewer): Promise<void>
+}
+
+/** A browser signs in again after so long. */
+const SESSION_MS = 30 * 24 * 60 * 60 * 1000
+/** The last use is written no more often. */
+const USE_MS = 5 * 60 * 1000
+
+/** Knows all tokens, as nobody else writes them: one server has the database for itself. */
+export async function openAccess(options: {
+  auth: Auth
+  prisma: PrismaClient
+  logger: Pick<Logger, 'warn'>
+}): Promise<AccessService> {
+  const { auth, prisma, logger } = options
+  const grants = createGrants()
+  const now = new Date()
+  await prisma.accessToken.deleteMany({ where: { kind: 'SESSION', expiresAt: { lte: now } } })
+  const rows = await prisma.accessToken.findMany({
+    where: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+  })
+  for (const row of rows) grants.add(toGrant(row))
+  if (auth === 'tokens' && !rows.some(({ role }) => role === 'ADMIN')) {
+    logger.warn(
+      'no token has the role ADMIN: stop this server, make one by `vggzoo token create NAME --role admin`, and start it again',
+    )
+  }
+
+  function use(grant: Grant): Viewer {
+    const at = Date.now()
+    if (grant.lastUsedAt === null || at - grant.lastUsedAt.getTime() > USE_MS) {
+      grant.lastUsedAt = new Date(at)
+      const id = grant.viewer.tokenId!
+      prisma.accessToken
+        .update({ where: { id }, data: { lastUsedAt: grant.lastUsedAt } })
+        .catch((error: unknown) => logger.warn({ err: error }, 'the last use of a token was not written'))
+    }
+    return grant.viewer
+  }
+
+  function grantOf(secret: string | null, kind: SecretKind): Grant {
+    if (secret === null) throw new UnauthenticatedError(NOTHING_SENT)
+    const grant = grants.find(secret)
+    if (grant === null || grant.kind !== kind) throw new UnauthenticatedError(NOT_VALID[kind])
+    return grant
+  }
+
+  async function make(
+    kind: SecretKind,
+    row: Omit<NewToken, 'ownerId'> & { ownerId: string; parentId?: string },
+  ) {
+    const { text, prefix, hash } = makeSecret(kind)
+    const token = await prisma.accessToken.create({ data: { ...row, kind, prefix, hash } })
+    grants.add(toGrant(token))
+    return { token, secret: text }
+  }
+
+  const inTurn = createTurns()
+  const tokens: Tokens = {
+    create: (asked) =>
+      inTurn(async () => {
+        const row = checked(asked)
+        const namesake = await prisma.accessToken.findFirst({
+          where: {
+            kind: 'TOKEN',
+            name: row.name,
+            revokedAt: null,
+            OR: [{ expiresAt: null }, { expiresAt: { gt: new Date() } }],
+          },
+        })
+        if (namesake !== null) {
+          throw new ConflictError(
+            `There is a token "${row.name}" already: ${namesake.prefix}. Revoke it, or choose another name.`,
+          )
+        }
+        return make('TOKEN', row)
+      }),
+    async revoke(id) {
+      const found = await prisma.accessToken.findUnique({ where: { id, kind: 'TOKEN' } })
+      if (found === null) throw new NotFoundError('There is no such token.')
+      if (found.revokedAt !== null) return found
+      const [token] = await prisma.$transaction([
+        prisma.accessToken.update({ where: { id }, data: { revokedAt: new Date() } }),
+        prisma.accessToken.deleteMany({ where: { parentId: id } }),
+      ])
+      grants.end(id)
+      return token
+    },
+    list: (query) => prisma.accessToken.findMany({ ...query, where: { ...query.where, kind: 'TOKEN' } }),
+    count: () => prisma.accessToken.count({ where: { kind: 'TOKEN' } }),
+  }
+
+  const sessions: Sessions = {
+    async open(tokenSecret) {
+      const token = grantOf(tokenSecret, 'TOKEN')
+      const { id: ownerId, name, role, tokenId } = use(token)
+      const end = Date.now() + SESSION_MS
+      const expiresAt = new Date(Math.min(end, token.expiresAt?.getTime() ?? end))
+      return make('SESSION', { name, role, ownerId, parentId: tokenId!, expiresAt })
+    },
+    async end({ kind, tokenId }) {
+      if (kind !== 'SESSION' || tokenId === null) return
+      await prisma.accessToken.deleteMany({ where: { id: tokenId } })
+      grants.end(tokenId)
+    },
+  }
+
+  return {
+    auth,
+    viewerOf: (secret, kind) => (auth === 'none' ? LOCAL_VIEWER : use(grantOf(secret, kind))),
+    whenOver: grants.whenOver,
+    tokens,
+    sessions,
+    async close() {
+      grants.close()
+    },
+  }
+}
+
+const NOTHING_SENT = 'Sign in, or send a token: Authorization: Bearer vgz_...'
+const NOT_VALID: Record<SecretKind, string> = {
+  TOKEN: 'The token is not valid: it is wrong, revoked or expired.',
+  SESSION: 'You are signed out. Sign in again.',
+}
+
+function toGrant({ id, prefix, hash, kind, name, role, ownerId, parentId, ...row }: AccessToken): Grant {
+  const viewer = { id: ownerId, name, role, kind, tokenId: id }
+  return { prefix, hash, kind, viewer, parentId, expiresAt: row.expiresAt, lastUsedAt: row.lastUsedAt }
+}
+
+function checked({ name, role, ownerId, expiresAt }: NewToken) {
+  const issues: { path: string[]; message: string }[] = []
+  const label = (field: string, text: string) => {
+    const read = readLabel(text)
+    if (read === null) issues.push({ path: [field], message: `A ${field} has ${LABEL}` })
+    return read ?? text
+  }
+  const row = { name: label('name', name), role, ownerId: label('owner', ownerId ?? name), expiresAt }
+  if (expiresAt !== undefined && expiresAt.getTime() <= Date.now()) {
+    issues.push({ path: ['expiresAt'], message: 'The token would have expired already.' })
+  }
+  if (issues.length > 0) throw new ValidationError(issues)
+  return row
+}

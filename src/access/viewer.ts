@@ -1,0 +1,35 @@
+/** Least first: each may what the one before it may, and more. */
+export const ROLES = ['VIEWER', 'OPERATOR', 'ADMIN'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Who asks. */
+export interface Viewer {
+  /** Of the person or program, whatever token it comes with: what it makes is its own by this. */
+  readonly id: string
+  /** For people. */
+  readonly name: string
+  readonly role: Role
+  /** LOCAL: there is no authentication. SESSION: a browser that signed in. */
+  readonly kind: 'LOCAL' | 'TOKEN' | 'SESSION'
+  /** Of the token, or the session, that it came with; null for LOCAL. */
+  readonly tokenId: string | null
+}
+
+/** Everyone, where there is no authentication. */
+export const LOCAL_VIEWER: Viewer = {
+  id: 'local',
+  name: 'local',
+  role: 'ADMIN',
+  kind: 'LOCAL',
+  tokenId: null,
+}
+
+/** Those of a role as one, where what is made for one of them is for all. */
+export function anyoneOf(role: Role): Viewer {
+  return { id: '', name: '', role, kind: 'LOCAL', tokenId: null }
+}
+
+/** Whether the viewer may what this role may. */
+export function mayAs(viewer: Pick<Viewer, 'role'>, role: Role): boolean {
+  return ROLES.indexOf(viewer.role) >= ROLES.indexOf(role)
+}

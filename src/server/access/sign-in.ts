@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GraphQLError } from 'graphql'
+import type { AccessService } from '../../access/service.ts'
+import { UnauthenticatedError } from '../../errors.ts'
+import { type Handler, json } from '../answers.ts'
+import { readText } from '../body.ts'
+import type { OriginPolicy } from '../origin.ts'
+import { setSession } from './cookie.ts'
+import type { Gate } from './gate.ts'
+
+const MAX_BODY_BYTES = 4096
+
+export interface SignIn {
+  /** POST `{"token": "vgz_..."}`: answers with the cookie of a session, or 401. */
+  signIn: Handler
+  /** POST: ends the session of the cookie. */
+  signOut: Handler
+}
+
+/** What a browser does that forms and links of other pages cannot make it do: they are of another origin, or send no JSON. */
+export function createSignIn(
+  access: AccessService,
+  gate: Gate,
+  policy: Pick<OriginPolicy, 'isOwnOrigin'>,
+): SignIn {
+  const guarded =
+    (work: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Handler =>
+    (request, response) => {
+      if (access.auth === 'none')
+        return json(response, 404, { message: 'This server has no authentication.' })
+      const isJson = /^application\/json\b/i.test(request.headers['content-type'] ?? '')
+      if (!isJson || !policy.isOwnOrigin(request)) {
+        return json(response, 403, { message: 'Only pages of this server may do this, and they send JSON.' })
+      }
+      work(request, response).catch((error: unknown) => fail(response, error))
+    }
+
+  return {
+    signIn: guarded(async (request, response) => {
+      const token = tokenIn(await readText(request, MAX_BODY_BYTES))
+      const { secret, token: session } = await access.sessions.open(token)
+      const cookie = setSession(request, { secret, expiresAt: session.expiresAt! })
+      response.setHeader('set-cookie', cookie)
+      json(response, 200, { name: session.name, role: session.role })
+    }),
+    signOut: guarded(async (request, response) => {
+      await access.sessions.end(gate.admit(request, response))
+      response.setHeader('set-cookie', setSession(request, null))
+      json(response, 200, {})
+    }),
+  }
+}
+
+/** @throws UnauthenticatedError for what has none */
+function tokenIn(text: string): string {
+  try {
+    const { token } = JSON.parse(text)
+    if (typeof token === 'string') return token.trim()
+  } catch {}
+  throw new UnauthenticatedError('Send {"token": "vgz_..."}.')
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  if (error instanceof UnauthenticatedError) json(response, 401, { message: error.message })
+  else if (error instanceof GraphQLError) json(response, 400, { message: error.message })
+  else json(response, 503, { message: 'Signing in does not work now: the database does not answer.' })
+}

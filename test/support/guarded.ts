@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { type GraphQLResult, startServer, type TestServer, toTheEnd } from './server.ts'
+
+const CLI = resolve(import.meta.dirname, '../../dist/cli/main.js')
+
+export interface CliResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** `vggzoo ARGS`, with this environment and no other word of servers or tokens. */
+export async function vggzoo(args: string[], env: NodeJS.ProcessEnv): Promise<CliResult> {
+  const { VGGZOO_URL, VGGZOO_TOKEN, DATA_DIR, DATABASE_URL, PORT, ...rest } = process.env
+  try {
+    const done = await promisify(execFile)(process.execPath, [CLI, ...args], { env: { ...rest, ...env } })
+    return { code: 0, ...done }
+  } catch (error) {
+    const { code, stdout, stderr } = error as CliResult
+    return { code, stdout, stderr }
+  }
+}
+
+/** A server with AUTH=tokens, whose first token was made by the command line before it started. */
+export interface GuardedServer extends TestServer {
+  /** Of `root`, who is an admin. */
+  admin: string
+  /** An operation with a token over HTTP; null sends none. */
+  ask(token: string | null, query: string, variables?: object): Promise<GraphQLResult>
+  /** Makes a token and answers its secret. */
+  token(name: string, role: 'VIEWER' | 'OPERATOR' | 'ADMIN', more?: object): Promise<string>
+}
+
+export const CREATE_TOKEN = `mutation ($input: CreateTokenInput!) {
+  createToken(input: $input) { __typename ... on CreatedToken { secret token { id prefix } } ... on Error { message } }
+}`
+
+let shared: Promise<GuardedServer> | undefined
+
+/** The one that the test files of a process have in common; it ends with the process. */
+export function guardedServer(): Promise<GuardedServer> {
+  shared ??= startGuarded()
+  return shared
+}
+
+async function startGuarded(): Promise<GuardedServer> {
+  let admin = ''
+  const server = toTheEnd(
+    await startServer({
+      env: { AUTH: 'tokens', LOG_LEVEL: 'trace' },
+      async before(dataDir) {
+        const { stdout } = await vggzoo(['token', 'create', 'root', '--role', 'admin'], { DATA_DIR: dataDir })
+        admin = stdout.trim()
+      },
+    }),
+  )
+  const ask: GuardedServer['ask'] = async (token, query, variables) => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, variables }),
+    })
+    return (await response.json()) as GraphQLResult
+  }
+  return {
+    ...server,
+    admin,
+    ask,
+    async token(name, role, more) {
+      const { data } = await ask(admin, CREATE_TOKEN, { input: { name, role, ...more } })
+      return data.createToken.secret
+    },
+  }
+}
