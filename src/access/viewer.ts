@@ -1,3 +1,5 @@
+import { ForbiddenError } from '../errors.ts'
+
 /** Least first: each may what the one before it may, and more. */
 export const ROLES = ['VIEWER', 'OPERATOR', 'ADMIN'] as const
 export type Role = (typeof ROLES)[number]
@@ -32,4 +34,11 @@ export function anyoneOf(role: Role): Viewer {
 /** Whether the viewer may what this role may. */
 export function mayAs(viewer: Pick<Viewer, 'role'>, role: Role): boolean {
   return ROLES.indexOf(viewer.role) >= ROLES.indexOf(role)
+}
+
+/** @throws ForbiddenError for a viewer that may less */
+export function demandRole(viewer: Viewer, needed: Role): void {
+  if (!mayAs(viewer, needed)) {
+    throw new ForbiddenError(`This needs the role ${needed}; ${viewer.name} has ${viewer.role}.`)
+  }
 }

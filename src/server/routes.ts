@@ -34,8 +34,18 @@ export interface Handlers {
 /** What the server needs for its work, by name: null where it is well, else a sentence that says what is wrong. */
 export type Readiness = Readonly<Record<string, string | null>>
 
-/** What answers at a path, the query left out; a path that ends with / stands for all that begin with it, but for the root. */
-export function routesOf({
+/** What answers at a path, the query left out. */
+export function routesOf(handlers: Handlers): (path: string) => Handler {
+  const routes = routeTable(handlers)
+  const folders = Object.keys(routes).filter((path) => path.endsWith('/') && path !== '/')
+  return (path) => {
+    const route = folders.find((folder) => path.startsWith(folder)) ?? path
+    return Object.hasOwn(routes, route) ? routes[route]! : nothingHere
+  }
+}
+
+/** By path; one that ends with / stands for all that begin with it, but for the root. */
+export function routeTable({
   gate,
   handler,
   uploadHandler,
@@ -44,8 +54,8 @@ export function routesOf({
   pages,
   readiness,
   metrics,
-}: Handlers): (path: string) => Handler {
-  const routes: Readonly<Record<string, Handler>> = {
+}: Handlers): Readonly<Record<string, Handler>> {
+  return {
     [GRAPHQL_PATH](request, response) {
       if (wantsPage(request) && !isKnown(gate, request, response)) return toSignIn(request, response)
       const hasFiles = isMultipart(request.method, request.headers['content-type'])
@@ -59,7 +69,9 @@ export function routesOf({
       const told = Object.fromEntries(Object.entries(needs).map(([name, problem]) => [name, problem ?? 'ok']))
       json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', ...told })
     }),
-    [METRICS_PATH]: reading(async (response) => {
+    [METRICS_PATH]: reading(async (response, request) => {
+      // Names of models and what is asked are not for everyone.
+      if (!isKnown(gate, request, response)) return notKnown(response)
       if (metrics === null) return text(response, 404, 'The server keeps no metrics: METRICS is false.')
       const body = await metrics.text()
       response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(body)
@@ -70,11 +82,6 @@ export function routesOf({
     [ASSETS_PATH]: pages,
     '/': pages,
     ...Object.fromEntries(PAGES.flatMap((page) => [`/${page}`, `/${page}/`]).map((path) => [path, pages])),
-  }
-  const folders = Object.keys(routes).filter((path) => path.endsWith('/') && path !== '/')
-  return (path) => {
-    const route = folders.find((folder) => path.startsWith(folder)) ?? path
-    return Object.hasOwn(routes, route) ? routes[route]! : nothingHere
   }
 }
 
@@ -93,6 +100,11 @@ function isKnown(gate: Gate, request: IncomingMessage, response: ServerResponse)
   }
 }
 
+function notKnown(response: ServerResponse): void {
+  response.setHeader('www-authenticate', 'Bearer')
+  text(response, 401, 'Send a token: Authorization: Bearer vgz_...')
+}
+
 function toSignIn(request: IncomingMessage, response: ServerResponse): void {
   const location = `${SIGN_IN_PATH}?${new URLSearchParams({ to: request.url! })}`
   response.writeHead(303, { location, 'cache-control': 'no-store' }).end()
@@ -105,9 +117,12 @@ const nothingHere: Handler = (_request, response) =>
     `There is nothing here. The dashboard is at /, the API and its playground are at ${GRAPHQL_PATH}.`,
   )
 
-function reading(answer: (response: ServerResponse) => void | Promise<void>): Handler {
-  return ({ method }, response) => {
-    if (method === 'GET' || method === 'HEAD') return void answer(response)
+function reading(
+  answer: (response: ServerResponse, request: IncomingMessage) => void | Promise<void>,
+): Handler {
+  return (request, response) => {
+    const { method } = request
+    if (method === 'GET' || method === 'HEAD') return void answer(response, request)
     response.setHeader('allow', 'GET, HEAD')
     text(response, 405, 'Only GET and HEAD.')
   }

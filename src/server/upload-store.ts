@@ -24,8 +24,11 @@ export interface Upload {
 
 /** Receives multipart requests (github.com/jaydenseric/graphql-multipart-request-spec) without holding files in memory. */
 export interface UploadStore {
-  /** Throws a GraphQLError that says what is wrong with the request; then nothing of it is left. */
-  receive(request: IncomingMessage): Promise<Upload>
+  /**
+   * Throws a GraphQLError that says what is wrong with the request; then nothing of it is left.
+   * @param admit  gets the part "operations" before a file is received, and throws where it is not to be done
+   */
+  receive(request: IncomingMessage, admit?: (operations: object) => void): Promise<Upload>
   /** Removes what a killed server left. Before the first request. */
   sweep(): Promise<void>
 }
@@ -36,8 +39,9 @@ export function createUploadStore(
   limits: UploadLimits,
   room: Room = watchRoom(dirname(folder)),
 ): UploadStore {
-  async function receive(request: IncomingMessage): Promise<Upload> {
-    const parts = new Parts(folder, limits, room, Number(request.headers['content-length'] ?? 0))
+  const receive: UploadStore['receive'] = async (request, admit = () => {}) => {
+    const length = Number(request.headers['content-length'] ?? 0)
+    const parts = new Parts(folder, limits, room, admit, length)
     try {
       room.check()
       await mkdir(folder, { recursive: true })
@@ -136,6 +140,7 @@ class Parts {
   readonly #folder: string
   readonly #limits: UploadLimits
   readonly #room: Room
+  readonly #admit: (operations: object) => void
   readonly #length: number
   #limit: UploadLimit
   #bytes = 0
@@ -150,7 +155,14 @@ class Parts {
   #map: Record<string, string[]> | undefined
 
   /** @param length  of the whole request, as it says itself; 0 where it does not */
-  constructor(folder: string, limits: UploadLimits, room: Room, length: number) {
+  constructor(
+    folder: string,
+    limits: UploadLimits,
+    room: Room,
+    admit: (operations: object) => void,
+    length: number,
+  ) {
+    this.#admit = admit
     this.#folder = folder
     this.#limits = limits
     this.#room = room
@@ -171,6 +183,7 @@ class Parts {
       if (typeof this.#operations !== 'object' || this.#operations === null) {
         throw requestError('The part "operations" is not an object.')
       }
+      this.#admit(this.#operations)
       this.#limit = this.#limits.of(this.#operations)
       if (this.#length > this.#limit.bytes + MAX_FRAMING_BYTES) throw tooManyBytes(this.#limit)
     } else {

@@ -102,7 +102,7 @@ describe('a server with AUTH=tokens', () => {
       redirect: 'manual',
     })
     expect([page.status, page.headers.get('location')]).toEqual([303, '/login?to=%2Fgraphql%3Fquery%3Dx'])
-    expect((await fetch(`${server.url}/health`)).status).toBe(200)
+    expect((await fetch(`${server.url}/health/ready`)).status).toBe(200)
   })
 
   test('closes a socket with 4401 unless its params, headers or cookie say who it is', async () => {

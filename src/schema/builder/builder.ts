@@ -4,16 +4,16 @@ import ErrorsPlugin from '@pothos/plugin-errors'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
-import { mayAs, type Role } from '../../access/viewer.ts'
+import { demandRole, type Role } from '../../access/viewer.ts'
 import type { PrismaClient } from '../../db/generated/client.ts'
 import type PrismaTypes from '../../db/generated/pothos.ts'
 import { getDatamodel } from '../../db/generated/pothos.ts'
-import { ForbiddenError } from '../../errors.ts'
 import type { UploadedFile } from '../../uploads.ts'
 import type { Context } from './context.ts'
 import { GONE } from './gone.ts'
 import { badInput, checkRange, tooComplex } from './input-error.ts'
 import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
+import { RULES } from './rules.ts'
 import { SUBSCRIPTION_LIMITS } from './subscription-limits.ts'
 
 /** What one operation may cost; a list multiplies what is selected under it. */
@@ -39,6 +39,7 @@ export const builder = new SchemaBuilder<{
   // plugins outside of it.
   plugins: [
     ScopeAuthPlugin,
+    RULES,
     ErrorsPlugin,
     GONE,
     PAGE_LIMITS,
@@ -53,8 +54,8 @@ export const builder = new SchemaBuilder<{
     authorizeOnSubscribe: true,
     authScopes: ({ viewer }) => ({
       role(needed) {
-        if (mayAs(viewer, needed)) return true
-        throw new ForbiddenError(`This needs the role ${needed}; ${viewer.name} has ${viewer.role}.`)
+        demandRole(viewer, needed)
+        return true
       },
     }),
   },
@@ -87,10 +88,12 @@ export const builder = new SchemaBuilder<{
     idFieldOptions: { description: 'Global id.' },
     nodeQueryOptions: {
       description: 'Any object by its global id; null when there is none.',
+      authScopes: { role: 'VIEWER' },
       args: { id: { description: 'Global id of the object.' } },
     },
     nodesQueryOptions: {
       description: 'Objects by their global ids, in the order asked; null for each that is not there.',
+      authScopes: { role: 'VIEWER' },
       complexity: ({ ids }) => ({ field: 1, multiplier: Math.max(1, ids.length) }),
       args: { ids: { description: `Global ids of the objects, at most ${MAX_PAGE}.` } },
       resolve: (_root, { ids }, _context, _info, resolveNodes) => {

@@ -206,6 +206,7 @@ const CHANGES = [ValidationError, NotFoundError, ConflictError, OverloadedError]
 builder.mutationFields((t) => ({
   createDataset: t.field({
     type: DatasetRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf('CreateDataset', CHANGES, 'Version 1, which is being imported, or why it is not.'),
     description: `Makes a data set of pictures: ${CLASSES.least} to ${CLASSES.most} classes. It answers as soon as all is sent; the import goes on when you leave, one at a time: follow it by \`datasetChanged\`. What cannot be read is left out, and told in \`import.findings\`.`,
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'Name and pictures.' }) },
@@ -219,6 +220,7 @@ builder.mutationFields((t) => ({
   }),
   updateDataset: t.field({
     type: DatasetRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'UpdateDataset',
       CHANGES,
@@ -239,6 +241,7 @@ builder.mutationFields((t) => ({
   }),
   addPictures: t.field({
     type: DatasetUploadRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'AddPictures',
       [ValidationError, ConflictError],
@@ -268,6 +271,7 @@ builder.mutationFields((t) => ({
   }),
   cancelDatasetImport: t.field({
     type: DatasetRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'CancelDatasetImport',
       [NotFoundError, ConflictError],
@@ -285,6 +289,7 @@ builder.mutationFields((t) => ({
   }),
   deleteDataset: t.field({
     type: DatasetRef,
+    authScopes: { role: 'ADMIN' },
     errors: resultOf(
       'DeleteDataset',
       [NotFoundError, ConflictError],

@@ -9,12 +9,14 @@ const WHICH = 'A name, such as cifar10; or of one that a person made a version o
 builder.queryFields((t) => ({
   datasets: t.field({
     type: [DatasetRef],
+    authScopes: { role: 'VIEWER' },
     description:
       'The data sets this server knows, the built-in ones first. Of one that a person made the newest version that is READY, or the newest where none is.',
     resolve: (_root, _args, { datasets }) => datasets.list(),
   }),
   dataset: t.field({
     type: DatasetRef,
+    authScopes: { role: 'VIEWER' },
     nullable: true,
     description:
       'A data set by its name, or one version of it, in whatever state it is; null when there is none. A name alone means the newest version that is READY, or the newest where none is.',
@@ -26,6 +28,7 @@ builder.queryFields((t) => ({
 builder.mutationField('prepareDataset', (t) =>
   t.field({
     type: DatasetRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
     description:
       'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',
@@ -42,6 +45,7 @@ builder.mutationField('prepareDataset', (t) =>
 builder.subscriptionFields((t) => ({
   datasetChanged: t.field({
     type: DatasetRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'A data set as it is now, and whenever its state, or how far a fetch or its import is, is another. A slow reader gets the newest state only. It goes on until you leave it, also when the data set is READY: its file may be damaged and fetched again.',
     args: { name: t.arg.string({ required: true, description: WHICH }) },
@@ -54,6 +58,7 @@ builder.subscriptionFields((t) => ({
   }),
   datasetsChanged: t.field({
     type: DatasetRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'Every data set and version as it is after a change: a new one, another state, progress of a fetch or an import, DELETED. A slow reader gets the newest state only.',
     subscribe: (_root, _args, { datasets }) => datasets.follow(),

@@ -8,6 +8,7 @@ import { ModelVersionRef } from './model.ts'
 builder.mutationField('evaluateModel', (t) =>
   t.field({
     type: ModelVersionRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'EvaluateModel',
       [ValidationError, NotFoundError, ConflictError, UnusableModelError, OverloadedError],

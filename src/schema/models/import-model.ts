@@ -88,6 +88,7 @@ const ImportModelInput = builder.inputType('ImportModelInput', {
 builder.mutationField('importModel', (t) =>
   t.field({
     type: ModelVersionRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'ImportModel',
       [ValidationError, NotFoundError, ConflictError],

@@ -1,3 +1,4 @@
+import { demandRole } from '../../access/viewer.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import type { RegisterInput } from '../../models/service.ts'
 import { builder } from '../builder/builder.ts'
@@ -46,7 +47,7 @@ const SetModelAliasInput = builder.inputType('SetModelAliasInput', {
     }),
     protected: t.boolean({
       description:
-        'True: it does not move any more. False: it moves again, with this call already. As it was when left out.',
+        'True: it does not move any more. False: it moves again, with this call already. As it was when left out; only an ADMIN says either.',
     }),
   }),
 })
@@ -63,6 +64,7 @@ builder.queryFields((t) => ({
   models: t.connection(
     {
       type: ModelRef,
+      authScopes: { role: 'VIEWER' },
       description: 'Models that can predict, newest first.',
       resolve: (_root, args, context, info) =>
         pageOfRows(
@@ -74,6 +76,7 @@ builder.queryFields((t) => ({
   ),
   model: t.prismaField({
     type: ModelRef,
+    authScopes: { role: 'VIEWER' },
     nullable: true,
     description: 'A model by its name; null when there is none.',
     args: { name: t.arg.string({ required: true, description: 'Name of the model.' }) },
@@ -84,6 +87,7 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   registerModel: t.field({
     type: ModelVersionRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'RegisterModel',
       [ValidationError, NotFoundError, ConflictError],
@@ -95,6 +99,7 @@ builder.mutationFields((t) => ({
   }),
   setModelAlias: t.field({
     type: ModelAliasRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'SetModelAlias',
       [ValidationError, NotFoundError, ConflictError],
@@ -103,11 +108,14 @@ builder.mutationFields((t) => ({
     description:
       'Lets an alias name a version: at once for everybody, so that every prediction comes from the old or the new one.',
     args: { input: t.arg({ type: SetModelAliasInput, required: true, description: 'Alias and version.' }) },
-    resolve: (_root, { input: { versionId, name, protected: wanted } }, { models }) =>
-      models.aliases.set({ versionId: versionId.id, name, protected: wanted ?? undefined }),
+    resolve: (_root, { input: { versionId, name, protected: wanted } }, { models, viewer }) => {
+      if (wanted != null) demandRole(viewer, 'ADMIN')
+      return models.aliases.set({ versionId: versionId.id, name, protected: wanted ?? undefined })
+    },
   }),
   deleteModelAlias: t.field({
     type: ModelAliasRef,
+    authScopes: { role: 'ADMIN' },
     errors: resultOf(
       'DeleteModelAlias',
       [NotFoundError, ConflictError],
@@ -119,6 +127,7 @@ builder.mutationFields((t) => ({
   }),
   deleteModelVersion: t.field({
     type: ModelVersionRef,
+    authScopes: { role: 'ADMIN' },
     errors: resultOf(
       'DeleteModelVersion',
       [NotFoundError, ConflictError],
@@ -134,6 +143,7 @@ builder.mutationFields((t) => ({
 builder.subscriptionField('modelsChanged', (t) =>
   t.field({
     type: ModelRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'Every model as it is after a change: another version or one fewer, a new evaluation of a version, an alias that was set or deleted. A slow reader gets the newest state only.',
     subscribe: (_root, _args, { models }) => models.changed.follow(),
@@ -145,6 +155,7 @@ builder.subscriptionField('modelsChanged', (t) =>
 builder.subscriptionField('aliasMoved', (t) =>
   t.field({
     type: ModelAliasRef,
+    authScopes: { role: 'VIEWER' },
     description: 'Every alias that is set, as it is then. A slow reader gets the newest state only.',
     args: { model: t.arg.globalID({ for: ModelRef, description: 'Id of a model: only its aliases.' }) },
     subscribe: (_root, { model }, { models }) => models.aliases.followMoves(model?.id),

@@ -7,6 +7,7 @@ import { ModelVersionRef } from './model.ts'
 builder.mutationField('warmModelVersion', (t) =>
   t.field({
     type: ModelVersionRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'WarmModelVersion',
       [NotFoundError, UnusableModelError],

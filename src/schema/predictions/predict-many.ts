@@ -106,6 +106,7 @@ const EACH = 'A picture that cannot be classified costs the others nothing.'
 builder.queryField('predictMany', (t) =>
   t.field({
     type: PredictManyResult,
+    authScopes: { role: 'VIEWER' },
     description: `Classifies up to ${MAX_BATCH_PICTURES} pictures; nothing is stored. ${EACH} It answers when all have their results. Leaving it (closing the HTTP request, or completing the operation over WebSocket) gives up what is not computed yet.`,
     complexity,
     args: { input: t.arg(INPUT) },
@@ -120,6 +121,7 @@ builder.queryField('predictMany', (t) =>
 builder.mutationField('predictMany', (t) =>
   t.field({
     type: PredictManyResult,
+    authScopes: { role: 'OPERATOR' },
     description: `Classifies up to ${MAX_BATCH_PICTURES} pictures and stores the predictions. ${EACH} It answers at once, unless \`results\` are selected, and goes on when you leave: \`predictionsOf\` tells of each.`,
     complexity,
     args: { input: t.arg(INPUT) },
@@ -130,6 +132,7 @@ builder.mutationField('predictMany', (t) =>
 builder.subscriptionField('predictionsOf', (t) =>
   t.field({
     type: BatchAnswerRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'The answers of a batch of `predictMany` as they come, each once, those that are there already first. It completes with the last one. The batch may be begun up to a minute later; its answers are kept for five minutes after the last one, or less when others need the room.',
     args: {

@@ -182,6 +182,7 @@ export const PredictResult = builder.errorUnion('PredictResult', {
 builder.queryField('predict', (t) =>
   t.field({
     type: PredictResult,
+    authScopes: { role: 'VIEWER' },
     description: 'Classifies a picture; nothing is stored.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
@@ -193,6 +194,7 @@ builder.queryField('predict', (t) =>
 builder.mutationField('predict', (t) =>
   t.field({
     type: PredictResult,
+    authScopes: { role: 'OPERATOR' },
     description: 'Classifies a picture and stores the prediction.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
@@ -209,6 +211,7 @@ builder.queryField('predictions', (t) =>
   t.connection(
     {
       type: PredictionRef,
+      authScopes: { role: 'VIEWER' },
       description: 'Stored predictions, newest first.',
       args: {
         modelVersion: t.arg.globalID({
@@ -237,6 +240,7 @@ builder.queryField('predictions', (t) =>
 builder.subscriptionField('predictionMade', (t) =>
   t.field({
     type: PredictionEdge,
+    authScopes: { role: 'VIEWER' },
     description:
       'Stored predictions as they are made, each once and in their order, with the cursor that it has in the list `predictions`. It goes on until you leave it.',
     args: {

@@ -62,6 +62,7 @@ const VERSION = 'Id of a model version: only this one.'
 builder.queryField('servingStats', (t) =>
   t.field({
     type: [ServingStatsRef],
+    authScopes: { role: 'VIEWER' },
     description: `How fast predictions are answered: the versions that were asked in the last ${WINDOW_MINUTES} minutes, in the order in which they first were. It is kept in memory, for 64 versions, and begins anew with the server.`,
     args: { modelVersion: t.arg.globalID({ for: ModelVersionRef, description: VERSION }) },
     resolve: (_root, { modelVersion }, { serving }) => serving.read(modelVersion?.id),
@@ -71,6 +72,7 @@ builder.queryField('servingStats', (t) =>
 builder.subscriptionField('servingStats', (t) =>
   t.field({
     type: [ServingStatsRef],
+    authScopes: { role: 'VIEWER' },
     description:
       'The same as the query: at once, and then again and again. A slow reader gets the newest only. It goes on until you leave it.',
     args: {

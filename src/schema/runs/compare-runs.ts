@@ -180,6 +180,7 @@ const RunComparisonRef = builder.objectRef<RunComparison>('RunComparison').imple
 builder.queryField('compareTrainingRuns', (t) =>
   t.field({
     type: RunComparisonRef,
+    authScopes: { role: 'VIEWER' },
     errors: resultOf(
       'CompareTrainingRuns',
       [ValidationError, NotFoundError],

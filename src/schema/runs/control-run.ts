@@ -35,6 +35,7 @@ builder.mutationFields((t) => {
   const plain = (control: 'PAUSE' | 'RESUME' | 'CANCEL', name: string, result: string, description: string) =>
     t.field({
       type: TrainingRunRef,
+      authScopes: { role: 'OPERATOR' },
       errors: errorsOf(name, result),
       description,
       args: { id, idempotencyKey },
@@ -62,6 +63,7 @@ builder.mutationFields((t) => {
     ),
     updateTrainingRun: t.field({
       type: TrainingRunRef,
+      authScopes: { role: 'OPERATOR' },
       errors: errorsOf('Update', 'The changed run, or why it was not changed.'),
       description:
         'Changes the learning rate, the schedule or the number of epochs of a run, and answers when that has taken effect: `changes` and the ControlApplied event say at which step, and which learning rate it had before (`rateBefore`) and has after it (`rateAfter`). A COMPLETED run with more epochs goes on.',
@@ -87,6 +89,7 @@ builder.mutationFields((t) => {
     }),
     moveTrainingRun: t.field({
       type: TrainingRunRef,
+      authScopes: { role: 'OPERATOR' },
       errors: errorsOf('Move', 'The run at its new place in the queue, or why it was not moved.'),
       description: 'Gives a QUEUED run another place in the queue.',
       args: {

@@ -67,6 +67,7 @@ builder.queryField('trainingRuns', (t) =>
   t.connection(
     {
       type: TrainingRunRef,
+      authScopes: { role: 'VIEWER' },
       description: 'Training runs, newest first unless `orderBy` says otherwise.',
       args: {
         status: t.arg({ type: [RunStatusEnum], description: 'Only runs with one of these statuses.' }),

@@ -64,6 +64,7 @@ const RunLog = builder.objectRef<OutputPage>('RunLog').implement({
 builder.queryField('runLog', (t) =>
   t.field({
     type: RunLog,
+    authScopes: { role: 'VIEWER' },
     nullable: true,
     description:
       'What the trainer of a run printed, the oldest first: engine, data set, network, epochs, and why it failed. Null when there is no such run.',
@@ -92,6 +93,7 @@ builder.queryField('runLog', (t) =>
 builder.subscriptionField('runLogLines', (t) =>
   t.field({
     type: RunLogLine,
+    authScopes: { role: 'VIEWER' },
     description:
       'What the trainer of a run prints, line by line, beginning with the lines that are kept. It completes when the run has ended.',
     args: {

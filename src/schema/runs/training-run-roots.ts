@@ -16,6 +16,7 @@ const DEFAULT_POINTS = 1000
 builder.queryFields((t) => ({
   trainingRun: t.prismaField({
     type: TrainingRunRef,
+    authScopes: { role: 'VIEWER' },
     nullable: true,
     description: 'A run by its id or by its number; null when there is none.',
     args: {
@@ -32,6 +33,7 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   startTrainingRun: t.field({
     type: TrainingRunRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'StartTrainingRun',
       [ValidationError, ConflictError, OverloadedError],
@@ -44,6 +46,7 @@ builder.mutationFields((t) => ({
   }),
   renameTrainingRun: t.field({
     type: TrainingRunRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'RenameTrainingRun',
       [NotFoundError, ValidationError],
@@ -61,6 +64,7 @@ builder.mutationFields((t) => ({
   }),
   deleteTrainingRun: t.field({
     type: TrainingRunRef,
+    authScopes: { role: 'ADMIN' },
     errors: resultOf(
       'DeleteTrainingRun',
       [NotFoundError, ConflictError],
@@ -94,6 +98,7 @@ builder.objectRef<{ run: DeletedRun }>('TrainingRunDeleted').implement({
 builder.subscriptionFields((t) => ({
   trainingRunEvents: t.field({
     type: TrainingRunEvent,
+    authScopes: { role: 'VIEWER' },
     description:
       'Everything that happens in a run, each event once and in order, beginning with what already happened. It completes when the run has ended.',
     args: {
@@ -110,6 +115,7 @@ builder.subscriptionFields((t) => ({
   }),
   trainingLoss: t.field({
     type: LossPointRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'The loss of a run, point by point as it was trained, beginning with what it already has. When the run goes on from a checkpoint, its steps behind that are trained again: they come again, with a higher `attempt`, and replace the earlier ones. It completes when the run has ended.',
     args: {
@@ -130,6 +136,7 @@ builder.subscriptionFields((t) => ({
   }),
   trainingLossBuckets: t.field({
     type: LossBucketsRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'The effective loss history of a run thinned to `maxPoints`, and how it grows: first all buckets, then each that changes. They are those of `losses(maxPoints)`. When the points get too many the buckets become twice as wide, and when the run goes on from a checkpoint the steps behind that are gone: both times all come anew, with `reset`. It completes when the run has ended.',
     args: {
@@ -148,6 +155,7 @@ builder.subscriptionFields((t) => ({
   }),
   trainingRunsChanged: t.field({
     type: TrainingRunChange,
+    authScopes: { role: 'VIEWER' },
     description:
       'Every run as it is after each change: started, a step further, renamed, ended; and at last that it was deleted, which nobody misses. A slow reader gets the newest state only. It goes on until you leave it.',
     subscribe: (_root, _args, { runs }) => runs.followRuns(),

@@ -80,6 +80,7 @@ const ReproductionRef = builder.objectRef<Reproduction>('Reproduction').implemen
 builder.mutationField('verifyReproduction', (t) =>
   t.field({
     type: ReproductionRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'VerifyReproduction',
       [NotFoundError, ValidationError, ConflictError, OverloadedError],

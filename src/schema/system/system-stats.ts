@@ -60,6 +60,7 @@ const SystemStatsRef = builder.objectRef<SystemStats>('SystemStats').implement({
 builder.subscriptionField('systemStats', (t) =>
   t.field({
     type: SystemStatsRef,
+    authScopes: { role: 'VIEWER' },
     description:
       'How busy this server is: at once, and then again and again. A slow reader gets the newest only. It goes on until you leave it.',
     args: {

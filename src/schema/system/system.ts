@@ -62,6 +62,7 @@ const System = builder.objectRef<SystemService>('System').implement({
 builder.queryField('system', (t) =>
   t.field({
     type: System,
+    authScopes: { role: 'VIEWER' },
     description: 'This server: version, engine, memory, queue.',
     resolve: (_root, _args, { system }) => system,
   }),

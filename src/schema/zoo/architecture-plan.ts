@@ -145,6 +145,7 @@ function planned({
 builder.queryField('planArchitecture', (t) =>
   t.field({
     type: PlanArchitectureResult,
+    authScopes: { role: 'VIEWER' },
     description:
       'What createArchitecture would make of an input, and what training it would take; nothing is stored.',
     complexity: COST,

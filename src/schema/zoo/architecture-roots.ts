@@ -7,6 +7,7 @@ import { ArchitectureInput, toArchitectureInput } from './architecture-input.ts'
 builder.mutationFields((t) => ({
   createArchitecture: t.field({
     type: ArchitectureRef,
+    authScopes: { role: 'OPERATOR' },
     errors: resultOf(
       'CreateArchitecture',
       [ValidationError, ConflictError],
@@ -20,6 +21,7 @@ builder.mutationFields((t) => ({
   }),
   deleteArchitecture: t.field({
     type: ArchitectureRef,
+    authScopes: { role: 'ADMIN' },
     errors: resultOf(
       'DeleteArchitecture',
       [NotFoundError, ConflictError],

@@ -124,6 +124,7 @@ builder.queryFields((t) => ({
   architectures: t.connection(
     {
       type: ArchitectureRef,
+      authScopes: { role: 'VIEWER' },
       description: 'The networks of the zoo: the built-in ones, then those that were created, oldest first.',
       args: { origin: t.arg({ type: Origin, description: 'Only those of this origin.' }) },
       resolve: (_root, { origin, ...args }, { architectures }, info) => {
@@ -148,6 +149,7 @@ builder.queryFields((t) => ({
   ),
   architecture: t.field({
     type: ArchitectureRef,
+    authScopes: { role: 'VIEWER' },
     nullable: true,
     description: 'A network by its name; null when there is none.',
     args: { name: t.arg.string({ required: true, description: 'Name of the network, such as vgg_mini.' }) },

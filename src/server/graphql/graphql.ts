@@ -40,7 +40,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
 
 /** The same for requests with files, which are as large as the store of uploads allows. */
 export function createUploadHandler(options: GraphQLOptions, uploads: UploadStore) {
-  return createHandler(options, uploadsPlugin(uploads))
+  return createHandler(options, uploadsPlugin(uploads, options.gate.viewerOf))
 }
 
 /** @param requestParser  reads the body, up to a size of its own */

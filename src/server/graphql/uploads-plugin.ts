@@ -1,12 +1,19 @@
+import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import type { Viewer } from '../../access/viewer.ts'
+import { schema } from '../../schema/index.ts'
 import type { Upload, UploadStore } from '../upload-store.ts'
 import type { ServerContext } from './server-context.ts'
+import { demandRights } from './upload-rights.ts'
 
 /**
  * Yoga's own parser of multipart requests holds all files in memory; here they go through the store, on disk, until the
  * operation is executed: whether its client is still there or not, no resolver finds its files gone.
  */
-export function uploadsPlugin(uploads: UploadStore): Plugin<object, ServerContext> {
+export function uploadsPlugin(
+  uploads: UploadStore,
+  viewerOf: (request: IncomingMessage) => Viewer,
+): Plugin<object, ServerContext> {
   const received = new WeakMap<Request, Upload>()
   return {
     instrumentation: {
@@ -22,7 +29,9 @@ export function uploadsPlugin(uploads: UploadStore): Plugin<object, ServerContex
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
       const { req } = serverContext
       setRequestParser(async () => {
-        const upload = await uploads.receive(req)
+        const upload = await uploads.receive(req, (operations) =>
+          demandRights(schema, operations, viewerOf(req)),
+        )
         received.set(request, upload)
         return upload.operations as GraphQLParams
       })

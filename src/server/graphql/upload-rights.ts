@@ -1,0 +1,43 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  parse,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql'
+import { demandRole, type Viewer } from '../../access/viewer.ts'
+import { neededRole } from '../../schema/builder/rules.ts'
+
+/**
+ * Refuses the operation of a request with files before they are received, where its viewer may not ask for it.
+ * @param operations  the part of this name
+ * @throws ForbiddenError. What is no operation at all is refused when its files are here.
+ */
+export function demandRights(schema: GraphQLSchema, operations: object, viewer: Viewer): void {
+  const { query, operationName } = operations as { query?: unknown; operationName?: string }
+  if (typeof query !== 'string') return
+  let document: DocumentNode
+  try {
+    document = parse(query, { noLocation: true })
+  } catch {
+    return
+  }
+  const operation = getOperationAST(document, operationName)
+  if (operation == null) return
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
+  const types = new TypeInfo(schema)
+  const definitions = document.definitions.filter(
+    (it) => it === operation || it.kind === Kind.FRAGMENT_DEFINITION,
+  )
+  const visitor = visitWithTypeInfo(types, {
+    Field() {
+      const field = types.getFieldDef()
+      const isRoot = roots.some((root) => root === types.getParentType())
+      if (isRoot && field != null && !field.name.startsWith('__')) demandRole(viewer, neededRole(field))
+    },
+  })
+  for (const definition of definitions) visit(definition, visitor)
+}
