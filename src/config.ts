@@ -13,6 +13,8 @@ export interface Config {
   host: string
   /** Null: none where only this machine reaches the server, which does not start elsewhere. */
   auth: Auth | null
+  /** Whether operators may change what others made. */
+  operatorsShare: boolean
   dataDir: string
   databaseUrl: string | null
   engine: EngineChoice
@@ -83,6 +85,7 @@ const environment = z.object({
     .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
     .default('127.0.0.1'),
   AUTH: z.enum(['none', 'tokens'], 'must be none or tokens').optional(),
+  OPERATORS_SHARE: yesOrNo.default(false),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: z
     .string()
@@ -180,6 +183,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     port: value.PORT,
     host: value.HOST,
     auth: value.AUTH ?? null,
+    operatorsShare: value.OPERATORS_SHARE,
     dataDir: resolve(value.DATA_DIR),
     databaseUrl: value.DATABASE_URL ?? null,
     engine: value.ENGINE,

@@ -32,7 +32,9 @@ export async function withOwnTokens<Result>(
     await claimData(config, logger, parts)
     const folder = join(dataDir, 'database')
     const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder }))
-    const access = parts.add(await openAccess({ auth: 'none', prisma: database.prisma, logger }))
+    const access = parts.add(
+      await openAccess({ auth: 'none', operatorsShare: false, prisma: database.prisma, logger }),
+    )
     return await work(access.tokens)
   } catch (error) {
     if (error instanceof AlreadyClaimedError) return null

@@ -65,7 +65,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
   const room = watchRoom(config.dataDir)
-  const access = parts.add(await openAccess({ auth, prisma, logger }))
+  const access = parts.add(await openAccess({ auth, operatorsShare: config.operatorsShare, prisma, logger }))
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const datasetsFolder = join(config.dataDir, 'datasets')
   const rows = await prisma.datasetVersion.findMany({ orderBy: { seq: 'asc' } })

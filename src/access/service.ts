@@ -62,21 +62,30 @@ const USE_MS = 5 * 60 * 1000
 /** Knows all tokens, as nobody else writes them: one server has the database for itself. */
 export async function openAccess(options: {
   auth: Auth
+  /** Whether operators may change what others made. */
+  operatorsShare: boolean
   prisma: PrismaClient
   logger: Pick<Logger, 'warn'>
 }): Promise<AccessService> {
-  const { auth, prisma, logger } = options
+  const { auth, operatorsShare, prisma, logger } = options
   const grants = createGrants()
   const now = new Date()
   await prisma.accessToken.deleteMany({ where: { kind: 'SESSION', expiresAt: { lte: now } } })
   const rows = await prisma.accessToken.findMany({
     where: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
   })
-  for (const row of rows) grants.add(toGrant(row))
+  for (const row of rows) grants.add(grantFor(row))
   if (auth === 'tokens' && !rows.some(({ role }) => role === 'ADMIN')) {
     logger.warn(
       'no token has the role ADMIN: stop this server, make one by `vggzoo token create NAME --role admin`, and start it again',
     )
+  }
+
+  function grantFor(row: AccessToken): Grant {
+    const { id, prefix, hash, kind, name, role, ownerId, parentId, expiresAt, lastUsedAt } = row
+    const changesAll = role === 'ADMIN' || (role === 'OPERATOR' && operatorsShare)
+    const viewer = { id: ownerId, name, role, changesAll, kind, tokenId: id }
+    return { prefix, hash, kind, viewer, parentId, expiresAt, lastUsedAt }
   }
 
   function use(grant: Grant): Viewer {
@@ -104,7 +113,7 @@ export async function openAccess(options: {
   ) {
     const { text, prefix, hash } = makeSecret(kind)
     const token = await prisma.accessToken.create({ data: { ...row, kind, prefix, hash } })
-    grants.add(toGrant(token))
+    grants.add(grantFor(token))
     return { token, secret: text }
   }
 
@@ -174,11 +183,6 @@ const NOTHING_SENT = 'Sign in, or send a token: Authorization: Bearer vgz_...'
 const NOT_VALID: Record<SecretKind, string> = {
   TOKEN: 'The token is not valid: it is wrong, revoked or expired.',
   SESSION: 'You are signed out. Sign in again.',
-}
-
-function toGrant({ id, prefix, hash, kind, name, role, ownerId, parentId, ...row }: AccessToken): Grant {
-  const viewer = { id: ownerId, name, role, kind, tokenId: id }
-  return { prefix, hash, kind, viewer, parentId, expiresAt: row.expiresAt, lastUsedAt: row.lastUsedAt }
 }
 
 function checked({ name, role, ownerId, expiresAt }: NewToken) {

@@ -11,24 +11,30 @@ export interface Viewer {
   /** For people. */
   readonly name: string
   readonly role: Role
+  /** Whether it may change what others made: admins may, and operators where they share everything. */
+  readonly changesAll: boolean
   /** LOCAL: there is no authentication. SESSION: a browser that signed in. */
   readonly kind: 'LOCAL' | 'TOKEN' | 'SESSION'
   /** Of the token, or the session, that it came with; null for LOCAL. */
   readonly tokenId: string | null
 }
 
+/** Of the local viewer, and so of what was made without authentication; also the default in the database. */
+export const LOCAL = 'local'
+
 /** Everyone, where there is no authentication. */
 export const LOCAL_VIEWER: Viewer = {
-  id: 'local',
+  id: LOCAL,
   name: 'local',
   role: 'ADMIN',
+  changesAll: true,
   kind: 'LOCAL',
   tokenId: null,
 }
 
 /** Those of a role as one, where what is made for one of them is for all. */
 export function anyoneOf(role: Role): Viewer {
-  return { id: '', name: '', role, kind: 'LOCAL', tokenId: null }
+  return { id: '', name: '', role, changesAll: false, kind: 'LOCAL', tokenId: null }
 }
 
 /** Whether the viewer may what this role may. */
@@ -41,4 +47,20 @@ export function demandRole(viewer: Viewer, needed: Role): void {
   if (!mayAs(viewer, needed)) {
     throw new ForbiddenError(`This needs the role ${needed}; ${viewer.name} has ${viewer.role}.`)
   }
+}
+
+/** What somebody made. */
+export interface Owned {
+  /** Viewer.id of who did. */
+  ownerId: string
+  /** For people, at the beginning of a sentence. */
+  what: string
+}
+
+/** @throws ForbiddenError for a viewer that may not change it */
+export function demandOwner(viewer: Viewer, { ownerId, what }: Owned): void {
+  if (viewer.changesAll || viewer.id === ownerId) return
+  throw new ForbiddenError(
+    `${what} belongs to ${ownerId}: ${viewer.name} may not change it. An admin may; with OPERATORS_SHARE=true, every operator.`,
+  )
 }

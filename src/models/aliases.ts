@@ -1,3 +1,4 @@
+import type { Owned } from '../access/viewer.ts'
 import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import { createSharedReads } from '../concurrency/shared-reads.ts'
 import { isBrokenReference } from '../db/errors.ts'
@@ -10,6 +11,8 @@ import type { ChangedModels } from './changed-models.ts'
 export interface SetAliasInput {
   versionId: string
   name: string
+  /** Viewer.id of who asks, whose a new alias is; the local viewer's when left out. */
+  ownerId?: string
   /** Left out: as it was; a new alias is not protected. */
   protected?: boolean
 }
@@ -23,6 +26,8 @@ export interface ModelAliases {
   set(input: SetAliasInput): Promise<ModelAlias>
   /** Throws NotFoundError, or ConflictError for a protected one. */
   remove(model: string, name: string): Promise<ModelAlias>
+  /** Of the alias of this name, of the version's model; null when there is none. */
+  ownerOf(versionId: string, name: string): Promise<Owned | null>
   list(query: Prisma.ModelAliasFindManyArgs): Promise<ModelAlias[]>
   /** What it names now, or named when it was deleted. */
   versionOf(
@@ -58,7 +63,7 @@ export function createModelAliases(
   const moves = openBus<string>('alias moves')
   const reads = createSharedReads()
 
-  const move = (versionId: string, name: string, wanted: boolean | undefined) =>
+  const move = ({ versionId, name, ownerId, protected: wanted }: SetAliasInput) =>
     prisma.$transaction(async (tx) => {
       const version = await tx.modelVersion.findUnique({
         where: { id: versionId },
@@ -70,7 +75,7 @@ export function createModelAliases(
       // The row's lock first: of two moves at once the second sees what the first one made of it.
       const before = await tx.modelAlias.upsert({
         where: key,
-        create: { modelId, name, versionId },
+        create: { modelId, name, ownerId, versionId },
         update: { name },
       })
       const moves = before.versionId !== versionId
@@ -86,14 +91,15 @@ export function createModelAliases(
     })
 
   return {
-    async set({ versionId, name, protected: wanted }) {
+    async set(input) {
+      const { versionId, name } = input
       if (!isAlias(name)) {
         const message =
           'An alias has 1 to 64 letters, digits, ".", "_" or "-", and begins with a letter or digit.'
         throw new ValidationError([{ path: ['name'], message }])
       }
       await getReady(versionId)
-      const alias = await move(versionId, name, wanted).catch((error: unknown) => {
+      const alias = await move(input).catch((error: unknown) => {
         // It was deleted meanwhile.
         throw isBrokenReference(error) ? new NotFoundError(NO_VERSION) : error
       })
@@ -118,6 +124,13 @@ export function createModelAliases(
       })
       changedModels.publish(removed.modelId)
       return removed
+    },
+    async ownerOf(versionId, name) {
+      const where = { name, model: { versions: { some: { id: versionId } } } }
+      const alias = isAlias(name)
+        ? await prisma.modelAlias.findFirst({ where, include: { model: true } })
+        : null
+      return alias && { ownerId: alias.ownerId, what: `The alias ${name} of ${alias.model.name}` }
     },
     list: (query) => prisma.modelAlias.findMany(query),
     // By the alias in one statement: read one after the other, it may have moved, and what it named may be deleted.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import { LOCAL } from '../access/viewer.ts'
 import type { ModelVersion, PrismaClient } from '../db/generated/client.ts'
 import type { Once, Remember } from '../db/once.ts'
 import { NotFoundError, ValidationError } from '../errors.ts'
@@ -37,6 +38,8 @@ export interface ImportInput {
   architecture: string
   weights: { safetensors: UploadedFile } | { layersModel: readonly UploadedFile[] }
   preprocessing: PreprocessingInput
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   /** The same key never makes a second version. */
   idempotencyKey?: string
 }
@@ -62,7 +65,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
   const { prisma, artifacts, keeper, converter, architectures, once, changedModels } = options
 
   async function importAs(
-    { name, architecture: base, weights, preprocessing: asked }: ImportInput,
+    { name, architecture: base, weights, preprocessing: asked, ownerId }: ImportInput,
     known: Architecture | undefined,
     remember: Remember<ModelVersion>,
   ): Promise<ModelVersion> {
@@ -78,6 +81,7 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     try {
       const written = await convert(weights, { architecture, target: path, metadata, channels })
       const version = {
+        ownerId,
         origin: 'IMPORTED',
         source: sourceOf(weights),
         architecture: base,
@@ -135,9 +139,9 @@ export function createModelImport(options: ImportOptions): (input: ImportInput) 
     const name = readLabel(asked.name)
     if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
     const input = { ...asked, name }
-    const { architecture, idempotencyKey: key } = input
+    const { architecture, ownerId = LOCAL, idempotencyKey: key } = input
     const request = key === undefined ? {} : await requestOf(input)
-    const made = await once(key, request, (remember) =>
+    const made = await once({ ownerId, key }, request, (remember) =>
       architectures.using(architecture, (known) => importAs(input, known, remember)),
     )
     changedModels.publish(made.modelId)

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { LOCAL, type Owned } from '../access/viewer.ts'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import { isBrokenReference } from '../db/errors.ts'
 import type { Model, ModelVersion, Prisma, PrismaClient } from '../db/generated/client.ts'
@@ -25,6 +26,8 @@ export interface RegisterInput {
   /** The model that gets a version; it is made if it is not there. */
   name: string
   weights: { runId: string } | { checkpointId: string }
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   /** The same key never makes a second version. */
   idempotencyKey?: string
 }
@@ -46,6 +49,8 @@ export interface ModelService {
   deleteVersion(id: string): Promise<ModelVersion>
   getVersion(query: Prisma.ModelVersionFindUniqueOrThrowArgs): Promise<ModelVersion>
   findVersion(query: Prisma.ModelVersionFindUniqueArgs): Promise<ModelVersion | null>
+  /** Null when there is no such version. */
+  ownerOfVersion(id: string): Promise<Owned | null>
   /** A PNG of the filters of its first convolution. Throws DamagedArtifactError, NotFoundError. */
   filters(version: Pick<ModelVersion, 'id' | 'digest'>): Promise<Buffer>
   list(query: Prisma.ModelFindManyArgs): Promise<Model[]>
@@ -134,16 +139,16 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     import: createModelImport({ ...options, converter, once }),
     close: converter.close,
     resolve: createVersionResolver(prisma, changedModels),
-    async register({ name: asked, weights, idempotencyKey }) {
+    async register({ name: asked, weights, ownerId = LOCAL, idempotencyKey: key }) {
       const name = readLabel(asked)
       if (name === null) throw new ValidationError([{ path: ['name'], message: `A name has ${LABEL}` }])
-      const made = await once(idempotencyKey, { register: name, weights }, async (remember) => {
+      const made = await once({ ownerId, key }, { register: name, weights }, async (remember) => {
         const { run, ...checkpoint } = await checkpointOf(weights)
         const known = facts(run.dataset)
         if (known === undefined) throw new Error(`The data set ${run.dataset} is not known to this server.`)
         try {
           return await prisma.$transaction(async (tx) =>
-            remember(tx, await createTrainedVersion(tx, name, run, checkpoint, known)),
+            remember(tx, await createTrainedVersion(tx, name, run, checkpoint, known, ownerId)),
           )
         } catch (error) {
           // Its run went on and replaced it.
@@ -168,6 +173,11 @@ export function createModelService(options: ModelServiceOptions): ModelService {
     },
     getVersion: (query) => prisma.modelVersion.findUniqueOrThrow(query),
     findVersion: (query) => prisma.modelVersion.findUnique(query),
+    async ownerOfVersion(id) {
+      const version = await prisma.modelVersion.findUnique({ where: { id }, include: { model: true } })
+      if (version === null) return null
+      return { ownerId: version.ownerId, what: `${version.model.name}/${version.version}` }
+    },
     async filters({ id, digest }) {
       try {
         return await drawFilters(await artifacts.materialise(digest))

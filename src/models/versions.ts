@@ -64,6 +64,7 @@ export async function createTrainedVersion(
   run: EvaluatedRun,
   checkpoint: Checkpoint,
   facts: DatasetFacts,
+  ownerId: string | undefined,
 ): Promise<ModelVersion> {
   const { normalization } = settings.parse(run.hyperparameters)
   const evaluated = evaluationOf(run, checkpoint)
@@ -72,6 +73,7 @@ export async function createTrainedVersion(
       ? null
       : await tx.evaluationMistakes.findUnique({ where: { runId: run.id } })
   return createVersion(tx, name, {
+    ownerId,
     architecture: run.architecture,
     dataset: run.dataset,
     runId: run.id,

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Owned } from '../access/viewer.ts'
 import type { Checkpoint, Prisma, PrismaClient, TrainingRun } from '../db/generated/client.ts'
 import type { WeightsKeeper } from '../models/weights-keeper.ts'
 import type { ArtifactStore } from '../ports/artifact-store.ts'
@@ -23,7 +24,7 @@ import { type RenameInput, renameRun } from './lifecycle/rename.ts'
 import { createStart, type StartOptions } from './lifecycle/start.ts'
 import { type SupervisorOptions, superviseRun } from './lifecycle/supervision/supervisor.ts'
 import type { StartRunInput } from './lifecycle/wanted-run.ts'
-import { type ControlAsked, checkControl } from './model/controls.ts'
+import { type ControlAsked, type ControlRequest, checkControl } from './model/controls.ts'
 import type { RunEvent } from './model/events.ts'
 import type { PinnedEpoch } from './model/pinned.ts'
 import { type RunAttempt, toAttempt } from './model/run.ts'
@@ -37,7 +38,7 @@ export interface RunService extends RunStreams {
   /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError. */
   start(input: StartRunInput): Promise<TrainingRun>
   /** See Controller. Throws ValidationError for values out of bounds, too. */
-  control(id: string, input: ControlAsked, idempotencyKey?: string): Promise<TrainingRun>
+  control(id: string, input: ControlAsked, by?: Omit<ControlRequest, 'input'>): Promise<TrainingRun>
   /** See renameRun; answers the run as it is then. */
   rename(id: string, input: RenameInput): Promise<TrainingRun>
   /** See deleteRun. */
@@ -48,6 +49,8 @@ export interface RunService extends RunStreams {
   count(where: Prisma.TrainingRunWhereInput): Promise<number>
   find(query: Prisma.TrainingRunFindUniqueArgs): Promise<TrainingRun | null>
   get(query: Prisma.TrainingRunFindUniqueOrThrowArgs): Promise<TrainingRun>
+  /** Null when there is no such run. */
+  ownerOf(id: string): Promise<Owned | null>
   listCheckpoints(query: Prisma.CheckpointFindManyArgs): Promise<Checkpoint[]>
   findCheckpoint(query: Prisma.CheckpointFindUniqueArgs): Promise<Checkpoint | null>
   attempts(id: string): Promise<RunAttempt[]>
@@ -134,8 +137,8 @@ export function createRunService(options: RunServiceOptions): RunService {
       }
       return run
     },
-    async control(id, input, key) {
-      return control(id, { input: checkControl(input), key })
+    async control(id, input, by = { key: undefined }) {
+      return control(id, { input: checkControl(input), ...by })
     },
     async rename(id, input) {
       await renameRun(journal, id, input)
@@ -154,6 +157,13 @@ export function createRunService(options: RunServiceOptions): RunService {
     count: (where) => prisma.trainingRun.count({ where }),
     find: (query) => prisma.trainingRun.findUnique(query),
     get: (query) => prisma.trainingRun.findUniqueOrThrow(query),
+    async ownerOf(id) {
+      const run = await prisma.trainingRun.findUnique({
+        where: { id },
+        select: { ownerId: true, number: true },
+      })
+      return run && { ownerId: run.ownerId, what: `Run #${run.number}` }
+    },
     listCheckpoints: (query) => prisma.checkpoint.findMany(query),
     findCheckpoint: (query) => prisma.checkpoint.findUnique(query),
     async attempts(runId) {

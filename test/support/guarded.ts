@@ -29,6 +29,8 @@ export interface GuardedServer extends TestServer {
   admin: string
   /** An operation with a token over HTTP; null sends none. */
   ask(token: string | null, query: string, variables?: object): Promise<GraphQLResult>
+  /** The server as the bearer of a token sees it. */
+  as(token: string): TestServer
   /** Makes a token and answers its secret. */
   token(name: string, role: 'VIEWER' | 'OPERATOR' | 'ADMIN', more?: object): Promise<string>
 }
@@ -71,6 +73,23 @@ async function startGuarded(): Promise<GuardedServer> {
     ...server,
     admin,
     ask,
+    as(token) {
+      const connect: TestServer['connect'] = (options) =>
+        server.connect({ connectionParams: { Authorization: `Bearer ${token}` }, ...options })
+      const execute: TestServer['execute'] = (query, variables) => ask(token, query, variables)
+      return {
+        ...server,
+        connect,
+        execute,
+        async query(query, variables) {
+          const { data, errors } = await execute(query, variables)
+          if (errors !== undefined) throw new Error(errors.map((error) => error.message).join('; '))
+          return data
+        },
+        subscribe: (query, variables) =>
+          connect().iterate({ query, variables }) as AsyncIterableIterator<GraphQLResult>,
+      }
+    },
     async token(name, role, more) {
       const { data } = await ask(admin, CREATE_TOKEN, { input: { name, role, ...more } })
       return data.createToken.secret

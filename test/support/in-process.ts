@@ -1,5 +1,6 @@
 import { graphql, parse, subscribe } from 'graphql'
 import { pino } from 'pino'
+import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
@@ -121,14 +122,16 @@ export async function openInProcess(
     logger,
   })
   const parts = { architectures, models, runs, predictions, predictionBatches, serving }
-  const execute = async (source: string, variableValues?: Record<string, unknown>) => {
-    const contextValue = {
+  const contextOf = () =>
+    ({
       ...parts,
       addresses: ADDRESSES,
+      viewer: LOCAL_VIEWER,
       datasets,
       database: { prisma },
-    } as unknown as Context
-    const { data, errors } = await graphql({ schema, source, variableValues, contextValue })
+    }) as unknown as Context
+  const execute = async (source: string, variableValues?: Record<string, unknown>) => {
+    const { data, errors } = await graphql({ schema, source, variableValues, contextValue: contextOf() })
     const seen = errors?.map((error) => toClientError(error).toJSON())
     return JSON.parse(JSON.stringify({ data, errors: seen })) as GraphQLResult
   }
@@ -136,13 +139,7 @@ export async function openInProcess(
     ...parts,
     execute,
     async subscribe(source) {
-      const contextValue = {
-        ...parts,
-        addresses: ADDRESSES,
-        datasets,
-        database: { prisma },
-      } as unknown as Context
-      const stream = await subscribe({ schema, document: parse(source), contextValue })
+      const stream = await subscribe({ schema, document: parse(source), contextValue: contextOf() })
       if ('errors' in stream) throw new Error(stream.errors?.[0]?.message)
       return stream as AsyncIterableIterator<GraphQLResult>
     },

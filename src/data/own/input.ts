@@ -16,8 +16,8 @@ export type GivenInput =
   | { archive: UploadedFile }
   | { folder: string }
   | { pictures: readonly PictureInput[] }
-  /** The id of pictures that were sent before. */
-  | { upload: string }
+  /** The id of pictures that their owner sent before. */
+  | { upload: string; ownerId?: string }
 
 export type FromInput = GivenInput | { dataset: string }
 
@@ -31,6 +31,8 @@ export interface EditsInput {
 }
 
 export interface HowInput {
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   /** [height, width] in pixels. */
   size?: readonly number[]
   resize?: Resize['rule']
@@ -58,6 +60,8 @@ export interface UpdateDatasetInput extends HowInput {
 }
 
 export interface AddPicturesInput {
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   upload: string
   pictures: readonly PictureInput[]
 }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { LOCAL, type Owned } from '../../access/viewer.ts'
 import type { Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { createOnce, type Remember } from '../../db/once.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
@@ -62,6 +63,8 @@ export interface OwnDatasets {
     list(query: Prisma.DatasetFindingFindManyArgs): Promise<OwnFinding[]>
     count(where: Prisma.DatasetFindingWhereInput): Promise<number>
   }
+  /** Whose data set is meant; null where it is nobody's: there is none, or it is the server's own. */
+  ownerOf(reference: string): Owned | null
   /** How many imports are done before this one; 0 for the one at work, null for one that does not wait. */
   ahead(version: OwnVersion): number | null
 }
@@ -80,13 +83,17 @@ export function createOwnDatasets(options: {
 }): OwnDatasets {
   const { prisma, registry, imports, folders, uploads, room } = options
   const once = createOnce<OwnVersion>({
-    async find(key) {
-      const found = await prisma.datasetRequest.findUnique({ where: { key }, include: { version: true } })
+    async find(own) {
+      const found = await prisma.datasetRequest.findUnique({
+        where: { ownerId_key: own },
+        include: { version: true },
+      })
       if (found === null) return null
       const { request, version } = found
       return { request, made: version.state === 'DELETED' ? null : toOwnVersion(version) }
     },
-    note: (tx, key, request, { id }) => tx.datasetRequest.create({ data: { key, request, versionId: id } }),
+    note: (tx, own, request, { id }) =>
+      tx.datasetRequest.create({ data: { ...own, request, versionId: id } }),
   })
 
   /** What is given, checked; its files stay where they are. */
@@ -106,13 +113,13 @@ export function createOwnDatasets(options: {
       readLabels(from.pictures, [...path, 'pictures'], issues)
       return { kind: 'pictures', count: from.pictures.length }
     }
-    return { kind: 'pictures', count: (await uploads.list(from.upload)).length }
+    return { kind: 'pictures', count: (await uploads.list(from)).length }
   }
 
   /** Brings the files of what is given into the folder of an import. They are on the disk when this resolves. */
   async function bringGiven(from: GivenInput, folder: string): Promise<void> {
     await makeFolderDurably(folder)
-    if ('upload' in from) await uploads.putInto(folder, from.upload)
+    if ('upload' in from) await uploads.putInto(folder, from)
     if ('archive' in from) {
       await syncFiles([from.archive.path])
       await keep(from.archive.path, join(folder, ARCHIVE))
@@ -130,6 +137,7 @@ export function createOwnDatasets(options: {
   /** @param mayFollow  whether it may be the next version of one that is there */
   async function begin(
     name: string,
+    ownerId: string | undefined,
     asked: AskedImport,
     given: GivenInput | null,
     mayFollow: boolean,
@@ -148,11 +156,11 @@ export function createOwnDatasets(options: {
           update: { newestVersion: { increment: 1 } },
         })
         if (!mayFollow) await checkFree(tx, name)
-        const data = { id, datasetName: name, version, asked: asked as object }
+        const data = { id, datasetName: name, version, ownerId, asked: asked as object }
         return remember(tx, toOwnVersion(await tx.datasetVersion.create({ data })))
       })
       registry.put(made)
-      if (given !== null && 'upload' in given) await uploads.forget(given.upload)
+      if (given !== null && 'upload' in given) await uploads.forget(given)
       imports.wake()
       return made
     } catch (error) {
@@ -181,7 +189,7 @@ export function createOwnDatasets(options: {
   }
 
   async function create(input: CreateDatasetInput, remember: Remember<OwnVersion>): Promise<OwnVersion> {
-    const { name, from } = input
+    const { name, from, ownerId } = input
     const issues: Issue[] = []
     if (!DATASET_NAME.test(name)) issues.push({ path: ['name'], message: DATASET_NAME_RULE })
     else if (registry.isGiven(name)) {
@@ -199,7 +207,7 @@ export function createOwnDatasets(options: {
       if (issues.length > 0) throw new ValidationError(issues)
       const reference = parent.facts.name
       const origin: AskedOrigin = { kind: 'dataset', reference, edits, added: null }
-      return begin(name, { from: origin, ...how }, null, false, remember)
+      return begin(name, ownerId, { from: origin, ...how }, null, false, remember)
     }
     if (hasEdits(input)) {
       issues.push({
@@ -210,7 +218,7 @@ export function createOwnDatasets(options: {
     const how = readHow(input, { size: USUAL_SIZE }, issues)
     const origin = await checkGiven(from, ['from'], issues)
     if (issues.length > 0) throw new ValidationError(issues)
-    return begin(name, { from: origin, ...how }, from, false, remember)
+    return begin(name, ownerId, { from: origin, ...how }, from, false, remember)
   }
 
   async function update(input: UpdateDatasetInput, remember: Remember<OwnVersion>): Promise<OwnVersion> {
@@ -237,7 +245,7 @@ export function createOwnDatasets(options: {
     }
     if (issues.length > 0) throw new ValidationError(issues)
     const from: AskedOrigin = { kind: 'dataset', reference: parent.facts.name, edits, added }
-    return begin(own.name, { from, ...how }, add, true, remember)
+    return begin(own.name, own.ownerId, { from, ...how }, add, true, remember)
   }
 
   /** @param needed  the data set that it is made of, if any */
@@ -247,8 +255,9 @@ export function createOwnDatasets(options: {
     make: (remember: Remember<OwnVersion>) => Promise<OwnVersion>,
   ): Promise<OwnStore> {
     const given = 'add' in input ? input.add : input.from
-    const request = key === undefined ? {} : { ...input, add: null, from: await digestsOf(given) }
-    const task = () => once(key, request, make)
+    const { ownerId = LOCAL, ...asked } = input
+    const request = key === undefined ? {} : { ...asked, add: null, from: await digestsOf(given) }
+    const task = () => once({ ownerId, key }, request, make)
     const { reference } = await (needed === null ? task() : registry.using(needed, task))
     return registry.named(reference) as OwnStore
   }
@@ -353,6 +362,11 @@ export function createOwnDatasets(options: {
     findings: {
       list: async (query) => (await prisma.datasetFinding.findMany(query)).map(toOwnFinding),
       count: (where) => prisma.datasetFinding.count({ where }),
+    },
+    ownerOf(reference) {
+      const parsed = readReference(reference)
+      const own = parsed && registry.versions(parsed.name).find((store) => store.own !== null)?.own
+      return own == null ? null : { ownerId: own.ownerId, what: `The data set ${own.name}` }
     },
     ahead(version) {
       if (!isPending(version)) return null

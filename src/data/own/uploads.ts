@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LOCAL } from '../../access/viewer.ts'
 import { createHold } from '../../concurrency/hold.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import { makeFolderDurably, syncFiles } from '../../storage/durable.ts'
@@ -30,6 +31,9 @@ export interface DatasetUpload {
   expiresAt: Date
 }
 
+/** The id of an upload belongs to who made it up: another's is another one. */
+export type OwnUpload = Pick<AddPicturesInput, 'upload' | 'ownerId'>
+
 export interface DatasetUploads {
   /**
    * Adds pictures, and makes the upload where there is none. One that has the name, label and split of another takes its
@@ -38,11 +42,11 @@ export interface DatasetUploads {
    */
   add(input: AddPicturesInput): Promise<DatasetUpload>
   /** Puts its pictures and their list into another folder, too. @throws NotFoundError */
-  putInto(folder: string, id: string): Promise<void>
+  putInto(folder: string, upload: OwnUpload): Promise<void>
   /** A data set was made of it. */
-  forget(id: string): Promise<void>
+  forget(upload: OwnUpload): Promise<void>
   /** What is in it, for a request to be known again. @throws NotFoundError */
-  list(id: string): Promise<GivenPicture[]>
+  list(upload: OwnUpload): Promise<GivenPicture[]>
   /** Removes those that nobody wants any more. */
   sweep(): Promise<void>
 }
@@ -50,25 +54,24 @@ export interface DatasetUploads {
 /** @param maxBytes  of all pictures of an upload together */
 export function createDatasetUploads(folder: string, maxBytes: number, room: Room): DatasetUploads {
   const hold = createHold()
-  const place = (id: string) => join(folder, id)
+  const place = (name: string) => join(folder, name)
 
-  async function picturesOf(id: string): Promise<GivenPicture[]> {
-    return ID.test(id) ? readPictures(place(id)).catch(nothingYet) : []
-  }
+  const picturesIn = (name: string): Promise<GivenPicture[]> => readPictures(place(name)).catch(nothingYet)
 
-  async function required(id: string): Promise<GivenPicture[]> {
-    const pictures = await picturesOf(id)
+  async function required({ upload, ownerId }: OwnUpload): Promise<GivenPicture[]> {
+    const pictures = ID.test(upload) ? await picturesIn(folderName({ upload, ownerId })) : []
     if (pictures.length > 0) return pictures
     throw new NotFoundError(
-      `There is no upload ${JSON.stringify(id.slice(0, 100))}: none of its pictures came, a data set was made of it, or it waited for more than ${KEPT_HOURS} hours. Send the pictures again with addPictures.`,
+      `There is no upload ${JSON.stringify(upload.slice(0, 100))}: none of its pictures came, a data set was made of it, or it waited for more than ${KEPT_HOURS} hours. Send the pictures again with addPictures.`,
     )
   }
 
   async function addAlone(
-    { upload: id, pictures }: AddPicturesInput,
+    { upload, ownerId, pictures }: AddPicturesInput,
     labels: string[],
   ): Promise<DatasetUpload> {
-    const before = await picturesOf(id)
+    const id = folderName({ upload, ownerId })
+    const before = await picturesIn(id)
     if (before.length === 0 && (await namesIn(folder)).length >= MOST_UPLOADS) {
       throw new ConflictError(
         `${MOST_UPLOADS} uploads of pictures are open. Make data sets of them, or wait: each goes after ${KEPT_HOURS} hours.`,
@@ -100,7 +103,7 @@ export function createDatasetUploads(folder: string, maxBytes: number, room: Roo
       }
       await writePictures(place(id), now)
       await Promise.all(replaced.map((file) => rm(join(place(id), file), { force: true })))
-      return described(id, now)
+      return described(upload, now)
     } catch (error) {
       throw room.failed(error)
     }
@@ -138,18 +141,25 @@ export function createDatasetUploads(folder: string, maxBytes: number, room: Roo
       const labels = readLabels(input.pictures, ['pictures'], issues)
       if (issues.length > 0) throw new ValidationError(issues)
       await sweep()
-      return hold.exclusive(input.upload, () => addAlone(input, labels))
+      return hold.exclusive(folderName(input), () => addAlone(input, labels))
     },
     list: required,
-    putInto: (target, id) =>
-      hold.exclusive(id, async () => {
-        const pictures = await required(id)
+    putInto: (target, own) =>
+      hold.exclusive(folderName(own), async () => {
+        const pictures = await required(own)
+        const id = folderName(own)
         for (const { file } of pictures) await keep(join(place(id), file), join(target, file))
         await writePictures(target, pictures)
       }),
-    forget: (id) => hold.exclusive(id, () => rm(place(id), { recursive: true, force: true })),
+    forget: (own) =>
+      hold.exclusive(folderName(own), () => rm(place(folderName(own)), { recursive: true, force: true })),
     sweep,
   }
+}
+
+/** What an owner is called may be any text. */
+function folderName({ upload, ownerId = LOCAL }: OwnUpload): string {
+  return `${createHash('sha256').update(ownerId).digest('hex').slice(0, 16)}-${upload}`
 }
 
 function placeOf({ name, label, split }: GivenPicture): string {

@@ -11,6 +11,7 @@ export interface OwnVersion
     DatasetVersion,
     | 'id'
     | 'seq'
+    | 'ownerId'
     | 'version'
     | 'state'
     | 'error'
@@ -63,10 +64,12 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     imageShape: [...asked.size, 3] as const,
     normalization: NO_NORMALIZATION,
   }
-  const { id, seq, version, state, digest, error, mayRetry, attempts, createdAt, startedAt, finishedAt } = row
+  const { id, seq, ownerId, version, state, digest, error, mayRetry, attempts, createdAt, startedAt, finishedAt } =
+    row
   return {
     id,
     seq,
+    ownerId,
     version,
     state,
     digest,

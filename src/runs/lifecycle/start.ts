@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { LOCAL } from '../../access/viewer.ts'
 import type { DatasetFacts } from '../../data/dataset-facts.ts'
 import type { Datasets } from '../../data/datasets.ts'
 import { isVersion, nameIn } from '../../data/reference.ts'
@@ -45,31 +46,37 @@ export function createStart(options: StartOptions): StartRun {
     input: StartRunInput,
     source: TransferSource | null,
   ): Promise<{ run: TrainingRun; isNew: boolean }> {
-    const { idempotencyKey: key } = input
     const wanted = resolveRun(input, options, source)
-    const existing = await startedBefore(key, wanted)
+    const existing = await startedBefore(input, wanted)
     if (existing !== null) return { run: existing, isNew: false }
     try {
-      return { run: await dispatcher.admit(() => create(wanted, key)), isNew: true }
+      return { run: await dispatcher.admit(() => create(wanted, input)), isNew: true }
     } catch (error) {
       // Two requests with one key at once: the other one was first, and may have got the last place in the queue.
       const mayBeOther = isDuplicate(error) || error instanceof OverloadedError
-      const first = mayBeOther ? await startedBefore(key, wanted) : null
+      const first = mayBeOther ? await startedBefore(input, wanted) : null
       if (first === null) throw error
       return { run: first, isNew: false }
     }
   }
 
-  async function startedBefore(key: string | undefined, wanted: WantedRun): Promise<TrainingRun | null> {
-    if (key === undefined) return null
-    const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey: key } })
+  /** The run that the owner of a key has started under it; null where there is none, or no key. */
+  async function underKey({ ownerId = LOCAL, idempotencyKey }: StartRunInput): Promise<TrainingRun | null> {
+    if (idempotencyKey === undefined) return null
+    return prisma.trainingRun.findUnique({ where: { ownerId_idempotencyKey: { ownerId, idempotencyKey } } })
+  }
+
+  async function startedBefore(input: StartRunInput, wanted: WantedRun): Promise<TrainingRun | null> {
+    const run = await underKey(input)
     if (run !== null && !isSameRun(toRun(run), wanted)) {
-      throw new ConflictError(`The idempotency key "${key}" was used for another run (#${run.number}).`)
+      throw new ConflictError(
+        `The idempotency key "${input.idempotencyKey}" was used for another run (#${run.number}).`,
+      )
     }
     return run
   }
 
-  async function create(wanted: WantedRun, idempotencyKey: string | undefined): Promise<TrainingRun> {
+  async function create(wanted: WantedRun, { ownerId, idempotencyKey }: StartRunInput): Promise<TrainingRun> {
     const { source, transfer, checkpoints, hyperparameters, pinned, seed, ...named } = wanted
     return prisma.trainingRun.create({
       data: {
@@ -83,18 +90,18 @@ export function createStart(options: StartOptions): StartRun {
         parentStep: source?.parentStep,
         transfer: transfer === null ? undefined : { ...transfer },
         pinned: pinned as object[],
+        ownerId,
         idempotencyKey,
       },
     })
   }
 
-  async function sourceFor({ idempotencyKey }: StartRunInput, ref: WeightsRef): Promise<TransferSource> {
+  async function sourceFor(input: StartRunInput, ref: WeightsRef): Promise<TransferSource> {
     try {
       return await findSource(prisma, ref)
     } catch (error) {
-      if (idempotencyKey === undefined) throw error
       // The run that was started with this key may have outlived the checkpoint.
-      const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+      const run = await underKey(input)
       const source = run && sourceOf(run)
       if (source === null) throw error
       return source
@@ -112,9 +119,9 @@ export function createStart(options: StartOptions): StartRun {
     )
   /** The same request means the version that it meant first: there may be a newer one of its data set. */
   async function asBefore(input: StartRunInput): Promise<StartRunInput> {
-    const { idempotencyKey, dataset } = input
-    if (idempotencyKey === undefined || isVersion(dataset)) return input
-    const run = await prisma.trainingRun.findUnique({ where: { idempotencyKey } })
+    const { dataset } = input
+    if (isVersion(dataset)) return input
+    const run = await underKey(input)
     return run !== null && nameIn(run.dataset) === dataset ? { ...input, dataset: run.dataset } : input
   }
 

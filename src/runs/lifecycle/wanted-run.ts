@@ -24,6 +24,8 @@ import { isSameTransfer, resolveTransfer, type TransferInput, type TransferSourc
 const MAX_COUNT = 10_000
 
 export interface StartRunInput extends HyperparametersInput {
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   architecture: string
   dataset: string
   name?: string
@@ -78,6 +80,7 @@ export function resolveRun(
     dataset: named,
     name: title,
     seed,
+    ownerId: _owner,
     idempotencyKey,
     transfer: begins,
     ...rest

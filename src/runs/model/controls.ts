@@ -52,6 +52,8 @@ export function priorityIssues(priority: number | undefined): Issue[] {
 /** A control with the key under which it is done once, if it has one. */
 export interface ControlRequest {
   input: ControlInput
+  /** Viewer.id of who asks; the local viewer's when left out. */
+  ownerId?: string
   key: string | undefined
 }
 

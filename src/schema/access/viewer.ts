@@ -28,6 +28,10 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     }),
     name: t.exposeString('name', { description: 'Name of the token, for people.' }),
     role: t.expose('role', { type: RoleEnum, description: 'What the viewer may.' }),
+    changesAll: t.exposeBoolean('changesAll', {
+      description:
+        'Whether the viewer may change what others made: admins may, and with OPERATORS_SHARE=true operators.',
+    }),
     kind: t.expose('kind', { type: ViewerKind, description: 'How the viewer is known.' }),
   }),
 })

@@ -39,7 +39,6 @@ export const builder = new SchemaBuilder<{
   // plugins outside of it.
   plugins: [
     ScopeAuthPlugin,
-    RULES,
     ErrorsPlugin,
     GONE,
     PAGE_LIMITS,
@@ -47,6 +46,8 @@ export const builder = new SchemaBuilder<{
     RelayPlugin,
     PrismaPlugin,
     ComplexityPlugin,
+    // Behind what reads ids.
+    RULES,
   ],
   defaultFieldNullability: false,
   scopeAuth: {

@@ -1,3 +1,4 @@
+import type { Viewer } from '../../access/viewer.ts'
 import { CLASSES, MAX_EDITS, SIDES, USUAL_SIZE, USUAL_TEST_SHARE } from '../../data/own/check.ts'
 import type {
   CreateDatasetInput as CreateInput,
@@ -207,20 +208,22 @@ builder.mutationFields((t) => ({
   createDataset: t.field({
     type: DatasetRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf('CreateDataset', CHANGES, 'Version 1, which is being imported, or why it is not.'),
     description: `Makes a data set of pictures: ${CLASSES.least} to ${CLASSES.most} classes. It answers as soon as all is sent; the import goes on when you leave, one at a time: follow it by \`datasetChanged\`. What cannot be read is left out, and told in \`import.findings\`.`,
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'Name and pictures.' }) },
-    resolve: (_root, { input }, { ownDatasets }) =>
+    resolve: (_root, { input }, { ownDatasets, viewer }) =>
       ownDatasets.create({
-        ...howOf(input),
+        ...howOf(input, viewer),
         name: input.name,
-        from: fromOf(input.from),
+        from: fromOf(input.from, viewer),
         edits: editsOf(input.edits),
       }),
   }),
   updateDataset: t.field({
     type: DatasetRef,
     authScopes: { role: 'OPERATOR' },
+    changes: ({ input }, { ownDatasets }) => ownDatasets.ownerOf(input.name),
     errors: resultOf(
       'UpdateDataset',
       CHANGES,
@@ -231,17 +234,18 @@ builder.mutationFields((t) => ({
     args: {
       input: t.arg({ type: UpdateDatasetInput, required: true, description: 'What is to be another.' }),
     },
-    resolve: (_root, { input }, { ownDatasets }) =>
+    resolve: (_root, { input }, { ownDatasets, viewer }) =>
       ownDatasets.update({
-        ...howOf(input),
+        ...howOf(input, viewer),
         name: input.name,
         edits: editsOf(input.edits),
-        add: input.add == null ? null : givenOf(input.add),
+        add: input.add == null ? null : givenOf(input.add, viewer),
       }),
   }),
   addPictures: t.field({
     type: DatasetUploadRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'AddPictures',
       [ValidationError, ConflictError],
@@ -249,11 +253,17 @@ builder.mutationFields((t) => ({
     ),
     description: `Sends pictures of a data set that are too many for one request: call it as often as you need, then \`createDataset(from: { upload })\`. A picture with the name, class and split of one that is there takes its place: what was sent may be sent again. An upload is kept for ${KEPT_HOURS} hours, also when the server is started anew.`,
     args: { input: t.arg({ type: AddPicturesInput, required: true, description: 'The pictures.' }) },
-    resolve: (_root, { input }, { ownDatasets }) =>
-      ownDatasets.addPictures({ upload: String(input.upload), pictures: input.pictures.map(pictureOf) }),
+    resolve: (_root, { input }, { ownDatasets, viewer }) =>
+      ownDatasets.addPictures({
+        ownerId: viewer.id,
+        upload: String(input.upload),
+        pictures: input.pictures.map(pictureOf),
+      }),
   }),
   retryDatasetImport: t.field({
     type: DatasetRef,
+    authScopes: { role: 'OPERATOR' },
+    changes: ({ name }, { ownDatasets }) => ownDatasets.ownerOf(name),
     errors: resultOf(
       'RetryDatasetImport',
       [NotFoundError, ConflictError, OverloadedError],
@@ -272,6 +282,7 @@ builder.mutationFields((t) => ({
   cancelDatasetImport: t.field({
     type: DatasetRef,
     authScopes: { role: 'OPERATOR' },
+    changes: ({ name }, { ownDatasets }) => ownDatasets.ownerOf(name),
     errors: resultOf(
       'CancelDatasetImport',
       [NotFoundError, ConflictError],
@@ -312,8 +323,12 @@ type How = Pick<
   'size' | 'resize' | 'background' | 'testShare' | 'seed' | 'labels' | 'idempotencyKey'
 >
 
-function howOf({ size, resize, background, testShare, seed, labels, idempotencyKey }: How) {
+function howOf(
+  { size, resize, background, testShare, seed, labels, idempotencyKey }: How,
+  { id: ownerId }: Viewer,
+) {
   return {
+    ownerId,
     size: size ?? undefined,
     resize: resize ?? undefined,
     background: background ?? undefined,
@@ -324,15 +339,18 @@ function howOf({ size, resize, background, testShare, seed, labels, idempotencyK
   }
 }
 
-function fromOf(from: typeof DatasetFromInput.$inferInput): CreateInput['from'] {
-  return from.dataset == null ? givenOf(from) : { dataset: from.dataset }
+function fromOf(from: typeof DatasetFromInput.$inferInput, viewer: Viewer): CreateInput['from'] {
+  return from.dataset == null ? givenOf(from, viewer) : { dataset: from.dataset }
 }
 
-function givenOf({ archive, folder, pictures, upload }: typeof DatasetAddInput.$inferInput): GivenInput {
+function givenOf(
+  { archive, folder, pictures, upload }: typeof DatasetAddInput.$inferInput,
+  { id: ownerId }: Viewer,
+): GivenInput {
   if (archive != null) return { archive }
   if (folder != null) return { folder }
   if (pictures != null) return { pictures: pictures.map(pictureOf) }
-  return { upload: String(upload) }
+  return { upload: String(upload), ownerId }
 }
 
 function pictureOf({ file, label, split }: typeof DatasetPictureInput.$inferInput): PictureInput {

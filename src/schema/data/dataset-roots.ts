@@ -29,6 +29,7 @@ builder.mutationField('prepareDataset', (t) =>
   t.field({
     type: DatasetRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf('PrepareDataset', [NotFoundError], 'The data set, READY or FETCHING.'),
     description:
       'Starts fetching a data set unless it is READY, and answers at once: watch `state` and `progress`. A run does this by itself.',

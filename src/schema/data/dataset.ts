@@ -142,6 +142,11 @@ builder.node(DatasetRef, {
       description: 'Number of the version, from 1; null where there are no versions.',
       resolve: ({ own }) => own?.version ?? null,
     }),
+    owner: t.string({
+      nullable: true,
+      description: 'Whose data set it is: Viewer.id of who made it; null for one of the server itself.',
+      resolve: ({ own }) => own?.ownerId ?? null,
+    }),
     versions: t.field({
       type: [DatasetRef],
       description:

@@ -9,6 +9,7 @@ builder.mutationField('evaluateModel', (t) =>
   t.field({
     type: ModelVersionRef,
     authScopes: { role: 'OPERATOR' },
+    changes: ({ id }, { models }) => models.ownerOfVersion(id.id),
     errors: resultOf(
       'EvaluateModel',
       [ValidationError, NotFoundError, ConflictError, UnusableModelError, OverloadedError],

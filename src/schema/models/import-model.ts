@@ -89,6 +89,7 @@ builder.mutationField('importModel', (t) =>
   t.field({
     type: ModelVersionRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'ImportModel',
       [ValidationError, NotFoundError, ConflictError],
@@ -97,7 +98,8 @@ builder.mutationField('importModel', (t) =>
     description:
       'Makes weights from elsewhere the next version of a model. Send the files as a multipart request; each tensor that is missing, surplus or of a wrong shape is an issue of its own.',
     args: { input: t.arg({ type: ImportModelInput, required: true, description: 'Weights and name.' }) },
-    resolve: (_root, { input }, { models }) => models.import(toDomain(input)),
+    resolve: (_root, { input }, { models, viewer }) =>
+      models.import({ ...toDomain(input), ownerId: viewer.id }),
   }),
 )
 

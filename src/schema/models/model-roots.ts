@@ -88,6 +88,7 @@ builder.mutationFields((t) => ({
   registerModel: t.field({
     type: ModelVersionRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'RegisterModel',
       [ValidationError, NotFoundError, ConflictError],
@@ -95,11 +96,13 @@ builder.mutationFields((t) => ({
     ),
     description: 'Keeps trained weights under a name, as its next version.',
     args: { input: t.arg({ type: RegisterModelInput, required: true, description: 'Weights and name.' }) },
-    resolve: (_root, { input }, { models }) => models.register(toRegisterInput(input)),
+    resolve: (_root, { input }, { models, viewer }) =>
+      models.register({ ...toRegisterInput(input), ownerId: viewer.id }),
   }),
   setModelAlias: t.field({
     type: ModelAliasRef,
     authScopes: { role: 'OPERATOR' },
+    changes: ({ input: { versionId, name } }, { models }) => models.aliases.ownerOf(versionId.id, name),
     errors: resultOf(
       'SetModelAlias',
       [ValidationError, NotFoundError, ConflictError],
@@ -110,7 +113,12 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: SetModelAliasInput, required: true, description: 'Alias and version.' }) },
     resolve: (_root, { input: { versionId, name, protected: wanted } }, { models, viewer }) => {
       if (wanted != null) demandRole(viewer, 'ADMIN')
-      return models.aliases.set({ versionId: versionId.id, name, protected: wanted ?? undefined })
+      return models.aliases.set({
+        versionId: versionId.id,
+        name,
+        ownerId: viewer.id,
+        protected: wanted ?? undefined,
+      })
     },
   }),
   deleteModelAlias: t.field({

@@ -85,6 +85,9 @@ export const ModelVersionRef = builder.prismaNode('ModelVersion', {
     version: t.exposeInt('version', {
       description: 'Number of the version, from 1; a number is never given twice.',
     }),
+    owner: t.exposeString('ownerId', {
+      description: 'Whose version it is: Viewer.id of who imported it, registered it, or trained it.',
+    }),
     origin: t.expose('origin', { type: ModelVersionOrigin, description: 'Origin of the weights.' }),
     source: t.exposeString('source', {
       nullable: true,
@@ -193,6 +196,7 @@ export const ModelAliasRef = builder.prismaNode('ModelAlias', {
       resolve: (query, { modelId }, _args, { models }) => models.get({ ...query, where: { id: modelId } }),
     }),
     name: t.exposeString('name', { description: 'The alias.' }),
+    owner: t.exposeString('ownerId', { description: 'Whose alias it is: Viewer.id of who made it.' }),
     // Not with the alias: read one after the other, it could name one that was deleted since it moved on.
     version: t.prismaField({
       type: ModelVersionRef,

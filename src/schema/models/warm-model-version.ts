@@ -8,6 +8,7 @@ builder.mutationField('warmModelVersion', (t) =>
   t.field({
     type: ModelVersionRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'WarmModelVersion',
       [NotFoundError, UnusableModelError],

@@ -122,6 +122,7 @@ builder.mutationField('predictMany', (t) =>
   t.field({
     type: PredictManyResult,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     description: `Classifies up to ${MAX_BATCH_PICTURES} pictures and stores the predictions. ${EACH} It answers at once, unless \`results\` are selected, and goes on when you leave: \`predictionsOf\` tells of each.`,
     complexity,
     args: { input: t.arg(INPUT) },

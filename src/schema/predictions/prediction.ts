@@ -195,6 +195,7 @@ builder.mutationField('predict', (t) =>
   t.field({
     type: PredictResult,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     description: 'Classifies a picture and stores the prediction.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },

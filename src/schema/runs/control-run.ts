@@ -1,5 +1,7 @@
+import type { Viewer } from '../../access/viewer.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
+import type { Context } from '../builder/context.ts'
 import { resultOf } from '../builder/errors.ts'
 import { ScheduleInput, toSchedule } from './start-training-run-input.ts'
 import { TrainingRunRef } from './training-run.ts'
@@ -23,6 +25,11 @@ const UpdateTrainingRunInput = builder.inputType('UpdateTrainingRunInput', {
 
 const KEY = 'Key of the request: sent again with the same key, it is done once. Send it again when in doubt.'
 
+const changesRun = ({ id }: { id: { id: string } }, { runs }: Context) => runs.ownerOf(id.id)
+
+/** The key belongs to who asks. */
+const by = ({ id: ownerId }: Viewer, key: string | null | undefined) => ({ ownerId, key: key ?? undefined })
+
 builder.mutationFields((t) => {
   const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' })
   const idempotencyKey = t.arg.string({ description: KEY })
@@ -36,11 +43,12 @@ builder.mutationFields((t) => {
     t.field({
       type: TrainingRunRef,
       authScopes: { role: 'OPERATOR' },
+      changes: changesRun,
       errors: errorsOf(name, result),
       description,
       args: { id, idempotencyKey },
-      resolve: (_root, args, { runs }) =>
-        runs.control(args.id.id, { control }, args.idempotencyKey ?? undefined),
+      resolve: (_root, args, { runs, viewer }) =>
+        runs.control(args.id.id, { control }, by(viewer, args.idempotencyKey)),
     })
   return {
     pauseTrainingRun: plain(
@@ -64,6 +72,7 @@ builder.mutationFields((t) => {
     updateTrainingRun: t.field({
       type: TrainingRunRef,
       authScopes: { role: 'OPERATOR' },
+      changes: changesRun,
       errors: errorsOf('Update', 'The changed run, or why it was not changed.'),
       description:
         'Changes the learning rate, the schedule or the number of epochs of a run, and answers when that has taken effect: `changes` and the ControlApplied event say at which step, and which learning rate it had before (`rateBefore`) and has after it (`rateAfter`). A COMPLETED run with more epochs goes on.',
@@ -72,7 +81,7 @@ builder.mutationFields((t) => {
         input: t.arg({ type: UpdateTrainingRunInput, required: true, description: 'What to change.' }),
         idempotencyKey,
       },
-      resolve: (_root, { input, ...args }, { runs }) =>
+      resolve: (_root, { input, ...args }, { runs, viewer }) =>
         runs.control(
           args.id.id,
           {
@@ -84,12 +93,13 @@ builder.mutationFields((t) => {
               continueFromLastRate: input.continueFromLastRate,
             },
           },
-          args.idempotencyKey ?? undefined,
+          by(viewer, args.idempotencyKey),
         ),
     }),
     moveTrainingRun: t.field({
       type: TrainingRunRef,
       authScopes: { role: 'OPERATOR' },
+      changes: changesRun,
       errors: errorsOf('Move', 'The run at its new place in the queue, or why it was not moved.'),
       description: 'Gives a QUEUED run another place in the queue.',
       args: {
@@ -101,11 +111,11 @@ builder.mutationFields((t) => {
         priority: t.arg.int({ description: 'New priority: runs with higher ones leave the queue first.' }),
         idempotencyKey,
       },
-      resolve: (_root, { position, priority, ...args }, { runs }) =>
+      resolve: (_root, { position, priority, ...args }, { runs, viewer }) =>
         runs.control(
           args.id.id,
           { control: 'MOVE', position: position ?? undefined, priority: priority ?? undefined },
-          args.idempotencyKey ?? undefined,
+          by(viewer, args.idempotencyKey),
         ),
     }),
   }

@@ -34,6 +34,7 @@ builder.mutationFields((t) => ({
   startTrainingRun: t.field({
     type: TrainingRunRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'StartTrainingRun',
       [ValidationError, ConflictError, OverloadedError],
@@ -42,11 +43,13 @@ builder.mutationFields((t) => ({
     description:
       'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
     args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
-    resolve: (_root, { input }, { runs }) => runs.start(toStartRunInput(input)),
+    resolve: (_root, { input }, { runs, viewer }) =>
+      runs.start({ ...toStartRunInput(input), ownerId: viewer.id }),
   }),
   renameTrainingRun: t.field({
     type: TrainingRunRef,
     authScopes: { role: 'OPERATOR' },
+    changes: ({ id }, { runs }) => runs.ownerOf(id.id),
     errors: resultOf(
       'RenameTrainingRun',
       [NotFoundError, ValidationError],

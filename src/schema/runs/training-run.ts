@@ -162,6 +162,7 @@ export const TrainingRunRef = builder.prismaNode('TrainingRun', {
     }),
     name: t.exposeString('name', { description: 'Name for people.' }),
     notes: t.exposeString('notes', { description: 'Notes of people; empty when there are none.' }),
+    owner: t.exposeString('ownerId', { description: 'Whose run it is: Viewer.id of who started it.' }),
     status: t.expose('status', { type: RunStatusEnum, description: 'Lifecycle state of the run.' }),
     architecture: t.field({
       type: ArchitectureRef,

@@ -81,6 +81,7 @@ builder.mutationField('verifyReproduction', (t) =>
   t.field({
     type: ReproductionRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'VerifyReproduction',
       [NotFoundError, ValidationError, ConflictError, OverloadedError],

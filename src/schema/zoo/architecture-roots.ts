@@ -8,6 +8,7 @@ builder.mutationFields((t) => ({
   createArchitecture: t.field({
     type: ArchitectureRef,
     authScopes: { role: 'OPERATOR' },
+    changes: null,
     errors: resultOf(
       'CreateArchitecture',
       [ValidationError, ConflictError],

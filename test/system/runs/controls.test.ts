@@ -202,7 +202,7 @@ describe('two updates at once', () => {
 test('two pauses at once are done once, and each of them can be sent again', async () => {
   const { service } = createService({ concurrency: 0 })
   const { id } = await start(service)
-  const pause = (key: string) => service.control(id, { control: 'PAUSE' }, key)
+  const pause = (key: string) => service.control(id, { control: 'PAUSE' }, { key })
   for (let i = 0; i < 2; i++) {
     const answers = await Promise.all([pause('one'), pause('another')])
     expect(answers.map(({ status }) => status)).toEqual(['PAUSED', 'PAUSED'])
@@ -246,7 +246,7 @@ describe('a full queue', () => {
       ['COMPLETED', more],
     ] as const) {
       const id = await createRow(status)
-      await expect(service.control(id, input, 'a key')).rejects.toThrow(OverloadedError)
+      await expect(service.control(id, input, { key: 'a key' })).rejects.toThrow(OverloadedError)
       expect(await service.get({ where: { id } })).toMatchObject({ status, changes: [], lastSeq: 0 })
     }
     // What puts nothing into the queue goes on.
@@ -450,7 +450,7 @@ describe('a run that is to stop', () => {
     const { service, trainer } = createService()
     const { id, worker } = await running(service, trainer)
     const stop = worker.hears('stop')
-    const paused = service.control(id, { control: 'PAUSE' }, 'a key')
+    const paused = service.control(id, { control: 'PAUSE' }, { key: 'a key' })
     await stop
     const closed = service.close()
     worker.says({ type: 'stopped', how: 'PAUSE', step: 0 })
@@ -501,7 +501,7 @@ describe('a run that is to stop', () => {
     }) as never
     const { service, trainer } = createService({ prisma })
     const { id, worker } = await running(service, trainer)
-    const pause = (key: string) => service.control(id, { control: 'PAUSE' }, key)
+    const pause = (key: string) => service.control(id, { control: 'PAUSE' }, { key })
     const stop = worker.hears('stop')
     const first = pause('a key')
     await stop
@@ -599,7 +599,7 @@ describe('a run whose database takes nothing for a while', () => {
     worker.says(STARTED)
     await until(service, id, 'RUNNING')
     state.failure = new StorageFullError('full')
-    const cancel = () => service.control(id, { control: 'CANCEL' }, 'a key')
+    const cancel = () => service.control(id, { control: 'CANCEL' }, { key: 'a key' })
     vi.useFakeTimers({ toFake: ['setTimeout'] })
     try {
       for (let time = 1; time <= 2; time++) {

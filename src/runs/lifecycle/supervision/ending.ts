@@ -53,7 +53,14 @@ export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOp
             await tx.evaluationMistakes.create({ data: { runId: run.id, records } })
           }
           const trained = { ...run, evaluation }
-          const version = await createTrainedVersion(tx, run.architecture, trained, checkpoint, facts)
+          const version = await createTrainedVersion(
+            tx,
+            run.architecture,
+            trained,
+            checkpoint,
+            facts,
+            trained.ownerId,
+          )
           modelId = version.modelId
         },
       })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -21,8 +22,11 @@ function sent(text: string, name = 'a.png', label = 'cat') {
   return { file: new UploadedFile(name, text.length, path), label, split: null }
 }
 
+/** Of the local viewer. */
+const folderOf = (id: string) => `${createHash('sha256').update('local').digest('hex').slice(0, 16)}-${id}`
+
 const kept = (id: string) =>
-  readdirSync(join(folder, 'uploads', id)).filter((name) => name !== 'pictures.json')
+  readdirSync(join(folder, 'uploads', folderOf(id))).filter((name) => name !== 'pictures.json')
 
 describe('pictures that are sent in several calls', () => {
   test('are kept, and what is sent again takes the place of what was there', async () => {
@@ -43,13 +47,25 @@ describe('pictures that are sent in several calls', () => {
     expect(kept('mine')).toHaveLength(3)
     const into = join(folder, 'given')
     mkdirSync(into)
-    await uploads.putInto(into, 'mine')
-    const texts = (await uploads.list('mine')).map(
+    await uploads.putInto(into, { upload: 'mine' })
+    const texts = (await uploads.list({ upload: 'mine' })).map(
       ({ name, file }) => `${name} ${readFileSync(join(into, file))}`,
     )
     expect(texts.sort()).toEqual(['a.png dog', 'a.png other', 'b.png two'])
-    await uploads.forget('mine')
-    await expect(uploads.list('mine')).rejects.toThrow(/no upload "mine"/)
+    await uploads.forget({ upload: 'mine' })
+    await expect(uploads.list({ upload: 'mine' })).rejects.toThrow(/no upload "mine"/)
+  })
+
+  test('are told apart by their owners, who may have chosen the same id', async () => {
+    const [anna, bob] = [
+      { upload: 'mine', ownerId: 'anna' },
+      { upload: 'mine', ownerId: 'bob' },
+    ]
+    await uploads.add({ ...anna, pictures: [sent('one')] })
+    await expect(uploads.list(bob)).rejects.toThrow(/no upload "mine"/)
+    await uploads.add({ ...bob, pictures: [sent('two', 'b.png')] })
+    await uploads.forget(bob)
+    expect(await uploads.list(anna)).toHaveLength(1)
   })
 
   test('are refused beyond the bytes that a data set may have, and those before stay', async () => {
@@ -59,14 +75,14 @@ describe('pictures that are sent in several calls', () => {
     )
     expect(kept('mine')).toHaveLength(1)
     await expect(uploads.add({ upload: 'large', pictures: [sent('y'.repeat(101))] })).rejects.toThrow(/101/)
-    expect(readdirSync(join(folder, 'uploads'))).toEqual(['mine'])
+    expect(readdirSync(join(folder, 'uploads'))).toEqual([folderOf('mine')])
   })
 
   test.each(['', '.', '..', '../mine', 'a/b', 'x'.repeat(65), 'a\0', 'ü'])(
     'have no id like %j',
     async (upload) => {
       await expect(uploads.add({ upload, pictures: [sent('one')] })).rejects.toThrow(/^upload: /)
-      await expect(uploads.list(upload)).rejects.toThrow(/no upload/)
+      await expect(uploads.list({ upload })).rejects.toThrow(/no upload/)
       expect(readdirSync(join(folder, 'uploads'))).toEqual([])
     },
   )
@@ -75,8 +91,8 @@ describe('pictures that are sent in several calls', () => {
     await uploads.add({ upload: 'old', pictures: [sent('one')] })
     await uploads.add({ upload: 'new', pictures: [sent('one')] })
     const dayBefore = new Date(Date.now() - 25 * 60 * 60 * 1000)
-    utimesSync(join(folder, 'uploads', 'old'), dayBefore, dayBefore)
+    utimesSync(join(folder, 'uploads', folderOf('old')), dayBefore, dayBefore)
     await uploads.sweep()
-    expect(readdirSync(join(folder, 'uploads'))).toEqual(['new'])
+    expect(readdirSync(join(folder, 'uploads'))).toEqual([folderOf('new')])
   })
 })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
@@ -43,7 +44,7 @@ beforeEach(async () => {
   const handler = createUploadHandler(
     {
       gate: OPEN_GATE,
-      contextOf: () => ({ models }) as unknown as Context,
+      contextOf: () => ({ models, viewer: LOCAL_VIEWER }) as unknown as Context,
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),
       telemetry: NO_TELEMETRY,
