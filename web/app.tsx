@@ -26,6 +26,7 @@ const PAGES: readonly [pattern: string, load: () => Promise<{ default: unknown }
   ['/data', () => import('./pages/data.tsx')],
   ['/data/:name', () => import('./pages/dataset.tsx')],
   ['/system', () => import('./pages/system.tsx')],
+  ['/login', () => import('./pages/login.tsx')],
 ]
 
 function pageAt(

@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
+import { watchViewer } from './live/viewer.ts'
 import { startRouter } from './router.ts'
 import { startTheme } from './theme.ts'
 import './style/tokens.css'
@@ -8,4 +9,5 @@ import './style/layout.css'
 
 startTheme()
 startRouter()
+watchViewer()
 render(<App />, document.getElementById('app')!)

@@ -1,5 +1,6 @@
 import { bytes, count, moment, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
+import { mayAs } from '../live/viewer.ts'
 import { Failure } from '../parts/failure.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { go } from '../router.ts'
@@ -35,7 +36,8 @@ export function Versions({
       anchor="versions"
       query={{ text: DATASET_PAGE, variables: { name: reference } }}
       tools={
-        one !== undefined && (
+        one !== undefined &&
+        mayAs('ADMIN') && (
           <>
             {left.length > 1 && (
               <button type="button" disabled={doing.asked} onClick={() => void remove(name, all)}>

@@ -2,6 +2,7 @@ import { big, count, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
 import { useCards, useRunsChanged } from '../live/runs-changed.ts'
+import { mayAs } from '../live/viewer.ts'
 import { DELETE, NETWORK_DETAILS, type Network } from '../networks/documents.ts'
 import { addressOf } from '../networks/draft.ts'
 import { LayerTable } from '../networks/layer-table.tsx'
@@ -113,7 +114,7 @@ function Heading({ network }: { network: Network }) {
           <a class="button" href={`/networks/new?${addressOf(network)}`}>
             Change it
           </a>
-          {origin === 'CUSTOM' && <Delete name={name} />}
+          {origin === 'CUSTOM' && mayAs('ADMIN') && <Delete name={name} />}
         </div>
       </div>
       <p class="features small">

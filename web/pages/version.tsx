@@ -3,6 +3,7 @@ import { addressOf } from '../data/live.ts'
 import { bytes, loss, moment, percent, words } from '../format.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import { useQuery } from '../live/query.ts'
+import { mayAs } from '../live/viewer.ts'
 import { Aliases } from '../models/aliases.tsx'
 import { useModelsChanged } from '../models/changes.ts'
 import { VERSION, type Version } from '../models/documents.ts'
@@ -77,7 +78,7 @@ function Shown({ version: it, refresh }: { version: Version; refresh: () => void
           <a class="button primary" href={predictAddress(it.model.name, it.version)}>
             Show it a picture
           </a>
-          <Delete version={it} />
+          {mayAs('ADMIN') && <Delete version={it} />}
         </div>
       </div>
       <Figures

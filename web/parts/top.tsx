@@ -1,4 +1,5 @@
 import icon from '../icon.svg'
+import { signOut, viewer } from '../live/viewer.ts'
 import { path } from '../router.ts'
 import { type Theme, theme } from '../theme.ts'
 
@@ -25,6 +26,7 @@ export function Top() {
         ))}
       </nav>
       <div class="tools">
+        <WhoIsHere />
         <a href="/graphql">Playground</a>
         <label class="row">
           <span class="spoken">Colours</span>
@@ -41,5 +43,21 @@ export function Top() {
         </label>
       </div>
     </header>
+  )
+}
+
+/** Where one signs in: who did. */
+function WhoIsHere() {
+  if (viewer.value === null || viewer.value.kind === 'LOCAL') return null
+  const { name, role } = viewer.value
+  return (
+    <span class="row">
+      <span>
+        {name} <span class="muted">({role.toLowerCase()})</span>
+      </span>
+      <button type="button" class="quiet" onClick={() => void signOut()}>
+        Sign out
+      </button>
+    </span>
   )
 }

@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
+import { mayAs } from '../live/viewer.ts'
 import { Failure } from '../parts/failure.tsx'
 import { ALLOWED } from './allowed.ts'
 
@@ -65,7 +66,7 @@ export function Controls({
       row.current?.querySelector<HTMLElement>('button:not(:disabled), a')?.focus()
     if (run.status !== askedAt.current) askedAt.current = null
   })
-  const may = (control: keyof typeof ALLOWED) => ALLOWED[control].includes(run.status)
+  const may = (control: keyof typeof ALLOWED) => mayAs('OPERATOR') && ALLOWED[control].includes(run.status)
   return (
     <div class="stack">
       <div ref={row} class="row">

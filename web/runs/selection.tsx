@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks'
 import { graphql } from '../../src/client/graphql.ts'
 import { expectMember, useDoing } from '../live/mutate.ts'
 import type { RunCard } from '../live/runs-changed.ts'
+import { mayAs } from '../live/viewer.ts'
 import { Failure } from '../parts/failure.tsx'
 import { go } from '../router.ts'
 import { isEnd } from '../run/ending.ts'
@@ -66,7 +67,7 @@ export function Selection({ selected, runs, onChange }: Props) {
             Compare {selected.length}
           </a>
         )}
-        {ended.length > 0 && (
+        {ended.length > 0 && mayAs('ADMIN') && (
           <button type="button" disabled={doing.asked} onClick={() => void remove()}>
             Delete {ended.length}
           </button>
