@@ -26,6 +26,7 @@ const DOWNLOAD = /^\/downloads\/([\w-]+)\/([\w.-]+)(?:\/([\w.-]+))?$/
 export const ADDRESSES: Addresses = {
   safetensors: ({ id }) => `${DOWNLOADS_PATH}${id}/${SAFETENSORS}`,
   layersModel: ({ id }) => `${DOWNLOADS_PATH}${id}/${LAYERS_MODEL}/model.json`,
+  signed: (path) => path,
 }
 
 /** What a path names, whether that is there or not; null where it names nothing. */

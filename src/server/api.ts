@@ -4,6 +4,7 @@ import type { Viewer } from '../access/viewer.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
 import { createGate } from './access/gate.ts'
+import { createLinks } from './access/links.ts'
 import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
 import { createDownloadHandler } from './downloads.ts'
@@ -35,13 +36,15 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
   const { access } = services
   const policy = createOriginPolicy({ host, address: server.address, allowedOrigins })
   const gate = createGate(access, policy)
+  const links = createLinks()
+  const addresses = access.auth === 'none' ? ADDRESSES : { ...ADDRESSES, signed: links.sign }
   const contexts = new WeakMap<Viewer, Context>()
   /** What a request that was let in is answered with, however it came. */
   function contextOf(request: IncomingMessage): Context {
     const viewer = gate.viewerOf(request)
     let context = contexts.get(viewer)
     if (context === undefined) {
-      context = { ...services, addresses: ADDRESSES, database: { prisma }, viewer }
+      context = { ...services, addresses, database: { prisma }, viewer }
       contexts.set(viewer, context)
     }
     return context
@@ -50,7 +53,13 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),
-    downloads: createDownloadHandler({ gate, contextOf, allowedOrigins, logger }),
+    downloads: createDownloadHandler({
+      gate,
+      links,
+      downloads: services.models.downloads,
+      allowedOrigins,
+      logger,
+    }),
     signIn: createSignIn(access, gate, policy),
     pages: createPageHandler(logger),
     policy,

@@ -6,6 +6,7 @@ import { StorageFullError, UnauthenticatedError } from '../errors.ts'
 import type { Download, Downloads } from '../models/downloads.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Gate } from './access/gate.ts'
+import type { Links } from './access/links.ts'
 import { downloadAt } from './addresses.ts'
 
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
@@ -15,14 +16,15 @@ const NOT_FOUND = 'There is no such file of a model version.'
 
 export interface DownloadOptions {
   gate: Gate
-  contextOf(request: IncomingMessage): { models: { downloads: Downloads } }
+  links: Pick<Links, 'isGood'>
+  downloads: Pick<Downloads, 'find'>
   /** Origins beside the server's own whose pages may fetch. */
   allowedOrigins: readonly string[]
   logger: Pick<Logger, 'error'>
 }
 
 /** Answers GET and HEAD with files of models: with ETags, conditions and ranges. */
-export function createDownloadHandler({ gate, contextOf, allowedOrigins, logger }: DownloadOptions) {
+export function createDownloadHandler({ gate, links, downloads, allowedOrigins, logger }: DownloadOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     allowOrigin(request, response, allowedOrigins)
     if (request.method === 'OPTIONS') return preflight(response)
@@ -32,9 +34,9 @@ export function createDownloadHandler({ gate, contextOf, allowedOrigins, logger 
     }
     let download: Download | null
     try {
-      gate.admit(request, response)
+      if (!links.isGood(request.url!)) gate.admit(request, response)
       const name = downloadAt(new URL(request.url!, 'http://localhost').pathname)
-      download = name && (await contextOf(request).models.downloads.find(name))
+      download = name && (await downloads.find(name))
     } catch (error) {
       if (error instanceof UnauthenticatedError) {
         response.setHeader('www-authenticate', 'Bearer')

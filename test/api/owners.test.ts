@@ -77,6 +77,22 @@ describe('what an operator made', () => {
     }
   })
 
+  test('is fetched by whoever has a signed link to it, and by nobody else without a token', async () => {
+    const { node } = await bob.query(
+      `{ node(id: "${made.version}") { ... on ModelVersion { bytes downloads { safetensors { url signedUrl } layersModel { signedUrl } } } } }`,
+    )
+    const { safetensors, layersModel } = node.downloads
+    const get = async (path: string) => fetch(`${server.url}${path}`)
+    expect((await get(safetensors.url)).status).toBe(401)
+    expect((await (await get(safetensors.signedUrl)).arrayBuffer()).byteLength).toBe(node.bytes)
+    const json = (await (await get(layersModel.signedUrl)).json()) as {
+      weightsManifest: { paths: string[] }[]
+    }
+    const part = layersModel.signedUrl.replace('model.json', json.weightsManifest[0]!.paths[0]!)
+    expect((await get(part)).status).toBe(200)
+    expect((await get(safetensors.signedUrl.replace(/signature=../, 'signature=xx'))).status).toBe(401)
+  })
+
   test('has an alias protected by an admin alone, who moves it as well', async () => {
     const set = (is: boolean) =>
       `mutation { setModelAlias(input: { versionId: "${made.version}", name: "annas", protected: ${is} }) ${T} }`

@@ -37,6 +37,8 @@ export interface Services {
 export interface Addresses {
   safetensors(version: { id: string }): string
   layersModel(version: { id: string }): string
+  /** One of these for whoever has no token; the path itself where none is wanted. */
+  signed(path: string): string
 }
 
 /** What every resolver gets. */

@@ -46,6 +46,11 @@ const DownloadRef = builder.objectRef<{ url: string }>('Download').implement({
   description: 'A file over plain HTTP, with ETag and ranges.',
   fields: (t) => ({
     url: t.exposeString('url', { description: 'Its path on this server, beginning with /.' }),
+    signedUrl: t.string({
+      description:
+        'The same for whoever has no token: a link that is good for ten minutes, to hand on to a program. A LayersModel is opened by it whole.',
+      resolve: ({ url }, _args, { addresses }) => addresses.signed(url),
+    }),
   }),
 })
 

@@ -26,7 +26,8 @@ beforeEach(async () => {
   log = createRecordingLog()
   const handler = createDownloadHandler({
     gate: OPEN_GATE,
-    contextOf: () => ({ models: { downloads: { find: (name) => find(name) } } }),
+    links: { isGood: () => false },
+    downloads: { find: (name) => find(name) },
     allowedOrigins: [],
     logger: log,
   })
