@@ -47,6 +47,7 @@ const CHANGES: Readonly<Record<string, () => string>> = {
   pauseTrainingRun: () => `pauseTrainingRun(id: "${made.run}") ${T}`,
   renameTrainingRun: () => `renameTrainingRun(id: "${made.run}", name: "another") ${T}`,
   resumeTrainingRun: () => `resumeTrainingRun(id: "${made.run}") ${T}`,
+  retryDatasetImport: () => `retryDatasetImport(name: "${made.dataset}") ${T}`,
   setModelAlias: () => `setModelAlias(input: { versionId: "${made.version}", name: "annas" }) ${T}`,
   updateDataset: () => `updateDataset(input: { name: "${made.dataset}" }) ${T}`,
   updateTrainingRun: () => `updateTrainingRun(id: "${made.run}", input: { epochs: 0 }) ${T}`,

@@ -70,6 +70,7 @@ const RULES: Readonly<Record<Operation['kind'], Readonly<Record<string, readonly
     registerModel: ['OPERATOR', `(input: { name: "x", weights: { runId: ${RUN} } }) ${T}`],
     renameTrainingRun: ['OPERATOR', `(id: ${RUN}, name: "x") ${T}`],
     resumeTrainingRun: ['OPERATOR', `(id: ${RUN}) ${T}`],
+    retryDatasetImport: ['OPERATOR', `${NAME} ${T}`],
     revokeToken: ['ADMIN', `(id: ${id('AccessToken')}) ${T}`],
     setModelAlias: ['OPERATOR', `(input: { versionId: ${VERSION}, name: "x" }) ${T}`],
     startTrainingRun: ['OPERATOR', `(input: { architecture: "none" }) ${T}`],
