@@ -64,8 +64,20 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     imageShape: [...asked.size, 3] as const,
     normalization: NO_NORMALIZATION,
   }
-  const { id, seq, ownerId, version, state, digest, error, mayRetry, attempts, createdAt, startedAt, finishedAt } =
-    row
+  const {
+    id,
+    seq,
+    ownerId,
+    version,
+    state,
+    digest,
+    error,
+    mayRetry,
+    attempts,
+    createdAt,
+    startedAt,
+    finishedAt,
+  } = row
   return {
     id,
     seq,
