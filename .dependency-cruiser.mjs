@@ -4,7 +4,7 @@
 const FLOORS = [
   ['server'],
   ['schema'],
-  ['system'],
+  ['system', 'maintenance'],
   ['runs/service\\.ts'],
   ['runs/planning', 'runs/reproduction'],
   ['runs/lifecycle'],
@@ -57,7 +57,7 @@ export default {
       comment:
         'The server is put together in app.ts, a child process or a thread in its entry; all else is given a port.',
       severity: 'error',
-      from: { path: '^src', pathNot: '^src/(app\\.ts|adapters/|.*-(process|thread)\\.ts$)' },
+      from: { path: '^src', pathNot: '^src/((app|own-data)\\.ts|adapters/|.*-(process|thread)\\.ts$)' },
       to: { path: '^src/adapters' },
     },
     {
@@ -76,10 +76,11 @@ export default {
     },
     {
       name: 'the command line knows the client alone',
-      comment: 'But for the first token: there is nobody yet whom a server would let make it.',
+      comment:
+        'But where no server is to be asked: for the first token, whom nobody would let make it, and for data that are put back or checked.',
       severity: 'error',
       from: { path: '^src/cli' },
-      to: { path: '^src', pathNot: '^src/((cli|client)/|own-tokens\\.ts$)' },
+      to: { path: '^src', pathNot: '^src/((cli|client)/|own-(tokens|data)\\.ts$)' },
     },
     {
       name: 'nothing below schema/ knows GraphQL',

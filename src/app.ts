@@ -89,7 +89,7 @@ export async function startApp(
     const trainer = new URL('./trainer/trainer-process.js', import.meta.url)
     const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
     const ports = { ...usual, ...given }
-    const services = await createServices(
+    const { maintenance, ...services } = await createServices(
       { ...ports, config, auth, logger, database, engines, predictor },
       parts,
     )
@@ -108,6 +108,7 @@ export async function startApp(
     parts.add(
       serveApi(server, {
         services,
+        maintenance,
         prisma,
         uploads,
         host: config.host,

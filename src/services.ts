@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Auth, openAccess } from './access/service.ts'
+import { createRemovals } from './concurrency/removals.ts'
 import type { Config } from './config.ts'
 import { openDatasets } from './data/datasets.ts'
 import { createImportFolders } from './data/own/files.ts'
@@ -9,6 +10,7 @@ import { createOwnDatasets } from './data/own/service.ts'
 import { createDatasetUploads } from './data/own/uploads.ts'
 import { toOwnVersion } from './data/own/version.ts'
 import type { Database } from './db/client.ts'
+import { createMaintenance, type Maintenance } from './maintenance/service.ts'
 import { createChangedModels } from './models/changed-models.ts'
 import { createModelService } from './models/service.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
@@ -47,7 +49,10 @@ export interface Ground extends Ports<ToTrainer, FromTrainer> {
 }
 
 /** Makes the domain, as the API sees it, and puts what a killed server left in order. */
-export async function createServices(ground: Ground, parts: Parts): Promise<Services> {
+export async function createServices(
+  ground: Ground,
+  parts: Parts,
+): Promise<Services & { maintenance: Maintenance }> {
   const {
     config,
     auth,
@@ -83,7 +88,8 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   const datasetFacts = (reference: string) => (datasets.get(reference) ?? datasets.named(reference))?.facts
   /** As it trains on the data set. */
   const findArchitecture = (name: string, dataset: string) => architectures.find(name, datasetFacts(dataset))
-  const keeper = createWeightsKeeper(prisma, artifacts)
+  const removals = createRemovals()
+  const keeper = createWeightsKeeper(prisma, artifacts, removals)
   const changedModels = createChangedModels(prisma, openBus)
   const models = parts.add(
     createModelService({
@@ -131,7 +137,7 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
   parts.add({ drain: runs.close, close: runs.close })
   await runs.recover()
   await keeper.sweep()
-  const folders = createImportFolders(datasetsFolder)
+  const folders = createImportFolders(datasetsFolder, removals)
   const pictures = createDatasetUploads(join(datasetsFolder, 'uploads'), config.maxDatasetBytes, room)
   const imports = parts.add(
     createImports({
@@ -204,8 +210,25 @@ export async function createServices(ground: Ground, parts: Parts): Promise<Serv
         0,
       ),
   })
+  const maintenance = parts.add(
+    createMaintenance({
+      version: packageVersion,
+      database,
+      prisma,
+      dataDir: config.dataDir,
+      artifactsFolder,
+      datasetsFolder,
+      artifacts,
+      keeper,
+      folders,
+      removals,
+      logger,
+    }),
+  )
+  await maintenance.sweep()
   return {
     access,
+    maintenance,
     architectures,
     datasets,
     ownDatasets: createOwnDatasets({

@@ -2,12 +2,15 @@
 /** `vggzoo`: the command line, over the client. */
 import { createClient } from '../client/node.ts'
 import { type Command, UsageError } from './command.ts'
+import { backup } from './commands/backup.ts'
+import { check } from './commands/check.ts'
 import { cancel, pause, resume } from './commands/control.ts'
 import { dataset } from './commands/dataset.ts'
 import { exportModel } from './commands/export.ts'
 import { importModel } from './commands/import.ts'
 import { models } from './commands/models.ts'
 import { predict } from './commands/predict.ts'
+import { restore } from './commands/restore.ts'
 import { runs } from './commands/runs.ts'
 import { start } from './commands/start.ts'
 import { token } from './commands/token.ts'
@@ -29,6 +32,9 @@ const COMMANDS: readonly Command[] = [
   exportModel,
   dataset,
   token,
+  backup,
+  restore,
+  check,
 ]
 
 // Who reads may have read enough: `vggzoo runs | head -1`.

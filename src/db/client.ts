@@ -1,10 +1,16 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { StoppingError } from '../errors.ts'
 import type { Room } from '../storage/room.ts'
+import { copyEmbedded, copyPostgres, type Moment, type Reading } from './copy.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
 import { startDatabaseThread } from './pglite-host.ts'
 import { postgresFactory, postgresSession } from './postgres.ts'
+
+/** Of a copy of a database that is not the embedded one: for `pg_restore`. */
+export const DUMP = 'database.dump'
 
 export interface Database {
   prisma: PrismaClient
@@ -17,6 +23,12 @@ export interface Database {
   tidy(): Promise<void>
   /** Bytes on the disk. Rejects when the database does not answer. */
   size(): Promise<number>
+  /**
+   * Copies the database, and reads rows, as both are at one moment.
+   * @param to  a folder that is not there yet: of the embedded database its files, of another one a file `database.dump`
+   * @throws DatabaseError, the signal's reason, or what `read` throws
+   */
+  copy<Rows>(to: string, read: (tx: Reading) => Promise<Rows>, signal: AbortSignal): Promise<Moment<Rows>>
   /** Ends every connection; a transaction under way is finished or rolled back. May be called more than once. */
   close(): Promise<void>
 }
@@ -48,12 +60,17 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
   } finally {
     await session.dispose()
   }
+  const connection = connect(postgresFactory(url), async () => {})
   return {
     kind: 'postgres',
     applied,
     checkRoom() {},
     async tidy() {},
-    ...connect(postgresFactory(url), async () => {}),
+    ...connection,
+    async copy(to, read, signal) {
+      await mkdir(to)
+      return copyPostgres(connection.prisma, url, join(to, DUMP), read, signal)
+    },
   }
 }
 
@@ -61,6 +78,7 @@ async function openEmbedded(folder: string, room?: Room, migrations?: string): P
   const thread = await startDatabaseThread(folder, room)
   try {
     const applied = await migrate(await thread.factory.connect(), migrations)
+    const connection = connect(thread.factory, thread.close)
     return {
       kind: 'pglite',
       applied,
@@ -69,7 +87,8 @@ async function openEmbedded(folder: string, room?: Room, migrations?: string): P
         thread.checkRoom()
         await (await thread.factory.connect()).executeScript('VACUUM (ANALYZE)')
       },
-      ...connect(thread.factory, thread.close),
+      ...connection,
+      copy: (to, read) => copyEmbedded(connection.prisma, thread, to, read),
     }
   } catch (error) {
     await thread.close()

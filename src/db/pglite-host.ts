@@ -12,6 +12,7 @@ import { StorageFullError } from '../errors.ts'
 import { makeFolderDurably } from '../storage/durable.ts'
 import { isMakingRoom, type Room, watchRoom } from '../storage/room.ts'
 import { DatabaseError, unopened } from './database-error.ts'
+import type { LogRange } from './pglite-copy.ts'
 import {
   type Answer,
   type Call,
@@ -27,6 +28,8 @@ export interface DatabaseThread {
   factory: SqlDriverAdapterFactory
   /** @throws StorageFullError where nothing is to be written but what makes room */
   checkRoom(): void
+  /** See copyDatabase. While a transaction is open that has made a checkpoint. */
+  copy(to: string, log: LogRange): Promise<void>
   /** Waits for what is queued, shuts the database down, and resolves when the thread has ended. */
   close(): Promise<void>
 }
@@ -140,6 +143,7 @@ export async function startDatabaseThread(
       if (Atomics.load(isShort, 0) !== 0) throw translate(new DiskError(null))
       room.check()
     },
+    copy: (to, log) => call(0, { method: 'copy', to, log }),
     async close() {
       if (closing) return exited
       closing = true

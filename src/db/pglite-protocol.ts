@@ -1,5 +1,6 @@
 import { DriverAdapterError, isDriverAdapterError, type SqlQuery } from '@prisma/driver-adapter-utils'
 import { DatabaseError } from './database-error.ts'
+import type { LogRange } from './pglite-copy.ts'
 
 /** What the thread of the embedded PostgreSQL gets when it starts. */
 export interface ThreadData {
@@ -14,6 +15,7 @@ export type Request =
   | { method: 'queryRaw' | 'executeRaw'; query: SqlQuery }
   | { method: 'executeScript'; script: string }
   | { method: 'startTransaction' | 'commit' | 'rollback' | 'close' }
+  | { method: 'copy'; to: string; log: LogRange }
   | { method: 'createSavepoint' | 'rollbackToSavepoint' | 'releaseSavepoint'; name: string }
 
 export type Call = Request & {

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
 import { closePGlite, type EmbeddedDatabase, openPGlite } from './pglite.ts'
 import { pgliteSession } from './pglite-adapter.ts'
+import { copyDatabase } from './pglite-copy.ts'
 import { type Call, type FromThread, type ThreadData, toPlain } from './pglite-protocol.ts'
 
 const { home, isShort } = workerData as ThreadData
@@ -37,6 +38,8 @@ async function run(call: Call): Promise<unknown> {
     case 'rollbackToSavepoint':
     case 'releaseSavepoint':
       return transactionOf(on)[call.method]!(call.name)
+    case 'copy':
+      return copyDatabase(home, call.to, call.log)
     case 'close':
       return closePGlite(database)
   }

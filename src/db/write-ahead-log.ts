@@ -29,7 +29,8 @@ export const LOG_SETTINGS = [
   'max_replication_slots=0',
 ]
 
-const NAME = /^[0-9A-F]{24}$/
+/** Of its files: the timeline, then the segment's number. */
+export const SEGMENT_NAME = /^[0-9A-F]{24}$/
 /** Of a segment that is being made. */
 const DRAFT = '.tmp'
 
@@ -112,7 +113,7 @@ export function createWriteAheadLog(
       reserve()
     },
     written(name) {
-      if (pg === undefined || !NAME.test(name) || numberOf(name) <= current) return
+      if (pg === undefined || !SEGMENT_NAME.test(name) || numberOf(name) <= current) return
       current = numberOf(name)
       reserve()
     },

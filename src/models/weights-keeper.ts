@@ -1,4 +1,5 @@
 import { createTurns } from '../concurrency/one-at-a-time.ts'
+import { createRemovals, type Removals } from '../concurrency/removals.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
 import type { ArtifactStore, StagedArtifact } from '../ports/artifact-store.ts'
 
@@ -26,7 +27,62 @@ export interface WeightsKeeper {
   sweep(): Promise<void>
 }
 
-export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactStore): WeightsKeeper {
+/** The rows that name files of weights, as one client or one transaction sees them. */
+type Naming = Pick<PrismaClient, 'modelVersion' | 'checkpoint' | 'trainingRun'>
+
+/** What rows say of a file of weights. */
+export interface NamedWeights {
+  /** The first of those that name it, for people. */
+  by: string
+  /** Null where no row says. */
+  bytes: number | null
+}
+
+/**
+ * The files of weights that rows name, by their digests.
+ * @param among  all when left out
+ */
+export async function namedWeights(
+  rows: Naming,
+  among?: readonly string[],
+): Promise<Map<string, NamedWeights>> {
+  const digest = among === undefined ? {} : { in: [...among] }
+  const run = { select: { number: true } } as const
+  const versions = await rows.modelVersion.findMany({
+    where: { digest },
+    select: { digest: true, bytes: true, version: true, model: { select: { name: true } } },
+  })
+  const checkpoints = await rows.checkpoint.findMany({
+    where: { digest },
+    select: { digest: true, bytes: true, step: true, run },
+  })
+  const states = await rows.checkpoint.findMany({
+    where: { stateDigest: { not: null, ...digest } },
+    select: { stateDigest: true, step: true, run },
+  })
+  const beginnings = await rows.trainingRun.findMany({
+    where: { initialDigest: { not: null, ...digest } },
+    select: { initialDigest: true, number: true },
+  })
+  const named = new Map<string, NamedWeights>()
+  const add = (of: string | null, by: string, bytes: bigint | null) => {
+    if (of !== null && !named.has(of)) named.set(of, { by, bytes: bytes === null ? null : Number(bytes) })
+  }
+  for (const it of versions) add(it.digest, `${it.model.name}/${it.version}`, it.bytes)
+  for (const it of checkpoints) {
+    add(it.digest, `the checkpoint of run #${it.run.number} at step ${it.step}`, it.bytes)
+  }
+  for (const it of states) add(it.stateDigest, `the state of run #${it.run.number} at step ${it.step}`, null)
+  for (const it of beginnings) add(it.initialDigest, `the beginning of run #${it.number}`, null)
+  return named
+}
+
+/** @param removals  held while files are copied or checked */
+export function createWeightsKeeper(
+  prisma: PrismaClient,
+  artifacts: ArtifactStore,
+  removals: Removals = createRemovals(),
+): WeightsKeeper {
   const alone = createTurns()
 
   async function settle(digests: readonly string[]): Promise<void> {
@@ -38,24 +94,13 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
     digests: readonly string[],
     remove: (digest: string) => Promise<void> = artifacts.remove,
   ): Promise<void> {
-    const query = { where: { digest: { in: [...digests] } }, select: { digest: true as const } }
-    const versions = await prisma.modelVersion.findMany(query)
-    const checkpoints = await prisma.checkpoint.findMany(query)
-    const states = await prisma.checkpoint.findMany({
-      where: { stateDigest: { in: [...digests] } },
-      select: { stateDigest: true },
-    })
-    const beginnings = await prisma.trainingRun.findMany({
-      where: { initialDigest: { in: [...digests] } },
-      select: { initialDigest: true },
-    })
-    const named = new Set([
-      ...[...versions, ...checkpoints].map(({ digest }) => digest),
-      ...states.map(({ stateDigest }) => stateDigest),
-      ...beginnings.map(({ initialDigest }) => initialDigest),
-    ])
+    const named = await namedWeights(prisma, digests)
     for (const digest of digests) if (!named.has(digest)) await remove(digest)
     // Exports and features are of versions: a run that has the file still has no use for them.
+    const versions = await prisma.modelVersion.findMany({
+      where: { digest: { in: [...digests] } },
+      select: { digest: true },
+    })
     const exported = new Set(versions.map(({ digest }) => digest))
     for (const digest of digests) if (!exported.has(digest)) await artifacts.removeDerived(digest)
     await settle(digests)
@@ -87,7 +132,8 @@ export function createWeightsKeeper(prisma: PrismaClient, artifacts: ArtifactSto
         try {
           return await forget()
         } finally {
-          await removeUnnamed(digests)
+          // The marks say meanwhile that nobody may name them any more.
+          if (!removals.postpone(() => alone(() => removeUnnamed(digests)))) await removeUnnamed(digests)
         }
       }),
     sweep: () =>

@@ -14,6 +14,10 @@ export const SIGN_IN_PATH = '/login'
 export const SIGN_OUT_PATH = '/logout'
 /** The paths of files of models begin with this. */
 export const DOWNLOADS_PATH = '/downloads/'
+/** A backup of all of the server's data. */
+export const BACKUP_PATH = '/backup'
+/** Whether these are whole and right. */
+export const CHECK_PATH = '/check'
 /** Scripts and styles of the dashboard. */
 export const ASSETS_PATH = '/assets/'
 /** What the dashboard shows: the page at `/`, and those whose paths begin with one of these. */

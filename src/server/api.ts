@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
 import type { Viewer } from '../access/viewer.ts'
+import type { Maintenance } from '../maintenance/service.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
 import { createGate } from './access/gate.ts'
@@ -10,6 +11,7 @@ import { ADDRESSES } from './addresses.ts'
 import { createDownloadHandler } from './downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
+import { createMaintenanceHandlers } from './maintenance.ts'
 import { createOriginPolicy } from './origin.ts'
 import { createPageHandler } from './pages.ts'
 import type { Handlers, Readiness } from './routes.ts'
@@ -17,6 +19,7 @@ import type { UploadStore } from './upload-store.ts'
 
 export interface ApiOptions {
   services: Services
+  maintenance: Maintenance
   /** For Pothos alone. */
   prisma: object
   uploads: UploadStore
@@ -30,7 +33,7 @@ export interface ApiOptions {
   metrics: Handlers['metrics']
 }
 
-/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, its health and metrics. */
+/** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, backups, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
   const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, readiness, metrics } = options
   const { access } = services
@@ -62,6 +65,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     }),
     signIn: createSignIn(access, gate, policy),
     pages: createPageHandler(logger),
+    maintenance: createMaintenanceHandlers({ maintenance: options.maintenance, gate, policy, logger }),
     policy,
     gate,
     readiness,

@@ -4,6 +4,8 @@ import type { Gate } from './access/gate.ts'
 import type { SignIn } from './access/sign-in.ts'
 import {
   ASSETS_PATH,
+  BACKUP_PATH,
+  CHECK_PATH,
   DOWNLOADS_PATH,
   GRAPHQL_PATH,
   LIVE_PATH,
@@ -24,6 +26,8 @@ export interface Handlers {
   uploadHandler: GraphQLHandler
   downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
   signIn: SignIn
+  /** For operators; left out where there is nothing to back up. */
+  maintenance?: { backup: Handler; check: Handler }
   /** The dashboard. */
   pages: Handler
   readiness(): Promise<Readiness>
@@ -51,6 +55,7 @@ export function routeTable({
   uploadHandler,
   downloads,
   signIn: { signIn, signOut },
+  maintenance,
   pages,
   readiness,
   metrics,
@@ -62,6 +67,8 @@ export function routeTable({
       void (hasFiles ? uploadHandler : handler)(request, response)
     },
     [DOWNLOADS_PATH]: (request, response) => void downloads(request, response),
+    [BACKUP_PATH]: maintenance?.backup ?? nothingHere,
+    [CHECK_PATH]: maintenance?.check ?? nothingHere,
     [LIVE_PATH]: reading((response) => json(response, 200, { status: 'ok' })),
     [READY_PATH]: reading(async (response) => {
       const needs = await readiness()

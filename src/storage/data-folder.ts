@@ -42,6 +42,9 @@ export function folderFailure(error: unknown): string | null {
   return typeof code === 'string' && Object.hasOwn(WHY, code) ? WHY[code]! : null
 }
 
+/** In a data folder: what is being put back of a backup, until it is whole. */
+export const RESTORING = '.restoring'
+
 /** What a server keeps in its folder, and whether it must be able to write there. */
 const PARTS = { database: true, artifacts: true, uploads: true, datasets: false }
 
@@ -66,6 +69,11 @@ export function prepareDataFolder(
       rmSync(probe, { force: true })
     }
   })
+  if (existsSync(join(folder, RESTORING))) {
+    throw new DataFolderError(
+      `the data folder ${folder} (DATA_DIR) cannot be used: a backup is being restored into it, or that was broken off; then empty the folder and restore again`,
+    )
+  }
   const wanting = lack(statfsSync(folder))
   if (wanting !== null) {
     throw new DataFolderError(

@@ -152,6 +152,8 @@ const PAGE = [200, 200]
 const ROUTES: Readonly<Record<string, readonly number[]>> = {
   '/graphql': [401, 400],
   '/downloads/': [401, 404],
+  '/backup': [401, 403],
+  '/check': [401, 403],
   '/health/live': [200, 200],
   '/health/ready': [200, 200],
   '/metrics': [401, 200],

@@ -1,6 +1,8 @@
 import { copyFile, link, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createRemovals, type Removals } from '../../concurrency/removals.ts'
 import { syncFile } from '../../storage/durable.ts'
+import { datasetFile } from '../dataset.ts'
 import { emptyFolder } from '../empty-folder.ts'
 
 /*
@@ -20,6 +22,8 @@ export interface ImportFolders {
   remove(versionId: string): Promise<void>
   /** Only what its import left on the way: what was sent stays. */
   removeWork(versionId: string): Promise<void>
+  /** The prepared file of a version that is not READY any more. */
+  removePrepared(reference: string): Promise<void>
   /** Removes those of versions that are not among these, and prepared files of versions that are not. */
   sweep(wanted: ReadonlySet<string>, ready: ReadonlySet<string>): Promise<void>
 }
@@ -27,8 +31,13 @@ export interface ImportFolders {
 /** What an archive is called among what was given. */
 export const ARCHIVE = 'archive'
 
-export function createImportFolders(folder: string): ImportFolders {
+/** @param removals  held while files are copied or checked */
+export function createImportFolders(folder: string, removals: Removals = createRemovals()): ImportFolders {
   const imports = join(folder, 'imports')
+  const removed = async (path: string) => {
+    const remove = () => rm(path, { recursive: true, force: true })
+    if (!removals.postpone(remove)) await remove()
+  }
   return {
     given: (id) => join(imports, id, 'given'),
     async work(id) {
@@ -36,8 +45,9 @@ export function createImportFolders(folder: string): ImportFolders {
       await emptyFolder(work)
       return work
     },
-    remove: (id) => rm(join(imports, id), { recursive: true, force: true }),
+    remove: (id) => removed(join(imports, id)),
     removeWork: (id) => rm(join(imports, id, 'work'), { recursive: true, force: true }),
+    removePrepared: (reference) => removed(datasetFile(folder, reference)),
     async sweep(wanted, ready) {
       for (const id of await namesIn(imports)) {
         if (!wanted.has(id)) await rm(join(imports, id), { recursive: true, force: true })

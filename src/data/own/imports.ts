@@ -21,7 +21,7 @@ import type { AskedOrigin, GivenOrigin } from './asked.ts'
 import { ARCHIVE, type ImportFolders } from './files.ts'
 import { inFolder } from './given-folder.ts'
 import { readPictures } from './pictures.ts'
-import { type OwnVersion, toOwnVersion } from './version.ts'
+import { keepsGiven, type OwnVersion, toOwnVersion } from './version.ts'
 
 /** One whose server was killed at it so often is what kills it. */
 const MOST_ATTEMPTS = 3
@@ -280,9 +280,7 @@ export function createImports(options: {
     },
     async recover() {
       const own = [...registry.own()].map((store) => store.own)
-      const isWanted = ({ state, mayRetry }: OwnVersion) =>
-        state === 'QUEUED' || state === 'IMPORTING' || (state === 'FAILED' && mayRetry)
-      const wanted = own.filter(isWanted).map(({ id }) => id)
+      const wanted = own.filter(keepsGiven).map(({ id }) => id)
       const ready = own.filter(({ state }) => state === 'READY').map(({ reference }) => reference)
       await folders.sweep(new Set(wanted), new Set(ready))
     },

@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { LOCAL, type Owned } from '../../access/viewer.ts'
@@ -10,7 +9,7 @@ import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '
 import { makeFolderDurably, syncFiles, syncFolder } from '../../storage/durable.ts'
 import type { Room } from '../../storage/room.ts'
 import type { UploadedFile } from '../../uploads.ts'
-import { type DatasetStore, datasetFile } from '../dataset.ts'
+import type { DatasetStore } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
 import { DATASET_NAME, DATASET_NAME_RULE, readReference } from '../reference.ts'
 import type { AskedImport, AskedOrigin, GivenOrigin } from './asked.ts'
@@ -279,7 +278,7 @@ export function createOwnDatasets(options: {
       data: { state: 'DELETED', bytes: 0, findings: { deleteMany: {} } },
     })
     registry.put(toOwnVersion(row))
-    await rm(datasetFile(registry.folder, reference), { force: true })
+    await folders.removePrepared(reference)
     await folders.remove(id)
   }
 

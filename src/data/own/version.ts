@@ -100,6 +100,11 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
   }
 }
 
+/** Whether what was sent for it is kept: it is to be imported still, or may be tried again. */
+export function keepsGiven({ state, mayRetry }: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
+  return state === 'QUEUED' || state === 'IMPORTING' || (state === 'FAILED' && mayRetry)
+}
+
 /** The version that it was made of; null for what came from elsewhere. */
 export function parentOf({ asked: { from } }: Pick<OwnVersion, 'asked'>): string | null {
   return from.kind === 'dataset' ? from.reference : null

@@ -1,7 +1,15 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { execFileSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { dumpPostgres } from '../../../src/db/postgres-dump.ts'
+import type { Finding } from '../../../src/maintenance/check.ts'
+import { restoreBackup } from '../../../src/maintenance/restore.ts'
+import { checkOwnData } from '../../../src/own-data.ts'
 import { postgresAvailable, startPostgres } from '../../support/postgres.ts'
 import { collectEvents, type Event, startRun, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers } from '../../support/server.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { refusal } from '../support/refusal.ts'
 
 afterAll(stopServers)
@@ -46,7 +54,34 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       expect(all.map(placeOf)).toEqual(all.map((_, i) => i + 1))
       const steps = all.flatMap(({ points = [] }) => points.map(({ step }: { step: number }) => step))
       expect(new Set(steps)).toEqual(new Set(Array.from({ length: 32 }, (_, i) => i + 1)))
+
+      // Database and files are of one moment; pg_restore puts the one back, vggzoo restore the others.
+      const dataDir = join(temporaryFolder(), 'restored')
+      const file = join(temporaryFolder(), 'backup.tar')
+      const backup = await fetch(`${again.url}/backup`, { method: 'POST' })
+      writeFileSync(file, Buffer.from(await backup.arrayBuffer()))
+      await expect(restoreBackup(file, dataDir)).resolves.toMatchObject({ database: 'postgres' })
+      const restored = postgres.createDatabase('restored')
+      const dump = join(dataDir, 'database.dump')
+      execFileSync('pg_restore', ['--no-owner', '--exit-on-error', '--dbname', restored, dump])
+      const found: Finding[] = []
+      const owner = { DATA_DIR: dataDir, DATABASE_URL: restored }
+      const checked = await checkOwnData(
+        owner,
+        (finding) => found.push(finding),
+        new AbortController().signal,
+      )
+      expect([found, checked?.files]).toEqual([[], readdirSync(join(dataDir, 'artifacts')).length])
       await again.stop()
+
+      vi.stubEnv('PATH', '/nowhere')
+      await expect(dumpPostgres(postgres.url, 'x', file, new AbortController().signal)).rejects.toThrow(
+        /cannot be backed up: there is no pg_dump on the PATH of the server\. Install PostgreSQL's client programs, or/,
+      )
+      vi.unstubAllEnvs()
+      await expect(dumpPostgres(postgres.url, 'x', file, new AbortController().signal)).rejects.toThrow(
+        /cannot be backed up: pg_dump failed \(pg_dump: .*snapshot/,
+      )
     } finally {
       await postgres.stop()
     }
