@@ -59,7 +59,6 @@ export function createDownloadHandler({ gate, links, downloads, allowedOrigins, 
     response.setHeader('content-type', contentTypeOf(fileName))
     response.setHeader('content-disposition', attachment(fileName))
     response.setHeader('cache-control', CACHE_CONTROL)
-    response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('accept-ranges', 'bytes')
     send(request, `/${encodeURIComponent(basename(file))}`, {
       root: dirname(file),

@@ -105,9 +105,17 @@ function originForm(target: string): string {
   return rest === undefined ? target : rest.startsWith('/') ? rest : `/${rest}`
 }
 
+/** Of every answer: nobody guesses what it is, shows it in a frame of another page, or hears where its reader came from. */
+const HEADERS = [
+  ['x-content-type-options', 'nosniff'],
+  ['x-frame-options', 'DENY'],
+  ['referrer-policy', 'no-referrer'],
+] as const
+
 function answerOf({ policy, ...handlers }: HttpOptions): Handler {
   const handlerAt = routesOf(handlers)
   return (request, response) => {
+    for (const [name, value] of HEADERS) response.setHeader(name, value)
     if (policy.hostAllowed(request)) return handlerAt(request.url!.split('?')[0]!)(request, response)
     text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
   }

@@ -36,12 +36,8 @@ export function createPageHandler(logger: Pick<Logger, 'error'>) {
     }
     const path = new URL(request.url!, 'http://localhost').pathname
     const isAsset = path.startsWith(ASSETS_PATH)
-    response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('cache-control', isAsset ? ASSETS_CACHE : 'no-cache')
-    if (!isAsset) {
-      response.setHeader('content-security-policy', POLICY)
-      response.setHeader('referrer-policy', 'no-referrer')
-    }
+    if (!isAsset) response.setHeader('content-security-policy', POLICY)
     send(request, isAsset ? path : '/index.html', {
       root: FOLDER,
       cacheControl: false,

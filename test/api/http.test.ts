@@ -116,6 +116,13 @@ describe('the server', () => {
       const { status, headers } = await fetch(`${server.url}${page}`)
       expect([page, status, headers.get('content-type')]).toEqual([page, 200, 'text/html; charset=utf-8'])
     }
+    for (const path of ['/', '/graphql?query={__typename}', '/assets/nothing.js', '/nowhere']) {
+      const { headers } = await fetch(`${server.url}${path}`)
+      const of = ['x-content-type-options', 'x-frame-options', 'referrer-policy'].map((name) =>
+        headers.get(name),
+      )
+      expect([path, ...of]).toEqual([path, 'nosniff', 'DENY', 'no-referrer'])
+    }
     expect((await fetch(`${server.url}/assets/nothing.js`)).status).toBe(404)
     expect((await fetch(`${server.url}/assets/../app.js`)).status).toBe(404)
     expect((await fetch(server.url, { method: 'POST' })).status).toBe(405)

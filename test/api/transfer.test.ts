@@ -189,6 +189,6 @@ test('a plan counts what is trained, and needs less for what is frozen', async (
   expect(all.trainableParameters).toBe(138_357_544 - 990 * 4097)
   // Their gradients, and the velocities of these.
   expect(all.trainingMemoryBytes - last.trainingMemoryBytes).toBeGreaterThan(8 * 130_000_000)
-  expect(last.secondsPerEpoch).toBeLessThan(all.secondsPerEpoch / 1000)
+  expect(last.secondsPerEpoch).toBeLessThan(all.secondsPerEpoch / 20)
   expect(wrong.issues).toEqual([{ path: ['freeze', 'upTo'] }])
 })

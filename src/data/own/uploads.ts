@@ -158,7 +158,7 @@ export function createDatasetUploads(folder: string, maxBytes: number, room: Roo
 }
 
 /** What an owner is called may be any text. */
-function folderName({ upload, ownerId = LOCAL }: OwnUpload): string {
+export function folderName({ upload, ownerId = LOCAL }: OwnUpload): string {
   return `${createHash('sha256').update(ownerId).digest('hex').slice(0, 16)}-${upload}`
 }
 

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { amcheck } from '@electric-sql/pglite/contrib/amcheck'
 import { expect } from 'vitest'
+import { LOCAL_VIEWER } from '../../../src/access/viewer.ts'
 import { datasetFile } from '../../../src/data/dataset.ts'
+import { folderName } from '../../../src/data/own/uploads.ts'
 import { openDatabase } from '../../../src/db/client.ts'
 import type { LossPoint, PrismaClient } from '../../../src/db/generated/client.ts'
 import { loadDataset } from '../loaded-dataset.ts'
@@ -134,7 +136,7 @@ async function expectFiles(prisma: PrismaClient, folder: string): Promise<void> 
 }
 
 function expectUpload(folder: string, { id, count }: Extract<Told, { kind: 'upload' }>): void {
-  const upload = join(folder, 'datasets/uploads', id)
+  const upload = join(folder, 'datasets/uploads', folderName({ upload: id, ownerId: LOCAL_VIEWER.id }))
   const pictures = JSON.parse(readFileSync(join(upload, 'pictures.json'), 'utf8'))
   expect(pictures.length).toBeGreaterThanOrEqual(count)
   for (const { file, bytes } of pictures) expect(statSync(join(upload, file)).size).toBe(bytes)

@@ -12,7 +12,7 @@ import { openDatabase } from '../../../src/db/client.ts'
 import { placeTinyDataset, TINY_MODULE } from '../../support/dataset-cache.ts'
 import { placeMigratedDatabase } from '../../support/embedded-database.ts'
 import { START } from '../../support/runs.ts'
-import { type OpenedBrowser, openBrowser } from './support.ts'
+import { type OpenedBrowser, openBrowser } from '../../system/browser/support.ts'
 
 const ENDED = 150
 const LIVE = 50
