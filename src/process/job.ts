@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { JobName, Telemetry } from '../ports/telemetry.ts'
 import { type ChildExit, endOf, lastWords, startChild } from './child.ts'
 
@@ -59,6 +60,8 @@ export async function runJob<Task, Message extends { type: string }, News extend
   try {
     child.send(task)
     const exit = await child.exited
+    // A terminal tells all of its processes at once: one that just starts, and ignores nothing yet, may hear it before the server.
+    if (exit.signal !== null && TOLD_TO_ALL.includes(exit.signal) && !signal.aborted) await aborted(signal)
     signal.throwIfAborted()
     if (answer !== undefined) return answer
     throw new JobError(
@@ -72,6 +75,15 @@ export async function runJob<Task, Message extends { type: string }, News extend
     silence.end()
     signal.removeEventListener('abort', kill)
   }
+}
+
+const TOLD_TO_ALL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+/** For the server to hear what its child has heard. */
+const HEARD_MS = 1000
+
+/** Resolves when the signal is aborted, and soon when it is not. */
+async function aborted(signal: AbortSignal): Promise<void> {
+  await wait(HEARD_MS, undefined, { signal, ref: false }).catch(() => {})
 }
 
 function watchSilence(limitMs: number | undefined, onTooLong: () => void) {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
-import { StorageFullError, UnauthenticatedError } from '../errors.ts'
+import { StoppingError, StorageFullError, UnauthenticatedError } from '../errors.ts'
 import type { Download, Downloads } from '../models/downloads.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Gate } from './access/gate.ts'
@@ -42,6 +42,7 @@ export function createDownloadHandler({ gate, links, downloads, allowedOrigins, 
         response.setHeader('www-authenticate', 'Bearer')
         return answer(response, 401, error.message)
       }
+      if (error instanceof StoppingError) return answer(response, 503, error.message)
       logger.error({ err: error, path: request.url }, 'a download failed')
       if (error instanceof StorageFullError) return answer(response, 507, error.message)
       return answer(

@@ -6,7 +6,7 @@ export type UnnumberedLine = Omit<OutputLine, 'number' | 'attempt'>
 
 /** Lines are written about ten times a second at most. */
 const FLUSH_MS = 100
-/** What may wait for the database: of more, the oldest are left out, so that the last words of a trainer are kept. */
+/** What may wait for the database: of more, the oldest are left out, those of errors last, so that the last words of a trainer are kept. */
 const MAX_WAITING = 500
 const MAX_WAITING_CHARACTERS = 256 * 1024
 /** The least time from one write to the next, by what was written: 500 lines, or 256 KiB, a second. */
@@ -42,7 +42,11 @@ export function createOutputWriter(
     characters += line.text.length
     const first = leftOut
     while (waiting.length > MAX_WAITING || characters > MAX_WAITING_CHARACTERS) {
-      characters -= (waiting.shift() as UnnumberedLine).text.length
+      const oldest = Math.max(
+        0,
+        waiting.findIndex((it) => it.stream === 'STDOUT'),
+      )
+      characters -= waiting.splice(oldest, 1)[0]!.text.length
       leftOut += 1
     }
     // A trainer that prints without end must not fill the server's own log either.
