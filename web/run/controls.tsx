@@ -37,6 +37,10 @@ const CANCEL = graphql(`
   }
 `)
 
+const MUTATIONS = { PAUSE, RESUME, CANCEL }
+
+type Control = keyof typeof MUTATIONS
+
 /** Pause, resume and cancel. The status that is shown changes when the run itself says so. */
 export function Controls({
   run,
@@ -51,33 +55,35 @@ export function Controls({
 }) {
   const doing = useDoing()
   const row = useRef<HTMLDivElement>(null)
-  const askedAt = useRef<RunCard['status'] | null>(null)
-  const ask = (mutation: typeof PAUSE | typeof RESUME | typeof CANCEL) => {
-    askedAt.current = run.status
+  const underWay = useRef<Control | null>(null)
+  const ask = (control: Control) => {
+    underWay.current = control
+    const mutation = MUTATIONS[control]
     void doing.run(async (client) => {
-      const { control } = await client.mutate(mutation as typeof PAUSE, { id: run.id })
-      return expectMember(control, 'TrainingRun')
+      const answer = await client.mutate(mutation as typeof PAUSE, { id: run.id })
+      return expectMember(answer.control, 'TrainingRun')
     })
   }
   useLayoutEffect(() => {
-    // The button that was pressed waits, and then another one is in its place: whoever uses keys goes on from there.
-    if (askedAt.current === null || doing.asked) return
+    // The button that was pressed waits, and then another one is in its place: whoever uses keys goes on from there. The
+    // answer can come before what it tells of is shown, and the run can have gone on in between.
+    if (underWay.current === null || doing.asked) return
     if (document.activeElement === document.body)
       row.current?.querySelector<HTMLElement>('button:not(:disabled), a')?.focus()
-    if (run.status !== askedAt.current) askedAt.current = null
+    if (doing.error !== null || !ALLOWED[underWay.current].includes(run.status)) underWay.current = null
   })
-  const may = (control: keyof typeof ALLOWED) => mayAs('OPERATOR') && ALLOWED[control].includes(run.status)
+  const may = (control: Control) => mayAs('OPERATOR') && ALLOWED[control].includes(run.status)
   return (
     <div class="stack">
       <div ref={row} class="row">
         {children}
         {may('PAUSE') && (
-          <button type="button" disabled={doing.asked} onClick={() => ask(PAUSE)}>
+          <button type="button" disabled={doing.asked} onClick={() => ask('PAUSE')}>
             Pause
           </button>
         )}
         {may('RESUME') && (
-          <button type="button" disabled={doing.asked} onClick={() => ask(RESUME)}>
+          <button type="button" disabled={doing.asked} onClick={() => ask('RESUME')}>
             Resume
           </button>
         )}
@@ -87,7 +93,7 @@ export function Controls({
             disabled={doing.asked}
             onClick={() => {
               if (window.confirm(`Cancel run #${run.number}? It cannot be resumed; its best weights stay.`))
-                ask(CANCEL)
+                ask('CANCEL')
             }}
           >
             Cancel

@@ -47,6 +47,21 @@ const ENDED: readonly Shown[] = [
   ['/data/cifar10', 'Show some test pictures'],
 ]
 
+/** Lets pass what comes by, but between `begin` and `end`: that waits for the end. */
+function hold() {
+  let held = Promise.resolve()
+  let end = () => {}
+  return {
+    begin() {
+      held = new Promise((resolve) => {
+        end = resolve
+      })
+    },
+    end: () => end(),
+    released: () => held,
+  }
+}
+
 /** The names of the pages that a test checks. */
 const named = (pages: readonly Shown[]) => pages.map(([path, text]) => ({ path, text }))
 
@@ -154,7 +169,8 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
       await waitForEvent(server, failed, isStatus('FAILED'))
       const endless = await startRun(server, { ...LONG, name: 'without end' })
       await waitForEvent(server, endless, (event) => event.__typename === 'EpochEnded')
-      for (const name of ['next', 'after it']) await startRun(server, { name })
+      await startRun(server, { name: 'next' })
+      await startRun(server, { ...LONG, name: 'after it', architecture: 'vgg16_cifar' })
     })
 
     test.each(named(LIVE))('$path violates nothing while a run trains', ({ path, text }) =>
@@ -182,6 +198,38 @@ describe.skipIf(browserOf === null)('the dashboard for everyone (apt-get install
       await expect.poll(order).toEqual(['#6 after it', '#5 next'])
       // It is the first now and cannot go further up.
       await expect.poll(focused).toBe('Move #6 down')
+    })
+
+    test('the focus stays with the controls of a run, whatever it does before it does what was asked', async () => {
+      const { page, context } = await browser.visit(server.url)
+      const asking = hold()
+      const events = hold()
+      await page.route('**/graphql', async (route) => {
+        if (route.request().postData()?.includes('pauseTrainingRun')) await asking.released()
+        await route.fallback()
+      })
+      await page.routeWebSocket('**/graphql', (socket) => {
+        const toServer = socket.connectToServer()
+        toServer.onMessage(async (message) => {
+          await events.released()
+          socket.send(message)
+        })
+      })
+      await page.goto(`${server.url}/runs/6`)
+      asking.begin()
+      await page.getByRole('button', { name: 'Pause' }).press('Enter')
+      const asked = page.getByText('asked', { exact: true })
+      await asked.waitFor()
+      const { trainingRun } = await server.query('{ trainingRun(number: 4) { id } }')
+      await server.query('mutation ($id: ID!) { cancelTrainingRun(id: $id) { __typename } }', trainingRun)
+      await page.locator('.status', { hasText: 'running' }).waitFor()
+      events.begin()
+      asking.end()
+      await asked.waitFor({ state: 'detached' })
+      events.end()
+      await page.locator('.status', { hasText: 'paused' }).waitFor()
+      await page.locator('button:focus', { hasText: 'Resume' }).waitFor()
+      await context.close()
     })
 
     describe('that have ended', () => {
