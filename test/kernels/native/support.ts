@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs'
 import { loadAddon, type NativeAddon } from '../../../src/engine/native/addon.ts'
-import type { NativeBackend } from '../../../src/engine/native/backend.ts'
+import { NativeBackend } from '../../../src/engine/native/backend.ts'
 import { BACKEND } from '../../../src/engine/native/kernels.ts'
 import { registerNativeBackend } from '../../../src/engine/native/register.ts'
 import { seededRandom } from '../../support/random.ts'
@@ -14,10 +14,18 @@ export const INSTRUCTION_SETS =
 /** The functions that compute and were called on the backend's addon since this was cleared: none if a kernel fell through. */
 export const calls = new Set<string>()
 
+/** Makes the backend that is observed. */
+const observing = () => new NativeBackend(observed())
+
 /** Starts the engine, or starts it again with other threads or instructions; makes it tfjs' backend. */
 export async function startNative(threads = 2, instructionSet: string | null = null): Promise<NativeBackend> {
   addon.start(threads, instructionSet)
-  if (tf.findBackendFactory(BACKEND) === null) registerNativeBackend(observed())
+  if (tf.findBackendFactory(BACKEND) !== observing) {
+    registerNativeBackend(addon)
+    // Another file of tests, which shares this process, may have registered it before.
+    tf.removeBackend(BACKEND)
+    tf.registerBackend(BACKEND, observing)
+  }
   await tf.setBackend(BACKEND)
   return tf.backend() as NativeBackend
 }
