@@ -12,7 +12,7 @@ import {
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
 
-// The real process is in test/api/evaluation.test.ts; this one is a script that dies and hangs on demand.
+// The real process is in evaluation.test.ts; this one is a script that dies and hangs on demand.
 const entry = new URL('../../support/scripted/scripted-evaluator.mjs', import.meta.url)
 const open: ModelEvaluator[] = []
 

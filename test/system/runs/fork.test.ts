@@ -8,9 +8,9 @@ import {
   startRun,
   TINY,
   waitForEvent,
-} from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { batchesTracked } from '../support/weights.ts'
+} from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { batchesTracked } from '../../support/weights.ts'
 
 let server: TestServer
 let parent: string

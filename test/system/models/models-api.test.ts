@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PREDICT, REGISTER, SET_ALIAS } from '../support/models.ts'
-import { collectEvents, completeRun, isStatus, startRun, waitForEvent } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { untilSubscriptions } from '../support/streams.ts'
+import { PREDICT, REGISTER, SET_ALIAS } from '../../support/models.ts'
+import { collectEvents, completeRun, isStatus, startRun, waitForEvent } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { untilSubscriptions } from '../../support/streams.ts'
 
 const DELETE_ALIAS = `mutation Delete($input: ModelAliasInput!) {
   deleteModelAlias(input: $input) { __typename ... on ModelAlias { name } ... on Error { message } }

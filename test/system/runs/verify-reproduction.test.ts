@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { collectEvents, completeRun, finalDigest } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { RUN, STEPS, verify } from '../support/verify.ts'
+import { collectEvents, completeRun, finalDigest } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { RUN, STEPS, verify } from '../../support/verify.ts'
 
 let server: TestServer
 /** A run that has ended. */

@@ -7,8 +7,8 @@ import {
   startRun,
   TINY,
   waitForEvent,
-} from '../support/runs.ts'
-import { startServer, stopServers, type TestServer } from '../support/server.ts'
+} from '../../support/runs.ts'
+import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 
 /** Long enough that it is surely at work when the test acts on it. */
 const LONG = { epochs: 1000, trainLimit: 256 }

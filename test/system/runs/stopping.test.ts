@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { collectEvents, completeRun, finalDigest, startRun } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
+import { collectEvents, completeRun, finalDigest, startRun } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
 
 let server: TestServer
 beforeAll(async () => {

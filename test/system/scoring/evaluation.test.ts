@@ -2,10 +2,10 @@ import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { completeRun } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { type FilePart, sendFiles } from '../support/upload.ts'
-import { decodeSafetensors, encodeSafetensors } from '../support/weights.ts'
+import { completeRun } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { type FilePart, sendFiles } from '../../support/upload.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../support/weights.ts'
 
 const FIGURES = `dataset { name } loss accuracy top5Accuracy count unanswered confusionMatrix
   perClass { label precision recall f1 count predicted }

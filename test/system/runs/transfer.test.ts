@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { completeRun, START, TINY } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { sendFiles } from '../support/upload.ts'
-import { decodeSafetensors, encodeSafetensors } from '../support/weights.ts'
+import { completeRun, START, TINY } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { sendFiles } from '../../support/upload.ts'
+import { decodeSafetensors, encodeSafetensors } from '../../support/weights.ts'
 
 const RUN = `query Run($id: ID!) {
   trainingRun(id: $id) {

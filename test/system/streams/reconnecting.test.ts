@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { seededRandom } from '../support/random.ts'
-import { collectEvents, EVENTS, type Event, startRun } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { openSocket, openSse, untilSubscriptions } from '../support/streams.ts'
+import { seededRandom } from '../../support/random.ts'
+import { collectEvents, EVENTS, type Event, startRun } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { openSocket, openSse, untilSubscriptions } from '../../support/streams.ts'
 
 afterAll(stopServers)
 

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { zipOf } from '../support/archives.ts'
-import { noisePixels } from '../support/images.ts'
-import { classFolders, entriesOf, folderOf, picture } from '../support/importing.ts'
-import { completeRun } from '../support/runs.ts'
-import { sharedServer, stopServers, type TestServer } from '../support/server.ts'
-import { type FilePart, sendFiles } from '../support/upload.ts'
+import { zipOf } from '../../support/archives.ts'
+import { noisePixels } from '../../support/images.ts'
+import { classFolders, entriesOf, folderOf, picture } from '../../support/importing.ts'
+import { completeRun } from '../../support/runs.ts'
+import { sharedServer, stopServers, type TestServer } from '../../support/server.ts'
+import { type FilePart, sendFiles } from '../../support/upload.ts'
 
 /*
  * The journey of a data set of one's own over the API, with archives that a test draws.
@@ -498,7 +498,7 @@ test('the command line makes one of a folder, changes it and deletes it', async 
   })
   const cli = (...args: string[]) =>
     new Promise<{ code: number; out: string; err: string }>((done) => {
-      const main = resolve(import.meta.dirname, '../../dist/cli/main.js')
+      const main = resolve(import.meta.dirname, '../../../dist/cli/main.js')
       const env = { ...process.env, VGGZOO_URL: server.url }
       execFile(process.execPath, [main, 'dataset', ...args], { env }, (error, out, err) =>
         done({ code: (error?.code as number | undefined) ?? 0, out, err }),
