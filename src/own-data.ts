@@ -1,20 +1,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Logger } from 'pino'
 import { openArtifactStore } from './adapters/local/artifact-store.ts'
-import { claimData } from './claims.ts'
 import { createRemovals } from './concurrency/removals.ts'
 import { readConfig } from './config.ts'
 import { createImportFolders } from './data/own/files.ts'
-import { openDatabase } from './db/client.ts'
-import { AlreadyClaimedError } from './db/single-owner.ts'
 import { type Checked, checkData, type Finding } from './maintenance/check.ts'
 import type { BackupFacts } from './maintenance/format.ts'
 import { readBackup } from './maintenance/read-backup.ts'
 import { restoreBackup } from './maintenance/restore.ts'
 import { createWeightsKeeper } from './models/weights-keeper.ts'
-import { createParts } from './parts.ts'
-import { prepareDataFolder } from './storage/data-folder.ts'
+import { withOwnDatabase } from './own-database.ts'
 
 /*
  * What is done with a data folder where no server runs.
@@ -53,17 +48,10 @@ export async function checkOwnData(
 ): Promise<Checked | null> {
   const config = readConfig(env)
   const { dataDir, databaseUrl } = config
-  const home = join(dataDir, 'database')
-  if (!existsSync(databaseUrl === null ? home : dataDir)) {
+  if (!existsSync(databaseUrl === null ? join(dataDir, 'database') : dataDir)) {
     throw new Error(`There is no database in ${dataDir}: set DATA_DIR, or VGGZOO_URL for a running server.`)
   }
-  const say = (facts: { err: Error }) => void process.stderr.write(`${facts.err.message}\n`)
-  const logger = { error: say, fatal: say } as unknown as Logger
-  const parts = createParts(logger, signal)
-  try {
-    prepareDataFolder(dataDir, databaseUrl === null ? ['database', 'artifacts'] : ['artifacts'])
-    await claimData(config, logger, parts)
-    const { prisma } = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder: home }))
+  return withOwnDatabase(config, ['artifacts'], signal, async ({ database: { prisma } }) => {
     const artifactsFolder = join(dataDir, 'artifacts')
     const datasetsFolder = join(dataDir, 'datasets')
     const artifacts = openArtifactStore(artifactsFolder)
@@ -77,10 +65,5 @@ export async function checkOwnData(
       if (next.done) return next.value
       found(next.value)
     }
-  } catch (error) {
-    if (error instanceof AlreadyClaimedError) return null
-    throw error
-  } finally {
-    await parts.close()
-  }
+  })
 }

@@ -22,13 +22,14 @@ export interface Grants {
   end(tokenId: string): void
   /** Calls back soon after the viewer's grant has ended; at once when it has. @returns forgets it */
   whenOver(viewer: Viewer, callback: () => void): () => void
-  readonly all: Iterable<Grant>
+  /** Sessions that were opened with a token, the oldest first. */
+  sessionsOf(tokenId: string): Grant[]
   close(): void
 }
 
 /** What is under way when a grant ends: whoever revokes their own token still gets the answer. */
 const LAST_ANSWERS_MS = 1000
-/** How late an expiry may be noticed by those who are connected. */
+/** How late an expiry may be noticed by those who are connected; and how long what has expired is kept. */
 const SWEEP_MS = 1000
 
 export function createGrants(): Grants {
@@ -50,7 +51,7 @@ export function createGrants(): Grants {
 
   const sweeping = setInterval(() => {
     const now = Date.now()
-    for (const grant of connected.keys()) if (isExpired(grant, now)) forget(grant)
+    for (const grant of byPrefix.values()) if (isExpired(grant, now)) forget(grant)
   }, SWEEP_MS).unref()
 
   return {
@@ -86,7 +87,7 @@ export function createGrants(): Grants {
         if (callbacks.size === 0 && connected.get(grant) === callbacks) connected.delete(grant)
       }
     },
-    all: { [Symbol.iterator]: () => byPrefix.values() },
+    sessionsOf: (tokenId) => [...byPrefix.values()].filter(({ parentId }) => parentId === tokenId),
     close: () => clearInterval(sweeping),
   }
 }

@@ -56,6 +56,8 @@ export interface Sessions {
 
 /** A browser signs in again after so long. */
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000
+/** Browsers that are signed in with one token; of more, the one that did so first is signed out. */
+const MOST_SESSIONS = 100
 /** The last use is written no more often. */
 const USE_MS = 5 * 60 * 1000
 
@@ -70,7 +72,7 @@ export async function openAccess(options: {
   const { auth, operatorsShare, prisma, logger } = options
   const grants = createGrants()
   const now = new Date()
-  await prisma.accessToken.deleteMany({ where: { kind: 'SESSION', expiresAt: { lte: now } } })
+  await deleteOldSessions(prisma, now)
   const rows = await prisma.accessToken.findMany({
     where: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
   })
@@ -152,19 +154,25 @@ export async function openAccess(options: {
     count: () => prisma.accessToken.count({ where: { kind: 'TOKEN' } }),
   }
 
+  async function end({ kind, tokenId }: Viewer): Promise<void> {
+    if (kind !== 'SESSION' || tokenId === null) return
+    await prisma.accessToken.deleteMany({ where: { id: tokenId } })
+    grants.end(tokenId)
+  }
+
   const sessions: Sessions = {
     async open(tokenSecret) {
       const token = grantOf(tokenSecret, 'TOKEN')
       const { id: ownerId, name, role, tokenId } = use(token)
-      const end = Date.now() + SESSION_MS
-      const expiresAt = new Date(Math.min(end, token.expiresAt?.getTime() ?? end))
-      return make('SESSION', { name, role, ownerId, parentId: tokenId!, expiresAt })
+      const longest = Date.now() + SESSION_MS
+      const expiresAt = new Date(Math.min(longest, token.expiresAt?.getTime() ?? longest))
+      await deleteOldSessions(prisma, new Date())
+      const made = await make('SESSION', { name, role, ownerId, parentId: tokenId!, expiresAt })
+      const open = grants.sessionsOf(tokenId!)
+      for (const { viewer } of open.slice(0, Math.max(0, open.length - MOST_SESSIONS))) await end(viewer)
+      return made
     },
-    async end({ kind, tokenId }) {
-      if (kind !== 'SESSION' || tokenId === null) return
-      await prisma.accessToken.deleteMany({ where: { id: tokenId } })
-      grants.end(tokenId)
-    },
+    end,
   }
 
   return {
@@ -177,6 +185,10 @@ export async function openAccess(options: {
       grants.close()
     },
   }
+}
+
+async function deleteOldSessions(prisma: PrismaClient, now: Date): Promise<void> {
+  await prisma.accessToken.deleteMany({ where: { kind: 'SESSION', expiresAt: { lte: now } } })
 }
 
 const NOTHING_SENT = 'Sign in, or send a token: Authorization: Bearer vgz_...'

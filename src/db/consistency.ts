@@ -1,7 +1,7 @@
 import { firstLine } from './database-error.ts'
 import { Prisma, type PrismaClient } from './generated/client.ts'
 
-/** Rows that contradict each other: each query answers a sentence for each.. */
+/** Rows that contradict each other: each query answers a sentence for each. */
 const RULES: readonly Prisma.Sql[] = [
   // The journal has no gap, and a run knows its end.
   Prisma.sql`

@@ -1,9 +1,7 @@
 import { constants, copyFileSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { LOCK_FILE } from './pglite-disk.ts'
 import { SEGMENT_NAME } from './write-ahead-log.ts'
-
-/** Of the process that has the database open. */
-const LOCK_FILE = 'postmaster.pid'
 
 /** The first and the last file of the write-ahead log that a start needs. */
 export interface LogRange {

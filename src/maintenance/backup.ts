@@ -6,7 +6,7 @@ import type { Removals } from '../concurrency/removals.ts'
 import { datasetFile } from '../data/dataset.ts'
 import { withDatasetFile } from '../data/dataset-file.ts'
 import type { ImportFolders } from '../data/own/files.ts'
-import { keepsGiven } from '../data/own/version.ts'
+import { keepsGiven, WITH_FILES } from '../data/own/version.ts'
 import { referenceOf } from '../data/reference.ts'
 import { type Database, DUMP } from '../db/client.ts'
 import type { Reading } from '../db/copy.ts'
@@ -107,7 +107,7 @@ async function readRows(tx: Reading) {
   return {
     weights: await namedWeights(tx),
     datasets: await tx.datasetVersion.findMany({
-      where: { OR: [{ state: { in: ['READY', 'QUEUED', 'IMPORTING'] } }, { mayRetry: true }] },
+      where: WITH_FILES,
       select: { id: true, datasetName: true, version: true, state: true, mayRetry: true, digest: true },
     }),
   }

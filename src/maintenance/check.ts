@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Removals } from '../concurrency/removals.ts'
 import { datasetFile } from '../data/dataset.ts'
 import { withDatasetFile } from '../data/dataset-file.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import type { AskedOrigin } from '../data/own/asked.ts'
-import type { ImportFolders } from '../data/own/files.ts'
-import { keepsGiven, type OwnVersion, toOwnVersion } from '../data/own/version.ts'
+import { type ImportFolders, namesIn } from '../data/own/files.ts'
+import { keepsGiven, type OwnVersion, toOwnVersion, WITH_FILES } from '../data/own/version.ts'
 import { inconsistencies } from '../db/consistency.ts'
 import type { PrismaClient } from '../db/generated/client.ts'
 import { type NamedWeights, namedWeights, type WeightsKeeper } from '../models/weights-keeper.ts'
@@ -188,7 +188,7 @@ function wasSent(from: AskedOrigin): boolean {
 /** Those whose files are there, or may be. */
 async function ownVersions(prisma: PrismaClient): Promise<OwnVersion[]> {
   const rows = await prisma.datasetVersion.findMany({
-    where: { OR: [{ state: { in: ['READY', 'QUEUED', 'IMPORTING'] } }, { mayRetry: true }] },
+    where: WITH_FILES,
     orderBy: { seq: 'asc' },
   })
   return rows.map(toOwnVersion)
@@ -203,11 +203,4 @@ function unreadable(error: unknown, by: string): Pick<Finding, 'kind' | 'problem
 function count(read: Checked, bytes: number): void {
   read.files += 1
   read.bytes += bytes
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
 }

@@ -3,9 +3,11 @@ import type { Addresses } from '../schema/builder/context.ts'
 
 /** GraphQL, and the playground for browsers. */
 export const GRAPHQL_PATH = '/graphql'
+/** Whether the server can do what it is for: the name that clients know. */
+export const HEALTH_PATH = '/health'
 /** Whether the process is at work. */
 export const LIVE_PATH = '/health/live'
-/** Whether it can do what it is for. */
+/** The same as `/health`, beside `/health/live`. */
 export const READY_PATH = '/health/ready'
 /** For Prometheus. */
 export const METRICS_PATH = '/metrics'

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { UnauthenticatedError } from '../errors.ts'
+import { packageVersion } from '../package-version.ts'
 import type { Gate } from './access/gate.ts'
 import type { SignIn } from './access/sign-in.ts'
 import {
@@ -8,6 +9,7 @@ import {
   CHECK_PATH,
   DOWNLOADS_PATH,
   GRAPHQL_PATH,
+  HEALTH_PATH,
   LIVE_PATH,
   METRICS_PATH,
   PAGES,
@@ -60,6 +62,13 @@ export function routeTable({
   readiness,
   metrics,
 }: Handlers): Readonly<Record<string, Handler>> {
+  const ready = reading(async (response) => {
+    const needs = await readiness()
+    const isReady = Object.values(needs).every((problem) => problem === null)
+    const told = Object.fromEntries(Object.entries(needs).map(([name, problem]) => [name, problem ?? 'ok']))
+    const status = isReady ? 'ok' : 'not ready'
+    json(response, isReady ? 200 : 503, { status, version: packageVersion, ...told })
+  })
   return {
     [GRAPHQL_PATH](request, response) {
       if (wantsPage(request) && !isKnown(gate, request, response)) return toSignIn(request, response)
@@ -70,12 +79,8 @@ export function routeTable({
     [BACKUP_PATH]: maintenance?.backup ?? nothingHere,
     [CHECK_PATH]: maintenance?.check ?? nothingHere,
     [LIVE_PATH]: reading((response) => json(response, 200, { status: 'ok' })),
-    [READY_PATH]: reading(async (response) => {
-      const needs = await readiness()
-      const isReady = Object.values(needs).every((problem) => problem === null)
-      const told = Object.fromEntries(Object.entries(needs).map(([name, problem]) => [name, problem ?? 'ok']))
-      json(response, isReady ? 200 : 503, { status: isReady ? 'ok' : 'not ready', ...told })
-    }),
+    [HEALTH_PATH]: ready,
+    [READY_PATH]: ready,
     [METRICS_PATH]: reading(async (response, request) => {
       // Names of models and what is asked are not for everyone.
       if (!isKnown(gate, request, response)) return notKnown(response)

@@ -219,6 +219,16 @@ describe('a server with AUTH=tokens', () => {
     expect((await post('/graphql', { query: VIEWER }, { cookie })).status).toBe(401)
   })
 
+  test('signs out the browser that signed in first when too many have with one token', async () => {
+    const secret = await server.token('kiosk', 'VIEWER')
+    const cookies: string[] = []
+    for (let browser = 0; browser <= 100; browser++) cookies.push((await signIn(secret)).cookie)
+    const statusOf = async (cookie: string) => (await post('/graphql', { query: VIEWER }, { cookie })).status
+    expect(await statusOf(cookies[0]!)).toBe(401)
+    expect(await statusOf(cookies[1]!)).toBe(200)
+    expect(await statusOf(cookies[100]!)).toBe(200)
+  })
+
   test('tells the client library why it is refused, and lets it in with a token', async () => {
     const url = server.url
     const [stranger, known] = [createClient({ url }), createClient({ url, token: () => server.admin })]

@@ -110,8 +110,9 @@ describe('the server', () => {
   test('says that it is well, and what is where', async () => {
     const answer = async (path: string) => (await fetch(`${server.url}${path}`)).json()
     expect(await answer('/health/live')).toEqual({ status: 'ok' })
-    const well = { status: 'ok', database: 'ok', disk: 'ok', predictor: 'ok' }
+    const well = { status: 'ok', version: expect.any(String), database: 'ok', disk: 'ok', predictor: 'ok' }
     await expect.poll(() => answer('/health/ready')).toEqual(well)
+    expect(await answer('/health')).toEqual(well)
     for (const page of ['/', '/runs', '/runs/42', '/networks/new?features=64']) {
       const { status, headers } = await fetch(`${server.url}${page}`)
       expect([page, status, headers.get('content-type')]).toEqual([page, 200, 'text/html; charset=utf-8'])

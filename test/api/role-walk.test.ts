@@ -154,6 +154,7 @@ const ROUTES: Readonly<Record<string, readonly number[]>> = {
   '/downloads/': [401, 404],
   '/backup': [401, 403],
   '/check': [401, 403],
+  '/health': [200, 200],
   '/health/live': [200, 200],
   '/health/ready': [200, 200],
   '/metrics': [401, 200],

@@ -7,6 +7,7 @@ import WebSocket from 'ws'
 import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../src/errors.ts'
+import { packageVersion } from '../../src/package-version.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../src/server/access/gate.ts'
@@ -49,6 +50,7 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
+const WELL = JSON.stringify({ status: 'ok', version: packageVersion })
 const RUN = Buffer.from('TrainingRun:1').toString('base64')
 const path = `/graphql?query=${encodeURIComponent(EVENTS)}&variables=${encodeURIComponent(JSON.stringify({ id: RUN }))}`
 
@@ -325,7 +327,7 @@ describe('a request that offers a protocol the server does not speak is answered
   )
 
   test('on every path and by every method', async () => {
-    expect(await answers('/health/ready', { headers: OFFER })).toEqual([200, '{"status":"ok"}'])
+    expect(await answers('/health/ready', { headers: OFFER })).toEqual([200, WELL])
     expect(await answers('/downloads/x/model.safetensors', { headers: OFFER })).toEqual([200, 'a download'])
     expect(await answers('/nowhere', { headers: OFFER })).toMatchObject([404, /nothing here/])
     expect(await answers('/', { headers: OFFER })).toEqual([200, 'the dashboard'])
@@ -348,7 +350,7 @@ describe('a request that offers a protocol the server does not speak is answered
   })
 
   test('a WebSocket where there is none, or by a method that opens none', async () => {
-    expect(await answers('/health/ready', { headers: WEBSOCKET })).toEqual([200, '{"status":"ok"}'])
+    expect(await answers('/health/ready', { headers: WEBSOCKET })).toEqual([200, WELL])
     expect((await answers('/nowhere', { headers: WEBSOCKET }))[0]).toBe(404)
     const post = { method: 'POST', headers: { ...WEBSOCKET, ...JSON_BODY } }
     expect(await answers('/graphql', { ...post, body: [QUERY] })).toEqual([200, TYPENAME])

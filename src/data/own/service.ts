@@ -1,34 +1,35 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { randomUUID } from 'node:crypto'
 import { LOCAL, type Owned } from '../../access/viewer.ts'
 import type { Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { createOnce, type Remember } from '../../db/once.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
-import { makeFolderDurably, syncFiles, syncFolder } from '../../storage/durable.ts'
 import type { Room } from '../../storage/room.ts'
-import type { UploadedFile } from '../../uploads.ts'
 import type { DatasetStore } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
 import { DATASET_NAME, DATASET_NAME_RULE, readReference } from '../reference.ts'
-import type { AskedImport, AskedOrigin, GivenOrigin } from './asked.ts'
-import { checkClasses, checkLabels, type Issue, readEdits, readHow, readLabels, USUAL_SIZE } from './check.ts'
-import { ARCHIVE, type ImportFolders, keep } from './files.ts'
-import { inFolder } from './given-folder.ts'
+import type { AskedImport, AskedOrigin } from './asked.ts'
+import { checkClasses, checkLabels, type Issue, readEdits, readHow, USUAL_SIZE } from './check.ts'
+import type { ImportFolders } from './files.ts'
+import { createGivens, digestsOf } from './given.ts'
 import type { Imports } from './imports.ts'
 import {
   type AddPicturesInput,
   type CreateDatasetInput,
-  type FromInput,
   type GivenInput,
   isChanged,
   type UpdateDatasetInput,
 } from './input.ts'
-import { writePictures } from './pictures.ts'
 import type { OwnStore } from './store.ts'
-import { type DatasetUpload, type DatasetUploads, keptAs } from './uploads.ts'
-import { type OwnFinding, type OwnVersion, parentOf, toOwnFinding, toOwnVersion } from './version.ts'
+import type { DatasetUpload, DatasetUploads } from './uploads.ts'
+import {
+  isPending,
+  mayBeTriedAgain,
+  type OwnFinding,
+  type OwnVersion,
+  parentOf,
+  toOwnFinding,
+  toOwnVersion,
+} from './version.ts'
 
 /** Imports that may wait, beside the one that is at work. */
 const MOST_WAITING = 100
@@ -81,6 +82,7 @@ export function createOwnDatasets(options: {
   runsThatNeed(references: readonly string[]): Promise<string[]>
 }): OwnDatasets {
   const { prisma, registry, imports, folders, uploads, room } = options
+  const givens = createGivens(uploads, options.given)
   const once = createOnce<OwnVersion>({
     async find(own) {
       const found = await prisma.datasetRequest.findUnique({
@@ -95,44 +97,6 @@ export function createOwnDatasets(options: {
       tx.datasetRequest.create({ data: { ...own, request, versionId: id } }),
   })
 
-  /** What is given, checked; its files stay where they are. */
-  async function checkGiven(from: GivenInput, path: string[], issues: Issue[]): Promise<GivenOrigin> {
-    if ('archive' in from) {
-      const { name, size } = from.archive
-      if (size === 0)
-        issues.push({ path: [...path, 'archive'], message: `${JSON.stringify(name)} is empty.` })
-      return { kind: 'archive', name }
-    }
-    if ('folder' in from) {
-      const found = await inFolder(options.given, from.folder)
-      if ('wrong' in found) issues.push({ path: [...path, 'folder'], message: found.wrong })
-      return { kind: 'folder', folder: from.folder }
-    }
-    if ('pictures' in from) {
-      readLabels(from.pictures, [...path, 'pictures'], issues)
-      return { kind: 'pictures', count: from.pictures.length }
-    }
-    return { kind: 'pictures', count: (await uploads.list(from)).length }
-  }
-
-  /** Brings the files of what is given into the folder of an import. They are on the disk when this resolves. */
-  async function bringGiven(from: GivenInput, folder: string): Promise<void> {
-    await makeFolderDurably(folder)
-    if ('upload' in from) await uploads.putInto(folder, from)
-    if ('archive' in from) {
-      await syncFiles([from.archive.path])
-      await keep(from.archive.path, join(folder, ARCHIVE))
-      await syncFolder(folder)
-    }
-    if ('pictures' in from) {
-      await syncFiles(from.pictures.map(({ file }) => file.path))
-      const labels = readLabels(from.pictures, [], [])
-      const list = from.pictures.map(({ file, split }, i) => keptAs(file, labels[i]!, split))
-      for (const [i, { file }] of from.pictures.entries()) await keep(file.path, join(folder, list[i]!.file))
-      await writePictures(folder, list)
-    }
-  }
-
   /** @param mayFollow  whether it may be the next version of one that is there */
   async function begin(
     name: string,
@@ -146,7 +110,7 @@ export function createOwnDatasets(options: {
     const id = randomUUID()
     try {
       room.check()
-      if (given !== null) await bringGiven(given, folders.given(id))
+      if (given !== null) await givens.bring(given, folders.given(id))
       const made = await prisma.$transaction(async (tx) => {
         // Whoever asks for the same name waits here.
         const { newestVersion: version } = await tx.dataset.upsert({
@@ -215,7 +179,7 @@ export function createOwnDatasets(options: {
       })
     }
     const how = readHow(input, { size: USUAL_SIZE }, issues)
-    const origin = await checkGiven(from, ['from'], issues)
+    const origin = await givens.check(from, ['from'], issues)
     if (issues.length > 0) throw new ValidationError(issues)
     return begin(name, ownerId, { from: origin, ...how }, from, false, remember)
   }
@@ -234,7 +198,7 @@ export function createOwnDatasets(options: {
     const edits = readEdits(input.edits, parent.facts, issues)
     if (add === null) checkClasses(edits, parent.facts, issues)
     const how = readHow(input, { ...own.asked, size: sizeOf(parent) }, issues)
-    const added = add === null ? null : await checkGiven(add, ['add'], issues)
+    const added = add === null ? null : await givens.check(add, ['add'], issues)
     const isSame = !isChanged(edits) && add === null && how.size.join() === sizeOf(parent).join()
     if (issues.length === 0 && isSame) {
       issues.push({
@@ -288,7 +252,7 @@ export function createOwnDatasets(options: {
     update: (input) => ask(input, input.name, (remember) => update(input, remember)),
     addPictures: uploads.add,
     async retry(reference) {
-      const store = ownOf(reference).find(({ own }) => isKept(own))
+      const store = ownOf(reference).find(({ own }) => mayBeTriedAgain(own))
       if (store === undefined) {
         throw new ConflictError(
           `${reference} has no import that can be tried again: only one that failed for want of room keeps what was sent.`,
@@ -318,7 +282,7 @@ export function createOwnDatasets(options: {
     },
     async cancel(reference) {
       const stores = ownOf(reference)
-      const store = stores.find(({ own }) => isPending(own)) ?? stores.find(({ own }) => isKept(own))
+      const store = stores.find(({ own }) => isPending(own)) ?? stores.find(({ own }) => mayBeTriedAgain(own))
       if (store === undefined) {
         throw new ConflictError(`${reference} is not being imported; there is nothing to cancel.`)
       }
@@ -374,15 +338,6 @@ export function createOwnDatasets(options: {
   }
 }
 
-function isPending({ state }: Pick<OwnVersion, 'state'>): boolean {
-  return state === 'QUEUED' || state === 'IMPORTING'
-}
-
-/** It failed, and what was sent for it is there still. */
-function isKept({ state, mayRetry }: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
-  return state === 'FAILED' && mayRetry
-}
-
 function hasEdits({ edits }: CreateDatasetInput): boolean {
   return edits.classes.length + edits.relabel.length + edits.exclude.length > 0 || edits.mostOfClass !== null
 }
@@ -390,20 +345,4 @@ function hasEdits({ edits }: CreateDatasetInput): boolean {
 function sizeOf({ facts }: DatasetStore): [number, number] {
   const [height, width] = facts.imageShape
   return [height, width]
-}
-
-/** What makes two requests the same: the files by what is in them. */
-async function digestsOf(given: FromInput | null): Promise<unknown> {
-  if (given === null || 'folder' in given || 'upload' in given || 'dataset' in given) return given
-  if ('archive' in given) return digestOf(given.archive)
-  const pictures = []
-  for (const { file, label, split } of given.pictures) pictures.push([await digestOf(file), label, split])
-  return pictures
-}
-
-/** sha256 in hexadecimal. */
-async function digestOf({ path }: UploadedFile): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash)
-  return hash.digest('hex')
 }

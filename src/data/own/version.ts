@@ -1,4 +1,4 @@
-import type { DatasetFinding, DatasetVersion } from '../../db/generated/client.ts'
+import type { DatasetFinding, DatasetVersion, Prisma } from '../../db/generated/client.ts'
 import type { DatasetFacts } from '../dataset-facts.ts'
 import type { Finding, ImportProgress, ImportSummary, Place } from '../importing/protocol.ts'
 import { NO_NORMALIZATION } from '../normalization.ts'
@@ -64,45 +64,36 @@ export function toOwnVersion(row: DatasetVersion): OwnVersion {
     imageShape: [...asked.size, 3] as const,
     normalization: NO_NORMALIZATION,
   }
-  const {
-    id,
-    seq,
-    ownerId,
-    version,
-    state,
-    digest,
-    error,
-    mayRetry,
-    attempts,
-    createdAt,
-    startedAt,
-    finishedAt,
-  } = row
+  const { datasetName, asked: _asked, facts: _facts, summary, bytes, ...rest } = row
   return {
-    id,
-    seq,
-    ownerId,
-    version,
-    state,
-    digest,
-    error,
-    mayRetry,
-    attempts,
-    createdAt,
-    startedAt,
-    finishedAt,
-    name: row.datasetName,
+    ...rest,
+    name: datasetName,
     reference,
     asked,
     facts: { ...facts, name: reference, resize: asked.resize },
-    summary: row.summary as unknown as ImportSummary | null,
-    bytes: Number(row.bytes),
+    summary: summary as unknown as ImportSummary | null,
+    bytes: Number(bytes),
   }
 }
 
-/** Whether what was sent for it is kept: it is to be imported still, or may be tried again. */
-export function keepsGiven({ state, mayRetry }: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
-  return state === 'QUEUED' || state === 'IMPORTING' || (state === 'FAILED' && mayRetry)
+/** States that rows are asked for by: of those versions that have files, as they are READY or `keepsGiven`. */
+export const WITH_FILES = {
+  OR: [{ state: { in: ['READY', 'QUEUED', 'IMPORTING'] } }, { mayRetry: true }],
+} satisfies Prisma.DatasetVersionWhereInput
+
+/** Its import waits, or is at work. */
+export function isPending({ state }: Pick<OwnVersion, 'state'>): boolean {
+  return state === 'QUEUED' || state === 'IMPORTING'
+}
+
+/** It failed, and what was sent for it is there still. */
+export function mayBeTriedAgain({ state, mayRetry }: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
+  return state === 'FAILED' && mayRetry
+}
+
+/** Whether what was sent for it is kept. */
+export function keepsGiven(version: Pick<OwnVersion, 'state' | 'mayRetry'>): boolean {
+  return isPending(version) || mayBeTriedAgain(version)
 }
 
 /** The version that it was made of; null for what came from elsewhere. */

@@ -102,7 +102,8 @@ describe('a run that was interrupted', () => {
   test('with frozen layers goes on to the same bytes, and computes what they make again', async () => {
     const { trainingRun } = await server.query('{ trainingRun(number: 1) { modelVersions { id } } }')
     const transfer = { from: trainingRun.modelVersions[0].id, freeze: { part: 'FEATURES' }, head: 'NEW' }
-    const run = { ...RUN, augmentation: {}, transfer }
+    // Steps from what was computed take a millisecond: there are to be many left when its trainer is killed.
+    const run = { ...RUN, epochs: 60, augmentation: {}, transfer }
     const whole = await startRun(server, run)
     const wanted = losses(await collectEvents(server, whole))
     const id = await startRun(server, run)
