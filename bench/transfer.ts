@@ -23,7 +23,7 @@ export const bench = defineBench({
   needs: 'CIFAR-10 (139 MB, once); for vgg16 4 GiB of memory and disk',
   options: {
     parts: `which, by commas (${NAMES.join()})`,
-    network: 'that of the part margin (vgg_mini); vgg16_cifar takes an hour',
+    network: 'that of the part margin (vgg_mini); vgg16_cifar takes half an hour with --epochs=1',
     epochs: 'that it learns the eight classes in (4)',
   },
   async run({ parts, network = 'vgg_mini', epochs = '4' }) {
