@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Auth } from './access/service.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
+import { isProxyList } from './server/client-address.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -24,6 +25,8 @@ export interface Config {
   logLevel: (typeof LOG_LEVELS)[number]
   /** Origins beside the server's own that browsers may call it from. */
   allowedOrigins: string[]
+  /** Addresses of proxies whose word on who asks is taken. */
+  trustedProxies: string[]
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
   /** Below it are folders that data sets may be made of; null for none. */
@@ -123,6 +126,14 @@ const environment = z.object({
       'must be a comma-separated list of origins such as https://example.org',
     )
     .default([]),
+  TRUST_PROXY: z
+    .string()
+    .transform((list) => list.split(',').map((proxy) => proxy.trim()))
+    .refine(
+      isProxyList,
+      'must be a comma-separated list of addresses and subnets such as loopback, 10.0.0.0/8',
+    )
+    .default([]),
   MAX_MODEL_BYTES: bytes.default(2 ** 30),
   MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
   AUTO_RESUME: yesOrNo.default(true),
@@ -191,6 +202,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     datasetSources: value.DATASET_SOURCES.map((path) => resolve(path)),
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
+    trustedProxies: value.TRUST_PROXY,
     maxParameters: value.MAX_PARAMETERS,
     datasetsDir: value.DATASETS_DIR === undefined ? null : resolve(value.DATASETS_DIR),
     maxModelBytes: value.MAX_MODEL_BYTES,

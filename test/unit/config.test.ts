@@ -37,6 +37,7 @@ describe('the configuration', () => {
       CIFAR10_DIR: '/nowhere',
       DATASET_SOURCES: '/nowhere.mjs',
       ALLOWED_ORIGINS: 'x',
+      TRUST_PROXY: 'yes',
       NATIVE_THREADS: '0',
       NATIVE_ISA: 'VAX',
       MAX_MODEL_BYTES: '1 GB',
