@@ -78,12 +78,16 @@ export async function runJob<Task, Message extends { type: string }, News extend
 }
 
 const TOLD_TO_ALL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-/** For the server to hear what its child has heard. */
-const HEARD_MS = 1000
+/** For the server to hear what its child has heard: so often after so long. */
+const HEARD_TURNS = 10
+const HEARD_MS = 100
 
 /** Resolves when the signal is aborted, and soon when it is not. */
 async function aborted(signal: AbortSignal): Promise<void> {
-  await wait(HEARD_MS, undefined, { signal, ref: false }).catch(() => {})
+  // Of a server that is late, all of one long time is over before it looks for signals: between turns it looks.
+  for (let turn = 0; turn < HEARD_TURNS && !signal.aborted; turn++) {
+    await wait(HEARD_MS, undefined, { signal, ref: false }).catch(() => {})
+  }
 }
 
 function watchSilence(limitMs: number | undefined, onTooLong: () => void) {
