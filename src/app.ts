@@ -20,6 +20,7 @@ import { createUploadLimits } from './server/upload-limits.ts'
 import { createUploadStore } from './server/upload-store.ts'
 import { createServices } from './services.ts'
 import { prepareDataFolder } from './storage/data-folder.ts'
+import { watchLowWater } from './storage/low-water.ts'
 import { diskOf, watchRoom } from './storage/room.ts'
 import { createEngines } from './system/engines.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
@@ -60,6 +61,7 @@ export async function startApp(
     const usesFolder = databaseUrl === null ? (['database'] as const) : []
     prepareDataFolder(dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])
     const room = watchRoom(dataDir)
+    const lowWater = parts.add(watchLowWater(dataDir, config.minFreeBytes))
     await claimData(config, logger, parts)
 
     const file = join(dataDir, 'engines.json')
@@ -90,10 +92,10 @@ export async function startApp(
     const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
     const ports = { ...usual, ...given }
     const { maintenance, ...services } = await createServices(
-      { ...ports, config, auth, logger, database, engines, predictor },
+      { ...ports, config, auth, logger, database, engines, predictor, room, lowWater },
       parts,
     )
-    const uploads = createUploadStore(join(dataDir, 'uploads'), createUploadLimits(config), room)
+    const uploads = createUploadStore(join(dataDir, 'uploads'), createUploadLimits(config), room, lowWater)
     await uploads.sweep()
 
     const { prisma } = database

@@ -31,6 +31,8 @@ export interface Config {
   maxParameters: number
   /** Below it are folders that data sets may be made of; null for none. */
   datasetsDir: string | null
+  /** What is to stay free of the disk of DATA_DIR; null for what suits it. */
+  minFreeBytes: number | null
   /** Of the files of one request with weights together. */
   maxModelBytes: number
   /** Of what a data set is made of, packed and unpacked. */
@@ -135,6 +137,7 @@ const environment = z.object({
     )
     .default([]),
   MAX_MODEL_BYTES: bytes.default(2 ** 30),
+  MIN_FREE_BYTES: bytes.optional(),
   MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
   AUTO_RESUME: yesOrNo.default(true),
   METRICS: yesOrNo.default(true),
@@ -205,6 +208,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     trustedProxies: value.TRUST_PROXY,
     maxParameters: value.MAX_PARAMETERS,
     datasetsDir: value.DATASETS_DIR === undefined ? null : resolve(value.DATASETS_DIR),
+    minFreeBytes: value.MIN_FREE_BYTES ?? null,
     maxModelBytes: value.MAX_MODEL_BYTES,
     maxDatasetBytes: value.MAX_DATASET_BYTES,
     autoResume: value.AUTO_RESUME,

@@ -30,7 +30,8 @@ import { createRunService } from './runs/service.ts'
 import type { Services } from './schema/builder/context.ts'
 import { createEvaluationService } from './scoring/evaluations.ts'
 import { createModelEvaluator } from './scoring/evaluator.ts'
-import { watchRoom } from './storage/room.ts'
+import type { LowWater } from './storage/low-water.ts'
+import type { Room } from './storage/room.ts'
 import type { Engines } from './system/engines.ts'
 import { createRetention } from './system/retention.ts'
 import { createSystemService } from './system/service.ts'
@@ -46,6 +47,9 @@ export interface Ground extends Ports<ToTrainer, FromTrainer> {
   database: Database
   engines: Engines
   predictor: Predictor
+  /** Of the disk of DATA_DIR. */
+  room: Room
+  lowWater: LowWater
 }
 
 /** Makes the domain, as the API sees it, and puts what a killed server left in order. */
@@ -66,10 +70,11 @@ export async function createServices(
     telemetry,
     engines,
     predictor,
+    room,
+    lowWater,
   } = ground
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
-  const room = watchRoom(config.dataDir)
   const access = parts.add(await openAccess({ auth, operatorsShare: config.operatorsShare, prisma, logger }))
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const datasetsFolder = join(config.dataDir, 'datasets')
@@ -118,6 +123,7 @@ export async function createServices(
     artifacts,
     artifactsFolder,
     concurrency,
+    lowWater,
     autoResume: config.autoResume,
     maxRestarts: config.maxRestarts,
     datasets,
@@ -239,6 +245,7 @@ export async function createServices(
       uploads: pictures,
       given: config.datasetsDir,
       room,
+      lowWater,
       runsThatNeed: runs.thatNeed,
     }),
     models,

@@ -11,6 +11,7 @@ import { Random } from '../../src/random.ts'
 import { writePoints } from '../../src/runs/journal/write-points.ts'
 import { type HyperparametersInput, resolveHyperparameters } from '../../src/runs/model/hyperparameters.ts'
 import { createRunService, type RunService } from '../../src/runs/service.ts'
+import { NEVER_LOW } from '../../src/storage/low-water.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { NO_ENGINE } from './no-engine.ts'
 
@@ -118,6 +119,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,
+    lowWater: NEVER_LOW,
     engine: 'cpu',
     trainers: {
       launch() {

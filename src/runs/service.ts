@@ -7,6 +7,7 @@ import type { ArtifactStore } from '../ports/artifact-store.ts'
 import type { OpenBus } from '../ports/bus.ts'
 import type { OpenRunQueue } from '../ports/run-queue.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { LowWater } from '../storage/low-water.ts'
 import { createRunHistory, type RunHistory } from './history/history.ts'
 import { readPinned } from './history/pinned.ts'
 import { createRunStreams, type DeletedRun, type RunStreams } from './history/streams.ts'
@@ -91,10 +92,11 @@ export interface RunServiceOptions
   telemetry: Telemetry
   /** How many runs may be at work at once. */
   concurrency: number
+  lowWater: LowWater
 }
 
 export function createRunService(options: RunServiceOptions): RunService {
-  const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency } = options
+  const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency, lowWater } = options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string | DeletedRun>('changed runs')
   const journal = createJournal(prisma, events, changedRuns, telemetry)
@@ -121,6 +123,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     telemetry,
     interruptions,
     concurrency,
+    lowWater,
     supervise,
   })
   const verifier = createVerifier(parts)

@@ -5,6 +5,8 @@ export interface UploadLimit {
   bytes: number
   /** The setting that says so. */
   setting: string
+  /** Whether what is made of them is kept: it is refused on a disk that is nearly full. */
+  isKept: boolean
 }
 
 export interface UploadLimits {
@@ -16,23 +18,29 @@ export interface UploadLimits {
 
 /** Mutations whose files are pictures of a data set. */
 const OF_DATASETS: ReadonlySet<string> = new Set(['createDataset', 'updateDataset', 'addPictures'])
+/** Those whose files are weights. */
+const OF_MODELS: ReadonlySet<string> = new Set(['importModel'])
 
 export function createUploadLimits(config: { maxModelBytes: number; maxDatasetBytes: number }): UploadLimits {
-  const dataset = { bytes: config.maxDatasetBytes, setting: 'MAX_DATASET_BYTES' }
-  const other = { bytes: config.maxModelBytes, setting: 'MAX_MODEL_BYTES' }
+  const dataset = { bytes: config.maxDatasetBytes, setting: 'MAX_DATASET_BYTES', isKept: true }
+  const other = { bytes: config.maxModelBytes, setting: 'MAX_MODEL_BYTES', isKept: false }
   return {
     most: Math.max(dataset.bytes, other.bytes),
-    of: (operations) => (isOfDataset(operations) ? dataset : other),
+    of(operations) {
+      const fields = fieldsOf(operations)
+      if (fields.some((field) => OF_DATASETS.has(field))) return dataset
+      return { ...other, isKept: fields.some((field) => OF_MODELS.has(field)) }
+    },
   }
 }
 
-function isOfDataset(operations: object): boolean {
-  if (!('query' in operations) || typeof operations.query !== 'string') return false
-  let found = false
+function fieldsOf(operations: object): string[] {
+  const found: string[] = []
+  if (!('query' in operations) || typeof operations.query !== 'string') return found
   try {
     visit(parse(operations.query), {
       Field({ name: { value } }) {
-        found ||= OF_DATASETS.has(value)
+        found.push(value)
       },
     })
   } catch {

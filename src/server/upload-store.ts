@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy'
 import { codedError } from '../schema/builder/errors.ts'
+import { type LowWater, NEVER_LOW } from '../storage/low-water.ts'
 import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
 import { contentOf } from './body.ts'
@@ -33,15 +34,16 @@ export interface UploadStore {
   sweep(): Promise<void>
 }
 
-/** @param room  of the disk that the folder is on */
+/** @param room  of the disk that the folder is on, as `lowWater` */
 export function createUploadStore(
   folder: string,
   limits: UploadLimits,
   room: Room = watchRoom(dirname(folder)),
+  lowWater: Pick<LowWater, 'check'> = NEVER_LOW,
 ): UploadStore {
   const receive: UploadStore['receive'] = async (request, admit = () => {}) => {
     const length = Number(request.headers['content-length'] ?? 0)
-    const parts = new Parts(folder, limits, room, admit, length)
+    const parts = new Parts(folder, limits, { room, lowWater }, admit, length)
     try {
       room.check()
       await mkdir(folder, { recursive: true })
@@ -139,7 +141,7 @@ function parse(request: IncomingMessage, parts: Parts, most: number): Promise<vo
 class Parts {
   readonly #folder: string
   readonly #limits: UploadLimits
-  readonly #room: Room
+  readonly #disk: { room: Room; lowWater: Pick<LowWater, 'check'> }
   readonly #admit: (operations: object) => void
   readonly #length: number
   #limit: UploadLimit
@@ -158,14 +160,14 @@ class Parts {
   constructor(
     folder: string,
     limits: UploadLimits,
-    room: Room,
+    disk: { room: Room; lowWater: Pick<LowWater, 'check'> },
     admit: (operations: object) => void,
     length: number,
   ) {
     this.#admit = admit
     this.#folder = folder
     this.#limits = limits
-    this.#room = room
+    this.#disk = disk
     this.#length = length
     // Of one that does not say what it is, before it does.
     this.#limit = limits.of({})
@@ -186,6 +188,7 @@ class Parts {
       this.#admit(this.#operations)
       this.#limit = this.#limits.of(this.#operations)
       if (this.#length > this.#limit.bytes + MAX_FRAMING_BYTES) throw tooManyBytes(this.#limit)
+      this.#checkDisk()
     } else {
       const map = parseJson(name, value)
       if (!isMap(map)) throw requestError('The part "map" must be an object of lists of paths.')
@@ -228,7 +231,7 @@ class Parts {
       this.#bytes += bytes
       if (this.#bytes > this.#limit.bytes) throw tooManyBytes(this.#limit)
       // Not to the last byte: others need some.
-      this.#room.check()
+      this.#checkDisk()
     }
     async function* counted(chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
@@ -245,6 +248,11 @@ class Parts {
       await closed
     }
     return size
+  }
+
+  #checkDisk(): void {
+    this.#disk.room.check()
+    if (this.#limit.isKept) this.#disk.lowWater.check()
   }
 
   async written(): Promise<void> {

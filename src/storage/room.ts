@@ -132,6 +132,6 @@ export function lack({ bsize, bavail, blocks, files, ffree }: StatsFs): string |
   return files > 0 && ffree === 0 ? 'has no room for another file (no inode is free)' : null
 }
 
-function mebibytes(bytes: number): string {
+export function mebibytes(bytes: number): string {
   return `${Math.floor(bytes / 2 ** 20)} MiB`
 }

@@ -20,6 +20,7 @@ import type { Context, Services } from '../../src/schema/builder/context.ts'
 import { schema } from '../../src/schema/index.ts'
 import { ADDRESSES } from '../../src/server/addresses.ts'
 import { toClientError } from '../../src/server/graphql/client-error.ts'
+import { NEVER_LOW } from '../../src/storage/low-water.ts'
 import { openArchitectureRegistry } from '../../src/zoo/registry.ts'
 import { knownByFacts } from './datasets.ts'
 import { NO_TRAINERS } from './no-trainers.ts'
@@ -96,6 +97,7 @@ export async function openInProcess(
     autoResume: false,
     maxRestarts: 0,
     concurrency: 0,
+    lowWater: NEVER_LOW,
     datasets,
     datasetFacts: facts,
     findArchitecture: (name) => architectures.find(name),

@@ -3,6 +3,7 @@ import { LOCAL, type Owned } from '../../access/viewer.ts'
 import type { Prisma, PrismaClient } from '../../db/generated/client.ts'
 import { createOnce, type Remember } from '../../db/once.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
+import type { LowWater } from '../../storage/low-water.ts'
 import type { Room } from '../../storage/room.ts'
 import type { DatasetStore } from '../dataset.ts'
 import type { DatasetRegistry } from '../datasets.ts'
@@ -78,10 +79,11 @@ export function createOwnDatasets(options: {
   /** DATASETS_DIR. */
   given: string | null
   room: Room
+  lowWater: Pick<LowWater, 'check'>
   /** Runs that need a data set still, as people call them; at most so many, and whether there are more. */
   runsThatNeed(references: readonly string[]): Promise<string[]>
 }): OwnDatasets {
-  const { prisma, registry, imports, folders, uploads, room } = options
+  const { prisma, registry, imports, folders, uploads, room, lowWater } = options
   const givens = createGivens(uploads, options.given)
   const once = createOnce<OwnVersion>({
     async find(own) {
@@ -110,6 +112,7 @@ export function createOwnDatasets(options: {
     const id = randomUUID()
     try {
       room.check()
+      lowWater.check()
       if (given !== null) await givens.bring(given, folders.given(id))
       const made = await prisma.$transaction(async (tx) => {
         // Whoever asks for the same name waits here.
@@ -261,6 +264,7 @@ export function createOwnDatasets(options: {
       return registry.using(reference, async () => {
         await checkQueue()
         room.check()
+        lowWater.check()
         const { id } = store.own
         const { count } = await prisma.datasetVersion.updateMany({
           where: { id, state: 'FAILED', mayRetry: true },

@@ -5,6 +5,7 @@ import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { OverloadedError } from '../../errors.ts'
 import type { RunQueue } from '../../ports/run-queue.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { LowWater } from '../../storage/low-water.ts'
 import { SERVER_STOPPED } from '../model/failure.ts'
 import { ACTIVE } from '../model/status.ts'
 import type { Interruptions } from './interruption.ts'
@@ -21,6 +22,8 @@ export interface DispatcherOptions {
   interruptions: Interruptions
   /** How many runs may be at work at once. */
   concurrency: number
+  /** Of the disk that they write to: while it is low, none is at work. */
+  lowWater: Pick<LowWater, 'problem' | 'watch'>
   supervise(run: TrainingRun): SupervisedRun
 }
 
@@ -43,7 +46,7 @@ export interface Dispatcher {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { prisma, queue, logger, telemetry, concurrency, supervise, interruptions } = options
+  const { prisma, queue, logger, telemetry, concurrency, lowWater, supervise, interruptions } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   const closing = new AbortController()
@@ -52,9 +55,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const counts = async () => ({ running: active.size, queued: await countQueued() })
   let isRetrying = false
   const unwatch = queue.watch(pumpUntilDone)
+  const unwatchDisk = lowWater.watch(heedDisk)
 
   async function startWaiting(): Promise<void> {
-    while (!closing.signal.aborted && active.size < concurrency) {
+    while (!closing.signal.aborted && active.size < concurrency && lowWater.problem() === null) {
       const run = await queue.take()
       if (run === null) return
       begin(run)
@@ -69,6 +73,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       queue.release(run.id)
     })
     if (closing.signal.aborted) supervised.suspend()
+    else if (lowWater.problem() !== null) supervised.wait()
+  }
+
+  function heedDisk(): void {
+    const problem = lowWater.problem()
+    if (problem === null) {
+      logger.info('the disk has room again, and the queue goes on')
+      pumpUntilDone()
+    } else {
+      logger.warn({ runs: active.size }, problem)
+      for (const supervised of active.values()) supervised.wait()
+    }
   }
 
   async function measure(): Promise<void> {
@@ -121,6 +137,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async close() {
       closing.abort()
       unwatch()
+      unwatchDisk()
       await pumping.catch(() => {})
       const ended = [...active]
       for (const [, supervised] of ended) supervised.suspend()

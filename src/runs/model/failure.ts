@@ -4,6 +4,7 @@ export const FAILURE_CODES = [
   'TRAINER_DIED',
   'OUT_OF_MEMORY',
   'SERVER_STOPPED',
+  'DISK_LOW',
   'DATASET_UNAVAILABLE',
   'ENGINE_UNAVAILABLE',
   'CHECKPOINT_DAMAGED',
@@ -53,6 +54,11 @@ export function failureOfNotFinite({ what, step, epoch, loss, layer }: NotFinite
 export const SERVER_STOPPED: RunFailure = {
   code: 'SERVER_STOPPED',
   message: 'The server stopped while the run was at work.',
+}
+
+/** @param problem  null where the disk is low no more */
+export function diskLow(problem: string | null): RunFailure {
+  return { code: 'DISK_LOW', message: problem ?? 'The disk of the server was nearly full.' }
 }
 
 /** Whether this is what an engine, or JavaScript, says when there is no memory for an array or to work in. */

@@ -47,6 +47,7 @@ const FailureCode = builder.enumType('RunFailureCode', {
     OUT_OF_MEMORY: 'The trainer ran out of memory; a smaller batch size or network needs less.',
     TRAINER_DIED: "The trainer's process ended or stopped answering.",
     SERVER_STOPPED: 'The server stopped while the run was at work.',
+    DISK_LOW: 'The disk of the server became nearly full; the run goes on by itself when there is room.',
     INTERNAL_ERROR: "A bug of vggzoo; the server's log has more.",
   }),
 })

@@ -8,6 +8,7 @@ import { createImportFolders } from '../../../src/data/own/files.ts'
 import { createImports, type Imports } from '../../../src/data/own/imports.ts'
 import { createOwnDatasets, type OwnDatasets } from '../../../src/data/own/service.ts'
 import { createDatasetUploads } from '../../../src/data/own/uploads.ts'
+import { NEVER_LOW } from '../../../src/storage/low-water.ts'
 import { watchRoom } from '../../../src/storage/room.ts'
 import { useDatabase } from '../../support/database.ts'
 import { classFolders } from '../../support/importing.ts'
@@ -37,7 +38,7 @@ beforeAll(async () => {
   const folders = createImportFolders(folder)
   const { prisma } = db
   const entry = new URL('../../../dist/data/importing/import-process.js', import.meta.url)
-  const shared = { prisma, registry, folders, given, room }
+  const shared = { prisma, registry, folders, given, room, lowWater: NEVER_LOW }
   imports = createImports({ ...shared, maxBytes: 2 ** 30, logger, telemetry, entry })
   datasets = createOwnDatasets({
     ...shared,

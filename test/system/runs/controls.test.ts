@@ -13,6 +13,7 @@ import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import type { TrainerEnd } from '../../../src/ports/trainer-launcher.ts'
 import { QUEUE_ORDER } from '../../../src/runs/lifecycle/queue.ts'
 import { createRunService, type RunService, type RunServiceOptions } from '../../../src/runs/service.ts'
+import { NEVER_LOW } from '../../../src/storage/low-water.ts'
 import { isMakingRoom } from '../../../src/storage/room.ts'
 import type { FromTrainer, ToTrainer, Trainers } from '../../../src/trainer/protocol.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
@@ -86,6 +87,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     autoResume: true,
     maxRestarts: 3,
     concurrency: 1,
+    lowWater: NEVER_LOW,
     datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture,

@@ -13,6 +13,7 @@ import { createModelService } from '../../../src/models/service.ts'
 import { createWeightsKeeper } from '../../../src/models/weights-keeper.ts'
 import { COVER } from '../../../src/pictures/resize.ts'
 import { createRunService, type RunService } from '../../../src/runs/service.ts'
+import { NEVER_LOW } from '../../../src/storage/low-water.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { fitArchitecture } from '../../../src/zoo/fit.ts'
 import { RUN_ROW, useDatabase } from '../../support/database.ts'
@@ -47,6 +48,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     autoResume,
     maxRestarts: 3,
     concurrency: 1,
+    lowWater: NEVER_LOW,
     datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture(name) {

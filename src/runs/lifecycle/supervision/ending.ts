@@ -3,10 +3,11 @@ import type { DatasetFacts } from '../../../data/dataset-facts.ts'
 import type { TrainingRun } from '../../../db/generated/client.ts'
 import type { ChangedModels } from '../../../models/changed-models.ts'
 import { createTrainedVersion } from '../../../models/versions.ts'
+import type { LowWater } from '../../../storage/low-water.ts'
 import type { TrainerEnding } from '../../../trainer/protocol.ts'
 import type { Journal } from '../../journal/journal.ts'
 import type { RunFailure } from '../../model/failure.ts'
-import { SERVER_STOPPED } from '../../model/failure.ts'
+import { diskLow, SERVER_STOPPED } from '../../model/failure.ts'
 import type { Checkpoints } from '../checkpoints.ts'
 import { remembered } from '../control/remembered.ts'
 import type { Interruptions } from '../interruption.ts'
@@ -30,11 +31,12 @@ export interface EndingOptions {
   interruptions: Interruptions
   stopping: Pick<Stopping, 'meet'>
   persist: Persistence['persist']
+  lowWater: Pick<LowWater, 'problem'>
 }
 
 /** Records how the work for a run ended. Resolves when that is committed. */
 export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOptions): Promise<void> {
-  const { journal, logger, checkpoints, changedModels, interruptions, stopping, persist } = options
+  const { journal, logger, checkpoints, changedModels, interruptions, stopping, persist, lowWater } = options
 
   async function complete({ told, facts }: Extract<Ending, { kind: 'completed' }>): Promise<void> {
     const evaluation = { ...told.evaluation }
@@ -81,6 +83,7 @@ export function recordEnding(run: TrainingRun, ending: Ending, options: EndingOp
 
   async function stop({ how, step, epoch }: Extract<Ending, { kind: 'stopped' }>): Promise<void> {
     if (how === 'SUSPEND') return interrupt(SERVER_STOPPED, false)
+    if (how === 'WAIT') return interrupt(diskLow(lowWater.problem()), false)
     const met = stopping.meet(how)
     await persist(() =>
       journal.transition(run.id, how === 'CANCEL' ? 'CANCELLED' : 'PAUSED', {

@@ -12,9 +12,9 @@ const STOP_GRACE_MS = 30_000
 /** The same for what the disk or the database's server does not take: the next start records that the run was interrupted. */
 export const RECORD_GRACE_MS = 5000
 
-export type Stop = 'CANCEL' | 'PAUSE' | 'SUSPEND'
+export type Stop = 'CANCEL' | 'PAUSE' | 'SUSPEND' | 'WAIT'
 /** What comes later can only be stronger; what a person asks for holds when the server stops, too. */
-const STRENGTH: Readonly<Record<Stop, number>> = { SUSPEND: 1, PAUSE: 2, CANCEL: 3 }
+const STRENGTH: Readonly<Record<Stop, number>> = { WAIT: 1, SUSPEND: 2, PAUSE: 3, CANCEL: 4 }
 
 /** How a run at work is to stop: who asked for it, and how long its trainer may take. */
 export interface Stopping {
@@ -28,6 +28,8 @@ export interface Stopping {
   ask(how: 'CANCEL' | 'PAUSE', request: ControlRequest): void
   /** The server stops. */
   suspend(): void
+  /** The disk is nearly full. */
+  wait(): void
   /** The run is about to be recorded as stopped so: the requests that this meets. What comes later comes too late. */
   meet(how: Stop): readonly ControlRequest[]
   isMet(request: ControlRequest): boolean
@@ -61,6 +63,8 @@ export function createStopping(trainer: Pick<Trainer, 'stop' | 'kill'>, hasRoom:
   }
 
   return {
+    // As a pause, it takes as long as a step and a checkpoint take.
+    wait: () => stop('WAIT'),
     get how() {
       return how
     },

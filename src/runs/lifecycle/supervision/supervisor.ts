@@ -5,6 +5,7 @@ import { StorageFullError } from '../../../errors.ts'
 import type { ChangedModels } from '../../../models/changed-models.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
+import type { LowWater } from '../../../storage/low-water.ts'
 import { makingRoom } from '../../../storage/room.ts'
 import type { Trainers } from '../../../trainer/protocol.ts'
 import type { RunHistory } from '../../history/history.ts'
@@ -37,6 +38,7 @@ export interface SupervisorOptions extends TrainingInputs {
   interruptions: Interruptions
   keptResults: Pick<KeptResults, 'release'>
   output: Pick<RunOutput, 'open'>
+  lowWater: Pick<LowWater, 'problem'>
 }
 
 /** One run at work: from PREPARING until nobody works for it any more. */
@@ -45,6 +47,8 @@ export interface SupervisedRun {
   control(request: ControlRequest): Promise<ControlOutcome>
   /** The server stops: saves a checkpoint if there is time, and leaves the run to the next start. */
   suspend(): void
+  /** The disk is nearly full: saves a checkpoint, and puts the run back into the queue. */
+  wait(): void
   /** Resolves when the run's last event is committed. Never rejects. */
   readonly ended: Promise<void>
 }
@@ -164,5 +168,6 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
       return { kind: stopping.isMet(request) ? 'applied' : 'tooLate' }
     },
     suspend: stopping.suspend,
+    wait: stopping.wait,
   }
 }
