@@ -115,6 +115,8 @@ export async function startApp(
         uploads,
         host: config.host,
         allowedOrigins,
+        publicUrl: config.publicUrl,
+        openId: config.openId,
         logger,
         telemetry,
         readiness,

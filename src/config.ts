@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import type { OpenIdSettings } from './access/openid/settings.ts'
 import type { Auth } from './access/service.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
+import { checkOpenId, OPENID_VARIABLES, openIdOf } from './openid-config.ts'
 import { isProxyList } from './server/client-address.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -27,6 +29,10 @@ export interface Config {
   allowedOrigins: string[]
   /** Addresses of proxies whose word on who asks is taken. */
   trustedProxies: string[]
+  /** Origin that browsers reach the server at; null where only they know it. */
+  publicUrl: string | null
+  /** Null where people sign in with tokens alone. */
+  openId: OpenIdSettings | null
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
   /** Below it are folders that data sets may be made of; null for none. */
@@ -76,100 +82,108 @@ const duration = z
 
 const yesOrNo = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
-const environment = z.object({
-  PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a port number from 0 to 65535')
-    .transform(Number)
-    .refine((port) => port <= 65535, 'must be a port number from 0 to 65535')
-    .default(4000),
-  // As in a URL, an IPv6 address may stand in brackets.
-  HOST: z
-    .string()
-    .trim()
-    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
-    .default('127.0.0.1'),
-  AUTH: z.enum(['none', 'tokens'], 'must be none or tokens').optional(),
-  OPERATORS_SHARE: yesOrNo.default(false),
-  DATA_DIR: z.string().default('./data'),
-  DATABASE_URL: z
-    .string()
-    .refine((url) => /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres:// or postgresql://')
-    .optional(),
-  ENGINE: z.enum(ENGINE_CHOICES, `must be one of ${ENGINE_CHOICES.join(', ')}`).default('auto'),
-  // These two are read where the engine starts, in processes that inherit them.
-  NATIVE_THREADS: z
-    .string()
-    .regex(/^([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a number of threads from 1 to 256')
-    .optional(),
-  NATIVE_ISA: z.enum(INSTRUCTION_SETS, `must be one of ${INSTRUCTION_SETS.join(', ')}`).optional(),
-  CIFAR10_DIR: z
-    .string()
-    .refine((folder) => existsSync(folder), 'must be a folder that exists')
-    .optional(),
-  DATASET_SOURCES: z
-    .string()
-    .transform((list) => list.split(',').map((path) => path.trim()))
-    .refine(
-      (paths) => paths.every((path) => existsSync(path)),
-      'must be a comma-separated list of files that exist',
-    )
-    .default([]),
-  DATASETS_DIR: z
-    .string()
-    .refine((folder) => existsSync(folder), 'must be a folder that exists')
-    .optional(),
-  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  ALLOWED_ORIGINS: z
-    .string()
-    .transform((list) => list.split(',').map((origin) => origin.trim()))
-    .refine(
-      (origins) => origins.every(isOrigin),
-      'must be a comma-separated list of origins such as https://example.org',
-    )
-    .default([]),
-  TRUST_PROXY: z
-    .string()
-    .transform((list) => list.split(',').map((proxy) => proxy.trim()))
-    .refine(
-      isProxyList,
-      'must be a comma-separated list of addresses and subnets such as loopback, 10.0.0.0/8',
-    )
-    .default([]),
-  MAX_MODEL_BYTES: bytes.default(2 ** 30),
-  MIN_FREE_BYTES: bytes.optional(),
-  MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
-  AUTO_RESUME: yesOrNo.default(true),
-  METRICS: yesOrNo.default(true),
-  TLS_CERT: path.optional(),
-  TLS_KEY: path.optional(),
-  KEEP_PREDICTIONS: duration.optional(),
-  KEEP_RUN_LOGS: duration.optional(),
-  MAX_RESTARTS: z
-    .string()
-    .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
-    .transform(Number)
-    .default(3),
-  MAX_CONCURRENT_RUNS: z
-    .string()
-    .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a number of runs from 1 to 64')
-    .transform(Number)
-    .default(1),
-  PREDICTORS: z
-    .string()
-    .regex(/^([1-9]|1[0-6])$/, 'must be a number of processes from 1 to 16')
-    .transform(Number)
-    .optional(),
-  MAX_PARAMETERS: z
-    .string()
-    .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
-    .transform(Number)
-    .refine(
-      (count) => count >= 1 && count <= MOST_PARAMETERS,
-      `must be a number from 1 to ${MOST_PARAMETERS}`,
-    )
-    .default(500_000_000),
-})
+const environment = z
+  .object({
+    PORT: z
+      .string()
+      .regex(/^\d{1,5}$/, 'must be a port number from 0 to 65535')
+      .transform(Number)
+      .refine((port) => port <= 65535, 'must be a port number from 0 to 65535')
+      .default(4000),
+    // As in a URL, an IPv6 address may stand in brackets.
+    HOST: z
+      .string()
+      .trim()
+      .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
+      .default('127.0.0.1'),
+    AUTH: z.enum(['none', 'tokens'], 'must be none or tokens').optional(),
+    OPERATORS_SHARE: yesOrNo.default(false),
+    DATA_DIR: z.string().default('./data'),
+    DATABASE_URL: z
+      .string()
+      .refine((url) => /^postgres(ql)?:\/\/./.test(url), 'must begin with postgres:// or postgresql://')
+      .optional(),
+    ENGINE: z.enum(ENGINE_CHOICES, `must be one of ${ENGINE_CHOICES.join(', ')}`).default('auto'),
+    // These two are read where the engine starts, in processes that inherit them.
+    NATIVE_THREADS: z
+      .string()
+      .regex(/^([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a number of threads from 1 to 256')
+      .optional(),
+    NATIVE_ISA: z.enum(INSTRUCTION_SETS, `must be one of ${INSTRUCTION_SETS.join(', ')}`).optional(),
+    CIFAR10_DIR: z
+      .string()
+      .refine((folder) => existsSync(folder), 'must be a folder that exists')
+      .optional(),
+    DATASET_SOURCES: z
+      .string()
+      .transform((list) => list.split(',').map((path) => path.trim()))
+      .refine(
+        (paths) => paths.every((path) => existsSync(path)),
+        'must be a comma-separated list of files that exist',
+      )
+      .default([]),
+    DATASETS_DIR: z
+      .string()
+      .refine((folder) => existsSync(folder), 'must be a folder that exists')
+      .optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    ALLOWED_ORIGINS: z
+      .string()
+      .transform((list) => list.split(',').map((origin) => origin.trim()))
+      .refine(
+        (origins) => origins.every(isOrigin),
+        'must be a comma-separated list of origins such as https://example.org',
+      )
+      .default([]),
+    TRUST_PROXY: z
+      .string()
+      .transform((list) => list.split(',').map((proxy) => proxy.trim()))
+      .refine(
+        isProxyList,
+        'must be a comma-separated list of addresses and subnets such as loopback, 10.0.0.0/8',
+      )
+      .default([]),
+    MAX_MODEL_BYTES: bytes.default(2 ** 30),
+    MIN_FREE_BYTES: bytes.optional(),
+    MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
+    AUTO_RESUME: yesOrNo.default(true),
+    METRICS: yesOrNo.default(true),
+    TLS_CERT: path.optional(),
+    TLS_KEY: path.optional(),
+    KEEP_PREDICTIONS: duration.optional(),
+    KEEP_RUN_LOGS: duration.optional(),
+    MAX_RESTARTS: z
+      .string()
+      .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
+      .transform(Number)
+      .default(3),
+    MAX_CONCURRENT_RUNS: z
+      .string()
+      .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a number of runs from 1 to 64')
+      .transform(Number)
+      .default(1),
+    PREDICTORS: z
+      .string()
+      .regex(/^([1-9]|1[0-6])$/, 'must be a number of processes from 1 to 16')
+      .transform(Number)
+      .optional(),
+    MAX_PARAMETERS: z
+      .string()
+      .regex(/^\d{1,10}$/, `must be a number from 1 to ${MOST_PARAMETERS}`)
+      .transform(Number)
+      .refine(
+        (count) => count >= 1 && count <= MOST_PARAMETERS,
+        `must be a number from 1 to ${MOST_PARAMETERS}`,
+      )
+      .default(500_000_000),
+    PUBLIC_URL: z
+      .string()
+      .transform((url) => url.replace(/\/$/, ''))
+      .refine(isOrigin, 'must be where browsers reach the server, such as https://zoo.example.org')
+      .optional(),
+    ...OPENID_VARIABLES,
+  })
+  .superRefine(checkOpenId)
 
 /** @throws ConfigError that names every wrong variable */
 export function readConfig(variables: NodeJS.ProcessEnv): Config {
@@ -183,7 +197,8 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
       result.error.issues
         .map(({ path: [name], message }) => {
           // A connection string holds a password; it is not repeated.
-          const shown = name === 'DATABASE_URL' ? '' : `, not "${set[String(name)]}"`
+          const isShown = name !== 'DATABASE_URL' && name !== 'OIDC_CLIENT_SECRET' && String(name) in set
+          const shown = isShown ? `, not "${set[String(name)]}"` : ''
           return `${String(name)} ${message}${shown}`
         })
         .join('\n'),
@@ -206,6 +221,8 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     logLevel: value.LOG_LEVEL,
     allowedOrigins: value.ALLOWED_ORIGINS,
     trustedProxies: value.TRUST_PROXY,
+    publicUrl: value.PUBLIC_URL ?? null,
+    openId: openIdOf(value),
     maxParameters: value.MAX_PARAMETERS,
     datasetsDir: value.DATASETS_DIR === undefined ? null : resolve(value.DATASETS_DIR),
     minFreeBytes: value.MIN_FREE_BYTES ?? null,

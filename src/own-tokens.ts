@@ -20,6 +20,9 @@ export async function withOwnTokens<Result>(
   }
   return withOwnDatabase(config, [], new AbortController().signal, async ({ database, logger, parts }) => {
     const { prisma } = database
-    return work(parts.add(await openAccess({ auth: 'none', operatorsShare: false, prisma, logger })).tokens)
+    return work(
+      parts.add(await openAccess({ auth: 'none', operatorsShare: false, openId: null, prisma, logger }))
+        .tokens,
+    )
   })
 }

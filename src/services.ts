@@ -75,7 +75,9 @@ export async function createServices(
   } = ground
   const { maxParameters, maxConcurrentRuns: concurrency } = config
   const { prisma, checkRoom } = database
-  const access = parts.add(await openAccess({ auth, operatorsShare: config.operatorsShare, prisma, logger }))
+  const access = parts.add(
+    await openAccess({ auth, operatorsShare: config.operatorsShare, openId: config.openId, prisma, logger }),
+  )
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const datasetsFolder = join(config.dataDir, 'datasets')
   const rows = await prisma.datasetVersion.findMany({ orderBy: { seq: 'asc' } })

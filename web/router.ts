@@ -26,7 +26,7 @@ export function setParams(changes: Readonly<Record<string, string | null>>): voi
 }
 
 /** Follows what the server answers with other things than pages in the usual way. */
-const NOT_PAGES = /^\/(graphql|downloads|health|assets)(\/|$)/
+const NOT_PAGES = /^\/(graphql|downloads|health|assets|login\/oidc)(\/|$)/
 
 /** Makes links between pages change the page alone. */
 export function startRouter(): void {

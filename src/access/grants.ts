@@ -7,7 +7,7 @@ export interface Grant {
   readonly hash: Uint8Array
   readonly kind: SecretKind
   readonly viewer: Viewer
-  /** Of a session: the id of the token that it was opened with. */
+  /** Of a session: the id of the token that it was opened with; null when a provider vouched for its viewer. */
   readonly parentId: string | null
   readonly expiresAt: Date | null
   lastUsedAt: Date | null
@@ -22,8 +22,8 @@ export interface Grants {
   end(tokenId: string): void
   /** Calls back soon after the viewer's grant has ended; at once when it has. @returns forgets it */
   whenOver(viewer: Viewer, callback: () => void): () => void
-  /** Sessions that were opened with a token, the oldest first. */
-  sessionsOf(tokenId: string): Grant[]
+  /** Sessions of a person that were opened with a token, or without one, the oldest first. */
+  sessionsOf(ownerId: string, tokenId: string | null): Grant[]
   close(): void
 }
 
@@ -87,7 +87,10 @@ export function createGrants(): Grants {
         if (callbacks.size === 0 && connected.get(grant) === callbacks) connected.delete(grant)
       }
     },
-    sessionsOf: (tokenId) => [...byPrefix.values()].filter(({ parentId }) => parentId === tokenId),
+    sessionsOf: (ownerId, tokenId) =>
+      [...byPrefix.values()].filter(
+        ({ kind, viewer, parentId }) => kind === 'SESSION' && viewer.id === ownerId && parentId === tokenId,
+      ),
     close: () => clearInterval(sweeping),
   }
 }

@@ -4,6 +4,8 @@ import type { AccessToken, Prisma, PrismaClient } from '../db/generated/client.t
 import { ConflictError, NotFoundError, UnauthenticatedError, ValidationError } from '../errors.ts'
 import { LABEL, readLabel } from '../label.ts'
 import { createGrants, type Grant } from './grants.ts'
+import type { Person } from './openid/person.ts'
+import type { OpenIdSettings } from './openid/settings.ts'
 import { makeSecret, type SecretKind } from './secret.ts'
 import { LOCAL_VIEWER, type Role, type Viewer } from './viewer.ts'
 
@@ -39,6 +41,7 @@ export interface AccessService {
   close(): Promise<void>
 }
 
+/** What lets somebody in by itself: tokens, and the sessions of people whom a provider vouches for. */
 export interface Tokens {
   /** @throws ValidationError; ConflictError when a token that lasts has the name */
   create(token: NewToken): Promise<MadeToken>
@@ -51,12 +54,16 @@ export interface Tokens {
 export interface Sessions {
   /** For a browser. @throws UnauthenticatedError for what is no token, or none any more */
   open(tokenSecret: string): Promise<MadeToken>
+  /** The same for somebody who signed in elsewhere. It ends after half a day: roles change there unheard. */
+  openFor(person: Person): Promise<MadeToken>
   end(viewer: Viewer): Promise<void>
 }
 
 /** A browser signs in again after so long. */
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000
-/** Browsers that are signed in with one token; of more, the one that did so first is signed out. */
+/** The same of a person with a provider. */
+const PERSON_HOURS = 12
+/** Browsers that are signed in with one token, or as one person; of more, the one that did so first is signed out. */
 const MOST_SESSIONS = 100
 /** The last use is written no more often. */
 const USE_MS = 5 * 60 * 1000
@@ -66,18 +73,23 @@ export async function openAccess(options: {
   auth: Auth
   /** Whether operators may change what others made. */
   operatorsShare: boolean
+  /** Null where people sign in with tokens alone. */
+  openId: Pick<OpenIdSettings, 'roles'> | null
   prisma: PrismaClient
   logger: Pick<Logger, 'warn'>
 }): Promise<AccessService> {
-  const { auth, operatorsShare, prisma, logger } = options
+  const { auth, operatorsShare, openId, prisma, logger } = options
   const grants = createGrants()
   const now = new Date()
   await deleteOldSessions(prisma, now)
+  // Whom nobody vouches for any more is not let in.
+  if (auth === 'tokens' && openId === null) await deleteSessions(prisma, { parentId: null })
   const rows = await prisma.accessToken.findMany({
     where: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
   })
   for (const row of rows) grants.add(grantFor(row))
-  if (auth === 'tokens' && !rows.some(({ role }) => role === 'ADMIN')) {
+  const isAdmin = ({ role }: { role: Role }) => role === 'ADMIN'
+  if (auth === 'tokens' && !rows.some(isAdmin) && openId?.roles.some(isAdmin) !== true) {
     logger.warn(
       'no token has the role ADMIN: stop this server, make one by `vggzoo token create NAME --role admin`, and start it again',
     )
@@ -111,7 +123,7 @@ export async function openAccess(options: {
 
   async function make(
     kind: SecretKind,
-    row: Omit<NewToken, 'ownerId'> & { ownerId: string; parentId?: string },
+    row: Omit<NewToken, 'ownerId'> & { ownerId: string; parentId?: string | null },
   ) {
     const { text, prefix, hash } = makeSecret(kind)
     const token = await prisma.accessToken.create({ data: { ...row, kind, prefix, hash } })
@@ -140,7 +152,7 @@ export async function openAccess(options: {
         return make('TOKEN', row)
       }),
     async revoke(id) {
-      const found = await prisma.accessToken.findUnique({ where: { id, kind: 'TOKEN' } })
+      const found = await prisma.accessToken.findUnique({ where: { id, ...BY_ITSELF } })
       if (found === null) throw new NotFoundError('There is no such token.')
       if (found.revokedAt !== null) return found
       const [token] = await prisma.$transaction([
@@ -150,8 +162,8 @@ export async function openAccess(options: {
       grants.end(id)
       return token
     },
-    list: (query) => prisma.accessToken.findMany({ ...query, where: { ...query.where, kind: 'TOKEN' } }),
-    count: () => prisma.accessToken.count({ where: { kind: 'TOKEN' } }),
+    list: (query) => prisma.accessToken.findMany({ ...query, where: { ...query.where, ...BY_ITSELF } }),
+    count: () => prisma.accessToken.count({ where: BY_ITSELF }),
   }
 
   async function end({ kind, tokenId }: Viewer): Promise<void> {
@@ -160,18 +172,28 @@ export async function openAccess(options: {
     grants.end(tokenId)
   }
 
+  async function openSession(row: Person & { parentId: string | null; expiresAt: Date }) {
+    await deleteOldSessions(prisma, new Date())
+    const made = await make('SESSION', row)
+    const open = grants.sessionsOf(row.ownerId, row.parentId)
+    for (const { viewer } of open.slice(0, Math.max(0, open.length - MOST_SESSIONS))) await end(viewer)
+    return made
+  }
+
   const sessions: Sessions = {
     async open(tokenSecret) {
       const token = grantOf(tokenSecret, 'TOKEN')
       const { id: ownerId, name, role, tokenId } = use(token)
       const longest = Date.now() + SESSION_MS
       const expiresAt = new Date(Math.min(longest, token.expiresAt?.getTime() ?? longest))
-      await deleteOldSessions(prisma, new Date())
-      const made = await make('SESSION', { name, role, ownerId, parentId: tokenId!, expiresAt })
-      const open = grants.sessionsOf(tokenId!)
-      for (const { viewer } of open.slice(0, Math.max(0, open.length - MOST_SESSIONS))) await end(viewer)
-      return made
+      return openSession({ name, role, ownerId, parentId: tokenId!, expiresAt })
     },
+    openFor: (person) =>
+      openSession({
+        ...person,
+        parentId: null,
+        expiresAt: new Date(Date.now() + PERSON_HOURS * 60 * 60 * 1000),
+      }),
     end,
   }
 
@@ -187,8 +209,14 @@ export async function openAccess(options: {
   }
 }
 
-async function deleteOldSessions(prisma: PrismaClient, now: Date): Promise<void> {
-  await prisma.accessToken.deleteMany({ where: { kind: 'SESSION', expiresAt: { lte: now } } })
+const BY_ITSELF = { parentId: null }
+
+async function deleteSessions(prisma: PrismaClient, where: Prisma.AccessTokenWhereInput): Promise<void> {
+  await prisma.accessToken.deleteMany({ where: { ...where, kind: 'SESSION' } })
+}
+
+function deleteOldSessions(prisma: PrismaClient, now: Date): Promise<void> {
+  return deleteSessions(prisma, { expiresAt: { lte: now } })
 }
 
 const NOTHING_SENT = 'Sign in, or send a token: Authorization: Bearer vgz_...'

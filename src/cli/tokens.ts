@@ -7,6 +7,7 @@ import { Failure } from './command.ts'
 const TOKEN = graphql(`
   fragment CliToken on AccessToken {
     id
+    kind
     name
     role
     owner
@@ -105,11 +106,12 @@ function ownTokens(tokens: OwnTokens): TokenBook {
   }
 }
 
-function toToken({ id, name, role, ownerId: owner, prefix, ...row }: Row): Token {
+function toToken({ id, kind, name, role, ownerId: owner, prefix, ...row }: Row): Token {
   const at = (date: Date | null) => date?.toISOString() ?? null
   const { createdAt, expiresAt, lastUsedAt, revokedAt } = row
   return {
     id,
+    kind,
     name,
     role,
     owner,

@@ -13,6 +13,12 @@ export const READY_PATH = '/health/ready'
 export const METRICS_PATH = '/metrics'
 /** The page where one signs in, and by POST signing in itself. */
 export const SIGN_IN_PATH = '/login'
+/** By what else than a token one signs in there. */
+export const SIGN_IN_METHODS_PATH = '/login/methods'
+/** Where one leaves for the provider of OpenID Connect. */
+export const OPENID_PATH = '/login/oidc'
+/** Where that leads back to. */
+export const OPENID_CALLBACK_PATH = '/login/oidc/callback'
 export const SIGN_OUT_PATH = '/logout'
 /** The paths of files of models begin with this. */
 export const DOWNLOADS_PATH = '/downloads/'

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import type { OpenIdSettings } from '../access/openid/settings.ts'
 import type { Viewer } from '../access/viewer.ts'
 import type { Maintenance } from '../maintenance/service.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
 import { createGate } from './access/gate.ts'
 import { createLinks } from './access/links.ts'
+import { createOpenIdSignIn } from './access/openid/sign-in.ts'
 import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
 import { createDownloadHandler } from './downloads.ts'
@@ -27,6 +29,9 @@ export interface ApiOptions {
   host: string
   /** Origins beside the server's own whose pages may ask. */
   allowedOrigins: string[]
+  /** Origin that browsers reach the server at, where that is known. */
+  publicUrl: string | null
+  openId: OpenIdSettings | null
   logger: Logger
   telemetry: Telemetry
   readiness(): Promise<Readiness>
@@ -35,9 +40,14 @@ export interface ApiOptions {
 
 /** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, backups, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
-  const { services, prisma, uploads, host, allowedOrigins, logger, telemetry, readiness, metrics } = options
+  const { services, prisma, uploads, host, allowedOrigins, publicUrl, openId } = options
+  const { logger, telemetry, readiness, metrics } = options
   const { access } = services
-  const policy = createOriginPolicy({ host, address: server.address, allowedOrigins })
+  const policy = createOriginPolicy({
+    host,
+    address: server.address,
+    allowedOrigins: publicUrl === null ? allowedOrigins : [...allowedOrigins, publicUrl],
+  })
   const gate = createGate(access, policy)
   const links = createLinks()
   const addresses = access.auth === 'none' ? ADDRESSES : { ...ADDRESSES, signed: links.sign }
@@ -64,6 +74,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
       logger,
     }),
     signIn: createSignIn(access, gate, policy),
+    openId: openId === null ? undefined : createOpenIdSignIn(openId, access, logger),
     pages: createPageHandler(logger),
     maintenance: createMaintenanceHandlers({ maintenance: options.maintenance, gate, policy, logger }),
     policy,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { UnauthenticatedError } from '../errors.ts'
 import { packageVersion } from '../package-version.ts'
 import type { Gate } from './access/gate.ts'
+import type { OpenIdSignIn } from './access/openid/sign-in.ts'
 import type { SignIn } from './access/sign-in.ts'
 import {
   ASSETS_PATH,
@@ -12,8 +13,11 @@ import {
   HEALTH_PATH,
   LIVE_PATH,
   METRICS_PATH,
+  OPENID_CALLBACK_PATH,
+  OPENID_PATH,
   PAGES,
   READY_PATH,
+  SIGN_IN_METHODS_PATH,
   SIGN_IN_PATH,
   SIGN_OUT_PATH,
 } from './addresses.ts'
@@ -28,6 +32,8 @@ export interface Handlers {
   uploadHandler: GraphQLHandler
   downloads(request: IncomingMessage, response: ServerResponse): Promise<void>
   signIn: SignIn
+  /** Left out where people sign in with tokens alone. */
+  openId?: OpenIdSignIn | undefined
   /** For operators; left out where there is nothing to back up. */
   maintenance?: { backup: Handler; check: Handler }
   /** The dashboard. */
@@ -57,6 +63,7 @@ export function routeTable({
   uploadHandler,
   downloads,
   signIn: { signIn, signOut },
+  openId,
   maintenance,
   pages,
   readiness,
@@ -89,6 +96,9 @@ export function routeTable({
       response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(body)
     }),
     [SIGN_IN_PATH]: (request, response) => (request.method === 'POST' ? signIn : pages)(request, response),
+    [SIGN_IN_METHODS_PATH]: reading((response) => json(response, 200, { openId: openId?.offer ?? null })),
+    [OPENID_PATH]: openId === undefined ? nothingHere : getting(openId.begin),
+    [OPENID_CALLBACK_PATH]: openId === undefined ? nothingHere : getting(openId.end),
     [SIGN_OUT_PATH]: (request, response) =>
       (request.method === 'POST' ? signOut : nothingHere)(request, response),
     [ASSETS_PATH]: pages,
@@ -128,6 +138,15 @@ const nothingHere: Handler = (_request, response) =>
     404,
     `There is nothing here. The dashboard is at /, the API and its playground are at ${GRAPHQL_PATH}.`,
   )
+
+/** What looks ahead, by HEAD, signs nobody in. */
+function getting(handler: Handler): Handler {
+  return (request, response) => {
+    if (request.method === 'GET') return handler(request, response)
+    response.setHeader('allow', 'GET')
+    text(response, 405, 'Only GET.')
+  }
+}
 
 function reading(
   answer: (response: ServerResponse, request: IncomingMessage) => void | Promise<void>,

@@ -159,6 +159,10 @@ const ROUTES: Readonly<Record<string, readonly number[]>> = {
   '/health/ready': [200, 200],
   '/metrics': [401, 200],
   '/login': PAGE,
+  '/login/methods': [200, 200],
+  // Of this server, which has no provider of OpenID Connect.
+  '/login/oidc': [404, 404],
+  '/login/oidc/callback': [404, 404],
   '/logout': [404, 404],
   '/assets/': [404, 404],
   '/': PAGE,

@@ -47,11 +47,12 @@ export function guardedServer(): Promise<GuardedServer> {
   return shared
 }
 
-async function startGuarded(): Promise<GuardedServer> {
+/** One with more in its environment; it ends with the process, or by `stop`. */
+export async function startGuarded(env: NodeJS.ProcessEnv = {}): Promise<GuardedServer> {
   let admin = ''
   const server = toTheEnd(
     await startServer({
-      env: { AUTH: 'tokens', LOG_LEVEL: 'trace' },
+      env: { AUTH: 'tokens', LOG_LEVEL: 'trace', ...env },
       async before(dataDir) {
         const { stdout } = await vggzoo(['token', 'create', 'root', '--role', 'admin'], { DATA_DIR: dataDir })
         admin = stdout.trim()

@@ -44,6 +44,12 @@ export function watchViewer(): void {
   })
 }
 
+/** By what else than a token one signs in: a provider's host, and the address that leads there; null for nothing. */
+export async function openIdOffer(): Promise<{ host: string; url: string } | null> {
+  const answer = await fetch('/login/methods')
+  return answer.ok ? ((await answer.json()) as { openId: { host: string; url: string } | null }).openId : null
+}
+
 /** Sends a token and gets a cookie for it. Answers why not, or null. */
 export async function signIn(token: string): Promise<string | null> {
   const answer = await post('/login', { token })

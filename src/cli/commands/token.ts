@@ -19,7 +19,7 @@ export const token: Command = {
     '  create NAME --role ROLE',
     '  list',
     '  revoke NAME',
-    'create prints the token once; it is kept nowhere. revoke takes a name, or what the token begins with (vgz_...).',
+    'create prints the token once; it is kept nowhere. revoke takes a name, or what the token begins with (vgz_...); of somebody who signed in with OpenID Connect, what list shows (vgs_...).',
     "Where a server is named by --url, VGGZOO_URL or VGGZOO_TOKEN, it is done there, for an admin's VGGZOO_TOKEN; else in the data folder (DATA_DIR, DATABASE_URL) of a server that does not run: so the first token is made.",
   ].join('\n'),
   options: {
@@ -102,9 +102,11 @@ async function revoke(invocation: Invocation, [ref]: string[]): Promise<number> 
   return 0
 }
 
-/** Of tokens that had the same name one after the other, the newest. */
+/** Of tokens that had the same name one after the other, the newest. People with a provider have the names that it tells: theirs end no token. */
 async function find(tokens: TokenBook, ref: string): Promise<Token> {
-  const found = (await tokens.list()).find(({ name, prefix }) => name === ref || prefix === ref)
+  const found = (await tokens.list()).find(
+    ({ kind, name, prefix }) => prefix === ref || (kind === 'TOKEN' && name === ref),
+  )
   if (found === undefined)
     throw new Failure(`There is no token "${ref}". vggzoo token list lists those that there are.`)
   return found

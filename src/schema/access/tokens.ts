@@ -1,17 +1,29 @@
+import type { SecretKind } from '../../access/secret.ts'
 import type { MadeToken } from '../../access/service.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
+import { described } from '../builder/described.ts'
 import { resultOf } from '../builder/errors.ts'
 import { RoleEnum } from './viewer.ts'
+
+const AccessTokenKindEnum = builder.enumType('AccessTokenKind', {
+  description: 'What lets somebody in.',
+  values: described<SecretKind>({
+    TOKEN: 'A token that an admin made.',
+    SESSION: 'The session of a person who signed in with OpenID Connect.',
+  }),
+})
 
 const AccessTokenRef = builder.prismaNode('AccessToken', {
   nullable: true,
   authScopes: { role: 'ADMIN' },
-  description: 'A token: what a program, or a person who signs in, is known by. Only admins see tokens.',
+  description:
+    'A token: what a program, or a person who signs in, is known by. Of somebody who signed in with OpenID Connect it is the session. Only admins see tokens.',
   id: { field: 'id', description: 'Global id.' },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Name of the token, for people.' }),
+    kind: t.expose('kind', { type: AccessTokenKindEnum, description: 'Whether an admin made it.' }),
+    name: t.exposeString('name', { description: 'Name of the token, or of the person, for people.' }),
     role: t.expose('role', { type: RoleEnum, description: 'What its bearer may.' }),
     owner: t.exposeString('ownerId', {
       description: 'Whom it speaks for: Viewer.id of its bearer. Several tokens may have the same.',

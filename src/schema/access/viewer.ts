@@ -26,7 +26,7 @@ const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
     id: t.exposeString('id', {
       description: `What the viewer makes is its own by this, whatever token it comes with: the token's owner. "${LOCAL_VIEWER.id}" without authentication.`,
     }),
-    name: t.exposeString('name', { description: 'Name of the token, for people.' }),
+    name: t.exposeString('name', { description: 'Name of the token, or of the person, for people.' }),
     role: t.expose('role', { type: RoleEnum, description: 'What the viewer may.' }),
     changesAll: t.exposeBoolean('changesAll', {
       description:

@@ -5,7 +5,7 @@ import { UnauthenticatedError } from '../../errors.ts'
 import { type Handler, json } from '../answers.ts'
 import { readText } from '../body.ts'
 import type { OriginPolicy } from '../origin.ts'
-import { setSession } from './cookie.ts'
+import { cameOverTls, setSession } from './cookie.ts'
 import type { Gate } from './gate.ts'
 
 const MAX_BODY_BYTES = 4096
@@ -39,13 +39,13 @@ export function createSignIn(
     signIn: guarded(async (request, response) => {
       const token = tokenIn(await readText(request, MAX_BODY_BYTES))
       const { secret, token: session } = await access.sessions.open(token)
-      const cookie = setSession(request, { secret, expiresAt: session.expiresAt! })
+      const cookie = setSession({ secret, expiresAt: session.expiresAt! }, cameOverTls(request))
       response.setHeader('set-cookie', cookie)
       json(response, 200, { name: session.name, role: session.role })
     }),
     signOut: guarded(async (request, response) => {
       await access.sessions.end(gate.admit(request, response))
-      response.setHeader('set-cookie', setSession(request, null))
+      response.setHeader('set-cookie', setSession(null, cameOverTls(request)))
       json(response, 200, {})
     }),
   }

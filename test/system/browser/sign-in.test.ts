@@ -42,11 +42,13 @@ describe.skipIf(browserOf === null)('signing in (apt-get install chromium)', () 
 
   test('is asked for again when the token is revoked, and leads nowhere else than to this server', async () => {
     const token = await server.token('leaver', 'OPERATOR')
-    await page.goto(`${server.url}/login?to=${encodeURIComponent('https://evil.example/runs')}`)
-    await page.getByLabel('Token').fill(token)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByText('leaver (operator)').waitFor()
-    expect(new URL(page.url()).origin).toBe(server.url)
+    for (const elsewhere of ['https://evil.example/runs', '//evil.example/runs', '/.//evil.example/runs']) {
+      await page.goto(`${server.url}/login?to=${encodeURIComponent(elsewhere)}`)
+      await page.getByLabel('Token').fill(token)
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      await page.waitForURL((url) => url.pathname !== '/login')
+      expect(new URL(page.url()).origin).toBe(server.url)
+    }
     await page.goto(`${server.url}/runs`)
     await page.getByText('leaver (operator)').waitFor()
     const { data } = await server.ask(server.admin, '{ tokens(first: 1) { edges { node { id } } } }')
