@@ -19,15 +19,31 @@ export type People = Readonly<Record<string, { name?: string; groups?: readonly 
 
 const SECRET = 'the secret of the client, which nobody is to see'
 
-/** @param publicUrl  of the server that people sign in to */
-export async function startProvider(publicUrl: string, people: People): Promise<TestProvider> {
+/**
+ * @param publicUrl  of the server that people sign in to
+ * @param terse  whether it is one that wants the client's secret in the body, and tells all in the ID token
+ */
+export async function startProvider(
+  publicUrl: string,
+  people: People,
+  { terse = false } = {},
+): Promise<TestProvider> {
   const server = createServer()
   await once(server.listen(0, 'localhost'), 'listening')
   const issuer = `http://localhost:${(server.address() as AddressInfo).port}`
+  const method = terse ? 'client_secret_post' : 'client_secret_basic'
   const provider = new Provider(issuer, {
     clients: [
-      { client_id: 'zoo', client_secret: SECRET, redirect_uris: [`${publicUrl}/login/oidc/callback`] },
+      {
+        client_id: 'zoo',
+        client_secret: SECRET,
+        redirect_uris: [`${publicUrl}/login/oidc/callback`],
+        token_endpoint_auth_method: method,
+      },
     ],
+    clientAuthMethods: [method],
+    features: { userinfo: { enabled: !terse } },
+    conformIdTokenClaims: !terse,
     claims: { openid: ['sub'], profile: ['name'], groups: ['groups'] },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
     cookies: { keys: ['a key of the test'] },

@@ -54,6 +54,68 @@ describe('the configuration', () => {
     }
   })
 
+  const openId = {
+    AUTH: 'tokens',
+    PUBLIC_URL: 'https://zoo.example.org/',
+    OIDC_ISSUER: 'https://sso.example.org/realms/lab',
+    OIDC_CLIENT_ID: 'zoo',
+    OIDC_CLIENT_SECRET: 'hush',
+    OIDC_ROLES: 'zoo-admins=admin, cn=lab = Operator,*=viewer',
+  }
+
+  test('has people sign in with OpenID Connect when all is there that this needs', () => {
+    expect(readConfig({})).toMatchObject({ openId: null, publicUrl: null })
+    expect(readConfig({ PUBLIC_URL: 'http://zoo' })).toMatchObject({ openId: null, publicUrl: 'http://zoo' })
+    expect(readConfig(openId).openId).toEqual({
+      issuer: 'https://sso.example.org/realms/lab',
+      clientId: 'zoo',
+      clientSecret: 'hush',
+      scopes: 'openid profile email',
+      rolesClaim: 'groups',
+      roles: [
+        { value: 'zoo-admins', role: 'ADMIN' },
+        { value: 'cn=lab', role: 'OPERATOR' },
+        { value: '*', role: 'VIEWER' },
+      ],
+      publicUrl: 'https://zoo.example.org',
+    })
+    for (const OIDC_ISSUER of ['http://localhost:8080', 'http://127.0.0.2/x', 'http://[::1]:1', 'https://a'])
+      expect(readConfig({ ...openId, OIDC_ISSUER }).openId).toMatchObject({ issuer: OIDC_ISSUER })
+  })
+
+  test('says what is missing or wrong to sign in with OpenID Connect, without its secret', () => {
+    const lines = (variables: NodeJS.ProcessEnv) => {
+      try {
+        return readConfig(variables)
+      } catch (error) {
+        return (error as Error).message.split('\n')
+      }
+    }
+    const { AUTH, PUBLIC_URL, OIDC_CLIENT_ID, ...some } = openId
+    expect(lines(some)).toEqual([
+      'OIDC_CLIENT_ID must be set, too, to sign in with OpenID Connect',
+      'PUBLIC_URL must be set, too, to sign in with OpenID Connect',
+      'AUTH must be tokens to sign in with OpenID Connect',
+    ])
+    expect(lines({ ...openId, AUTH: 'none' })).toEqual([
+      'AUTH must be tokens to sign in with OpenID Connect, not "none"',
+    ])
+    expect(lines({ OIDC_SCOPES: 'openid' })).toHaveLength(6)
+    for (const wrong of [
+      { OIDC_ISSUER: 'http://sso.example.org' },
+      { OIDC_ISSUER: 'sso.example.org' },
+      { OIDC_ISSUER: 'https://sso.example.org/?x' },
+      { OIDC_ROLES: 'lab' },
+      { OIDC_ROLES: 'lab=operator,' },
+      { OIDC_ROLES: 'lab=owner' },
+      { OIDC_SCOPES: 'profile' },
+      { PUBLIC_URL: 'https://zoo.example.org/zoo' },
+    ])
+      expect(lines({ ...openId, ...wrong })).toEqual([
+        expect.stringMatching(new RegExp(`^${Object.keys(wrong)[0]} must .*, not "`)),
+      ])
+  })
+
   test('never repeats the password of a database', () => {
     expect(() => readConfig({ DATABASE_URL: 'mysql://me:secret@host/db' })).toThrow(/postgres/)
     expect(() => readConfig({ DATABASE_URL: 'mysql://me:secret@host/db' })).not.toThrow(/secret/)

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Door, openDoor } from '../../support/door.ts'
-import { type GuardedServer, startGuarded } from '../../support/guarded.ts'
+import { type GuardedServer, startGuarded, vggzoo } from '../../support/guarded.ts'
 import { newVisitor, startProvider, type TestProvider, type Visitor } from '../../support/openid.ts'
 import { startServer, stopServers } from '../../support/server.ts'
 
@@ -134,6 +136,10 @@ describe('signing in with OpenID Connect', () => {
       role: 'OPERATOR',
       expiresAt: expect.any(String),
     })
+    const cli = { VGGZOO_URL: server.url, VGGZOO_TOKEN: server.admin }
+    // What people are called is the provider's word: it names no token.
+    expect((await vggzoo(['token', 'revoke', 'Bob'], cli)).stderr).toMatch(/There is no token "Bob"/)
+    expect(await viewerOf(other)).toMatchObject({ name: 'Bob' })
     await server.ask(server.admin, `mutation { revokeToken(id: "${id}") { __typename } }`)
     expect(await viewerOf(other)).toBeNull()
   })
@@ -190,6 +196,19 @@ describe('signing in with OpenID Connect', () => {
     await server.logged(({ reason }) => /nonce/.test(String(reason)))
   })
 
+  test('signs out the browser that signed in first when too many have as one person', async () => {
+    const { visitor } = await signIn('bob')
+    const first = visitor.cookies(door.url).get('vggzoo_session')
+    for (let more = 0; more < 100; more++) {
+      // The provider knows the browser by now, and leads straight back.
+      const there = await visitor.get((await leave(visitor)).href)
+      expect((await visitor.get(there.headers.get('location')!)).status).toBe(200)
+    }
+    expect(await viewerOf(visitor)).toMatchObject({ name: 'Bob' })
+    visitor.cookies(door.url).set('vggzoo_session', first!)
+    expect(await viewerOf(visitor)).toBeNull()
+  })
+
   test('leads to pages of this server and nowhere else', async () => {
     const elsewhere = [
       'https://evil.example/',
@@ -221,19 +240,31 @@ describe('signing in with OpenID Connect', () => {
     return callback
   }
 
+  async function restart(env: NodeJS.ProcessEnv): Promise<void> {
+    await server.stop()
+    const next = await startServer({ dataDir: server.dataDir, env: { AUTH: 'tokens', ...env } })
+    door.leadTo(next.url)
+    server = { ...server, ...next }
+  }
+
   test('outlasts a restart, but not one of a server without the provider', async () => {
     const { visitor } = await signIn('bob')
-    const restart = async (env: NodeJS.ProcessEnv) => {
-      await server.stop()
-      const next = await startServer({ dataDir: server.dataDir, env: { AUTH: 'tokens', ...env } })
-      door.leadTo(next.url)
-      server = { ...server, stop: next.stop }
-    }
     await restart(provider.env)
     expect(await viewerOf(visitor)).toMatchObject({ name: 'Bob' })
     await restart({})
     expect(await viewerOf(visitor)).toBeNull()
     await restart(provider.env)
     expect(await viewerOf(visitor)).toBeNull()
+  })
+
+  test('behind a proxy goes by PUBLIC_URL, which is a name of the server, and keeps to TLS', async () => {
+    await restart({ ...provider.env, PUBLIC_URL: 'https://zoo.example.org' })
+    const asked = request(`${server.url}/login/oidc`, { headers: { host: 'zoo.example.org' } }).end()
+    const [{ statusCode, headers }] = (await once(asked, 'response')) as [IncomingMessage]
+    expect(statusCode).toBe(303)
+    expect(headers['set-cookie']).toEqual([expect.stringMatching(/; Secure; SameSite=Lax$/)])
+    expect(new URL(headers.location!).searchParams.get('redirect_uri')).toBe(
+      'https://zoo.example.org/login/oidc/callback',
+    )
   })
 })

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What a browser that signed in is told to keep; it is not told to follow a redirect, see below. */
+/** The page below has no scripts, no styles and no pictures. */
 const POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /**

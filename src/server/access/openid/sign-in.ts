@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import { type Person, personOf, valuesOf } from '../../../access/openid/person.ts'
-import { createOpenIdProvider, OpenIdError, type OpenIdFailure } from '../../../access/openid/provider.ts'
+import {
+  createOpenIdProvider,
+  OpenIdError,
+  type OpenIdFailure,
+  type Question,
+} from '../../../access/openid/provider.ts'
 import { hostOf, type OpenIdSettings } from '../../../access/openid/settings.ts'
 import type { AccessService } from '../../../access/service.ts'
 import { OPENID_CALLBACK_PATH, OPENID_PATH, SIGN_IN_PATH } from '../../addresses.ts'
@@ -73,11 +78,8 @@ export function createOpenIdSignIn(
     }
   }
 
-  async function personIn(
-    answer: URLSearchParams,
-    attempt: Parameters<typeof provider.claimsOf>[1],
-  ): Promise<Person | null> {
-    const claims = await provider.claimsOf(answer, attempt)
+  async function personIn(answer: URLSearchParams, question: Question): Promise<Person | null> {
+    const claims = await provider.claimsOf(answer, question)
     const person = personOf(claims, settings)
     if (person === null) {
       const has = valuesOf(claims[settings.rolesClaim]).slice(0, 50)
