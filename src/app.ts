@@ -41,7 +41,7 @@ export async function startApp(
   stopping: AbortSignal,
   given: Partial<Ports<ToTrainer, FromTrainer>> = {},
 ): Promise<App> {
-  const { dataDir, databaseUrl, engine, allowedOrigins } = config
+  const { dataDir, databaseUrl, engine, allowedOrigins, trustedProxies, limits, limitsLoopback } = config
   const parts = createParts(logger, stopping)
   let databaseSize: () => Promise<number> = () => Promise.reject(new Error('It is not open yet.'))
   const metrics = config.metrics
@@ -117,6 +117,9 @@ export async function startApp(
         allowedOrigins,
         publicUrl: config.publicUrl,
         openId: config.openId,
+        trustedProxies,
+        limits,
+        limitsLoopback,
         logger,
         telemetry,
         readiness,

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { type Limits, readLimits, USUAL_LIMITS } from './access/limits.ts'
 import type { OpenIdSettings } from './access/openid/settings.ts'
 import type { Auth } from './access/service.ts'
+import { toBytes } from './bytes.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 import { checkOpenId, OPENID_VARIABLES, openIdOf } from './openid-config.ts'
 import { isProxyList } from './server/client-address.ts'
@@ -33,6 +35,10 @@ export interface Config {
   publicUrl: string | null
   /** Null where people sign in with tokens alone. */
   openId: OpenIdSettings | null
+  /** What each who asks may have. */
+  limits: Limits
+  /** Whether this machine itself is limited without authentication, too: only who sets limits wants that. */
+  limitsLoopback: boolean
   /** The most parameters that a network may have, to be created or trained. */
   maxParameters: number
   /** Below it are folders that data sets may be made of; null for none. */
@@ -143,6 +149,14 @@ const environment = z
         'must be a comma-separated list of addresses and subnets such as loopback, 10.0.0.0/8',
       )
       .default([]),
+    LIMITS: z
+      .string()
+      .refine(
+        (text) => readLimits(text) !== null,
+        'must be off, or limits such as operations=1000000/1m,uploads=16GiB/1h,sockets=100',
+      )
+      .transform((text) => readLimits(text)!)
+      .optional(),
     MAX_MODEL_BYTES: bytes.default(2 ** 30),
     MIN_FREE_BYTES: bytes.optional(),
     MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
@@ -223,6 +237,8 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     trustedProxies: value.TRUST_PROXY,
     publicUrl: value.PUBLIC_URL ?? null,
     openId: openIdOf(value),
+    limits: value.LIMITS ?? USUAL_LIMITS,
+    limitsLoopback: value.LIMITS !== undefined,
     maxParameters: value.MAX_PARAMETERS,
     datasetsDir: value.DATASETS_DIR === undefined ? null : resolve(value.DATASETS_DIR),
     minFreeBytes: value.MIN_FREE_BYTES ?? null,
@@ -238,11 +254,6 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     keepPredictions: value.KEEP_PREDICTIONS ?? null,
     keepRunLogs: value.KEEP_RUN_LOGS ?? null,
   }
-}
-
-function toBytes(text: string): number {
-  const units: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
-  return Number.parseInt(text, 10) * (units[text.slice(-3)] ?? 1)
 }
 
 function isOrigin(text: string): boolean {

@@ -40,6 +40,17 @@ export class OverloadedError extends Error {
   }
 }
 
+/** Who asks has had as much as they may for now; nothing was done, and it may be sent again. */
+export class TooManyRequestsError extends Error {
+  override readonly name = 'TooManyRequestsError'
+  readonly retryAfterMs: number
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message)
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** What is asked for is being made, and takes longer than anybody waits for an answer. It may be asked for again. */
 export class NotReadyError extends Error {
   override readonly name = 'NotReadyError'

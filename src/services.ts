@@ -126,6 +126,7 @@ export async function createServices(
     artifactsFolder,
     concurrency,
     lowWater,
+    queuedPerOwner: auth === 'none' ? null : config.limits.queued,
     autoResume: config.autoResume,
     maxRestarts: config.maxRestarts,
     datasets,

@@ -128,6 +128,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     },
     artifactsFolder: folder,
     concurrency: 1,
+    queuedPerOwner: null,
     autoResume: true,
     maxRestarts: 3,
     datasetFacts: () => undefined,

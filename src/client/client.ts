@@ -25,7 +25,7 @@ export interface RequestOptions {
   signal?: AbortSignal
   /**
    * True waits until it is answered: it is sent again after `retryAfterMs` when the answer is an OverloadedError (select
-   * `__typename` and `retryAfterMs` of it), and when no answer comes, if it can be sent twice: a query, or a mutation with
+   * `__typename` and `retryAfterMs` of it) or the code TOO_MANY_REQUESTS, and when no answer comes, if it can be sent twice: a query, or a mutation with
    * an idempotency key. The key stays the same.
    */
   retry?: boolean

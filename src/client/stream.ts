@@ -1,10 +1,11 @@
 import { DisposedError, type GraphQLErrorLike, OperationError, TransportError } from './errors.ts'
+import { refusedFor } from './retry.ts'
 import type { Socket } from './socket.ts'
 import { pauseBefore } from './wait.ts'
 
 /** Items that may wait for a slow reader of a stream that can be taken up again: beyond, it is, when they are read. */
 const MOST_WAITING = 1000
-/** A server that stops may still say that it failed; one that says so again and again has failed. */
+/** A server that stops may still say that it failed; one that says so again and again has failed, or has no room. */
 const FAILURES = 5
 /** Close codes of a server that failed, as graphql-ws and RFC 6455 have them: what it refused is no better when it is sent again. */
 const SERVER_FAILED = [1011, 4500]
@@ -78,8 +79,9 @@ export function openStream<Data, Item>(
     if (isFull) unsubscribe?.()
   }
 
-  function again(): void {
-    pause = setTimeout(begin, pauseBefore(failures++))
+  function again(pauseMs = pauseBefore(failures)): void {
+    failures++
+    pause = setTimeout(begin, pauseMs)
   }
 
   async function completed(): Promise<void> {
@@ -94,10 +96,10 @@ export function openStream<Data, Item>(
 
   function refused(error: unknown): void {
     const reason = refusalOf(error)
-    const mayPass =
-      reason === null ||
-      (reason.code === 'INTERNAL_SERVER_ERROR' && isOver !== undefined && failures < FAILURES)
-    if (mayPass) again()
+    const pauseMs = refusedFor(reason)
+    const isStopping = reason?.code === 'INTERNAL_SERVER_ERROR' && isOver !== undefined
+    const mayPass = reason === null || ((pauseMs !== null || isStopping) && failures < FAILURES)
+    if (mayPass) again(pauseMs ?? undefined)
     else fail(reason)
   }
 

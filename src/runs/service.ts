@@ -36,7 +36,7 @@ import { createVerifier, type Verifier } from './reproduction/verifier.ts'
 const FAREWELL_MS = 1000
 
 export interface RunService extends RunStreams {
-  /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError. */
+  /** Queues a run. Throws ValidationError, ConflictError (the key was used for another run), OverloadedError, TooManyRequestsError. */
   start(input: StartRunInput): Promise<TrainingRun>
   /** See Controller. Throws ValidationError for values out of bounds, too. */
   control(id: string, input: ControlAsked, by?: Omit<ControlRequest, 'input'>): Promise<TrainingRun>
@@ -93,10 +93,13 @@ export interface RunServiceOptions
   /** How many runs may be at work at once. */
   concurrency: number
   lowWater: LowWater
+  /** How many runs of one owner may wait; null for as many as of all together. */
+  queuedPerOwner: number | null
 }
 
 export function createRunService(options: RunServiceOptions): RunService {
-  const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency, lowWater } = options
+  const { prisma, openBus, openRunQueue, keeper, logger, telemetry, concurrency, lowWater, queuedPerOwner } =
+    options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string | DeletedRun>('changed runs')
   const journal = createJournal(prisma, events, changedRuns, telemetry)
@@ -124,6 +127,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     interruptions,
     concurrency,
     lowWater,
+    queuedPerOwner,
     supervise,
   })
   const verifier = createVerifier(parts)

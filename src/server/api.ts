@@ -1,20 +1,24 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from 'pino'
+import { type Limits, NO_LIMITS } from '../access/limits.ts'
 import type { OpenIdSettings } from '../access/openid/settings.ts'
+import { createQuotas } from '../access/quotas.ts'
 import type { Viewer } from '../access/viewer.ts'
 import type { Maintenance } from '../maintenance/service.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
-import { createGate } from './access/gate.ts'
+import { createCounter } from './access/counter.ts'
+import { createGate, type Gate, OPEN_GATE } from './access/gate.ts'
 import { createLinks } from './access/links.ts'
 import { createOpenIdSignIn } from './access/openid/sign-in.ts'
 import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
+import { createClientAddress } from './client-address.ts'
 import { createDownloadHandler } from './downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
 import { createMaintenanceHandlers } from './maintenance.ts'
-import { createOriginPolicy } from './origin.ts'
+import { createOriginPolicy, isLoopback, type OriginPolicy } from './origin.ts'
 import { createPageHandler } from './pages.ts'
 import type { Handlers, Readiness } from './routes.ts'
 import type { UploadStore } from './upload-store.ts'
@@ -32,6 +36,10 @@ export interface ApiOptions {
   /** Origin that browsers reach the server at, where that is known. */
   publicUrl: string | null
   openId: OpenIdSettings | null
+  /** See Config. */
+  trustedProxies: string[]
+  limits: Limits
+  limitsLoopback: boolean
   logger: Logger
   telemetry: Telemetry
   readiness(): Promise<Readiness>
@@ -48,19 +56,21 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     address: server.address,
     allowedOrigins: publicUrl === null ? allowedOrigins : [...allowedOrigins, publicUrl],
   })
-  const gate = createGate(access, policy)
+  const gate = gateFor(server, options, policy)
   const links = createLinks()
   const addresses = access.auth === 'none' ? ADDRESSES : { ...ADDRESSES, signed: links.sign }
   const contexts = new WeakMap<Viewer, Context>()
   /** What a request that was let in is answered with, however it came. */
   function contextOf(request: IncomingMessage): Context {
     const viewer = gate.viewerOf(request)
+    const quota = gate.quotaOf(request)
     let context = contexts.get(viewer)
     if (context === undefined) {
-      context = { ...services, addresses, database: { prisma }, viewer }
+      context = { ...services, addresses, database: { prisma }, viewer, quota }
       contexts.set(viewer, context)
     }
-    return context
+    // Of those who come without authentication, each address has its own.
+    return context.quota === quota ? context : { ...context, quota }
   }
   const graphql = { gate, contextOf, allowedOrigins, logger, telemetry }
   server.serve({
@@ -83,4 +93,22 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     metrics,
   })
   return { close: server.close }
+}
+
+function gateFor(server: HttpServer, options: ApiOptions, policy: OriginPolicy): Gate {
+  const { access } = options.services
+  const { trustedProxies, limits, limitsLoopback, logger, telemetry } = options
+  const isOpen = access.auth === 'none'
+  const isHome = isLoopback(server.address) && trustedProxies.length === 0 && !limitsLoopback
+  // Nothing is looked at where there is nobody to be known and nobody to be limited.
+  if (isOpen && (isHome || limits === NO_LIMITS)) return OPEN_GATE
+  const quotas = createQuotas({
+    limits,
+    onUsedUp: (limit, who) => logger.warn({ limit, who }, 'a limit was reached'),
+    onRefused: () =>
+      telemetry.record({ kind: 'operation', type: null, field: null, outcome: 'refused', ms: 0 }),
+  })
+  const addressOf = createClientAddress(trustedProxies)
+  const counter = createCounter({ quotas, addressOf, countsLoopback: limitsLoopback || !isOpen })
+  return createGate(access, policy, counter)
 }

@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { basename, dirname } from 'node:path'
 import type { Logger } from 'pino'
 import send from 'send'
-import { StoppingError, StorageFullError, UnauthenticatedError } from '../errors.ts'
+import { StoppingError, StorageFullError } from '../errors.ts'
 import type { Download, Downloads } from '../models/downloads.ts'
 import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Gate } from './access/gate.ts'
 import type { Links } from './access/links.ts'
 import { downloadAt } from './addresses.ts'
+import { notAdmitted } from './answers.ts'
 
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
 const CACHE_CONTROL = 'private, max-age=31536000, immutable'
@@ -38,10 +39,7 @@ export function createDownloadHandler({ gate, links, downloads, allowedOrigins, 
       const name = downloadAt(new URL(request.url!, 'http://localhost').pathname)
       download = name && (await downloads.find(name))
     } catch (error) {
-      if (error instanceof UnauthenticatedError) {
-        response.setHeader('www-authenticate', 'Bearer')
-        return answer(response, 401, error.message)
-      }
+      if (notAdmitted(response, error)) return
       if (error instanceof StoppingError) return answer(response, 503, error.message)
       logger.error({ err: error, path: request.url }, 'a download failed')
       if (error instanceof StorageFullError) return answer(response, 507, error.message)

@@ -5,17 +5,11 @@ import { pipeline } from 'node:stream/promises'
 import type { Logger } from 'pino'
 import { demandRole } from '../access/viewer.ts'
 import { DatabaseError } from '../db/database-error.ts'
-import {
-  ConflictError,
-  ForbiddenError,
-  StoppingError,
-  StorageFullError,
-  UnauthenticatedError,
-} from '../errors.ts'
+import { ConflictError, ForbiddenError, StoppingError, StorageFullError } from '../errors.ts'
 import { BackupError } from '../maintenance/format.ts'
 import type { Maintenance } from '../maintenance/service.ts'
 import type { Gate } from './access/gate.ts'
-import { type Handler, text } from './answers.ts'
+import { type Handler, notAdmitted, text } from './answers.ts'
 import type { OriginPolicy } from './origin.ts'
 import type { Handlers } from './routes.ts'
 
@@ -70,8 +64,8 @@ export function createMaintenanceHandlers({
         logger.info(`a ${what} was left by its client`)
         return
       }
+      if (notAdmitted(response, error)) return
       const status = statusOf(error)
-      if (status === 401) response.setHeader('www-authenticate', 'Bearer')
       if (status === 500) logger.error({ err: error }, `a ${what} failed`)
       if (response.headersSent) return void response.destroy()
       text(
@@ -105,7 +99,6 @@ export function createMaintenanceHandlers({
 const UNEXPECTED = 'Unexpected error. The server log says more.'
 
 function statusOf(error: unknown): number {
-  if (error instanceof UnauthenticatedError) return 401
   if (error instanceof ForbiddenError) return 403
   if (error instanceof ConflictError) return 409
   if (error instanceof StorageFullError) return 507

@@ -21,7 +21,7 @@ import {
   SIGN_IN_PATH,
   SIGN_OUT_PATH,
 } from './addresses.ts'
-import { type Handler, json, text } from './answers.ts'
+import { type Handler, json, notAdmitted, text } from './answers.ts'
 import type { GraphQLHandler } from './graphql/graphql.ts'
 import { isMultipart } from './graphql/uploads-plugin.ts'
 
@@ -78,7 +78,7 @@ export function routeTable({
   })
   return {
     [GRAPHQL_PATH](request, response) {
-      if (wantsPage(request) && !isKnown(gate, request, response)) return toSignIn(request, response)
+      if (wantsPage(request) && !isAdmitted(gate, request, response, toSignIn)) return
       const hasFiles = isMultipart(request.method, request.headers['content-type'])
       void (hasFiles ? uploadHandler : handler)(request, response)
     },
@@ -90,7 +90,7 @@ export function routeTable({
     [READY_PATH]: ready,
     [METRICS_PATH]: reading(async (response, request) => {
       // Names of models and what is asked are not for everyone.
-      if (!isKnown(gate, request, response)) return notKnown(response)
+      if (!isAdmitted(gate, request, response)) return
       if (metrics === null) return text(response, 404, 'The server keeps no metrics: METRICS is false.')
       const body = await metrics.text()
       response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' }).end(body)
@@ -112,19 +112,21 @@ function wantsPage({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.accept?.includes('text/html') === true
 }
 
-function isKnown(gate: Gate, request: IncomingMessage, response: ServerResponse): boolean {
+/** Whoever is not has been answered, by `unknown` where nobody knows who it is. */
+function isAdmitted(
+  gate: Gate,
+  request: IncomingMessage,
+  response: ServerResponse,
+  unknown?: Handler,
+): boolean {
   try {
     gate.admit(request, response)
     return true
   } catch (error) {
-    if (error instanceof UnauthenticatedError) return false
-    throw error
+    if (unknown !== undefined && error instanceof UnauthenticatedError) unknown(request, response)
+    else if (!notAdmitted(response, error)) throw error
+    return false
   }
-}
-
-function notKnown(response: ServerResponse): void {
-  response.setHeader('www-authenticate', 'Bearer')
-  text(response, 401, 'Send a token: Authorization: Bearer vgz_...')
 }
 
 function toSignIn(request: IncomingMessage, response: ServerResponse): void {

@@ -23,13 +23,18 @@ export interface Upload {
   release(): Promise<void>
 }
 
+/** What whoever sends a request may; each throws where that is not so. */
+export interface UploadChecks {
+  /** Gets the part "operations" before a file is received. */
+  admit?(operations: object): void
+  /** Gets the number of bytes: all at once, before they come, where the request tells its length. */
+  spend?(bytes: number): void
+}
+
 /** Receives multipart requests (github.com/jaydenseric/graphql-multipart-request-spec) without holding files in memory. */
 export interface UploadStore {
-  /**
-   * Throws a GraphQLError that says what is wrong with the request; then nothing of it is left.
-   * @param admit  gets the part "operations" before a file is received, and throws where it is not to be done
-   */
-  receive(request: IncomingMessage, admit?: (operations: object) => void): Promise<Upload>
+  /** Throws a GraphQLError that says what is wrong with the request; then nothing of it is left. */
+  receive(request: IncomingMessage, checks?: UploadChecks): Promise<Upload>
   /** Removes what a killed server left. Before the first request. */
   sweep(): Promise<void>
 }
@@ -41,13 +46,14 @@ export function createUploadStore(
   room: Room = watchRoom(dirname(folder)),
   lowWater: Pick<LowWater, 'check'> = NEVER_LOW,
 ): UploadStore {
-  const receive: UploadStore['receive'] = async (request, admit = () => {}) => {
+  const receive: UploadStore['receive'] = async (request, { admit = () => {}, spend = () => {} } = {}) => {
     const length = Number(request.headers['content-length'] ?? 0)
     const parts = new Parts(folder, limits, { room, lowWater }, admit, length)
     try {
       room.check()
+      if (length > 0) spend(length)
       await mkdir(folder, { recursive: true })
-      await parse(request, parts, limits.most)
+      await parse(request, parts, limits.most, length > 0 ? () => {} : spend)
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
       // What is left of the body is read and thrown away, so that the client gets to read the answer.
@@ -65,9 +71,17 @@ export function createUploadStore(
   }
 }
 
-/** Resolves when the whole body was read and its files are written. */
-/** @param most  bytes of the files of any request */
-function parse(request: IncomingMessage, parts: Parts, most: number): Promise<void> {
+/**
+ * Resolves when the whole body was read and its files are written.
+ * @param most  bytes of the files of any request
+ * @param spend  gets the bytes of each piece, and may throw
+ */
+function parse(
+  request: IncomingMessage,
+  parts: Parts,
+  most: number,
+  spend: (bytes: number) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const body = contentOf(request)
     const broken = (error: unknown) => {
@@ -81,7 +95,12 @@ function parse(request: IncomingMessage, parts: Parts, most: number): Promise<vo
     let left = most + MAX_FRAMING_BYTES
     const count = (chunk: Buffer) => {
       left -= chunk.length
-      if (left < 0) broken(tooManyBytes(parts.limit))
+      if (left < 0) return broken(tooManyBytes(parts.limit))
+      try {
+        spend(chunk.length)
+      } catch (error) {
+        broken(error)
+      }
     }
     const cut = () => {
       if (!request.readableEnded) broken(requestError('The request ended in the middle of its body.'))

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { type GraphQLResult, startServer, type TestServer, toTheEnd } from './server.ts'
+import { type GraphQLResult, type ServerOptions, startServer, type TestServer, toTheEnd } from './server.ts'
 
 const CLI = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
@@ -43,22 +43,25 @@ let shared: Promise<GuardedServer> | undefined
 
 /** The one that the test files of a process have in common; it ends with the process. */
 export function guardedServer(): Promise<GuardedServer> {
-  shared ??= startGuarded()
+  // Its tests guess more tokens than anybody may.
+  const env = { LIMITS: 'attempts=off' }
+  shared ??= startGuarded(env, async (options) => toTheEnd(await startServer(options)))
   return shared
 }
 
-/** One with more in its environment; it ends with the process, or by `stop`. */
-export async function startGuarded(env: NodeJS.ProcessEnv = {}): Promise<GuardedServer> {
+/** One of its own, which `stopServers` ends. */
+export async function startGuarded(
+  env: NodeJS.ProcessEnv,
+  start: (options: ServerOptions) => Promise<TestServer> = startServer,
+): Promise<GuardedServer> {
   let admin = ''
-  const server = toTheEnd(
-    await startServer({
-      env: { AUTH: 'tokens', LOG_LEVEL: 'trace', ...env },
-      async before(dataDir) {
-        const { stdout } = await vggzoo(['token', 'create', 'root', '--role', 'admin'], { DATA_DIR: dataDir })
-        admin = stdout.trim()
-      },
-    }),
-  )
+  const server = await start({
+    env: { AUTH: 'tokens', LOG_LEVEL: 'trace', ...env },
+    async before(dataDir) {
+      const { stdout } = await vggzoo(['token', 'create', 'root', '--role', 'admin'], { DATA_DIR: dataDir })
+      admin = stdout.trim()
+    },
+  })
   const ask: GuardedServer['ask'] = async (token, query, variables) => {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',

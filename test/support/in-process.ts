@@ -98,6 +98,7 @@ export async function openInProcess(
     maxRestarts: 0,
     concurrency: 0,
     lowWater: NEVER_LOW,
+    queuedPerOwner: null,
     datasets,
     datasetFacts: facts,
     findArchitecture: (name) => architectures.find(name),

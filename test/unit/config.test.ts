@@ -38,6 +38,7 @@ describe('the configuration', () => {
       DATASET_SOURCES: '/nowhere.mjs',
       ALLOWED_ORIGINS: 'x',
       TRUST_PROXY: 'yes',
+      LIMITS: 'operations=many',
       NATIVE_THREADS: '0',
       NATIVE_ISA: 'VAX',
       MAX_MODEL_BYTES: '1 GB',

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
 import { retry } from '../../concurrency/retry.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
-import { OverloadedError } from '../../errors.ts'
+import { OverloadedError, TooManyRequestsError } from '../../errors.ts'
 import type { RunQueue } from '../../ports/run-queue.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { LowWater } from '../../storage/low-water.ts'
@@ -24,6 +24,8 @@ export interface DispatcherOptions {
   concurrency: number
   /** Of the disk that they write to: while it is low, none is at work. */
   lowWater: Pick<LowWater, 'problem' | 'watch'>
+  /** How many runs of one owner may wait; null for as many as of all together. */
+  queuedPerOwner: number | null
   supervise(run: TrainingRun): SupervisedRun
 }
 
@@ -33,9 +35,10 @@ export interface Dispatcher {
   recover(): Promise<void>
   /**
    * Does what a person's request puts into the queue, if there is room; a run that was interrupted needs none. One at a
-   * time: as many as came at once would all find the last place free. Throws OverloadedError.
+   * time: as many as came at once would all find the last place free. Throws OverloadedError, and TooManyRequestsError
+   * where as many of the owner wait as may.
    */
-  admit<Result>(enqueue: () => Promise<Result>): Promise<Result>
+  admit<Result>(ownerId: string, enqueue: () => Promise<Result>): Promise<Result>
   /** Starts waiting runs as long as there is room. */
   pump(): Promise<void>
   /** The run at work with this id, if there is one. */
@@ -46,7 +49,17 @@ export interface Dispatcher {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { prisma, queue, logger, telemetry, concurrency, lowWater, supervise, interruptions } = options
+  const {
+    prisma,
+    queue,
+    logger,
+    telemetry,
+    concurrency,
+    queuedPerOwner,
+    lowWater,
+    supervise,
+    interruptions,
+  } = options
   const active = new Map<string, SupervisedRun>()
   let pumping: Promise<void> = Promise.resolve()
   const closing = new AbortController()
@@ -87,6 +100,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
+  async function checkOwner(ownerId: string, most: number): Promise<void> {
+    const queued = await prisma.trainingRun.count({ where: { status: 'QUEUED', ownerId } })
+    if (queued < most) return
+    const message = `${queued} runs of ${ownerId} are queued already, which is the limit. Cancel one or try again later.`
+    throw new TooManyRequestsError(message, RETRY_AFTER_MS)
+  }
+
   async function measure(): Promise<void> {
     if (closing.signal.aborted) return
     const { running, queued } = await counts()
@@ -124,12 +144,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       })
       for (const { id } of left) await interruptions.interrupted(id, SERVER_STOPPED, true)
     },
-    admit: (enqueue) =>
+    admit: (ownerId, enqueue) =>
       inTurn(async () => {
         const queued = await countQueued()
-        if (queued < MAX_QUEUED) return enqueue()
-        const message = `${queued} runs are queued already. Cancel one or try again later.`
-        throw new OverloadedError(message, RETRY_AFTER_MS, queued)
+        if (queued >= MAX_QUEUED) {
+          const message = `${queued} runs are queued already. Cancel one or try again later.`
+          throw new OverloadedError(message, RETRY_AFTER_MS, queued)
+        }
+        if (queuedPerOwner !== null && queued >= queuedPerOwner) await checkOwner(ownerId, queuedPerOwner)
+        return enqueue()
       }),
     pump,
     active: (id) => active.get(id),

@@ -5,7 +5,7 @@ import type { Datasets } from '../../data/datasets.ts'
 import { isVersion, nameIn } from '../../data/reference.ts'
 import { isDuplicate } from '../../db/errors.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
-import { ConflictError, OverloadedError } from '../../errors.ts'
+import { ConflictError, OverloadedError, TooManyRequestsError } from '../../errors.ts'
 import type { WeightsKeeper } from '../../models/weights-keeper.ts'
 import type { Architecture } from '../../zoo/architecture.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
@@ -35,7 +35,7 @@ export interface StartOptions {
 /**
  * Puts the run that is asked for into the queue.
  * @returns `isNew`: false for one that was started before under the same key
- * @throws ValidationError; ConflictError when the key was used for another run; OverloadedError
+ * @throws ValidationError; ConflictError when the key was used for another run; OverloadedError; TooManyRequestsError
  */
 export type StartRun = (input: StartRunInput) => Promise<{ run: TrainingRun; isNew: boolean }>
 
@@ -46,14 +46,16 @@ export function createStart(options: StartOptions): StartRun {
     input: StartRunInput,
     source: TransferSource | null,
   ): Promise<{ run: TrainingRun; isNew: boolean }> {
+    const { ownerId = LOCAL } = input
     const wanted = resolveRun(input, options, source)
     const existing = await startedBefore(input, wanted)
     if (existing !== null) return { run: existing, isNew: false }
     try {
-      return { run: await dispatcher.admit(() => create(wanted, input)), isNew: true }
+      return { run: await dispatcher.admit(ownerId, () => create(wanted, input)), isNew: true }
     } catch (error) {
       // Two requests with one key at once: the other one was first, and may have got the last place in the queue.
-      const mayBeOther = isDuplicate(error) || error instanceof OverloadedError
+      const isFull = error instanceof OverloadedError || error instanceof TooManyRequestsError
+      const mayBeOther = isDuplicate(error) || isFull
       const first = mayBeOther ? await startedBefore(input, wanted) : null
       if (first === null) throw error
       return { run: first, isNew: false }

@@ -12,12 +12,10 @@ import type { UploadedFile } from '../../uploads.ts'
 import type { Context } from './context.ts'
 import { GONE } from './gone.ts'
 import { badInput, checkRange, tooComplex } from './input-error.ts'
+import { LIMITS } from './limits.ts'
 import { DEFAULT_PAGE, MAX_PAGE, PAGE_LIMITS } from './page-limits.ts'
 import { RULES } from './rules.ts'
 import { SUBSCRIPTION_LIMITS } from './subscription-limits.ts'
-
-/** What one operation may cost; a list multiplies what is selected under it. */
-const LIMITS = { complexity: 5000, depth: 14, breadth: 200 }
 
 export const builder = new SchemaBuilder<{
   Context: Context

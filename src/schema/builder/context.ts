@@ -1,3 +1,4 @@
+import type { Quota } from '../../access/quotas.ts'
 import type { AccessService } from '../../access/service.ts'
 import type { Viewer } from '../../access/viewer.ts'
 import type { Datasets } from '../../data/datasets.ts'
@@ -46,6 +47,8 @@ export interface Context extends Services {
   addresses: Addresses
   /** Who asks. */
   viewer: Viewer
+  /** What they may have still; left out where it is as much as they like. */
+  quota?: Quota | undefined
   /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /** It is executed for an event: what that costs was counted when the subscription was opened. */

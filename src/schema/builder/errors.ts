@@ -8,6 +8,7 @@ import {
   OverloadedError,
   StoppingError,
   StorageFullError,
+  TooManyRequestsError,
   UnauthenticatedError,
   ValidationError,
 } from '../../errors.ts'
@@ -31,6 +32,7 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
   [ForbiddenError, 'FORBIDDEN'],
   [NotFoundError, 'NOT_FOUND'],
   [OverloadedError, 'OVERLOADED'],
+  [TooManyRequestsError, 'TOO_MANY_REQUESTS'],
   [NotReadyError, 'NOT_READY'],
   [UnusableModelError, 'MODEL_UNUSABLE'],
   [PredictionFailedError, 'PREDICTION_FAILED'],
@@ -42,7 +44,14 @@ const CODES: readonly (readonly [ErrorClass, ErrorCode])[] = [
 /** An expected failure as an error with its code; null for any other. */
 export function codedError(error: unknown): GraphQLError | null {
   const code = CODES.find(([expected]) => error instanceof expected)?.[1]
-  return code === undefined ? null : apiError(code, (error as Error).message)
+  if (code === undefined) return null
+  const coded = apiError(code, (error as Error).message)
+  if (error instanceof TooManyRequestsError) {
+    const { retryAfterMs } = error
+    const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+    Object.assign(coded.extensions, { retryAfterMs, http: { status: 429, headers } })
+  }
+  return coded
 }
 
 /** For `catch` in a field without a result union, and in a subscription, which can have none. */

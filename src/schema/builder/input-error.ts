@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'NOT_FOUND',
   'QUERY_TOO_COMPLEX',
   'TOO_MANY_OPERATIONS',
+  'TOO_MANY_REQUESTS',
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'DATASET_UNAVAILABLE',
@@ -26,10 +27,11 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return ERROR_CODES.includes(code as ErrorCode)
 }
 
-/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5; RFC 9110, 15. */
+/** The status of an answer over HTTP, for codes that mean more than an answer with errors. RFC 4918, 11.5; RFC 6585, 4; RFC 9110, 15. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  TOO_MANY_REQUESTS: 429,
   STORAGE_FULL: 507,
   STOPPING: 503,
 }

@@ -186,8 +186,10 @@ builder.queryField('predict', (t) =>
     description: 'Classifies a picture; nothing is stored.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
-    resolve: async (_root, { input }, { predictions }) =>
-      made(await predictions.predict(await toDomain(input))),
+    resolve: async (_root, { input }, { predictions, quota }) => {
+      quota?.predictions(1)
+      return made(await predictions.predict(await toDomain(input)))
+    },
   }),
 )
 
@@ -199,8 +201,10 @@ builder.mutationField('predict', (t) =>
     description: 'Classifies a picture and stores the prediction.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
-    resolve: async (_root, { input }, { predictions }) =>
-      made(await predictions.predictAndStore(await toDomain(input))),
+    resolve: async (_root, { input }, { predictions, quota }) => {
+      quota?.predictions(1)
+      return made(await predictions.predictAndStore(await toDomain(input)))
+    },
   }),
 )
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
 import type { AccessService } from '../../access/service.ts'
-import { UnauthenticatedError } from '../../errors.ts'
-import { type Handler, json } from '../answers.ts'
+import { TooManyRequestsError, UnauthenticatedError } from '../../errors.ts'
+import { type Handler, json, setRetryAfter } from '../answers.ts'
 import { readText } from '../body.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { cameOverTls, setSession } from './cookie.ts'
@@ -11,7 +11,7 @@ import type { Gate } from './gate.ts'
 const MAX_BODY_BYTES = 4096
 
 export interface SignIn {
-  /** POST `{"token": "vgz_..."}`: answers with the cookie of a session, or 401. */
+  /** POST `{"token": "vgz_..."}`: answers with the cookie of a session, or 401, or 429 where too many were wrong. */
   signIn: Handler
   /** POST: ends the session of the cookie. */
   signOut: Handler
@@ -38,6 +38,7 @@ export function createSignIn(
   return {
     signIn: guarded(async (request, response) => {
       const token = tokenIn(await readText(request, MAX_BODY_BYTES))
+      gate.bearerOf(request, token)
       const { secret, token: session } = await access.sessions.open(token)
       const cookie = setSession({ secret, expiresAt: session.expiresAt! }, cameOverTls(request))
       response.setHeader('set-cookie', cookie)
@@ -62,6 +63,9 @@ function tokenIn(text: string): string {
 
 function fail(response: ServerResponse, error: unknown): void {
   if (error instanceof UnauthenticatedError) json(response, 401, { message: error.message })
-  else if (error instanceof GraphQLError) json(response, 400, { message: error.message })
+  else if (error instanceof TooManyRequestsError) {
+    setRetryAfter(response, error)
+    json(response, 429, { message: error.message })
+  } else if (error instanceof GraphQLError) json(response, 400, { message: error.message })
   else json(response, 503, { message: 'Signing in does not work now: the database does not answer.' })
 }

@@ -15,6 +15,7 @@ import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
+import { quotaPlugin } from './quota-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 import { sharedExecutionPlugin } from './shared-execution.ts'
 import { subscriptionPlugin } from './subscription-plugin.ts'
@@ -40,7 +41,7 @@ export function createGraphQLHandler(options: GraphQLOptions) {
 
 /** The same for requests with files, which are as large as the store of uploads allows. */
 export function createUploadHandler(options: GraphQLOptions, uploads: UploadStore) {
-  return createHandler(options, uploadsPlugin(uploads, options.gate.viewerOf))
+  return createHandler(options, uploadsPlugin(uploads, options.gate))
 }
 
 /** @param requestParser  reads the body, up to a size of its own */
@@ -86,6 +87,7 @@ function createHandler(
       subscriptionPlugin(),
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),
+      quotaPlugin(),
       textPlugin(),
       sharedExecutionPlugin(contextOf),
     ],

@@ -124,7 +124,7 @@ function createAudiences() {
     const key = `${role}\n${keyOf(args, operation, field)}`
     let audience = audiences.get(key)
     if (audience === undefined) {
-      const anyone = { ...context, viewer: anyoneOf(role) }
+      const anyone = { ...context, viewer: anyoneOf(role), quota: undefined }
       audience = createAudience(args, anyone, results, () => audiences.delete(key))
       audiences.set(key, audience)
     }

@@ -1,7 +1,6 @@
-import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
-import type { Viewer } from '../../access/viewer.ts'
 import { schema } from '../../schema/index.ts'
+import type { Gate } from '../access/gate.ts'
 import type { Upload, UploadStore } from '../upload-store.ts'
 import type { ServerContext } from './server-context.ts'
 import { demandRights } from './upload-rights.ts'
@@ -12,7 +11,7 @@ import { demandRights } from './upload-rights.ts'
  */
 export function uploadsPlugin(
   uploads: UploadStore,
-  viewerOf: (request: IncomingMessage) => Viewer,
+  gate: Pick<Gate, 'viewerOf' | 'quotaOf'>,
 ): Plugin<object, ServerContext> {
   const received = new WeakMap<Request, Upload>()
   return {
@@ -29,9 +28,10 @@ export function uploadsPlugin(
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
       const { req } = serverContext
       setRequestParser(async () => {
-        const upload = await uploads.receive(req, (operations) =>
-          demandRights(schema, operations, viewerOf(req)),
-        )
+        const upload = await uploads.receive(req, {
+          admit: (operations) => demandRights(schema, operations, gate.viewerOf(req)),
+          spend: (bytes) => gate.quotaOf(req)?.upload(bytes),
+        })
         received.set(request, upload)
         return upload.operations as GraphQLParams
       })

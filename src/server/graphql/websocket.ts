@@ -5,8 +5,9 @@ import { CloseCode } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
-import { UnauthenticatedError } from '../../errors.ts'
+import { TooManyRequestsError, UnauthenticatedError } from '../../errors.ts'
 import type { Context } from '../../schema/builder/context.ts'
+import { codedError } from '../../schema/builder/errors.ts'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
 import type { Gate } from '../access/gate.ts'
 import type { OriginPolicy } from '../origin.ts'
@@ -22,6 +23,9 @@ type EnvelopedArgs = ExecutionArgs & { rootValue: Pick<Enveloped, 'execute' | 's
 
 /** For a client to answer the notice that its connection closes; one that has stopped reading never does. */
 const CLOSE_MS = 1000
+
+/** IANA's "Try Again Later": clients do, but for those of graphql-ws' own code 4429, which means something else. */
+const TRY_AGAIN_LATER = 1013
 
 const TOKEN_OVER = 'The token was revoked or has expired.'
 
@@ -61,6 +65,16 @@ export function attachWebSocket(
         versions,
       ])
     }
+    try {
+      socket.once('close', gate.enter(request))
+    } catch (error) {
+      if (!(error instanceof TooManyRequestsError)) throw error
+      const seconds = Math.ceil(error.retryAfterMs / 1000)
+      return refuse(socket, '429 Too Many Requests', error.message, [
+        'Connection: close',
+        `Retry-After: ${seconds}`,
+      ])
+    }
     // It may be one of several that were offered, of which ws makes nothing.
     request.headers.upgrade = 'websocket'
     sockets.handleUpgrade(request, socket, head, (client) => {
@@ -85,8 +99,9 @@ export function attachWebSocket(
           socket.once('close', leave)
           return true
         } catch (error) {
-          if (!(error instanceof UnauthenticatedError)) throw error
-          socket.close(CloseCode.Unauthorized, error.message)
+          if (error instanceof TooManyRequestsError) socket.close(TRY_AGAIN_LATER, error.message)
+          else if (error instanceof UnauthenticatedError) socket.close(CloseCode.Unauthorized, error.message)
+          else throw error
           // graphql-ws would close it as Forbidden, which clients try again.
           return false
         }
@@ -95,6 +110,13 @@ export function attachWebSocket(
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
           const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`
           return [apiError('TOO_MANY_OPERATIONS', message)]
+        }
+        try {
+          gate.quotaOf(context.extra.request)?.operation()
+        } catch (error) {
+          const refusal = codedError(error)
+          if (refusal === null) throw error
+          return [refusal]
         }
         const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
         const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({

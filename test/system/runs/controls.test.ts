@@ -88,6 +88,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     maxRestarts: 3,
     concurrency: 1,
     lowWater: NEVER_LOW,
+    queuedPerOwner: null,
     datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture,

@@ -49,6 +49,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     maxRestarts: 3,
     concurrency: 1,
     lowWater: NEVER_LOW,
+    queuedPerOwner: null,
     datasets: knownByFacts(CIFAR10),
     datasetFacts: () => CIFAR10,
     findArchitecture(name) {

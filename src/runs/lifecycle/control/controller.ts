@@ -22,7 +22,7 @@ export interface ControllerOptions extends AtRestOptions {
  * Does to a run what a person asks for, and answers when it is done: by the trainer where one is at work, else here.
  *
  * @returns the run as it is then
- * @throws NotFoundError, ValidationError; OverloadedError where the queue has no room; ConflictError where the run's status does not allow it (LIFECYCLE), or the
+ * @throws NotFoundError, ValidationError; OverloadedError or TooManyRequestsError where the queue has no room; ConflictError where the run's status does not allow it (LIFECYCLE), or the
  *   key was used for something else
  */
 export type Controller = (id: string, request: ControlRequest) => Promise<TrainingRun>
@@ -63,7 +63,7 @@ export function createController(options: ControllerOptions): Controller {
 
   /** @returns false when somebody else's change came first, which may allow this one all the same */
   async function atRest(
-    { id, status }: TrainingRun,
+    { id, status, ownerId }: TrainingRun,
     to: RunStatus,
     request: ControlRequest,
   ): Promise<boolean> {
@@ -74,7 +74,7 @@ export function createController(options: ControllerOptions): Controller {
     }
     // What takes a run up again needs a place in the queue as a new one does.
     const isQueued = to === 'QUEUED' && status !== 'QUEUED'
-    const isApplied = await inTurn(() => (isQueued ? dispatcher.admit(apply) : apply()))
+    const isApplied = await inTurn(() => (isQueued ? dispatcher.admit(ownerId, apply) : apply()))
     if (isApplied) {
       queue.wake()
       return true
