@@ -107,6 +107,21 @@ describe('a stream', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined })
   })
 
+  test('that was too much is begun again when it was told, but not for ever', async () => {
+    const server = fakeSocket()
+    const stream = open(server.socket)
+    const retryAfterMs = 20
+    const refusal = [{ message: 'No room.', extensions: { code: 'TOO_MANY_REQUESTS', retryAfterMs } }]
+    for (let times = 1; times <= 6; times++) {
+      const refusedAt = performance.now()
+      server.newest.error(refusal)
+      if (times === 6) break
+      await expect.poll(() => server.asked.length, { interval: 5 }).toBe(1 + times)
+      expect(performance.now() - refusedAt).toBeGreaterThan(retryAfterMs - 2)
+    }
+    await expect(stream.next()).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS', message: 'No room.' })
+  })
+
   test('throws at once what is no better when it is asked again', async () => {
     const server = fakeSocket()
     const refused = open(server.socket, { isOver: async () => false })
