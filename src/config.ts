@@ -62,6 +62,8 @@ export interface Config {
   keepPredictions: number | null
   /** The same of what trainers print. */
   keepRunLogs: number | null
+  /** The same of entries of the audit log, which never stay for ever. */
+  keepAudit: number
   /** Whether the server keeps metrics and answers /metrics with them. */
   metrics: boolean
 }
@@ -74,6 +76,8 @@ export class ConfigError extends Error {
 /** What the API's 32-bit counts can say. */
 const MOST_PARAMETERS = 2 ** 31 - 1
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
 const bytes = z
   .string()
   .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
@@ -85,6 +89,11 @@ const duration = z
   .string()
   .regex(/^[1-9]\d{0,4} ?[hd]$/, 'must be a time such as 90d (days) or 36h (hours)')
   .transform((text) => Number.parseInt(text, 10) * (text.endsWith('d') ? 24 : 1) * 60 * 60 * 1000)
+
+const days = z
+  .string()
+  .regex(/^[1-9]\d{0,4}$/, 'must be a number of days such as 365')
+  .transform((text) => Number(text) * DAY_MS)
 
 const yesOrNo = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 
@@ -166,6 +175,7 @@ const environment = z
     TLS_KEY: path.optional(),
     KEEP_PREDICTIONS: duration.optional(),
     KEEP_RUN_LOGS: duration.optional(),
+    AUDIT_DAYS: days.default(365 * DAY_MS),
     MAX_RESTARTS: z
       .string()
       .regex(/^\d{1,4}$/, 'must be a number from 0 to 9999')
@@ -253,6 +263,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
       value.TLS_CERT && value.TLS_KEY ? { cert: resolve(value.TLS_CERT), key: resolve(value.TLS_KEY) } : null,
     keepPredictions: value.KEEP_PREDICTIONS ?? null,
     keepRunLogs: value.KEEP_RUN_LOGS ?? null,
+    keepAudit: value.AUDIT_DAYS,
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Auth, openAccess } from './access/service.ts'
+import { createAuditLog } from './audit/log.ts'
 import { createRemovals } from './concurrency/removals.ts'
 import type { Config } from './config.ts'
 import { openDatasets } from './data/datasets.ts'
@@ -78,6 +79,8 @@ export async function createServices(
   const access = parts.add(
     await openAccess({ auth, operatorsShare: config.operatorsShare, openId: config.openId, prisma, logger }),
   )
+  // Behind whatever it tells of: what these did last is written still.
+  const audit = parts.add(createAuditLog({ prisma, logger }))
   const architectures = await openArchitectureRegistry({ prisma, maxParameters })
   const datasetsFolder = join(config.dataDir, 'datasets')
   const rows = await prisma.datasetVersion.findMany({ orderBy: { seq: 'asc' } })
@@ -200,7 +203,11 @@ export async function createServices(
     createRetention({
       prisma,
       tidy: database.tidy,
-      kept: { predictions: config.keepPredictions, runLogs: config.keepRunLogs },
+      kept: {
+        predictions: config.keepPredictions,
+        runLogs: config.keepRunLogs,
+        audit: config.keepAudit,
+      },
       logger,
     }),
   )
@@ -237,6 +244,7 @@ export async function createServices(
   await maintenance.sweep()
   return {
     access,
+    audit,
     maintenance,
     architectures,
     datasets,

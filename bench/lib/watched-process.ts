@@ -29,6 +29,7 @@ const server = await listen('127.0.0.1', 0)
 const handler = createGraphQLHandler({
   gate: OPEN_GATE,
   contextOf: () => context,
+  addressOf: () => '127.0.0.1',
   allowedOrigins: [],
   logger: pino({ level: 'silent' }),
   telemetry: NO_TELEMETRY,

@@ -60,6 +60,7 @@ const RULES: readonly Prisma.Sql[] = [
       UNION ALL SELECT 'ModelVersion', max("seq") FROM "ModelVersion"
       UNION ALL SELECT 'CustomArchitecture', max("seq") FROM "CustomArchitecture"
       UNION ALL SELECT 'Prediction', max("seq") FROM "Prediction"
+      UNION ALL SELECT 'AuditEntry', max("seq") FROM "AuditEntry"
       UNION ALL SELECT 'DatasetVersion', max("seq") FROM "DatasetVersion"
     ) n LEFT JOIN "Counter" c ON c."name" = n."name"
     WHERE n."newest" > coalesce(c."value", 0)`,

@@ -2,6 +2,7 @@ import './builder/scalars.ts'
 import './builder/errors.ts'
 import './access/viewer.ts'
 import './access/tokens.ts'
+import './access/audit-log.ts'
 import './zoo/architecture.ts'
 import './zoo/architecture-roots.ts'
 import './zoo/architecture-plan.ts'
@@ -28,7 +29,8 @@ import './predictions/neighbours.ts'
 import './predictions/serving-stats.ts'
 import './system/system.ts'
 import './system/system-stats.ts'
+import { audited } from './audited.ts'
 import { builder } from './builder/builder.ts'
 
 /** The executable schema: types and resolvers, without the services behind them, which each request's context brings. */
-export const schema = builder.toSchema()
+export const schema = audited(builder.toSchema())

@@ -13,13 +13,14 @@ import { createLinks } from './access/links.ts'
 import { createOpenIdSignIn } from './access/openid/sign-in.ts'
 import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
-import { createClientAddress } from './client-address.ts'
+import { createClientAddress, createProxyCheck } from './client-address.ts'
 import { createDownloadHandler } from './downloads.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
 import { createMaintenanceHandlers } from './maintenance.ts'
 import { createOriginPolicy, isLoopback, type OriginPolicy } from './origin.ts'
 import { createPageHandler } from './pages.ts'
+import { requestIdOf } from './request-id.ts'
 import type { Handlers, Readiness } from './routes.ts'
 import type { UploadStore } from './upload-store.ts'
 
@@ -48,15 +49,14 @@ export interface ApiOptions {
 
 /** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, backups, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
-  const { services, prisma, uploads, host, allowedOrigins, publicUrl, openId } = options
+  const { services, prisma, uploads, host, allowedOrigins, trustedProxies, publicUrl, openId } = options
   const { logger, telemetry, readiness, metrics } = options
-  const { access } = services
+  const { access, audit } = services
   const policy = createOriginPolicy({
     host,
     address: server.address,
     allowedOrigins: publicUrl === null ? allowedOrigins : [...allowedOrigins, publicUrl],
   })
-  const gate = gateFor(server, options, policy)
   const links = createLinks()
   const addresses = access.auth === 'none' ? ADDRESSES : { ...ADDRESSES, signed: links.sign }
   const contexts = new WeakMap<Viewer, Context>()
@@ -72,7 +72,12 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     // Of those who come without authentication, each address has its own.
     return context.quota === quota ? context : { ...context, quota }
   }
-  const graphql = { gate, contextOf, allowedOrigins, logger, telemetry }
+  const addressOf = createClientAddress(trustedProxies)
+  const originOf = (request: IncomingMessage) => ({
+    requestId: requestIdOf(request),
+    address: addressOf(request),
+  })
+  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),
@@ -83,12 +88,21 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
       allowedOrigins,
       logger,
     }),
-    signIn: createSignIn(access, gate, policy),
-    openId: openId === null ? undefined : createOpenIdSignIn(openId, access, logger),
+    signIn: createSignIn({ access, audit, gate, policy, originOf }),
+    openId:
+      openId === null ? undefined : createOpenIdSignIn({ settings: openId, access, audit, originOf, logger }),
     pages: createPageHandler(logger),
-    maintenance: createMaintenanceHandlers({ maintenance: options.maintenance, gate, policy, logger }),
+    maintenance: createMaintenanceHandlers({
+      maintenance: options.maintenance,
+      audit,
+      gate,
+      policy,
+      originOf,
+      logger,
+    }),
     policy,
     gate,
+    isFromProxy: createProxyCheck(trustedProxies),
     readiness,
     metrics,
   })

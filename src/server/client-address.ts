@@ -31,6 +31,15 @@ export function createClientAddress(proxies: readonly string[]): ClientAddress {
   }
 }
 
+/** Whether a request was sent by a proxy of one's own, and not by its client. */
+export function createProxyCheck(
+  proxies: readonly string[],
+): (request: Pick<IncomingMessage, 'socket'>) => boolean {
+  const trusts = proxyaddr.compile([...proxies])
+  return ({ socket: { remoteAddress } }) =>
+    proxies.length > 0 && remoteAddress !== undefined && trusts(remoteAddress, 0)
+}
+
 /** An IPv4 address that was written as an IPv6 one, as itself. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')

@@ -9,6 +9,7 @@ import type { Gate } from './access/gate.ts'
 import type { Links } from './access/links.ts'
 import { downloadAt } from './addresses.ts'
 import { notAdmitted } from './answers.ts'
+import { requestIdOf } from './request-id.ts'
 
 /** What a path leads to is addressed by its content: it never changes. Not for caches that others share. */
 const CACHE_CONTROL = 'private, max-age=31536000, immutable'
@@ -36,12 +37,15 @@ export function createDownloadHandler({ gate, links, downloads, allowedOrigins, 
     let download: Download | null
     try {
       if (!links.isGood(request.url!)) gate.admit(request, response)
-      const name = downloadAt(new URL(request.url!, 'http://localhost').pathname)
+      const name = downloadAt(pathOf(request))
       download = name && (await downloads.find(name))
     } catch (error) {
       if (notAdmitted(response, error)) return
       if (error instanceof StoppingError) return answer(response, 503, error.message)
-      logger.error({ err: error, path: request.url }, 'a download failed')
+      logger.error(
+        { err: error, path: pathOf(request), requestId: requestIdOf(request) },
+        'a download failed',
+      )
       if (error instanceof StorageFullError) return answer(response, 507, error.message)
       return answer(
         response,
@@ -72,11 +76,16 @@ export function createDownloadHandler({ gate, links, downloads, allowedOrigins, 
         if (status === 404) return answer(response, 404, NOT_FOUND)
         if (status === 412) return answer(response, 412, 'The file is another one than the condition names.')
         if (status === 416) return answer(response, 416, 'The range lies outside of the file.')
-        logger.error({ path: request.url, message }, 'a download failed')
+        logger.error({ path: pathOf(request), message, requestId: requestIdOf(request) }, 'a download failed')
         answer(response, 500, 'Unexpected error. The server log says more.')
       })
       .pipe(response)
   }
+}
+
+/** Without the query: the signature of a link is no affair of the log's. */
+function pathOf({ url }: IncomingMessage): string {
+  return new URL(url!, 'http://localhost').pathname
 }
 
 function contentTypeOf(fileName: string): string {
@@ -106,7 +115,10 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse, allowed
   if (allowed.length > 0) response.setHeader('vary', 'Origin')
   if (origin === undefined || !allowed.includes(origin)) return
   response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', 'ETag, Content-Range, Accept-Ranges, Content-Length')
+  response.setHeader(
+    'access-control-expose-headers',
+    'ETag, Content-Range, Accept-Ranges, Content-Length, X-Request-Id',
+  )
 }
 
 function preflight(response: ServerResponse): void {

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { type Handler, text } from './answers.ts'
 import { attachWebSocket } from './graphql/websocket.ts'
 import type { OriginPolicy } from './origin.ts'
+import { REQUEST_ID, requestIdOf } from './request-id.ts'
 import { type Handlers, routesOf } from './routes.ts'
 import { readPair, renew, type TlsFiles } from './tls.ts'
 import { HttpRequest } from './upgrade.ts'
@@ -29,6 +30,8 @@ export interface HttpServer {
 
 export interface HttpOptions extends Handlers {
   policy: OriginPolicy
+  /** Whether a proxy of one's own sent the request, whose id for it is taken; none does when left out. */
+  isFromProxy?(request: IncomingMessage): boolean
 }
 
 export interface ListenOptions {
@@ -92,7 +95,7 @@ export async function listen(
     url: urlOf(address, tls === null ? 'http' : 'https'),
     address: address.address,
     serve(options) {
-      websocket = attachWebSocket(server, options.handler, options.policy, options.gate)
+      websocket = attachWebSocket(server, options)
       start(answerOf(options))
     },
     close: () => (closing ??= close()),
@@ -112,10 +115,11 @@ const HEADERS = [
   ['referrer-policy', 'no-referrer'],
 ] as const
 
-function answerOf({ policy, ...handlers }: HttpOptions): Handler {
+function answerOf({ policy, isFromProxy, ...handlers }: HttpOptions): Handler {
   const handlerAt = routesOf(handlers)
   return (request, response) => {
     for (const [name, value] of HEADERS) response.setHeader(name, value)
+    response.setHeader(REQUEST_ID, requestIdOf(request, isFromProxy?.(request)))
     if (policy.hostAllowed(request)) return handlerAt(request.url!.split('?')[0]!)(request, response)
     text(response, 403, 'This host name is not one of the server; see ALLOWED_ORIGINS.')
   }

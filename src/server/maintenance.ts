@@ -3,11 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Logger } from 'pino'
-import { demandRole } from '../access/viewer.ts'
+import { demandRole, type Viewer } from '../access/viewer.ts'
+import type { AuditEvent, AuditLog, Origin } from '../audit/log.ts'
 import { DatabaseError } from '../db/database-error.ts'
 import { ConflictError, ForbiddenError, StoppingError, StorageFullError } from '../errors.ts'
 import { BackupError } from '../maintenance/format.ts'
 import type { Maintenance } from '../maintenance/service.ts'
+import { codedError } from '../schema/builder/errors.ts'
 import type { Gate } from './access/gate.ts'
 import { type Handler, notAdmitted, text } from './answers.ts'
 import type { OriginPolicy } from './origin.ts'
@@ -26,13 +28,17 @@ type Work = (signal: AbortSignal, response: ServerResponse) => Promise<void>
  */
 export function createMaintenanceHandlers({
   maintenance,
+  audit,
   gate,
   policy,
+  originOf,
   logger,
 }: {
   maintenance: Maintenance
+  audit: AuditLog
   gate: Gate
   policy: Pick<OriginPolicy, 'originAllowed'>
+  originOf(request: IncomingMessage): Origin
   logger: Pick<Logger, 'info' | 'error'>
 }): NonNullable<Handlers['maintenance']> {
   /** Of all that is for admins alone, in one place. */
@@ -47,10 +53,17 @@ export function createMaintenanceHandlers({
     what: string,
     work: Work,
   ): Promise<void> {
+    const origin = originOf(request)
+    const { requestId } = origin
+    let viewer: Viewer | undefined
+    const tell = async (outcome: AuditEvent['outcome'], error?: string) => {
+      if (viewer !== undefined) await audit.record({ action: what, viewer, origin, outcome, error })
+    }
     const left = new AbortController()
     response.once('close', () => left.abort(new LeftError('The client has left.')))
     try {
-      demandRole(gate.admit(request, response), 'ADMIN')
+      viewer = gate.admit(request, response)
+      demandRole(viewer, 'ADMIN')
       if (request.method !== 'POST') {
         response.setHeader('allow', 'POST')
         return text(response, 405, `Only POST: vggzoo ${what} sends it.`)
@@ -59,14 +72,17 @@ export function createMaintenanceHandlers({
       if (!policy.originAllowed(request))
         return text(response, 403, 'Pages of other origins may not ask for this.')
       await work(left.signal, response)
+      await tell('DONE')
     } catch (error) {
       if (left.signal.aborted) {
-        logger.info(`a ${what} was left by its client`)
-        return
+        logger.info({ requestId }, `a ${what} was left by its client`)
+        return tell('FAILED', 'LeftError')
       }
       if (notAdmitted(response, error)) return
       const status = statusOf(error)
-      if (status === 500) logger.error({ err: error }, `a ${what} failed`)
+      const code = codedError(error)?.extensions.code
+      await tell(code === undefined ? 'FAILED' : 'REFUSED', String(code ?? (error as Error).name))
+      if (status === 500) logger.error({ err: error, requestId }, `a ${what} failed`)
       if (response.headersSent) return void response.destroy()
       text(
         response,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import send from 'send'
 import { ASSETS_PATH } from './addresses.ts'
 import { text } from './answers.ts'
+import { requestIdOf } from './request-id.ts'
 
 /** The dashboard as `npm run build` makes it of web/. Seen from src/server and from dist/server alike. */
 const FOLDER = resolve(import.meta.dirname, '../../dist/web')
@@ -48,7 +49,7 @@ export function createPageHandler(logger: Pick<Logger, 'error'>) {
         response.setHeader('cache-control', 'no-store')
         if (status === 412 || status === 416) return text(response, status, message)
         if (isAsset) return text(response, 404, 'There is no such file of the dashboard.')
-        logger.error({ path, message }, 'the dashboard is not built')
+        logger.error({ path, message, requestId: requestIdOf(request) }, 'the dashboard is not built')
         text(response, 404, 'The dashboard is not built: run `npm run build` and start the server again.')
       })
       .on('directory', () => text(response, 404, 'There is no such file of the dashboard.'))

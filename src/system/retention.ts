@@ -6,6 +6,8 @@ export interface Kept {
   predictions: number | null
   /** What trainers printed. */
   runLogs: number | null
+  /** Entries of the audit log. */
+  audit: number | null
 }
 
 const EVERY_MS = 60 * 60 * 1000
@@ -33,19 +35,42 @@ export function createRetention(options: {
   let untidy = 0
   let sweeping: Promise<void> = Promise.resolve()
 
-  async function forgetPredictions(before: Date): Promise<number> {
+  /** @param find  the oldest of them, at most so many. @returns how many there were */
+  async function forgetOldest(
+    find: (take: number) => Promise<{ id: string }[]>,
+    remove: (rows: { id: { in: string[] } }) => Promise<{ count: number }>,
+  ): Promise<number> {
     for (let sum = 0; ; ) {
-      const old = await prisma.prediction.findMany({
-        where: { createdAt: { lt: before } },
-        orderBy: { seq: 'asc' },
-        take: AT_ONCE,
-        select: { id: true },
-      })
+      const old = await find(AT_ONCE)
       if (old.length === 0 || isClosed) return sum
-      const { count } = await prisma.prediction.deleteMany({ where: { id: { in: old.map(({ id }) => id) } } })
+      const { count } = await remove({ id: { in: old.map(({ id }) => id) } })
       sum += count
     }
   }
+
+  const forgetPredictions = (before: Date) =>
+    forgetOldest(
+      (take) =>
+        prisma.prediction.findMany({
+          where: { createdAt: { lt: before } },
+          orderBy: { seq: 'asc' },
+          take,
+          select: { id: true },
+        }),
+      (where) => prisma.prediction.deleteMany({ where }),
+    )
+
+  const forgetAudit = (before: Date) =>
+    forgetOldest(
+      (take) =>
+        prisma.auditEntry.findMany({
+          where: { at: { lt: before } },
+          orderBy: { seq: 'asc' },
+          take,
+          select: { id: true },
+        }),
+      (where) => prisma.auditEntry.deleteMany({ where }),
+    )
 
   /** A run's newest line stays, whatever its age: the numbers of those to come go on from it. */
   async function forgetRunLogs(before: Date): Promise<number> {
@@ -67,8 +92,9 @@ export function createRetention(options: {
       const before = (ms: number) => new Date(now.getTime() - ms)
       const predictions = kept.predictions === null ? 0 : await forgetPredictions(before(kept.predictions))
       const logLines = kept.runLogs === null ? 0 : await forgetRunLogs(before(kept.runLogs))
-      const forgot = predictions + logLines
-      if (forgot > 0) logger.info({ predictions, logLines }, 'forgot what was too old')
+      const auditEntries = kept.audit === null ? 0 : await forgetAudit(before(kept.audit))
+      const forgot = predictions + logLines + auditEntries
+      if (forgot > 0) logger.info({ predictions, logLines, auditEntries }, 'forgot what was too old')
       untidy += 1
       if (isClosed || (forgot === 0 && untidy < TIDY_EVERY)) return
       await tidy()

@@ -20,7 +20,7 @@ function retention(kept: Partial<Kept>) {
     async tidy() {
       tidied += 1
     },
-    kept: { predictions: null, runLogs: null, ...kept },
+    kept: { predictions: null, runLogs: null, audit: null, ...kept },
     logger: { info() {}, error: (...told: unknown[]) => void errors.push(told) },
   })
 }
@@ -88,6 +88,27 @@ test("Old lines of runs are forgotten, but for each run's newest, whose number t
   await month.sweep(new Date(NOW.getTime() + 100 * DAY))
   expect(await kept()).toEqual([{ number: 4 }])
   await month.close()
+})
+
+test('Entries of the audit log are forgotten when their days are over, and those that stay keep their numbers', async () => {
+  const { prisma } = database
+  const entry = (days: number) => ({
+    action: 'deleteTrainingRun',
+    outcome: 'DONE' as const,
+    address: '127.0.0.1',
+    requestId: 'a',
+    at: daysAgo(days),
+  })
+  await prisma.auditEntry.createMany({ data: [...Array.from({ length: 501 }, () => entry(366)), entry(364)] })
+  const year = retention({ audit: 365 * DAY })
+  await year.sweep(NOW)
+  const left = () => prisma.auditEntry.findMany({ orderBy: { seq: 'asc' }, select: { seq: true, at: true } })
+  expect(await left()).toEqual([{ seq: 502, at: daysAgo(364) }])
+  await year.sweep(new Date(NOW.getTime() + 2 * DAY))
+  expect(await left()).toEqual([])
+  await prisma.auditEntry.create({ data: entry(0) })
+  expect(await left()).toMatchObject([{ seq: 503 }])
+  await year.close()
 })
 
 test('The embedded database is tidied while others read and write it', async () => {

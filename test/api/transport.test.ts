@@ -31,6 +31,7 @@ beforeEach(async () => {
   const handler = createGraphQLHandler({
     gate: OPEN_GATE,
     contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
+    addressOf: () => '127.0.0.1',
     allowedOrigins: [],
     logger,
     telemetry: NO_TELEMETRY,

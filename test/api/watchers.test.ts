@@ -36,6 +36,7 @@ beforeAll(async () => {
   const handler = createGraphQLHandler({
     gate: OPEN_GATE,
     contextOf: () => context,
+    addressOf: () => '127.0.0.1',
     allowedOrigins: [],
     logger: pino({ level: 'error' }, { write }),
     telemetry: NO_TELEMETRY,

@@ -5,6 +5,7 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { createAuditLog } from '../../src/audit/log.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
 import { createChangedModels } from '../../src/models/changed-models.ts'
@@ -124,10 +125,12 @@ export async function openInProcess(
     predictor: { queueDepth: 0 },
     logger,
   })
+  const audit = createAuditLog({ prisma, logger })
   const parts = { architectures, models, runs, predictions, predictionBatches, serving }
   const contextOf = () =>
     ({
       ...parts,
+      audit,
       addresses: ADDRESSES,
       viewer: LOCAL_VIEWER,
       datasets,

@@ -1,6 +1,7 @@
 import type { SecretKind } from '../../access/secret.ts'
 import type { MadeToken } from '../../access/service.ts'
 import { ConflictError, NotFoundError, ValidationError } from '../../errors.ts'
+import { audits } from '../builder/audit-options.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, pageOfRows } from '../builder/connection.ts'
 import { described } from '../builder/described.ts'
@@ -104,6 +105,7 @@ builder.mutationFields((t) => ({
       'The new token with its secret, or why it was not made.',
     ),
     description: 'Makes a token. Its secret is answered once.',
+    extensions: audits('AccessToken', ({ token }: MadeToken) => token.id),
     args: { input: t.arg({ type: CreateTokenInput, required: true, description: 'The token.' }) },
     resolve: (_root, { input: { name, role, owner, expiresAt } }, { access }) =>
       access.tokens.create({

@@ -1,6 +1,7 @@
 import type { Quota } from '../../access/quotas.ts'
 import type { AccessService } from '../../access/service.ts'
 import type { Viewer } from '../../access/viewer.ts'
+import type { AuditLog, Origin } from '../../audit/log.ts'
 import type { Datasets } from '../../data/datasets.ts'
 import type { OwnDatasets } from '../../data/own/service.ts'
 import type { ModelService } from '../../models/service.ts'
@@ -18,6 +19,7 @@ import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 /** The domain as resolvers see it. */
 export interface Services {
   access: AccessService
+  audit: AuditLog
   architectures: ArchitectureRegistry
   planner: Planner
   runs: RunService
@@ -49,6 +51,8 @@ export interface Context extends Services {
   viewer: Viewer
   /** What they may have still; left out where it is as much as they like. */
   quota?: Quota | undefined
+  /** Of a mutation: where it is from. */
+  origin?: Origin
   /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /** It is executed for an event: what that costs was counted when the subscription was opened. */

@@ -13,6 +13,7 @@ import {
   type StoredPrediction,
 } from '../../predictor/predictions.ts'
 import type { UploadedFile } from '../../uploads.ts'
+import { NOT_AUDITED } from '../builder/audit-options.ts'
 import { builder } from '../builder/builder.ts'
 import { connectionOf, cursorAt, edgeOptions, pageOfRows, placeAt } from '../builder/connection.ts'
 import { throwCoded } from '../builder/errors.ts'
@@ -200,6 +201,7 @@ builder.mutationField('predict', (t) =>
     changes: null,
     description: 'Classifies a picture and stores the prediction.',
     complexity: COST,
+    extensions: NOT_AUDITED,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
     resolve: async (_root, { input }, { predictions, quota }) => {
       quota?.predictions(1)

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
-import type { AccessService } from '../../access/service.ts'
+import { prefixOf } from '../../access/secret.ts'
+import type { AccessService, MadeToken } from '../../access/service.ts'
+import { type AuditLog, type Origin, signedIn } from '../../audit/log.ts'
 import { TooManyRequestsError, UnauthenticatedError } from '../../errors.ts'
 import { type Handler, json, setRetryAfter } from '../answers.ts'
 import { readText } from '../body.ts'
@@ -18,11 +20,19 @@ export interface SignIn {
 }
 
 /** What a browser does that forms and links of other pages cannot make it do: they are of another origin, or send no JSON. */
-export function createSignIn(
-  access: AccessService,
-  gate: Gate,
-  policy: Pick<OriginPolicy, 'isOwnOrigin'>,
-): SignIn {
+export function createSignIn({
+  access,
+  audit,
+  gate,
+  policy,
+  originOf,
+}: {
+  access: AccessService
+  audit: AuditLog
+  gate: Gate
+  policy: Pick<OriginPolicy, 'isOwnOrigin'>
+  originOf(request: IncomingMessage): Origin
+}): SignIn {
   const guarded =
     (work: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Handler =>
     (request, response) => {
@@ -35,17 +45,35 @@ export function createSignIn(
       work(request, response).catch((error: unknown) => fail(response, error))
     }
 
+  async function opened(request: IncomingMessage, secret: string): Promise<MadeToken> {
+    const origin = originOf(request)
+    try {
+      gate.bearerOf(request, secret)
+      const made = await access.sessions.open(secret)
+      await audit.record(signedIn(made.token, origin))
+      return made
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) {
+        const prefix = prefixOf(secret)
+        const detail = prefix === null ? null : { prefix }
+        await audit.recordFailedSignIn({ origin, error: 'UNAUTHENTICATED', detail })
+      }
+      throw error
+    }
+  }
+
   return {
     signIn: guarded(async (request, response) => {
       const token = tokenIn(await readText(request, MAX_BODY_BYTES))
-      gate.bearerOf(request, token)
-      const { secret, token: session } = await access.sessions.open(token)
+      const { secret, token: session } = await opened(request, token)
       const cookie = setSession({ secret, expiresAt: session.expiresAt! }, cameOverTls(request))
       response.setHeader('set-cookie', cookie)
       json(response, 200, { name: session.name, role: session.role })
     }),
     signOut: guarded(async (request, response) => {
-      await access.sessions.end(gate.admit(request, response))
+      const viewer = gate.admit(request, response)
+      await access.sessions.end(viewer)
+      await audit.record({ action: 'signOut', viewer, origin: originOf(request), outcome: 'DONE' })
       response.setHeader('set-cookie', setSession(null, cameOverTls(request)))
       json(response, 200, {})
     }),

@@ -2,6 +2,7 @@ import { GraphQLError } from 'graphql'
 import { maskError } from 'graphql-yoga'
 import { codedError } from '../../schema/builder/errors.ts'
 import { apiError, isErrorCode } from '../../schema/builder/input-error.ts'
+import { noted } from './request-id-plugin.ts'
 
 const MASK = 'Unexpected error. The server log says more.'
 
@@ -20,6 +21,10 @@ export function toClientError(error: unknown): GraphQLError {
   // Never by NODE_ENV: what is masked in production is masked here.
   const seen = maskError(error, MASK, false)
   if (!(seen instanceof GraphQLError)) return new GraphQLError(MASK)
+  const requestId = noted(error)
+  // By it, the log's line is found that says more.
+  if (requestId !== undefined && seen.extensions.code === 'INTERNAL_SERVER_ERROR')
+    seen.extensions.requestId = requestId
   // In place: yoga takes another object for a sign that the error was masked, and logs it.
   if (!isErrorCode(seen.extensions.code)) seen.extensions.code = 'BAD_USER_INPUT'
   delete seen.extensions.originalError

@@ -8,14 +8,17 @@ import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import type { Gate } from '../access/gate.ts'
 import { GRAPHQL_PATH } from '../addresses.ts'
+import type { ClientAddress } from '../client-address.ts'
 import type { UploadStore } from '../upload-store.ts'
 import { acceptPlugin } from './accept-plugin.ts'
 import { accessPlugin } from './access-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
+import { originPlugin } from './origin-plugin.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
 import { quotaPlugin } from './quota-plugin.ts'
+import { noted, requestIdPlugin } from './request-id-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 import { sharedExecutionPlugin } from './shared-execution.ts'
 import { subscriptionPlugin } from './subscription-plugin.ts'
@@ -29,6 +32,7 @@ export type GraphQLHandler = ReturnType<typeof createGraphQLHandler>
 export interface GraphQLOptions {
   gate: Gate
   contextOf(request: IncomingMessage): Context
+  addressOf: ClientAddress
   allowedOrigins: string[]
   logger: Logger
   telemetry: Telemetry
@@ -41,12 +45,12 @@ export function createGraphQLHandler(options: GraphQLOptions) {
 
 /** The same for requests with files, which are as large as the store of uploads allows. */
 export function createUploadHandler(options: GraphQLOptions, uploads: UploadStore) {
-  return createHandler(options, uploadsPlugin(uploads, options.gate))
+  return createHandler(options, uploadsPlugin(uploads, options))
 }
 
 /** @param requestParser  reads the body, up to a size of its own */
 function createHandler(
-  { gate, contextOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
+  { gate, contextOf, addressOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
   return createYoga<ServerContext, Context>({
@@ -60,14 +64,19 @@ function createHandler(
       warn: (...args) => logger.warn(args),
       error(error, ...rest) {
         if (isAborted(error)) logger.debug({ path: error.path }, 'whoever asked is gone')
-        else logger.error({ err: error, rest }, 'a resolver failed')
+        else logger.error({ err: error, requestId: noted(error), rest }, 'a resolver failed')
       },
     },
     // Unset, yoga would reflect any origin with credentials.
     cors:
       allowedOrigins.length === 0
         ? false
-        : { origin: allowedOrigins, credentials: false, methods: ['GET', 'POST'] },
+        : {
+            origin: allowedOrigins,
+            credentials: false,
+            methods: ['GET', 'POST'],
+            exposedHeaders: ['X-Request-Id'],
+          },
     maxRequestBodySize: false,
     maskedErrors: { maskError: toClientError },
     graphiql: {
@@ -83,11 +92,13 @@ function createHandler(
       csrfPlugin(),
       requestParser,
       operationPlugin(),
+      requestIdPlugin(),
       ...limitPlugins(),
       subscriptionPlugin(),
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),
       quotaPlugin(),
+      originPlugin(addressOf),
       textPlugin(),
       sharedExecutionPlugin(contextOf),
     ],

@@ -18,6 +18,7 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { anyoneOf } from '../../access/viewer.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { TOLD_AS_VALUES } from '../../schema/builder/told-as-values.ts'
+import { noteOperation } from './request-id-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 
 /** Of the JSON of all results that are kept for those who come to their event later; its bytes are as many again. */
@@ -68,7 +69,12 @@ export function sharedExecutionPlugin(
         const events = await createSourceEventStream(args)
         if (!isAsyncIterable(events)) return events
         const audience = audienceOf(args, operation, contextOf((args.contextValue as ServerContext).req))
-        return resultsOf(events[Symbol.asyncIterator](), audience, operation)
+        return resultsOf(
+          events[Symbol.asyncIterator](),
+          audience,
+          operation,
+          args.contextValue as ServerContext,
+        )
       })
     },
   }
@@ -85,6 +91,7 @@ function resultsOf(
   events: AsyncIterator<unknown>,
   { join, execute }: Audience,
   operation: OperationDefinitionNode,
+  context: ServerContext,
 ): AsyncIterableIterator<ExecutionResult> {
   const leave = join()
   return {
@@ -95,8 +102,9 @@ function resultsOf(
       try {
         const { done, value } = await events.next()
         if (!done) {
-          const result = execute(value)
-          return { done: false, value: result instanceof Promise ? await result : result }
+          const executed = execute(value)
+          const result = executed instanceof Promise ? await executed : executed
+          return { done: false, value: result.errors === undefined ? result : ownErrors(result, context) }
         }
       } catch (error) {
         await this.return!()
@@ -111,6 +119,16 @@ function resultsOf(
       return { done: true, value: undefined }
     },
   }
+}
+
+/** What is shared with others fails for each in an operation of its own. */
+function ownErrors(result: ExecutionResult, context: ServerContext): ExecutionResult {
+  const errors = result.errors!.map((error) => {
+    const own = new GraphQLError(error.message, error)
+    noteOperation(own, context)
+    return own
+  })
+  return { ...result, errors }
 }
 
 function createAudiences() {

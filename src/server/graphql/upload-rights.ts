@@ -8,15 +8,21 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql'
-import { demandRole, type Viewer } from '../../access/viewer.ts'
+import { demandRole, mayAs, type Viewer } from '../../access/viewer.ts'
 import { neededRole } from '../../schema/builder/rules.ts'
 
 /**
  * Refuses the operation of a request with files before they are received, where its viewer may not ask for it.
  * @param operations  the part of this name
+ * @param onRefused  told of a mutation before it throws
  * @throws ForbiddenError. What is no operation at all is refused when its files are here.
  */
-export function demandRights(schema: GraphQLSchema, operations: object, viewer: Viewer): void {
+export function demandRights(
+  schema: GraphQLSchema,
+  operations: object,
+  viewer: Viewer,
+  onRefused: (mutation: string) => void,
+): void {
   const { query, operationName } = operations as { query?: unknown; operationName?: string }
   if (typeof query !== 'string') return
   let document: DocumentNode
@@ -36,7 +42,9 @@ export function demandRights(schema: GraphQLSchema, operations: object, viewer: 
     Field() {
       const field = types.getFieldDef()
       const isRoot = roots.some((root) => root === types.getParentType())
-      if (isRoot && field != null && !field.name.startsWith('__')) demandRole(viewer, neededRole(field))
+      if (!isRoot || field == null || field.name.startsWith('__')) return
+      if (!mayAs(viewer, neededRole(field)) && operation.operation === 'mutation') onRefused(field.name)
+      demandRole(viewer, neededRole(field))
     },
   })
   for (const definition of definitions) visit(definition, visitor)

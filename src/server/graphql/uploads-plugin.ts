@@ -1,7 +1,11 @@
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import type { Gate } from '../access/gate.ts'
+import type { ClientAddress } from '../client-address.ts'
+import { requestIdOf } from '../request-id.ts'
 import type { Upload, UploadStore } from '../upload-store.ts'
+import { noteOperation } from './request-id-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 import { demandRights } from './upload-rights.ts'
 
@@ -11,8 +15,36 @@ import { demandRights } from './upload-rights.ts'
  */
 export function uploadsPlugin(
   uploads: UploadStore,
-  gate: Pick<Gate, 'viewerOf' | 'quotaOf'>,
+  {
+    gate,
+    contextOf,
+    addressOf,
+  }: {
+    gate: Pick<Gate, 'quotaOf'>
+    contextOf(request: IncomingMessage): Context
+    addressOf: ClientAddress
+  },
 ): Plugin<object, ServerContext> {
+  /** Receives the files of what its viewer may ask for. What is refused is told as it would be without files. */
+  async function receive(req: IncomingMessage): Promise<Upload> {
+    const { audit, viewer } = contextOf(req)
+    let told: Promise<void> | undefined
+    try {
+      return await uploads.receive(req, {
+        admit: (operations) =>
+          demandRights(schema, operations, viewer, (action) => {
+            const origin = { requestId: requestIdOf(req), address: addressOf(req) }
+            told = audit.record({ action, viewer, origin, outcome: 'REFUSED', error: 'FORBIDDEN' })
+          }),
+        spend: (bytes) => gate.quotaOf(req)?.upload(bytes),
+      })
+    } catch (error) {
+      noteOperation(error, { req })
+      await told
+      throw error
+    }
+  }
+
   const received = new WeakMap<Request, Upload>()
   return {
     instrumentation: {
@@ -28,10 +60,7 @@ export function uploadsPlugin(
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
       const { req } = serverContext
       setRequestParser(async () => {
-        const upload = await uploads.receive(req, {
-          admit: (operations) => demandRights(schema, operations, gate.viewerOf(req)),
-          spend: (bytes) => gate.quotaOf(req)?.upload(bytes),
-        })
+        const upload = await receive(req)
         received.set(request, upload)
         return upload.operations as GraphQLParams
       })

@@ -11,6 +11,7 @@ import { codedError } from '../../schema/builder/errors.ts'
 import { apiError, type ErrorCode } from '../../schema/builder/input-error.ts'
 import type { Gate } from '../access/gate.ts'
 import type { OriginPolicy } from '../origin.ts'
+import { requestIdOf } from '../request-id.ts'
 import { toClientError, withoutHints } from './client-error.ts'
 import { deliver } from './deliver.ts'
 import type { GraphQLHandler } from './graphql.ts'
@@ -32,12 +33,17 @@ const TOKEN_OVER = 'The token was revoked or has expired.'
 /** Of the WebSocket protocol, as ws speaks them: 13 is that of RFC 6455. */
 const VERSIONS = ['13', '8']
 
+export interface WebSocketOptions {
+  handler: GraphQLHandler
+  policy: OriginPolicy
+  gate: Gate
+  isFromProxy?(request: IncomingMessage): boolean
+}
+
 /** GraphQL over WebSocket (graphql-transport-ws) on the server's own port. */
 export function attachWebSocket(
   server: Server,
-  handler: GraphQLHandler,
-  policy: OriginPolicy,
-  gate: Gate,
+  { handler, policy, gate, isFromProxy }: WebSocketOptions,
 ): { close(): Promise<void> } {
   // Its types do not know closeTimeout yet.
   const sockets = new WebSocketServer({
@@ -46,15 +52,19 @@ export function attachWebSocket(
     closeTimeout: CLOSE_MS,
   } as ServerOptions)
 
+  sockets.on('headers', (headers, request) => headers.push(`X-Request-Id: ${requestIdOf(request)}`))
+
   const connections = new WeakMap<WebSocket, Duplex>()
 
   // A WebSocket skips every hook of HTTP: what CORS, CSRF and the Host check do there happens here.
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const named = `X-Request-Id: ${requestIdOf(request, isFromProxy?.(request))}`
     if (!policy.hostAllowed(request) || !policy.originAllowed(request)) {
       return refuse(
         socket,
         '403 Forbidden',
         'Neither the server nor ALLOWED_ORIGINS has this origin or host.',
+        ['Connection: close', named],
       )
     }
     if (!VERSIONS.includes(request.headers['sec-websocket-version'] ?? '')) {
@@ -63,6 +73,7 @@ export function attachWebSocket(
         'Connection: close, upgrade',
         'Upgrade: websocket',
         versions,
+        named,
       ])
     }
     try {
@@ -106,7 +117,7 @@ export function attachWebSocket(
           return false
         }
       },
-      async onSubscribe(context, _id, { operationName, query, variables }) {
+      async onSubscribe(context, id, { operationName, query, variables }) {
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
           const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`
           return [apiError('TOO_MANY_OPERATIONS', message)]
@@ -121,6 +132,7 @@ export function attachWebSocket(
         const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
         const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({
           req: context.extra.request,
+          operation: id,
           params,
         })
         const document = orError(() => parse(query))
@@ -190,7 +202,7 @@ function isOwnMessage(text: string): boolean {
   }
 }
 
-function refuse(socket: Duplex, status: string, text: string, headers = ['Connection: close']): void {
+function refuse(socket: Duplex, status: string, text: string, headers: readonly string[]): void {
   // Nobody else listens by now, and an unheard error (the other end may be gone) would end the process.
   socket.on('error', () => {})
   // Its other end might never be closed by the client, and the server would wait for it when it stops.

@@ -12,7 +12,8 @@ class Reached extends Error {}
 /** Without a service: whoever needs one has come through. */
 function contextOf(role: Role): Context {
   const viewer = { ...LOCAL_VIEWER, role }
-  return new Proxy({ viewer } as Context, {
+  const audit = { record: async () => {} }
+  return new Proxy({ viewer, audit, origin: undefined } as unknown as Context, {
     get(target, key) {
       if (Reflect.has(target, key) || typeof key === 'symbol') return Reflect.get(target, key)
       throw new Reached(String(key))

@@ -9,6 +9,7 @@ import {
 } from '../../../access/openid/provider.ts'
 import { hostOf, type OpenIdSettings } from '../../../access/openid/settings.ts'
 import type { AccessService } from '../../../access/service.ts'
+import { type AuditLog, type Origin, signedIn } from '../../../audit/log.ts'
 import { OPENID_CALLBACK_PATH, OPENID_PATH, SIGN_IN_PATH } from '../../addresses.ts'
 import type { Handler } from '../../answers.ts'
 import { attemptIn, setAttempt, setSession } from '../cookie.ts'
@@ -30,11 +31,19 @@ type Problem = OpenIdFailure | 'no-role'
 /** A cookie holds 4096 bytes, and what is kept in it is written with % where it is no letter. */
 const MOST_CHARACTERS = 1000
 
-export function createOpenIdSignIn(
-  settings: OpenIdSettings,
-  access: Pick<AccessService, 'sessions'>,
-  logger: Pick<Logger, 'info' | 'warn'>,
-): OpenIdSignIn {
+export function createOpenIdSignIn({
+  settings,
+  access,
+  audit,
+  originOf,
+  logger,
+}: {
+  settings: OpenIdSettings
+  access: Pick<AccessService, 'sessions'>
+  audit: Pick<AuditLog, 'record' | 'recordFailedSignIn'>
+  originOf(request: IncomingMessage): Origin
+  logger: Pick<Logger, 'info' | 'warn'>
+}): OpenIdSignIn {
   const own = new URL(settings.publicUrl)
   const secure = own.protocol === 'https:'
   const provider = createOpenIdProvider(settings, new URL(OPENID_CALLBACK_PATH, own), logger)
@@ -69,8 +78,12 @@ export function createOpenIdSignIn(
     if (attempt === null) return refuse(response, 'late', '/')
     try {
       const person = await personIn(answer, attempt)
-      if (person === null) return refuse(response, 'no-role', attempt.to)
+      if (person === null) {
+        await audit.recordFailedSignIn({ origin: originOf(request), error: 'FORBIDDEN' })
+        return refuse(response, 'no-role', attempt.to)
+      }
       const { secret, token } = await access.sessions.openFor(person)
+      await audit.record(signedIn(token, originOf(request)))
       response.setHeader('set-cookie', [over, setSession({ secret, expiresAt: token.expiresAt! }, secure)])
       leadOn(response, new URL(attempt.to, own))
     } catch (error) {

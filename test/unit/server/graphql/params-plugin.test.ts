@@ -22,6 +22,7 @@ beforeAll(async () => {
   const handler = createGraphQLHandler({
     gate: OPEN_GATE,
     contextOf: () => ({ viewer: LOCAL_VIEWER }) as Context,
+    addressOf: () => '127.0.0.1',
     allowedOrigins: [],
     logger: pino({ level: 'warn' }, { write }),
     telemetry: NO_TELEMETRY,

@@ -23,6 +23,7 @@ beforeEach(async () => {
   const handler = createGraphQLHandler({
     gate: OPEN_GATE,
     contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
+    addressOf: () => '127.0.0.1',
     allowedOrigins: [],
     logger: pino({ level: 'silent' }),
     telemetry: { record: (measurement) => void measured.push(measurement) },

@@ -45,6 +45,7 @@ beforeEach(async () => {
     {
       gate: OPEN_GATE,
       contextOf: () => ({ models, viewer: LOCAL_VIEWER }) as unknown as Context,
+      addressOf: () => '127.0.0.1',
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),
       telemetry: NO_TELEMETRY,
