@@ -2,7 +2,7 @@
  * What of the arguments of a mutation is told: those that are named here, and nothing else. What is added to the API is no
  * secret that somebody forgot to leave out, but a value that nobody thought of telling.
  */
-const TOLD: ReadonlySet<string> = new Set([
+export const TOLD: ReadonlySet<string> = new Set([
   'architecture',
   'batchSize',
   'dataset',

@@ -26,6 +26,7 @@ const RULES: Readonly<Record<Operation['kind'], Readonly<Record<string, readonly
   query: {
     architecture: ['VIEWER', `${NAME} ${T}`],
     architectures: ['VIEWER', '{ totalCount }'],
+    auditLog: ['ADMIN', '{ totalCount }'],
     compareTrainingRuns: ['VIEWER', `(ids: [${RUN}, ${id('TrainingRun', 'other')}]) ${T}`],
     dataset: ['VIEWER', `${NAME} ${T}`],
     datasets: ['VIEWER', T],

@@ -36,3 +36,5 @@ CREATE INDEX "AuditEntry_targetId_seq_idx" ON "AuditEntry"("targetId", "seq");
 
 -- CreateIndex
 CREATE INDEX "AuditEntry_at_idx" ON "AuditEntry"("at");
+
+INSERT INTO "Counter" ("name", "value") VALUES ('AuditEntry', 0);
