@@ -143,7 +143,7 @@ describe('a stream that breaks in its midst', () => {
   })
 })
 
-test('errors over WebSocket carry a code of the list and nothing but it', async () => {
+test('errors over WebSocket carry a code of the list and nothing but it, and the id of the operation where the server failed', async () => {
   runs.follow = async () => {
     throw new Error('cannot read /secret/path')
   }
@@ -170,7 +170,7 @@ test('errors over WebSocket carry a code of the list and nothing but it', async 
     { code: 'BAD_USER_INPUT' },
     { code: 'BAD_USER_INPUT' },
     { code: 'GRAPHQL_VALIDATION_FAILED' },
-    { code: 'INTERNAL_SERVER_ERROR' },
+    { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) },
   ])
 })
 

@@ -44,7 +44,7 @@ beforeEach(async () => {
   const handler = createUploadHandler(
     {
       gate: OPEN_GATE,
-      contextOf: () => ({ models, viewer: LOCAL_VIEWER }) as unknown as Context,
+      contextOf: () => ({ models, viewer: LOCAL_VIEWER, audit: { record() {} } }) as unknown as Context,
       addressOf: () => '127.0.0.1',
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),
