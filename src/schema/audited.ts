@@ -22,7 +22,7 @@ type Target = NonNullable<AuditEvent['target']>
 type Outcome = Pick<AuditEvent, 'outcome' | 'error'>
 
 /**
- * Records each mutation in the audit log, before it is answered: around all that a resolver is wrapped in, so that none is
+ * Records each mutation in the audit log: around all that a resolver is wrapped in, so that none is
  * forgotten, and none that was refused.
  */
 export function audited(schema: GraphQLSchema): GraphQLSchema {

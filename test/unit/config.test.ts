@@ -43,6 +43,7 @@ describe('the configuration', () => {
       NATIVE_ISA: 'VAX',
       MAX_MODEL_BYTES: '1 GB',
       MAX_PARAMETERS: '2147483648',
+      AUDIT_DAYS: '1y',
     }
     try {
       readConfig(wrong)

@@ -92,7 +92,7 @@ builder.queryField('auditLog', (t) =>
       type: AuditEntryRef,
       authScopes: { role: 'ADMIN' },
       description:
-        'Who did what to what, when and from where, newest first: every mutation but `predict`, whether it was done or refused, sign in and out, backups and checks. An entry is written before its mutation is answered, and is kept for AUDIT_DAYS.',
+        'Who did what to what, when and from where, newest first: every mutation but `predict`, whether it was done or refused, sign in and out, backups and checks. Whose answer you have is in it. Entries are kept for AUDIT_DAYS.',
       args: { filter: t.arg({ type: AuditFilterInput, description: 'Only these.' }) },
       resolve: (_root, { filter, ...args }, context, info) => {
         const where = whereOf(filter ?? {})
