@@ -57,6 +57,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     address: server.address,
     allowedOrigins: publicUrl === null ? allowedOrigins : [...allowedOrigins, publicUrl],
   })
+  const gate = gateFor(server, options, policy)
   const links = createLinks()
   const addresses = access.auth === 'none' ? ADDRESSES : { ...ADDRESSES, signed: links.sign }
   const contexts = new WeakMap<Viewer, Context>()

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
