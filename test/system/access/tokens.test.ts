@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { createClient } from '../../src/client/node.ts'
-import { CREATE_TOKEN, type GuardedServer, guardedServer, vggzoo } from '../support/guarded.ts'
+import { createClient } from '../../../src/client/node.ts'
+import { CREATE_TOKEN, type GuardedServer, guardedServer, vggzoo } from '../../support/guarded.ts'
 
 let server: GuardedServer
 beforeAll(async () => {

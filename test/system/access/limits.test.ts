@@ -2,16 +2,16 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { createClient } from '../../src/client/node.ts'
-import { type GuardedServer, startGuarded } from '../support/guarded.ts'
-import { TINY } from '../support/runs.ts'
+import { createClient } from '../../../src/client/node.ts'
+import { type GuardedServer, startGuarded } from '../../support/guarded.ts'
+import { TINY } from '../../support/runs.ts'
 import {
   type GraphQLResult,
   sharedServer,
   startServer,
   stopServers,
   type TestServer,
-} from '../support/server.ts'
+} from '../../support/server.ts'
 
 /** It costs more than `operations` below: the next operation of whoever asks it is one too many. */
 const NAMES = Array.from({ length: 20 }, (_, index) => `name${index}: name`).join(' ')
