@@ -33,6 +33,8 @@ interface Options {
   /** Its trainers train nothing, and say what trainers say. */
   rehearsal?: Rehearsal
   env?: NodeJS.ProcessEnv
+  /** What its clients send where it wants to know who asks. */
+  token?: string
 }
 
 /** As many as a server takes. */
@@ -40,13 +42,13 @@ const MAX_RUNS = 64
 
 /** Starts a server with the engine of ENGINE, or the fastest, and ends it when the work with it is done. */
 export async function withServer(
-  { dataDir, dataset, rehearsal, env }: Options,
+  { dataDir, dataset, rehearsal, env, token }: Options,
   work: (server: BenchServer) => Promise<void>,
 ): Promise<void> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'vggzoo-bench-')))
   try {
     if (dataset) await placeDataset(folder)
-    const server = await startServer(folder, rehearsal, env)
+    const server = await startServer(folder, rehearsal, env, token)
     try {
       await work(server)
     } finally {
@@ -61,6 +63,7 @@ async function startServer(
   dataDir: string,
   rehearsal?: Rehearsal,
   more: NodeJS.ProcessEnv = {},
+  token?: string,
 ): Promise<BenchServer> {
   const { DATABASE_URL, HOST, NODE_ENV, ...environment } = process.env
   const usual = { ...environment, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...more }
@@ -86,13 +89,14 @@ async function startServer(
   })
   const url = await Promise.race([ready, exited.then(() => null)])
   if (url === null) throw new Error(complained.trim() || 'The server ended before it was ready.')
+  const known: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   return {
     url,
     pid: child.pid!,
     async query(query, variables) {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...known },
         body: JSON.stringify({ query, variables }),
       })
       return dataOf((await response.json()) as Result)
@@ -102,6 +106,7 @@ async function startServer(
         url: `${url.replace('http', 'ws')}/graphql`,
         webSocketImpl: WebSocket,
         retryAttempts: 0,
+        connectionParams: known,
       })
       try {
         for await (const result of client.iterate({ query, variables })) yield dataOf(result as Result)

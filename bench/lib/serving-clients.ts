@@ -31,12 +31,12 @@ const PREDICT = `query Predict($input: PredictInput!) {
 }`
 
 /** The bytes of a request that asks for a prediction of a picture, in base64. */
-export function predictRequest(url: string, model: ModelInput, picture: Uint8Array): Buffer {
+export function predictRequest(url: string, model: ModelInput, picture: Uint8Array, token?: string): Buffer {
   const image = { base64: Buffer.from(picture).toString('base64') }
-  return request(url, { query: PREDICT, variables: { input: { image, model } } })
+  return request(url, { query: PREDICT, variables: { input: { image, model } } }, token)
 }
 
-export function request(url: string, operation: object): Buffer {
+export function request(url: string, operation: object, token?: string): Buffer {
   const body = JSON.stringify(operation)
   const head = [
     'POST /graphql HTTP/1.1',
@@ -44,6 +44,7 @@ export function request(url: string, operation: object): Buffer {
     'accept: application/json',
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
+    ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
   ]
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

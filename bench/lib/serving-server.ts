@@ -1,14 +1,17 @@
 /** A server whose versions have random weights: speed does not depend on them. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openDatabase } from '../../src/db/client.ts'
 import { selectEngine } from '../../src/engine/select.ts'
 import { createVersion } from '../../src/models/versions.ts'
 import { usageOf } from '../../src/process/usage.ts'
 import { findArchitecture } from '../../src/zoo/catalog.ts'
 import { UsageError } from './bench.ts'
+import { CLI } from './compiled.ts'
 import { trainable } from './networks.ts'
 import { storeRandomModel } from './predictions.ts'
 import { type BenchServer, withServer } from './server.ts'
@@ -28,6 +31,8 @@ export interface Served {
 }
 
 export interface Serving extends BenchServer {
+  /** Of an admin; where the server wants to know who asks. */
+  readonly token: string | undefined
   /** In the order in which they were asked for. */
   readonly versions: readonly ServedVersion[]
   /** Does work, and says what processor time it took between its calls of `begin` and `end`, in seconds. */
@@ -36,19 +41,29 @@ export interface Serving extends BenchServer {
   ): Promise<{ result: Result; server: number; predictors: number }>
 }
 
+export interface ServingOptions {
+  dataset?: boolean
+  /** Whether it wants to know who asks. */
+  guarded?: boolean
+  env?: NodeJS.ProcessEnv
+}
+
 /** Starts a server that has these versions and nothing else. */
 export async function withServing(
   networks: readonly Served[],
   work: (server: Serving) => Promise<void>,
-  { dataset = false } = {},
+  { dataset = false, guarded = false, env = {} }: ServingOptions = {},
 ): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'vggzoo-bench-'))
   try {
     const versions = await storeVersions(dataDir, networks)
-    await withServer({ dataDir, dataset }, async (server) => {
+    const token = guarded ? createToken(dataDir) : undefined
+    const more = guarded ? { AUTH: 'tokens', ...env } : env
+    await withServer({ dataDir, dataset, env: more, token }, async (server) => {
       for (const { id } of versions) await server.query(WARM, { id })
       await work({
         ...server,
+        token,
         versions,
         async spent(during) {
           let before = cpuOf(server.pid)
@@ -72,6 +87,12 @@ export async function withServing(
   } finally {
     await rm(dataDir, { recursive: true, force: true })
   }
+}
+
+function createToken(dataDir: string): string {
+  const args = ['token', 'create', 'bench', '--role', 'admin']
+  const env = { ...process.env, DATA_DIR: dataDir }
+  return execFileSync(process.execPath, [fileURLToPath(CLI), ...args], { env, encoding: 'utf8' }).trim()
 }
 
 const WARM = 'mutation ($id: ID!) { warmModelVersion(id: $id) { __typename } }'

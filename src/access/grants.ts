@@ -31,22 +31,35 @@ export interface Grants {
 const LAST_ANSWERS_MS = 1000
 /** How late an expiry may be noticed by those who are connected; and how long what has expired is kept. */
 const SWEEP_MS = 1000
+/** Grants that are found again without a hash, which takes as long as a tenth of a small answer. */
+const MOST_RECENT = 1000
 
 export function createGrants(): Grants {
   const byPrefix = new Map<string, Grant>()
   const byViewer = new Map<Viewer, Grant>()
+  /** By the secret itself, which the memory of a server has anyway while those who send it are connected. */
+  const recent = new Map<string, Grant>()
   /** Who is connected. */
   const connected = new Map<Grant, Set<() => void>>()
 
   function forget(grant: Grant): void {
     byPrefix.delete(grant.prefix)
     byViewer.delete(grant.viewer)
+    for (const [secret, other] of recent) if (other === grant) recent.delete(secret)
     const callbacks = connected.get(grant)
     connected.delete(grant)
     if (callbacks === undefined) return
     setTimeout(() => {
       for (const callback of callbacks) callback()
     }, LAST_ANSWERS_MS).unref()
+  }
+
+  function bySecret(secret: string): Grant | null {
+    const grant = byPrefix.get(prefixOf(secret) ?? '')
+    if (grant === undefined || !isSecretOf(secret, grant.hash)) return null
+    recent.set(secret, grant)
+    if (recent.size > MOST_RECENT) recent.delete(recent.keys().next().value!)
+    return grant
   }
 
   const sweeping = setInterval(() => {
@@ -60,8 +73,8 @@ export function createGrants(): Grants {
       byViewer.set(grant.viewer, grant)
     },
     find(secret) {
-      const grant = byPrefix.get(prefixOf(secret) ?? '')
-      if (grant === undefined || !isSecretOf(secret, grant.hash)) return null
+      const grant = recent.get(secret) ?? bySecret(secret)
+      if (grant === null) return null
       if (!isExpired(grant, Date.now())) return grant
       forget(grant)
       return null

@@ -32,7 +32,7 @@ export function isSecretOf(text: string, hash: Uint8Array): boolean {
 
 /**
  * One round of SHA-256 is enough: 256 random bits cannot be found by trying, however fast each try is. Slow hashes are for
- * what people think up. It takes a microsecond, and is taken of each request.
+ * what people think up.
  */
 function hashOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(createHash('sha256').update(text).digest())
