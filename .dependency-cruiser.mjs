@@ -15,7 +15,7 @@ const FLOORS = [
   ['runs/model'],
   ['models'],
   ['zoo', 'data'],
-  ['access', 'audit'],
+  ['access', 'audit', 'webhooks'],
   ['engine', 'db', 'pictures'],
 ]
 /** Rooms that serve every floor and know none. */

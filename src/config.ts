@@ -64,6 +64,8 @@ export interface Config {
   keepRunLogs: number | null
   /** The same of entries of the audit log, which never stay for ever. */
   keepAudit: number
+  /** Whether webhooks may lead to other addresses than public ones, and over HTTP in clear. */
+  webhooksPrivate: boolean
   /** Whether the server keeps metrics and answers /metrics with them. */
   metrics: boolean
 }
@@ -171,6 +173,7 @@ const environment = z
     MAX_DATASET_BYTES: bytes.default(4 * 2 ** 30),
     AUTO_RESUME: yesOrNo.default(true),
     METRICS: yesOrNo.default(true),
+    WEBHOOKS_PRIVATE: yesOrNo.default(false),
     TLS_CERT: path.optional(),
     TLS_KEY: path.optional(),
     KEEP_PREDICTIONS: duration.optional(),
@@ -259,6 +262,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
     predictors: value.PREDICTORS ?? null,
     metrics: value.METRICS,
+    webhooksPrivate: value.WEBHOOKS_PRIVATE,
     tls:
       value.TLS_CERT && value.TLS_KEY ? { cert: resolve(value.TLS_CERT), key: resolve(value.TLS_KEY) } : null,
     keepPredictions: value.KEEP_PREDICTIONS ?? null,

@@ -38,6 +38,10 @@ import { createRetention } from './system/retention.ts'
 import { createSystemService } from './system/service.ts'
 import { createStorageMeter } from './system/storage.ts'
 import type { FromTrainer, ToTrainer } from './trainer/protocol.ts'
+import { SYSTEM_CLOCK } from './webhooks/clock.ts'
+import { createDestinations } from './webhooks/destination.ts'
+import { createSend } from './webhooks/send.ts'
+import { createWebhooks } from './webhooks/service.ts'
 import { openArchitectureRegistry } from './zoo/registry.ts'
 
 /** What the domain stands on. */
@@ -101,6 +105,20 @@ export async function createServices(
   const removals = createRemovals()
   const keeper = createWeightsKeeper(prisma, artifacts, removals)
   const changedModels = createChangedModels(prisma, openBus)
+  const destinations = createDestinations(config.webhooksPrivate)
+  const webhooks = parts.add(
+    createWebhooks({
+      prisma,
+      destinations,
+      send: createSend(destinations, { userAgent: `vggzoo/${packageVersion}` }),
+      publicUrl: config.publicUrl,
+      clock: SYSTEM_CLOCK,
+      lowWater,
+      telemetry,
+      logger,
+    }),
+  )
+  changedModels.listen(webhooks.wake)
   const models = parts.add(
     createModelService({
       prisma,
@@ -127,6 +145,7 @@ export async function createServices(
     trainers,
     artifacts,
     artifactsFolder,
+    ended: webhooks.wake,
     concurrency,
     lowWater,
     queuedPerOwner: auth === 'none' ? null : config.limits.queued,
@@ -166,6 +185,7 @@ export async function createServices(
   await imports.recover()
   await pictures.sweep()
   imports.wake()
+  webhooks.wake()
   const evaluator = createModelEvaluator({ engine: engines.request, artifactsFolder, logger, telemetry })
   parts.add({ drain: evaluator.close, close: evaluator.close })
   const serving = createServingStats(models)
@@ -245,6 +265,7 @@ export async function createServices(
   return {
     access,
     audit,
+    webhooks,
     maintenance,
     architectures,
     datasets,

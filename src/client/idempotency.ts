@@ -11,6 +11,7 @@ type InputWithKey = { [Name in keyof Types]: HasKey<Types[Name]> extends true ? 
 /** The inputs that have a field `idempotencyKey`: those of the schema, or this does not compile. */
 const INPUTS_WITH_KEY: Record<InputWithKey, true> = {
   CreateDatasetInput: true,
+  CreateWebhookInput: true,
   ImportModelInput: true,
   RegisterModelInput: true,
   StartTrainingRunInput: true,

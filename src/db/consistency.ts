@@ -61,6 +61,8 @@ const RULES: readonly Prisma.Sql[] = [
       UNION ALL SELECT 'CustomArchitecture', max("seq") FROM "CustomArchitecture"
       UNION ALL SELECT 'Prediction', max("seq") FROM "Prediction"
       UNION ALL SELECT 'AuditEntry', max("seq") FROM "AuditEntry"
+      UNION ALL SELECT 'Webhook', max("seq") FROM "Webhook"
+      UNION ALL SELECT 'WebhookDelivery', max("seq") FROM "WebhookDelivery"
       UNION ALL SELECT 'DatasetVersion', max("seq") FROM "DatasetVersion"
     ) n LEFT JOIN "Counter" c ON c."name" = n."name"
     WHERE n."newest" > coalesce(c."value", 0)`,

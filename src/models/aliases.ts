@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Owned } from '../access/viewer.ts'
 import { flatMap, newestOfEach } from '../concurrency/iterate.ts'
 import { createSharedReads } from '../concurrency/shared-reads.ts'
@@ -6,7 +7,9 @@ import type { ModelAlias, ModelVersion, Prisma, PrismaClient } from '../db/gener
 import { ConflictError, NotFoundError, ValidationError } from '../errors.ts'
 import { readLabel } from '../label.ts'
 import type { OpenBus } from '../ports/bus.ts'
+import { globalId, tellWebhooks } from '../webhooks/events.ts'
 import type { ChangedModels } from './changed-models.ts'
+import { pageOfVersion } from './versions.ts'
 
 export interface SetAliasInput {
   versionId: string
@@ -72,22 +75,36 @@ export function createModelAliases(
       if (version === null) throw new NotFoundError(NO_VERSION)
       const { modelId, model } = version
       const key = { modelId_name: { modelId, name } }
+      const ifNew = randomUUID()
       // The row's lock first: of two moves at once the second sees what the first one made of it.
       const before = await tx.modelAlias.upsert({
         where: key,
-        create: { modelId, name, ownerId, versionId },
+        create: { id: ifNew, modelId, name, ownerId, versionId },
         update: { name },
       })
+      const isNew = before.id === ifNew
       const moves = before.versionId !== versionId
       if (moves && before.protected && wanted !== false) {
         throw new ConflictError(
           `The alias ${name} of ${model.name} is protected. To move it, pass protected: false as well.`,
         )
       }
-      return tx.modelAlias.update({
+      const alias = await tx.modelAlias.update({
         where: key,
         data: { versionId, protected: wanted, movedAt: moves ? new Date() : undefined },
       })
+      if (moves || isNew) {
+        await tellWebhooks(tx, 'ALIAS_MOVED', {
+          id: globalId('ModelAlias', alias.id),
+          name,
+          model: model.name,
+          version: version.version,
+          versionId: globalId('ModelVersion', versionId),
+          previousVersionId: isNew ? null : globalId('ModelVersion', before.versionId),
+          url: pageOfVersion(model.name, version.version),
+        })
+      }
+      return alias
     })
 
   return {

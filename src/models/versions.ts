@@ -4,6 +4,7 @@ import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'
 import { NotFoundError } from '../errors.ts'
 import { COVER } from '../pictures/resize.ts'
+import { globalId, tellWebhooks } from '../webhooks/events.ts'
 import type { Architecture } from '../zoo/architecture.ts'
 import { fitArchitecture } from '../zoo/fit.ts'
 import type { ArchitectureRegistry } from '../zoo/registry.ts'
@@ -32,7 +33,7 @@ export function architectureOf(
   return fitArchitecture(architecture, [...size, 3], labels.length)
 }
 
-/** The next version of the model of this name, which is made if it is not there. */
+/** The next version of the model of this name, which is made if it is not there; webhooks are told of it. */
 export async function createVersion(
   tx: Prisma.TransactionClient,
   name: string,
@@ -43,9 +44,29 @@ export async function createVersion(
     create: { name, newestVersion: 1 },
     update: { newestVersion: { increment: 1 } },
   })
-  return tx.modelVersion.create({
+  const made = await tx.modelVersion.create({
     data: { ...version, modelId: model.id, version: model.newestVersion },
   })
+  const { id, runId, ownerId: owner, origin, architecture, dataset, accuracy, digest } = made
+  await tellWebhooks(tx, 'VERSION_REGISTERED', {
+    id: globalId('ModelVersion', id),
+    model: name,
+    version: made.version,
+    owner,
+    origin,
+    architecture,
+    dataset,
+    runId: runId && globalId('TrainingRun', runId),
+    accuracy,
+    digest,
+    url: pageOfVersion(name, made.version),
+  })
+  return made
+}
+
+/** Its page of the dashboard, as a path. */
+export function pageOfVersion(model: string, version: number): string {
+  return `/models/${encodeURIComponent(model)}/${version}`
 }
 
 /** What a version has of the settings of a run. */

@@ -46,6 +46,8 @@ export type Measurement =
     }
   /** The predictor had a batch; of the first of a model, loading it is part. */
   | { kind: 'predictorBatch'; pictures: number; ms: number }
+  /** A webhook was tried. 'retried': it is tried again; 'failed': given up. */
+  | { kind: 'webhookTry'; outcome: 'delivered' | 'retried' | 'failed'; ms: number }
   /** 'stopped': nobody waited for it any more. */
   | { kind: 'job'; job: JobName; outcome: 'answered' | 'failed' | 'stopped'; ms: number }
 

@@ -90,6 +90,8 @@ export interface RunServiceOptions
   artifacts: Pick<ArtifactStore, 'tidy' | 'check' | 'removeDerived'>
   logger: Logger
   telemetry: Telemetry
+  /** Called when a run has ended: webhooks are told of it. */
+  ended?: () => void
   /** How many runs may be at work at once. */
   concurrency: number
   lowWater: LowWater
@@ -102,7 +104,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string | DeletedRun>('changed runs')
-  const journal = createJournal(prisma, events, changedRuns, telemetry)
+  const journal = createJournal(prisma, events, changedRuns, telemetry, options.ended)
   const output = createRunOutput(prisma, events, openBus('run output'), journal)
   const history = createRunHistory(prisma)
   const streams = createRunStreams({

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { PrismaClient } from '../db/generated/client.ts'
+import type { Prisma, PrismaClient } from '../db/generated/client.ts'
 
 /** Milliseconds that things are kept; null for ever. */
 export interface Kept {
@@ -15,6 +15,9 @@ const EVERY_MS = 60 * 60 * 1000
 const TIDY_EVERY = 24
 /** Deleted at once: whoever asks the database meanwhile waits no longer than for these. */
 const AT_ONCE = 500
+
+/** Deliveries of webhooks: so long, and so many of each. */
+const DELIVERIES = { ms: 30 * 24 * 60 * 60 * 1000, newest: 1000 }
 
 /** Forgets once an hour what is older than it is to be kept. */
 export interface Retention {
@@ -72,6 +75,33 @@ export function createRetention(options: {
       (where) => prisma.auditEntry.deleteMany({ where }),
     )
 
+  const forgetDeliveries = (which: Prisma.WebhookDeliveryWhereInput) =>
+    forgetOldest(
+      (take) =>
+        prisma.webhookDelivery.findMany({
+          where: which,
+          orderBy: { seq: 'asc' },
+          take,
+          select: { id: true },
+        }),
+      (where) => prisma.webhookDelivery.deleteMany({ where }),
+    )
+
+  /** Those that wait as well: a receiver that is away is not told of more. */
+  async function forgetDeliveriesBeyond(newest: number): Promise<number> {
+    let sum = 0
+    for (const { id: webhookId } of await prisma.webhook.findMany({ select: { id: true } })) {
+      const first = await prisma.webhookDelivery.findFirst({
+        where: { webhookId },
+        orderBy: { seq: 'desc' },
+        skip: newest,
+        select: { seq: true },
+      })
+      if (first !== null) sum += await forgetDeliveries({ webhookId, seq: { lte: first.seq } })
+    }
+    return sum
+  }
+
   /** A run's newest line stays, whatever its age: the numbers of those to come go on from it. */
   async function forgetRunLogs(before: Date): Promise<number> {
     const runs = await prisma.runOutputLine.groupBy({ by: ['runId'], where: { at: { lt: before } } })
@@ -93,8 +123,12 @@ export function createRetention(options: {
       const predictions = kept.predictions === null ? 0 : await forgetPredictions(before(kept.predictions))
       const logLines = kept.runLogs === null ? 0 : await forgetRunLogs(before(kept.runLogs))
       const auditEntries = kept.audit === null ? 0 : await forgetAudit(before(kept.audit))
-      const forgot = predictions + logLines + auditEntries
-      if (forgot > 0) logger.info({ predictions, logLines, auditEntries }, 'forgot what was too old')
+      const deliveries =
+        (await forgetDeliveries({ createdAt: { lt: before(DELIVERIES.ms) } })) +
+        (await forgetDeliveriesBeyond(DELIVERIES.newest))
+      const forgot = predictions + logLines + auditEntries + deliveries
+      if (forgot > 0)
+        logger.info({ predictions, logLines, auditEntries, deliveries }, 'forgot what was too old')
       untidy += 1
       if (isClosed || (forgot === 0 && untidy < TIDY_EVERY)) return
       await tidy()

@@ -43,8 +43,8 @@ let shared: Promise<GuardedServer> | undefined
 
 /** The one that the test files of a process have in common; it ends with the process. */
 export function guardedServer(): Promise<GuardedServer> {
-  // Its tests guess more tokens than anybody may.
-  const env = { LIMITS: 'attempts=off' }
+  // Its tests guess more tokens than anybody may, and receivers of webhooks are on this machine.
+  const env = { LIMITS: 'attempts=off', WEBHOOKS_PRIVATE: 'true' }
   shared ??= startGuarded(env, async (options) => toTheEnd(await startServer(options)))
   return shared
 }

@@ -154,6 +154,12 @@ export function createMetrics(sources: Sources): Metrics {
     'job',
     'outcome',
   )
+  const webhookTries = histogram(
+    'vggzoo_webhook_try_seconds',
+    'Of a try to deliver a message of a webhook: delivered, to be retried, or given up.',
+    ANSWERS,
+    'outcome',
+  )
 
   const takers: { [Kind in Measurement['kind']]: (it: Extract<Measurement, { kind: Kind }>) => void } = {
     operation({ type, field, outcome, ms }) {
@@ -198,6 +204,9 @@ export function createMetrics(sources: Sources): Metrics {
     },
     job({ job, outcome, ms }) {
       jobs.observe({ job, outcome }, ms / 1000)
+    },
+    webhookTry({ outcome, ms }) {
+      webhookTries.observe({ outcome }, ms / 1000)
     },
   }
   const record = (it: Measurement) => (takers[it.kind] as (it: Measurement) => void)(it)

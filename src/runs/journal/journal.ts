@@ -4,9 +4,10 @@ import type { Bus } from '../../ports/bus.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from '../model/events.ts'
 import type { RunFailure } from '../model/failure.ts'
-import { canBecome, type RunStatus } from '../model/status.ts'
+import { canBecome, isFinal, type RunStatus } from '../model/status.ts'
 import { createJournalPages } from './pages.ts'
 import { createRecentEvents, type Position } from './recent.ts'
+import { tellEnd } from './tell-end.ts'
 import { writePoints } from './write-points.ts'
 
 type Transaction = Prisma.TransactionClient
@@ -60,11 +61,13 @@ export interface Journal {
   forget(runId: string): void
 }
 
+/** @param ended  called when the end of a run is committed, with what webhooks are told of it */
 export function createJournal(
   prisma: PrismaClient,
   events: Bus<RunEvent>,
   changedRuns: Pick<Bus<string>, 'publish'>,
   telemetry: Telemetry,
+  ended = () => {},
 ): Journal {
   const recent = createRecentEvents()
   const pages = createJournalPages(readRows)
@@ -164,8 +167,11 @@ export function createJournal(
         await within?.(tx)
         // Of a run that goes on nothing is wrong any more.
         const why = to === 'FAILED' && failure !== undefined ? { ...failure } : DbNull
-        return write(tx, runId, bodies, { ...patch, status: to, failure: why })
+        const events = await write(tx, runId, bodies, { ...patch, status: to, failure: why })
+        if (isFinal(to)) await tellEnd(tx, runId, failure ?? null)
+        return events
       })
+      if (written !== null && isFinal(to)) ended()
       return written !== null
     },
     async progress(runId, patch) {

@@ -14,6 +14,7 @@ import type { QueuePlaces } from '../../runs/planning/queue-place.ts'
 import type { RunService } from '../../runs/service.ts'
 import type { EvaluationService } from '../../scoring/evaluations.ts'
 import type { SystemService } from '../../system/service.ts'
+import type { Webhooks } from '../../webhooks/service.ts'
 import type { ArchitectureRegistry } from '../../zoo/registry.ts'
 
 /** The domain as resolvers see it. */
@@ -34,6 +35,7 @@ export interface Services {
   /** What people do with data sets of their own. */
   ownDatasets: OwnDatasets
   system: SystemService
+  webhooks: Webhooks
 }
 
 /** Where the server hands out what the domain names: paths that begin with /. */

@@ -27,6 +27,7 @@ const MEASUREMENTS: { [Kind in Measurement['kind']]: Extract<Measurement, { kind
     { kind: 'attemptEnded', run: 2, outcome: 'failed', ms: 1 },
   ],
   predictorBatch: [{ kind: 'predictorBatch', pictures: 32, ms: 40 }],
+  webhookTry: [{ kind: 'webhookTry', outcome: 'retried', ms: 10_000 }],
   job: [{ kind: 'job', job: 'conversion', outcome: 'stopped', ms: 1 }],
 }
 

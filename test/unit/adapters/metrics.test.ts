@@ -16,6 +16,7 @@ const MEASUREMENTS: { [Kind in Measurement['kind']]: Extract<Measurement, { kind
   training: { kind: 'training', run: 12, steps: 20, imagesPerSecond: 800 },
   attemptEnded: { kind: 'attemptEnded', run: 11, outcome: 'completed', ms: 90_000 },
   predictorBatch: { kind: 'predictorBatch', pictures: 5, ms: 8 },
+  webhookTry: { kind: 'webhookTry', outcome: 'delivered', ms: 200 },
   job: { kind: 'job', job: 'evaluation', outcome: 'answered', ms: 1500 },
 }
 
@@ -63,6 +64,7 @@ test('Each measurement is found in the metrics, with its unit', async () => {
       'vggzoo_predictor_pictures_total 5',
       'vggzoo_predictor_batch_seconds_sum 0.008',
       'vggzoo_job_seconds_sum{job="evaluation",outcome="answered"} 1.5',
+      'vggzoo_webhook_try_seconds_sum{outcome="delivered"} 0.2',
       'vggzoo_disk_free_bytes 5000000000',
       'vggzoo_disk_size_bytes 20000000000',
       'vggzoo_database_size_bytes 7000000',
