@@ -44,6 +44,7 @@ describe('the configuration', () => {
       MAX_MODEL_BYTES: '1 GB',
       MAX_PARAMETERS: '2147483648',
       AUDIT_DAYS: '1y',
+      WEBHOOKS_PRIVATE: 'yes',
     }
     try {
       readConfig(wrong)

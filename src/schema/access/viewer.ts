@@ -7,7 +7,7 @@ export const RoleEnum = builder.enumType('Role', {
   values: described<(typeof ROLES)[number]>({
     VIEWER: 'Reads everything, and predicts without storing.',
     OPERATOR: 'Trains, stores predictions, imports, and changes what is theirs.',
-    ADMIN: 'Deletes, protects aliases, manages tokens, and changes what is of others.',
+    ADMIN: 'Deletes, protects aliases, manages tokens and webhooks, and changes what is of others.',
   }),
 })
 
