@@ -126,10 +126,11 @@ function parse(
         broken(error)
       }
     })
-    parser.on('file', (name, content, filename) => {
+    parser.on('file', (name: string | undefined, content, filename) => {
       // Busboy tells of a cut body here too, even when nobody listens any more.
       content.on('error', () => {})
       try {
+        if (name === undefined) throw requestError('A part of the form has no name.')
         parts.file(name, content, filename, broken)
       } catch (error) {
         broken(error)

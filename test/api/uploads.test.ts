@@ -135,6 +135,16 @@ describe('a request that is not what the specification says is refused in words,
       400,
       /not multipart|Unexpected end|missing/i,
     ],
+    [
+      'with a part that has no name',
+      Buffer.from(
+        body([['x', 'y'], OPERATIONS, MAP])
+          .toString()
+          .replace('; name="x"', ''),
+      ),
+      400,
+      /A part of the form has no name/,
+    ],
     ['that is empty', Buffer.alloc(0), 400, /operations|Unexpected end/],
   ]
   test.each(cases)('%s', async (_what, content, status, message) => {

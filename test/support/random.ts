@@ -8,3 +8,17 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+export type Draw = ReturnType<typeof drawing>
+
+/** What a seed draws, again and again the same. */
+export function drawing(seed: number) {
+  const random = seededRandom(seed)
+  const below = (bound: number) => Math.floor(random() * bound)
+  return {
+    below,
+    chance: (share: number) => random() < share,
+    oneOf: <Item>(items: readonly Item[]): Item => items[below(items.length)]!,
+    bytes: (length: number) => Buffer.from(Uint8Array.from({ length }, () => below(256))),
+  }
+}

@@ -14,6 +14,7 @@ import { acceptPlugin } from './accept-plugin.ts'
 import { accessPlugin } from './access-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
+import { createDocumentCache, NOTHING_KEPT } from './document-cache.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { originPlugin } from './origin-plugin.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
@@ -86,6 +87,7 @@ function createHandler(
     },
     renderGraphiQL,
     multipart: false,
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: NOTHING_KEPT },
     plugins: [
       acceptPlugin(),
       accessPlugin(gate),

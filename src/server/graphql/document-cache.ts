@@ -1,0 +1,46 @@
+import type { DocumentNode } from 'graphql'
+
+/**
+ * Characters of all documents that are kept: hundreds of the usual length. Parsed, each character may take a hundred and
+ * fifty bytes.
+ */
+const MOST_CHARACTERS = 256 * 1024
+/** Of one of them; no client of ours has a longer one. */
+const LONGEST = 16 * 1024
+
+export interface DocumentCache {
+  get(text: string): DocumentNode | undefined
+  set(text: string, document: DocumentNode): void
+}
+
+/** Parsed documents by their text. Yoga's own counts documents, however long: 1,024 of those of 28 MB end the process. */
+export function createDocumentCache(): DocumentCache {
+  // In the order of their last use.
+  const kept = new Map<string, DocumentNode>()
+  let characters = 0
+  const forget = (text: string) => {
+    if (kept.delete(text)) characters -= text.length
+  }
+  return {
+    get(text) {
+      const document = text.length > LONGEST ? undefined : kept.get(text)
+      if (document === undefined) return
+      kept.delete(text)
+      kept.set(text, document)
+      return document
+    },
+    set(text, document) {
+      if (text.length > LONGEST) return
+      forget(text)
+      kept.set(text, document)
+      characters += text.length
+      for (const oldest of kept.keys()) {
+        if (characters <= MOST_CHARACTERS) return
+        forget(oldest)
+      }
+    },
+  }
+}
+
+/** Whatever is no document is read again each time: nobody who means well asks twice. */
+export const NOTHING_KEPT = { get: () => undefined, set() {} }
