@@ -1,4 +1,5 @@
 import type { DocumentNode } from 'graphql'
+import type { Plugin } from 'graphql-yoga'
 
 /**
  * Characters of all documents that are kept: hundreds of the usual length. Parsed, each character may take a hundred and
@@ -11,6 +12,7 @@ const LONGEST = 16 * 1024
 export interface DocumentCache {
   get(text: string): DocumentNode | undefined
   set(text: string, document: DocumentNode): void
+  forget(text: string): void
 }
 
 /** Parsed documents by their text. Yoga's own counts documents, however long: 1,024 of those of 28 MB end the process. */
@@ -22,6 +24,7 @@ export function createDocumentCache(): DocumentCache {
     if (kept.delete(text)) characters -= text.length
   }
   return {
+    forget,
     get(text) {
       const document = text.length > LONGEST ? undefined : kept.get(text)
       if (document === undefined) return
@@ -44,3 +47,14 @@ export function createDocumentCache(): DocumentCache {
 
 /** Whatever is no document is read again each time: nobody who means well asks twice. */
 export const NOTHING_KEPT = { get: () => undefined, set() {} }
+
+/** What is not valid is kept by no cache: until somebody reads their stacks, its errors hold the request that it came with. */
+export function onlyValidPlugin(cache: Pick<DocumentCache, 'forget'>): Plugin {
+  return {
+    onValidate({ params: { documentAST } }) {
+      return ({ valid }) => {
+        if (!valid) cache.forget((documentAST as DocumentNode).loc!.source.body)
+      }
+    },
+  }
+}

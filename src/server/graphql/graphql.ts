@@ -14,7 +14,7 @@ import { acceptPlugin } from './accept-plugin.ts'
 import { accessPlugin } from './access-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
-import { createDocumentCache, NOTHING_KEPT } from './document-cache.ts'
+import { createDocumentCache, NOTHING_KEPT, onlyValidPlugin } from './document-cache.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { originPlugin } from './origin-plugin.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
@@ -54,6 +54,7 @@ function createHandler(
   { gate, contextOf, addressOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
+  const documents = createDocumentCache()
   return createYoga<ServerContext, Context>({
     schema,
     context: ({ req }) => contextOf(req),
@@ -87,7 +88,7 @@ function createHandler(
     },
     renderGraphiQL,
     multipart: false,
-    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: NOTHING_KEPT },
+    parserAndValidationCache: { documentCache: documents, errorCache: NOTHING_KEPT },
     plugins: [
       acceptPlugin(),
       accessPlugin(gate),
@@ -96,6 +97,7 @@ function createHandler(
       operationPlugin(),
       requestIdPlugin(),
       ...limitPlugins(),
+      onlyValidPlugin(documents),
       subscriptionPlugin(),
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),

@@ -37,3 +37,19 @@ test('long documents that are none, and long ones that are, leave nothing behind
   // Kept, they would be 60 MiB, and their errors more.
   expect(residentBytes(server.pid) - before).toBeLessThan(40 * 2 ** 20)
 })
+
+test('an operation that is not valid leaves nothing of its request behind', async () => {
+  const padding = 'x'.repeat(2 ** 20)
+  const send = async (from: number) => {
+    for (let i = from; i < from + 40; i++) {
+      const { errors } = await server.execute(`{ nothing${i} }`, { padding: `${i} ${padding}` })
+      expect(errors?.[0]?.extensions?.code).toBe('GRAPHQL_VALIDATION_FAILED')
+    }
+  }
+  await send(0)
+  const before = residentBytes(server.pid)
+  await send(40)
+  await send(80)
+  // The variables alone are 80 MiB.
+  expect(residentBytes(server.pid) - before).toBeLessThan(40 * 2 ** 20)
+})

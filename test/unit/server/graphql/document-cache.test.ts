@@ -32,3 +32,13 @@ test('a long document is not kept, and takes no place of others', () => {
   expect(cache.get(ofLength(20_000, 2))).toBeUndefined()
   expect(cache.get(ofLength(100, 1))).toBe(DOCUMENT)
 })
+
+test('a document that is forgotten makes room', () => {
+  const cache = createDocumentCache()
+  const texts = Array.from({ length: 256 }, (_, i) => ofLength(1024, i))
+  for (const text of texts) cache.set(text, DOCUMENT)
+  cache.forget(texts[5]!)
+  expect(cache.get(texts[5]!)).toBeUndefined()
+  cache.set(ofLength(1024, 1000), DOCUMENT)
+  expect(cache.get(texts[0]!)).toBe(DOCUMENT)
+})
