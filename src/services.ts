@@ -119,20 +119,19 @@ export async function createServices(
     }),
   )
   changedModels.listen(webhooks.wake)
-  const models = parts.add(
-    createModelService({
-      prisma,
-      openBus,
-      changedModels,
-      artifacts,
-      keeper,
-      architectures,
-      facts: datasetFacts,
-      getReady: (versionId) => predictions.getReady(versionId),
-      logger,
-      telemetry,
-    }),
-  )
+  const models = createModelService({
+    prisma,
+    openBus,
+    changedModels,
+    artifacts,
+    keeper,
+    architectures,
+    facts: datasetFacts,
+    getReady: (versionId) => predictions.getReady(versionId),
+    logger,
+    telemetry,
+  })
+  parts.add({ drain: models.close, close: models.close })
   const runs = createRunService({
     prisma,
     openBus,
@@ -170,18 +169,17 @@ export async function createServices(
   await keeper.sweep()
   const folders = createImportFolders(datasetsFolder, removals)
   const pictures = createDatasetUploads(join(datasetsFolder, 'uploads'), config.maxDatasetBytes, room)
-  const imports = parts.add(
-    createImports({
-      prisma,
-      registry: datasets,
-      folders,
-      given: config.datasetsDir,
-      maxBytes: config.maxDatasetBytes,
-      room,
-      logger,
-      telemetry,
-    }),
-  )
+  const imports = createImports({
+    prisma,
+    registry: datasets,
+    folders,
+    given: config.datasetsDir,
+    maxBytes: config.maxDatasetBytes,
+    room,
+    logger,
+    telemetry,
+  })
+  parts.add({ drain: imports.close, close: imports.close })
   await imports.recover()
   await pictures.sweep()
   imports.wake()
