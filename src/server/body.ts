@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { setTimeout } from 'node:timers/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { requestError } from './graphql/client-error.ts'
 
@@ -34,26 +33,6 @@ export function contentOf(request: IncomingMessage): Readable {
   return content
 }
 
-/** For who sends on after the answer is known, and would lose it with the connection. */
-const LINGER_MS = 5000
-
-/**
- * Reads what is left of a body and throws it away, so that the client gets to read the answer. A connection that ends with
- * the answer is reset when something comes after it: there the body is waited for.
- */
-export async function readAway(request: IncomingMessage): Promise<void> {
-  request.unpipe()
-  request.resume()
-  const { headers, httpVersion } = request
-  const isLast = httpVersion === '1.0' || /\bclose\b/i.test(headers.connection ?? '')
-  if (!isLast || request.readableEnded || request.destroyed) return
-  const over = new Promise<void>((resolve) => {
-    request.once('end', resolve)
-    request.once('close', resolve)
-  })
-  await Promise.race([over, setTimeout(LINGER_MS, undefined, { ref: false })])
-}
-
 /**
  * Reads a body whole.
  *
@@ -63,20 +42,17 @@ export async function readAway(request: IncomingMessage): Promise<void> {
 export function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const tooLarge = () => requestError(`The body has more than ${maxBytes} bytes.`, 413)
-    const refuse = (error: unknown) => void readAway(request).then(() => reject(error))
-    if (Number(request.headers['content-length']) > maxBytes) return refuse(tooLarge())
-    let content: Readable
-    try {
-      content = contentOf(request)
-    } catch (error) {
-      return refuse(error)
-    }
+    if (Number(request.headers['content-length']) > maxBytes) throw tooLarge()
+    const content = contentOf(request)
     const chunks: Buffer[] = []
     let size = 0
     const fail = (error: Error) => {
       content.off('data', take)
-      refuse(error)
+      // What is left of the body is read and thrown away, so that the client gets to read the answer.
+      request.unpipe()
+      request.resume()
       if (content !== request) content.destroy()
+      reject(error)
     }
     const take = (chunk: Buffer) => {
       size += chunk.length

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -57,6 +63,7 @@ export async function listen(
   const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
   const answerWhenStarted: RequestListener<typeof HttpRequest> = async (request, response) => {
     request.url = originForm(request.url!)
+    endWithBody(request, response)
     const answer = await started
     if (!response.destroyed) answer(request, response)
   }
@@ -99,6 +106,32 @@ export async function listen(
       start(answerOf(options))
     },
     close: () => (closing ??= close()),
+  }
+}
+
+/** For a body to come to its end after its answer is known. */
+const REST_MS = 5000
+
+/**
+ * Lets a client that sends on when its answer is known already read it. A connection that closes with the answer is reset
+ * when something comes after it, and the answer may be lost: there, what is left of the body is read and thrown away first.
+ */
+function endWithBody(request: IncomingMessage, response: ServerResponse): void {
+  const { headers, httpVersion } = request
+  if (httpVersion !== '1.0' && !/\bclose\b/i.test(headers.connection ?? '')) return
+  const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse
+  response.end = (...args: unknown[]) => {
+    if (request.complete || request.destroyed) return end(...args)
+    request.unpipe()
+    request.resume()
+    const over = new AbortController()
+    const read = new Promise<void>((resolve) => request.once('end', resolve).once('close', resolve))
+    const late = setTimeout(REST_MS, undefined, { ref: false, signal: over.signal }).catch(() => {})
+    void Promise.race([read, late]).then(() => {
+      over.abort()
+      end(...args)
+    })
+    return response
   }
 }
 

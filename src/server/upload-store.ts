@@ -10,7 +10,7 @@ import { codedError } from '../schema/builder/errors.ts'
 import { type LowWater, NEVER_LOW } from '../storage/low-water.ts'
 import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
-import { contentOf, readAway } from './body.ts'
+import { contentOf } from './body.ts'
 import { requestError } from './graphql/client-error.ts'
 import { MAX_BODY_BYTES, MAX_FILES, MAX_FRAMING_BYTES, MAX_MAP_BYTES } from './graphql/limits.ts'
 import type { UploadLimit, UploadLimits } from './upload-limits.ts'
@@ -56,7 +56,10 @@ export function createUploadStore(
       await parse(request, parts, limits.most, length > 0 ? () => {} : spend)
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
-      await Promise.all([readAway(request), parts.release()])
+      // What is left of the body is read and thrown away, so that the client gets to read the answer.
+      request.unpipe()
+      request.resume()
+      await parts.release()
       const failure = room.failed(error)
       throw codedError(failure) ?? failure
     }

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { serverAudits } from 'graphql-http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
@@ -107,6 +108,35 @@ describe('a page of another origin', () => {
 })
 
 describe('the server', () => {
+  test.each([
+    ['/login', 'text/plain', 404],
+    ['/graphql', 'text/plain', 415],
+    ['/graphql', 'multipart/form-data', 400],
+    ['/nothing', 'text/plain', 404],
+  ])(
+    'answers who goes on sending to %s as %s and wants the connection closed',
+    async (path, type, status) => {
+      const { hostname, port } = new URL(server.url)
+      const body = Buffer.alloc(8 * 2 ** 20, 'x')
+      const head = [
+        `POST ${path} HTTP/1.1`,
+        `Host: ${hostname}`,
+        `Content-Type: ${type}`,
+        'x-graphql-yoga-csrf: 1',
+        `Content-Length: ${body.length}`,
+        'Connection: close',
+      ]
+      for (let i = 0; i < 10; i++) {
+        const socket = connect(Number(port), hostname)
+        socket.write(`${head.join('\r\n')}\r\n\r\n`)
+        socket.write(body)
+        let answer = ''
+        for await (const chunk of socket) answer += chunk
+        expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+      }
+    },
+  )
+
   test('says that it is well, and what is where', async () => {
     const answer = async (path: string) => (await fetch(`${server.url}${path}`)).json()
     expect(await answer('/health/live')).toEqual({ status: 'ok' })
