@@ -1,6 +1,6 @@
 import { type StatsFs, statfsSync } from 'node:fs'
 import { StorageFullError } from '../errors.ts'
-import { diskFailure, mebibytes } from './room.ts'
+import { mebibytes } from './room.ts'
 
 /** What is to stay free where no setting says so; of a small disk the share. */
 const USUAL_BYTES = 2 ** 30
@@ -55,9 +55,8 @@ export function watchLowWater(
     let stats: StatsFs
     try {
       stats = statfs(folder)
-    } catch (error) {
-      // What is wrong with it beside that is told where it is written to.
-      if (diskFailure(error) === null) throw error
+    } catch {
+      // What is wrong with it is told where it is written to.
       return problem
     }
     const { bsize, bavail, blocks } = stats

@@ -52,6 +52,21 @@ test('it tells within a second when it becomes low, and when there is a tenth mo
   expect(told).toHaveLength(2)
 })
 
+test('a disk that does not answer stays what it was, and nothing ends by that', () => {
+  vi.useFakeTimers()
+  disk = { free: 0, size: 100 * GIB }
+  let answers = true
+  lowWater = watchLowWater('/data', null, () => {
+    if (!answers) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
+    return stats()
+  })
+  const problem = lowWater.problem()
+  expect(problem).toEqual(expect.any(String))
+  answers = false
+  vi.advanceTimersByTime(3000)
+  expect(lowWater.problem()).toBe(problem)
+})
+
 test('a file system that tells nothing of itself is never low', () => {
   disk = { free: 0, size: 0 }
   lowWater = watchLowWater('/data', null, stats)
