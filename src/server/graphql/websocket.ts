@@ -84,6 +84,7 @@ export function attachWebSocket(
       return refuse(socket, '429 Too Many Requests', error.message, [
         'Connection: close',
         `Retry-After: ${seconds}`,
+        named,
       ])
     }
     // It may be one of several that were offered, of which ws makes nothing.

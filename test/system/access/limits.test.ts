@@ -65,7 +65,10 @@ function socket(server: TestServer, headers: Record<string, string> = {}) {
   )
   const status = new Promise<number>((resolve) => {
     client.once('upgrade', () => resolve(101))
-    client.once('unexpected-response', (_request, { statusCode }) => resolve(statusCode!))
+    client.once('unexpected-response', (_request, { statusCode, headers }) => {
+      expect(headers['x-request-id']).toEqual(expect.any(String))
+      resolve(statusCode!)
+    })
   })
   return { client, closed, status }
 }

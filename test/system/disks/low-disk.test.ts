@@ -40,12 +40,12 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes nearly full', () => {
   })
 
   test('training waits and comes to the same bytes, what is kept is refused, and all else is answered', async () => {
-    const run = { epochs: 20, trainLimit: 320, testLimit: 32, seed: 11 }
+    const run = { epochs: 20, trainLimit: 320, testLimit: 32, logEvery: 1, seed: 11 }
     const undisturbed = await startRun(server, run)
     await collectEvents(server, undisturbed)
 
     const id = await startRun(server, run)
-    await waitForEvent(server, id, (event) => event.__typename === 'EpochEnded')
+    await waitForEvent(server, id, (event) => event.__typename === 'LossPoints')
     disk.fill(80 * 2 ** 20)
     const suspended = await waitForEvent(
       server,

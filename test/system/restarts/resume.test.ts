@@ -39,6 +39,13 @@ function losses(events: Event[]): unknown[] {
     .map(({ step, loss, learningRate }) => [step, loss, learningRate])
 }
 
+/** The same of a run whose trainer died: each step once, of the attempt that counts. */
+function lossesThatCount(events: Event[]): unknown[] {
+  const [, again] = events.filter(isStatus('RUNNING'))
+  const counts = ({ attempt, step }: Event) => attempt === 2 || step <= again!.step
+  return losses(events.map(({ points }) => ({ points: points?.filter(counts) }) as Event))
+}
+
 describe('a run that was interrupted', () => {
   const undisturbed: { digest: string; losses: unknown[] } = { digest: '', losses: [] }
   beforeAll(async () => {
@@ -89,12 +96,7 @@ describe('a run that was interrupted', () => {
     const [, again] = events.filter(isStatus('RUNNING'))
     expect(again).toMatchObject({ attempt: 2, step: interrupted.step })
     expect(again.step).toBeGreaterThan(0)
-    // Each step once, of the attempt that counts.
-    const points = events.flatMap((event) => event.points ?? [])
-    const effective = points.filter(({ attempt, step }) => attempt === 2 || step <= again.step)
-    expect(effective.map(({ step, loss, learningRate }) => [step, loss, learningRate])).toEqual(
-      undisturbed.losses,
-    )
+    expect(lossesThatCount(events)).toEqual(undisturbed.losses)
     expect(await finalDigest(server, id)).toBe(undisturbed.digest)
     expect(events.filter(({ summary }) => summary?.epoch === 3)).toHaveLength(1)
   })
@@ -119,9 +121,7 @@ describe('a run that was interrupted', () => {
     )
     process.kill(line.trainer as number, 'SIGKILL')
     rmSync(join(server.dataDir, 'artifacts', `${mine.transfer.digest}.derived`), { recursive: true })
-    expect(losses(await collectEvents(server, id)).slice(-wanted.length)).toEqual(
-      wanted.slice(-wanted.length),
-    )
+    expect(lossesThatCount(await collectEvents(server, id))).toEqual(wanted)
     expect(await finalDigest(server, id)).toBe(await finalDigest(server, whole))
   })
 
