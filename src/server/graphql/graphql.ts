@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
@@ -86,7 +85,9 @@ function createHandler(
       defaultQuery: WELCOME_QUERY,
       subscriptionsProtocol: 'WS',
     },
-    renderGraphiQL,
+    // Nine megabytes that only a browser needs.
+    renderGraphiQL: async (options) =>
+      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     multipart: false,
     parserAndValidationCache: { documentCache: documents, errorCache: NOTHING_KEPT },
     plugins: [
