@@ -30,7 +30,7 @@ export default defineConfig({
       project('unit', { isolate: false }),
       project('api', { isolate: false }),
       project('kernels', { isolate: false }),
-      project('system', needsCifar10),
+      project('system', { ...needsCifar10, isolate: false }),
       project('load', { ...needsCifar10, maxWorkers: 1 }),
     ],
   },
