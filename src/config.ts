@@ -8,6 +8,7 @@ import { toBytes } from './bytes.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 import { checkOpenId, OPENID_VARIABLES, openIdOf } from './openid-config.ts'
 import { isProxyList } from './server/client-address.ts'
+import { checkTracing, isTraced, TRACING_VARIABLES } from './tracing-config.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -68,6 +69,8 @@ export interface Config {
   webhooksPrivate: boolean
   /** Whether the server keeps metrics and answers /metrics with them. */
   metrics: boolean
+  /** Whether spans of what it does are sent to a collector of OpenTelemetry. */
+  traces: boolean
 }
 
 /** Every wrong value of the environment, a line each. */
@@ -209,8 +212,10 @@ const environment = z
       .refine(isOrigin, 'must be where browsers reach the server, such as https://zoo.example.org')
       .optional(),
     ...OPENID_VARIABLES,
+    ...TRACING_VARIABLES,
   })
   .superRefine(checkOpenId)
+  .superRefine(checkTracing)
 
 /** @throws ConfigError that names every wrong variable */
 export function readConfig(variables: NodeJS.ProcessEnv): Config {
@@ -262,6 +267,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     maxConcurrentRuns: value.MAX_CONCURRENT_RUNS,
     predictors: value.PREDICTORS ?? null,
     metrics: value.METRICS,
+    traces: isTraced(value),
     webhooksPrivate: value.WEBHOOKS_PRIVATE,
     tls:
       value.TLS_CERT && value.TLS_KEY ? { cert: resolve(value.TLS_CERT), key: resolve(value.TLS_KEY) } : null,

@@ -57,6 +57,42 @@ describe('the configuration', () => {
     }
   })
 
+  test('has spans sent when the variables of OpenTelemetry name a collector', () => {
+    const isTraced = (variables: NodeJS.ProcessEnv) => readConfig(variables).traces
+    const OTEL_EXPORTER_OTLP_ENDPOINT = 'https://collector.example.org/otlp'
+    expect(isTraced({})).toBe(false)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_ENDPOINT })).toBe(true)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://[::1]:4318/v1/traces' })).toBe(true)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_EXPORTER: 'otlp' })).toBe(true)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_EXPORTER: 'none' })).toBe(false)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED: 'True' })).toBe(false)
+    expect(isTraced({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED: 'no' })).toBe(true)
+  })
+
+  test('names each variable of OpenTelemetry that would be passed over, where spans are sent', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }
+    for (const wrong of [
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '127.0.0.1:4318' },
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'grpc://127.0.0.1:4317' },
+      { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' },
+      { OTEL_TRACES_EXPORTER: 'zipkin' },
+      { OTEL_TRACES_SAMPLER: 'sometimes' },
+      { OTEL_TRACES_SAMPLER_ARG: '10 %' },
+      { OTEL_TRACES_SAMPLER_ARG: '1.5' },
+    ]) {
+      const [[name, value]] = Object.entries(wrong) as [[string, string]]
+      const line = new RegExp(`^${name} must be .*, not "${value}"$`)
+      expect(() => readConfig({ ...endpoint, ...wrong })).toThrow(line)
+      // Other programs may be meant.
+      expect(readConfig({ ...endpoint, ...wrong, OTEL_SDK_DISABLED: 'true' }).traces).toBe(false)
+    }
+    const meantForTraces = { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf' }
+    expect(readConfig({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', ...meantForTraces }).traces).toBe(
+      true,
+    )
+  })
+
   const openId = {
     AUTH: 'tokens',
     PUBLIC_URL: 'https://zoo.example.org/',

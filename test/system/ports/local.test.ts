@@ -6,12 +6,14 @@ import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { createTrainerLauncher } from '../../../src/adapters/local/trainer-launcher.ts'
 import { useDatabase } from '../../support/database.ts'
 import { describeArtifactStore } from './artifact-store-contract.ts'
 import { describeBus } from './bus-contract.ts'
 import { describeRunQueue } from './run-queue-contract.ts'
 import { describeTelemetry } from './telemetry-contract.ts'
+import { describeTracing } from './tracing-contract.ts'
 import { describeTrainerLauncher } from './trainer-launcher-contract.ts'
 
 const db = useDatabase()
@@ -29,6 +31,7 @@ describe('in this process and on this disk,', () => {
   describeArtifactStore(async () => openArtifactStore(await mkdtemp(join(folder, 'store-'))))
   describeRunQueue(openRunQueue, db)
   describeTelemetry(NO_TELEMETRY)
+  describeTracing(async () => NO_TRACING)
   describeTrainerLauncher(
     createTrainerLauncher(new URL('../../support/scripted/scripted-trainer.mjs', import.meta.url)),
   )
