@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { openLocalPorts } from './adapters/local/ports.ts'
 import { NO_TELEMETRY } from './adapters/local/telemetry.ts'
 import { createMetrics } from './adapters/metrics/metrics.ts'
+import { openTracing } from './adapters/tracing/open.ts'
 import { claimData } from './claims.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
@@ -53,6 +54,14 @@ export async function startApp(
     : null
   const { telemetry = metrics?.telemetry ?? NO_TELEMETRY } = given
   try {
+    // First, and so closed last: what the other parts do at their end is told, too.
+    const tracing = parts.add(
+      await openTracing(config.traces, {
+        process: 'server',
+        version: packageVersion,
+        warn: (details, message) => logger.warn(details, message),
+      }),
+    )
     // Before the data folder is touched: of a HOST or PORT that cannot be had a person hears at once.
     const server = parts.add(await listen(config.host, config.port, { tls: config.tls, logger }))
 
@@ -76,6 +85,7 @@ export async function startApp(
         artifactsFolder,
         logger,
         telemetry,
+        tracing,
       }),
     )
     predictor.start()
@@ -89,7 +99,13 @@ export async function startApp(
     stopping.throwIfAborted()
 
     const trainer = new URL('./trainer/trainer-process.js', import.meta.url)
-    const usual = openLocalPorts<ToTrainer, FromTrainer>({ artifactsFolder, room, trainer, telemetry })
+    const usual = openLocalPorts<ToTrainer, FromTrainer>({
+      artifactsFolder,
+      room,
+      trainer,
+      telemetry,
+      tracing,
+    })
     const ports = { ...usual, ...given }
     const { maintenance, ...services } = await createServices(
       { ...ports, config, auth, logger, database, engines, predictor, room, lowWater },
@@ -122,6 +138,7 @@ export async function startApp(
         limitsLoopback,
         logger,
         telemetry,
+        tracing,
         readiness,
         metrics,
       }),

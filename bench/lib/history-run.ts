@@ -3,6 +3,7 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { LossPoint, PrismaClient } from '../../src/db/generated/client.ts'
 import { createChangedModels } from '../../src/models/changed-models.ts'
@@ -119,6 +120,7 @@ export function openRuns(prisma: PrismaClient, folder: string): RunService {
     keeper: createWeightsKeeper(prisma, openArtifactStore(folder)),
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     lowWater: NEVER_LOW,
     engine: 'cpu',
     trainers: {

@@ -2,6 +2,7 @@
 
 import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import type { EngineChoice } from '../../src/engine/report.ts'
 import { COVER } from '../../src/pictures/resize.ts'
 import { createPredictor, type Predictor, type PredictRequest } from '../../src/predictor/predictor.ts'
@@ -57,6 +58,7 @@ export function startPredictor(engine: EngineChoice, folder: string): Predictor 
     artifactsFolder: folder,
     logger: { info() {}, warn: console.warn, error() {} },
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     entry: PREDICTOR,
   })
 }

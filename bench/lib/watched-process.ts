@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import { createRecentEvents } from '../../src/runs/journal/recent.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
@@ -33,6 +34,7 @@ const handler = createGraphQLHandler({
   allowedOrigins: [],
   logger: pino({ level: 'silent' }),
   telemetry: NO_TELEMETRY,
+  tracing: NO_TRACING,
 })
 server.serve({
   handler,

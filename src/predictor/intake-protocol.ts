@@ -21,6 +21,7 @@ export type ToIntake =
 
 export interface IntakeData {
   artifactsFolder: string
+  isTraced: boolean
   /** One number: how many pictures are being decoded. */
   decoding: Int32Array
 }

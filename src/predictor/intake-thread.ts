@@ -6,10 +6,12 @@ import { Socket } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import sharp from 'sharp'
 import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { openTracing } from '../adapters/tracing/open.ts'
 import { prepareImage } from '../pictures/image.ts'
 import { LINE_FD } from '../process/child.ts'
 import { openMessages } from '../process/messages.ts'
 import type { FromIntake, IntakeData, ToIntake } from './intake-protocol.ts'
+import { type PictureTimes, tellBatch } from './picture-spans.ts'
 import type { ModelRef, PredictImage, PredictorAnswer, PredictorRequest } from './protocol.ts'
 import { toRejection } from './rejection.ts'
 
@@ -22,9 +24,12 @@ interface Taken {
   at: number
   pixels: Uint8Array
   decodeMs: number
+  traceparent: string | undefined
 }
 
-const { artifactsFolder, decoding } = workerData as IntakeData
+const { artifactsFolder, isTraced, decoding } = workerData as IntakeData
+// Of this thread: it hears while the other one computes.
+const tracing = await openTracing(isTraced, { process: 'predictor' })
 const artifacts = openArtifactStore(artifactsFolder)
 const refs = new Map<number, ModelRef>()
 const taken = new Map<number, Taken>()
@@ -46,6 +51,10 @@ const server = openMessages<PredictorRequest, PredictorAnswer>(new Socket({ fd: 
     case 'cancel':
       awaited.delete(request.id)
       if (taken.delete(request.id)) hand(request)
+      return
+    case 'leave':
+      // A thread that exits ends itself alone.
+      void tracing.close().then(() => process.kill(process.pid, 'SIGKILL'))
   }
 })
 
@@ -71,14 +80,15 @@ function hand(message: FromIntake): void {
   parentPort!.postMessage(message)
 }
 
-async function accept({ id, model, image, inspect }: Extract<PredictorRequest, { type: 'predict' }>) {
+async function accept(request: Extract<PredictorRequest, { type: 'predict' }>) {
+  const { id, model, image, inspect, traceparent } = request
   const at = performance.now()
   awaited.add(id)
   Atomics.add(decoding, 0, 1)
   try {
     const pixels = await pixelsOf(image, refs.get(model)!)
     if (!awaited.has(id)) return
-    taken.set(id, { at, pixels, decodeMs: performance.now() - at })
+    taken.set(id, { at, pixels, decodeMs: performance.now() - at, traceparent })
     hand({ type: 'picture', id, model, pixels, inspect })
   } catch (error) {
     reject(id, error)
@@ -99,11 +109,13 @@ async function pixelsOf(
 function answer({ model, ids, logits, ms }: Extract<ToIntake, { type: 'computed' }>): void {
   const now = performance.now()
   const classes = logits.length / ids.length
+  const traced: PictureTimes[] = []
   const pictures = ids.flatMap((id, index) => {
     const picture = taken.get(id)
     if (picture === undefined) return []
     taken.delete(id)
-    const { at, pixels, decodeMs } = picture
+    const { at, pixels, decodeMs, traceparent } = picture
+    if (traceparent !== undefined) traced.push({ traceparent, at, decoded: at + decodeMs })
     const times = {
       decodeMs,
       queueMs: Math.max(0, now - at - decodeMs - ms),
@@ -113,6 +125,7 @@ function answer({ model, ids, logits, ms }: Extract<ToIntake, { type: 'computed'
     return [{ id, logits: logits.subarray(index * classes, (index + 1) * classes), pixels, times }]
   })
   server.send({ type: 'predicted', model, computeMs: ms, pictures })
+  tellBatch(tracing, traced, { size: ids.length, began: now - ms, ended: now })
 }
 
 /** Here, as it takes as long as reading the whole file. */

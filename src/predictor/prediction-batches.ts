@@ -41,6 +41,8 @@ export interface BatchInput {
   /** As in PredictInput. */
   threshold?: number | null
   isStored: boolean
+  /** Of the span that it is asked in. */
+  traceparent?: string | undefined
 }
 
 /** Why a picture of a batch has no prediction. */
@@ -192,7 +194,7 @@ export function createPredictionBatches({
   /** Hands the pictures over, one at a time. */
   function run(
     batch: Batch,
-    { pictures, model, threshold, isStored }: BatchInput,
+    { pictures, model, threshold, isStored, traceparent }: BatchInput,
     answered: () => void,
   ): void {
     const waiting = pictures.map((picture) => ({ ...picture, release: picture.hold?.() })).entries()
@@ -212,7 +214,7 @@ export function createPredictionBatches({
             answer(
               batch,
               index,
-              await ask({ image: await read(), model, threshold, comesAgain: true }, signal),
+              await ask({ image: await read(), model, threshold, comesAgain: true, traceparent }, signal),
             )
           }
         } catch (error) {

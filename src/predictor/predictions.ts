@@ -37,6 +37,8 @@ export interface PredictInput {
   threshold?: number | null
   /** When there is no room, the same picture comes again: nobody is refused then. */
   comesAgain?: boolean
+  /** Of the span that it is asked in. */
+  traceparent?: string | undefined
 }
 
 /** A prediction with the version that made it, as it was then: it may be deleted since. */
@@ -197,14 +199,15 @@ export function createPredictionService({
 
   async function predictWith(
     version: ModelVersion,
-    { image, comesAgain, threshold = null }: PredictInput,
+    { image, comesAgain, threshold = null, traceparent }: PredictInput,
     started: number,
     signal?: AbortSignal,
   ): Promise<MadePrediction> {
     const answer = async () => {
       const model = refs.of(version)
       const { size } = model.preprocessing
-      return { size, ...(await predictor.predict({ model, image: await read(image, size) }, signal)) }
+      const request = { model, image: await read(image, size), traceparent }
+      return { size, ...(await predictor.predict(request, signal)) }
     }
     const { probabilities, pixels, size, times } = await answer().catch((error: unknown) => {
       // Nobody asks for the version any more.

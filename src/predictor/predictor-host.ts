@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { setTimeout as passed } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { EngineReport } from '../engine/report.ts'
 import { StoppingError } from '../errors.ts'
@@ -42,6 +43,8 @@ const ARENAS = '2'
 
 /** Starts in a row without a single answer. */
 const MAX_STARTS = 5
+/** For a process that sends its spans at its end: it gives itself a second. */
+const LEAVE_MS = 1500
 
 type Status = 'idle' | 'starting' | 'ready' | 'waiting' | 'givenUp' | 'closed'
 
@@ -205,9 +208,16 @@ export function createHost(options: HostOptions): Host {
       clearTimeout(backoff)
       clearTimeout(watch)
       report.reject(new StoppingError())
+      if (options.configure.isTraced) await left()
       child?.kill('SIGKILL')
       await child?.exited
     },
+  }
+
+  /** Resolves when the process has sent its spans and is gone, or takes too long for it. */
+  async function left(): Promise<void> {
+    line?.send({ type: 'leave' })
+    await Promise.race([child?.exited, passed(LEAVE_MS, undefined, { ref: false })])
   }
 }
 

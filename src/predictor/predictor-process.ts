@@ -42,11 +42,11 @@ const batcher = createBatcher<Job, Network>({
 
 const parent = connectToParent<ToPredictor, FromPredictor>((message) => void configure(message))
 
-async function configure({ engine, artifactsFolder, modelBytes }: ToPredictor): Promise<void> {
+async function configure({ engine, artifactsFolder, modelBytes, isTraced }: ToPredictor): Promise<void> {
   networks = createModelCache(modelBytes, (key, isLoaded) =>
     say({ type: 'kept', model: Number(key), isLoaded }),
   )
-  const workerData: IntakeData = { artifactsFolder, decoding }
+  const workerData: IntakeData = { artifactsFolder, isTraced, decoding }
   // An error that nobody expects there ends the process, as it does here.
   intake = new Worker(new URL('./intake-thread.js', import.meta.url), {
     workerData,

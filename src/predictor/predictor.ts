@@ -4,6 +4,7 @@ import type { EngineReport } from '../engine/report.ts'
 import { OverloadedError } from '../errors.ts'
 import { sniffImageFormat } from '../pictures/format.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Tracing } from '../ports/tracing.ts'
 import { analyze } from '../zoo/analysis.ts'
 import { createModelNames } from './model-names.ts'
 import { createPool } from './pool.ts'
@@ -23,6 +24,8 @@ import type { TaskAnswer } from './worker.ts'
 export interface PredictRequest {
   model: ModelRef
   image: PredictImage
+  /** Of the span that it is part of. */
+  traceparent?: string | undefined
 }
 
 export interface PredictOutcome {
@@ -41,6 +44,7 @@ export interface PredictorOptions {
   artifactsFolder: string
   logger: Pick<Logger, 'info' | 'warn' | 'error'>
   telemetry: Telemetry
+  tracing: Tracing
   /** Processes; 1 when left out. */
   processes?: number
   /** Milliseconds that a request may be expected to wait; with a longer wait before it, it is refused. */
@@ -90,6 +94,7 @@ const MULTIPLY_ADDS_PER_MS = 2e7
 export function createPredictor(options: PredictorOptions): Predictor {
   const {
     telemetry,
+    tracing,
     processes = 1,
     maxWaitMs = DEFAULT_MAX_WAIT_MS,
     maxOpen = DEFAULT_MAX_OPEN,
@@ -117,6 +122,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
       engine: options.engine,
       artifactsFolder: options.artifactsFolder,
       modelBytes: Math.floor(modelBytes / processes),
+      isTraced: tracing.isOn,
     },
     logger: options.logger,
     times: { startMs: 60_000, silenceMs: 300_000, backoffMs: 250, restMs: 30_000, ...options.times },
@@ -139,7 +145,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
   }
 
   async function ask(
-    { model: ref, image, inspect }: PredictRequest & { inspect?: Inspection },
+    { model: ref, image, inspect, traceparent }: PredictRequest & { inspect?: Inspection },
     signal: AbortSignal | undefined,
   ): Promise<TaskAnswer> {
     signal?.throwIfAborted()
@@ -150,7 +156,7 @@ export function createPredictor(options: PredictorOptions): Predictor {
     openBytes += bytes
     try {
       return await new Promise<TaskAnswer>((resolve, reject) => {
-        const cancel = pool.give({ model: names.numberOf(ref), image, inspect, resolve, reject })
+        const cancel = pool.give({ model: names.numberOf(ref), image, inspect, traceparent, resolve, reject })
         onAbort = () => {
           cancel()
           reject(signal?.reason)
@@ -161,6 +167,25 @@ export function createPredictor(options: PredictorOptions): Predictor {
       open -= 1
       openBytes -= bytes
       if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** The same within a span: what a process does of it is part of that. */
+  async function traced(request: PredictRequest, signal: AbortSignal | undefined): Promise<TaskAnswer> {
+    const { digest, architecture } = request.model
+    const span = tracing.begin('predict', {
+      parent: request.traceparent,
+      attributes: { 'vggzoo.architecture': architecture.name, 'vggzoo.weights': digest },
+    })
+    try {
+      const answer = await ask({ ...request, traceparent: span.traceparent }, signal)
+      span.set({ 'vggzoo.outcome': answer.type })
+      return answer
+    } catch (error) {
+      span.set({ 'vggzoo.outcome': error instanceof Error ? error.name : String(error) })
+      throw error
+    } finally {
+      span.end()
     }
   }
 
@@ -175,7 +200,9 @@ export function createPredictor(options: PredictorOptions): Predictor {
     },
     async predict(request, signal) {
       const startedAt = performance.now()
-      const answer = await ask(request, signal)
+      const answer = await (request.traceparent === undefined
+        ? ask(request, signal)
+        : traced(request, signal))
       if (answer.type !== 'predicted') throw errorOf(answer)
       const probabilities = rankedSoftmax(answer.logits, request.model.preprocessing.labels)
       answered += 1

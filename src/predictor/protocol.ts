@@ -59,6 +59,8 @@ export type ToPredictor = {
   engine: EngineRequest
   modelBytes: number
   artifactsFolder: string
+  /** Whether it sends spans. */
+  isTraced: boolean
 }
 
 export type FromPredictor =
@@ -70,11 +72,21 @@ export type FromPredictor =
 export type PredictorRequest =
   /** Before the first request that names it; a process is told once. */
   | { type: 'model'; model: number; ref: ModelRef }
-  | { type: 'predict'; id: number; model: number; image: PredictImage; inspect?: Inspection }
+  | {
+      type: 'predict'
+      id: number
+      model: number
+      image: PredictImage
+      inspect?: Inspection
+      /** Of the span that it is part of; left out where nobody looks. */
+      traceparent?: string
+    }
   /** Loads its weights, as a prediction would. */
   | { type: 'load'; id: number; model: number }
   /** Nobody waits for the answer any more. It may come nevertheless. */
   | { type: 'cancel'; id: number }
+  /** Where spans are sent: those that were not yet are, and the process ends. */
+  | { type: 'leave' }
 
 /** What was measured of one prediction in its process, in milliseconds. */
 export interface PredictionTimes {

@@ -13,6 +13,8 @@ export interface Task {
   /** Left out, the weights of the model are loaded. */
   image?: PredictImage
   inspect?: Inspection
+  /** Of the span that it is part of. */
+  traceparent?: string | undefined
   /** The answer in the words of the protocol: `rejected` as well. */
   resolve(answer: TaskAnswer): void
   reject(error: Error): void
@@ -100,13 +102,17 @@ export function createPredictorWorker(options: PredictorWorkerOptions): Predicto
 
   function send(entry: Open): void {
     const { id, task } = entry
-    const { model, image, inspect } = task
+    const { model, image, inspect, traceparent } = task
     entry.sent = true
     unsent.delete(entry)
     if (!told.has(model)) host.send({ type: 'model', model, ref: names.refOf(model) })
     told.add(model)
+    // Each key of a message costs time, also where there is nothing under it.
+    const span = traceparent === undefined ? null : { traceparent }
     host.send(
-      image === undefined ? { type: 'load', id, model } : { type: 'predict', id, model, image, inspect },
+      image === undefined
+        ? { type: 'load', id, model }
+        : { type: 'predict', id, model, image, inspect, ...span },
     )
   }
 

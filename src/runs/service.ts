@@ -104,7 +104,7 @@ export function createRunService(options: RunServiceOptions): RunService {
     options
   const events = openBus<RunEvent>('run events')
   const changedRuns = openBus<string | DeletedRun>('changed runs')
-  const journal = createJournal(prisma, events, changedRuns, telemetry, options.ended)
+  const journal = createJournal(prisma, events, changedRuns, telemetry, options.tracing, options.ended)
   const output = createRunOutput(prisma, events, openBus('run output'), journal)
   const history = createRunHistory(prisma)
   const streams = createRunStreams({

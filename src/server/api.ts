@@ -6,6 +6,7 @@ import { createQuotas } from '../access/quotas.ts'
 import type { Viewer } from '../access/viewer.ts'
 import type { Maintenance } from '../maintenance/service.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Tracing } from '../ports/tracing.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
 import { createCounter } from './access/counter.ts'
 import { createGate, type Gate, OPEN_GATE } from './access/gate.ts'
@@ -43,6 +44,7 @@ export interface ApiOptions {
   limitsLoopback: boolean
   logger: Logger
   telemetry: Telemetry
+  tracing: Tracing
   readiness(): Promise<Readiness>
   metrics: Handlers['metrics']
 }
@@ -50,7 +52,7 @@ export interface ApiOptions {
 /** Lets the server answer: GraphQL over HTTP, server-sent events and WebSocket, the dashboard, the files of models, backups, its health and metrics. */
 export function serveApi(server: HttpServer, options: ApiOptions): { close(): Promise<void> } {
   const { services, prisma, uploads, host, allowedOrigins, trustedProxies, publicUrl, openId } = options
-  const { logger, telemetry, readiness, metrics } = options
+  const { logger, telemetry, tracing, readiness, metrics } = options
   const { access, audit } = services
   const policy = createOriginPolicy({
     host,
@@ -78,7 +80,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     requestId: requestIdOf(request),
     address: addressOf(request),
   })
-  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry }
+  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),

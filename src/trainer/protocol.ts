@@ -49,6 +49,8 @@ export interface TrainingJob {
   artifactsFolder: string
   /** The owner of what it stages there. */
   owner: string
+  /** Of the span that the work is part of; left out where nobody looks. */
+  traceparent?: string | undefined
   /** The checkpoints that it can go on from, newest first: it takes the first that is whole. None for a beginning. */
   from: { step: number; weights: string; state: string }[]
   /** The weights that a beginning has, and what of them is trained; null when the seed draws them, to be trained all. */

@@ -13,6 +13,7 @@ import { print } from './output-lines.ts'
 import type { TrainingJob } from './protocol.ts'
 import type { TrainingSession } from './session.ts'
 import { copyWeights, writeState } from './snapshot.ts'
+import type { TrainerSpans } from './spans.ts'
 import type { TrainerState } from './state.ts'
 
 const RETRY_MS = 1000
@@ -46,6 +47,7 @@ export function createSaver(
   session: TrainingSession,
   store: Pick<ArtifactStore, 'stage'>,
   from: Pick<TrainerState, 'step' | 'epoch'> | null,
+  spans: Pick<TrainerSpans, 'checkpoint'>,
   saved: (checkpoint: SavedCheckpoint) => void,
 ): Saver {
   const { everySteps, everySeconds, everyEpochs } = job.checkpoints
@@ -114,6 +116,7 @@ export function createSaver(
     async save(state, isTested) {
       await writes.at(-atOnce)
       if (state.step === last.step && state.epoch === last.epoch) return
+      const span = spans.checkpoint(state)
       const [trained, weights, rest] = await whenRoom(async () => {
         const [snapshot, rest, weights] = [
           await store.stage(owner),
@@ -141,6 +144,7 @@ export function createSaver(
       const writing = Promise.resolve(writes.at(-1))
         .then(() => write(toWrite, state, isTested, { weights: weights.staged, state: rest.staged }))
         .finally(() => {
+          span.end()
           underWay -= 1
         })
       // Whoever waits next hears of it.

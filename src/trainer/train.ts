@@ -18,6 +18,8 @@ import type { StepResult, TrainingSession } from './session.ts'
 import type { TrainerState } from './state.ts'
 
 export interface TrainingHooks {
+  /** @param epoch  1-based */
+  begins(what: 'epoch' | 'evaluation', epoch: number): void
   point(point: MeasuredPoint, progress: TrainerProgress): void
   progress(progress: TrainerProgress): void
   /** After every step but an epoch's last: weights and state are those of this moment until it resolves. */
@@ -91,6 +93,7 @@ export async function train(
   }
 
   while (!isAtEnd()) {
+    hooks.begins('epoch', epoch + 1)
     const { perEpoch } = steps()
     const batches = trainingBatches(job, frozen ?? dataset, epoch, step - epoch * perEpoch)
     let result: StepResult | undefined
@@ -136,6 +139,7 @@ export async function train(
       epoch += 1
       continue
     }
+    hooks.begins('evaluation', epoch + 1)
     const evaluationStarted = performance.now()
     const evaluated = await evaluate(job, dataset, session, frozen, () =>
       hooks.applyRequests({ step, epoch }),

@@ -1,6 +1,7 @@
 /** The process of one training run: started by the server, ends with the run. */
 import { setPriority } from 'node:os'
 import { openArtifactStore } from '../adapters/local/artifact-store.ts'
+import { openTracing } from '../adapters/tracing/open.ts'
 import { openBatches } from '../data/dataset-batches.ts'
 import { DamagedDatasetError } from '../data/errors.ts'
 import { EngineUnavailableError } from '../engine/engine-unavailable-error.ts'
@@ -21,6 +22,7 @@ import { createRequests, type Requests } from './requests.ts'
 import { openSession } from './resume.ts'
 import { createSaver } from './saver.ts'
 import type { TrainingSession } from './session.ts'
+import { createTrainerSpans, type TrainerSpans } from './spans.ts'
 import type { TrainerState } from './state.ts'
 import { countSteps, type TrainingOutcome, train } from './train.ts'
 
@@ -33,14 +35,23 @@ setPriority(NICE)
 const requests = createRequests()
 const parent = connectToParent<ToTrainer, FromTrainer>((message) => {
   if (message.type !== 'train') requests.take(message)
-  else
-    run(message.job, requests)
-      .catch((error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const)
-      .then((ending) => parent.send(ending))
-      .then(() => process.exit(0))
+  else void work(message.job)
 })
 
-async function run(job: TrainingJob, { apply, free }: Requests): Promise<TrainerEnding> {
+async function work(job: TrainingJob): Promise<void> {
+  const tracing = await openTracing(job.traceparent !== undefined, { process: 'trainer' })
+  const spans = createTrainerSpans(tracing, job.traceparent)
+  const ending = await run(job, requests, spans).catch(
+    (error: unknown) => ({ type: 'failed', failure: failureOf(error) }) as const,
+  )
+  spans.close(ending.type === 'failed' ? ending.failure : undefined)
+  await parent.send(ending)
+  await tracing.close()
+  process.exit(0)
+}
+
+async function run(job: TrainingJob, { apply, free }: Requests, spans: TrainerSpans): Promise<TrainerEnding> {
+  spans.part('prepare')
   const engine = await selectEngine(job.engine)
   print(engineLine(engine))
   const dataset = await openBatches(job.datasetFile, job.datasetDigest)
@@ -68,7 +79,9 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
     job.hyperparameters.normalization,
   )
   const reporter = createReporter(send)
-  const saver = createSaver(job, session, store, from, (checkpoint) => send({ type: 'saved', checkpoint }))
+  const saver = createSaver(job, session, store, from, spans, (checkpoint) =>
+    send({ type: 'saved', checkpoint }),
+  )
   const { everyEpochs } = job.checkpoints
   if (everyEpochs > 1) {
     const others = everyEpochs < latest().epochs ? `, and of the others one in ${everyEpochs}` : ''
@@ -86,6 +99,7 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
       send(answer.type === 'updated' ? { ...answer, steps: totalSteps() } : answer)
     })
   const place = { step: fromStep, epoch: from?.epoch ?? 0 }
+  if (session.frozen !== null) spans.part('frozen layers')
   const frozen = await openFrozenResults({
     ...{ job, dataset, session, store, engine },
     tell: print,
@@ -94,6 +108,10 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
   })
   if (typeof frozen === 'string') return { type: 'stopped', how: frozen, step: fromStep }
   const outcome = await train(job, dataset, session, frozen, from, {
+    begins(what, epoch) {
+      if (what === 'epoch') spans.part('epoch', { 'vggzoo.epoch': epoch })
+      else spans.evaluation()
+    },
     point: reporter.point,
     progress: reporter.progress,
     async stepped(state) {
@@ -103,6 +121,7 @@ async function run(job: TrainingJob, { apply, free }: Requests): Promise<Trainer
       await save(state, false)
     },
     async epoch(summary, progress, state, isWanted) {
+      spans.evaluated(summary)
       await free()
       reporter.flush()
       print(epochLine(summary, latest().epochs))

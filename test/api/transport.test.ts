@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { NotFoundError } from '../../src/errors.ts'
 import { packageVersion } from '../../src/package-version.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
@@ -35,6 +36,7 @@ beforeEach(async () => {
     allowedOrigins: [],
     logger,
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
   })
   server = await listen('127.0.0.1', 0)
   server.serve({

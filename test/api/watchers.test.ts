@@ -7,6 +7,7 @@ import WebSocket from 'ws'
 import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
@@ -40,6 +41,7 @@ beforeAll(async () => {
     allowedOrigins: [],
     logger: pino({ level: 'error' }, { write }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
   })
   http.serve({
     handler,

@@ -5,6 +5,7 @@ import { openArtifactStore } from '../../src/adapters/local/artifact-store.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { createAuditLog } from '../../src/audit/log.ts'
 import { CIFAR10 } from '../../src/data/sources/cifar10/facts.ts'
 import type { Prisma, PrismaClient } from '../../src/db/generated/client.ts'
@@ -91,6 +92,7 @@ export async function openInProcess(
     keeper,
     logger,
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     engine: 'cpu',
     trainers: NO_TRAINERS,
     artifacts,

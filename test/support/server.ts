@@ -216,7 +216,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
     NODE_ENV,
     ...rest
   } = process.env
-  return rest
+  return Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('OTEL_')))
 }
 
 /** Passes a stream through and calls `onEnd` when it ends in whatever way. */

@@ -1,5 +1,6 @@
 import type { Ports } from '../../ports/ports.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Tracing } from '../../ports/tracing.ts'
 import type { Room } from '../../storage/room.ts'
 import { openArtifactStore } from './artifact-store.ts'
 import { createBus } from './bus.ts'
@@ -12,13 +13,14 @@ export interface LocalPortsOptions {
   /** The compiled file that a trainer runs. */
   trainer: URL
   telemetry: Telemetry
+  tracing: Tracing
 }
 
 /** The ports of a server that is one machine. */
 export function openLocalPorts<ToTrainer, FromTrainer>(
   options: LocalPortsOptions,
 ): Ports<ToTrainer, FromTrainer> {
-  const { artifactsFolder, room, trainer, telemetry } = options
+  const { artifactsFolder, room, trainer, telemetry, tracing } = options
   return {
     artifacts: openArtifactStore(artifactsFolder, room),
     artifactsFolder,
@@ -26,5 +28,6 @@ export function openLocalPorts<ToTrainer, FromTrainer>(
     openRunQueue,
     trainers: createTrainerLauncher(trainer),
     telemetry,
+    tracing,
   }
 }

@@ -2,11 +2,13 @@ import type { LossPoint, Prisma, PrismaClient } from '../../db/generated/client.
 import { DbNull, PrismaClientKnownRequestError } from '../../db/generated/internal/prismaNamespace.ts'
 import type { Bus } from '../../ports/bus.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Tracing } from '../../ports/tracing.ts'
 import { eventOf, payloadOf, type RunEvent, type RunEventBody } from '../model/events.ts'
 import type { RunFailure } from '../model/failure.ts'
 import { canBecome, isFinal, type RunStatus } from '../model/status.ts'
 import { createJournalPages } from './pages.ts'
 import { createRecentEvents, type Position } from './recent.ts'
+import { createRunSpans, type RunSpans } from './spans.ts'
 import { tellEnd } from './tell-end.ts'
 import { writePoints } from './write-points.ts'
 
@@ -57,6 +59,8 @@ export interface Journal {
   statusChanges(runId: string): Promise<StatusChange[]>
   /** Where the run stands; null when there is no such run. */
   position(runId: string): Promise<Position | null>
+  /** Until what it answers is called, writes of the run are part of the span with this traceparent. */
+  partOf: RunSpans['enter']
   /** The run was deleted. */
   forget(runId: string): void
 }
@@ -67,10 +71,12 @@ export function createJournal(
   events: Bus<RunEvent>,
   changedRuns: Pick<Bus<string>, 'publish'>,
   telemetry: Telemetry,
+  tracing: Tracing,
   ended = () => {},
 ): Journal {
   const recent = createRecentEvents()
   const pages = createJournalPages(readRows)
+  const spans = createRunSpans(tracing)
 
   const publish = (runId: string, written: RunEvent[]) => {
     for (const event of written) {
@@ -90,6 +96,7 @@ export function createJournal(
     if (written === null) return written
     const ms = performance.now() - began
     telemetry.record({ kind: 'journalWrite', events: written.length, ms })
+    spans.written(runId, written.length, began)
     publish(runId, written)
     return written
   }
@@ -201,6 +208,7 @@ export function createJournal(
       })
       return run && { status: run.status, seq: run.lastSeq }
     },
+    partOf: spans.enter,
     forget(runId) {
       recent.forget(runId)
       pages.forget(runId)

@@ -78,7 +78,10 @@ export function createStart(options: StartOptions): StartRun {
     return run
   }
 
-  async function create(wanted: WantedRun, { ownerId, idempotencyKey }: StartRunInput): Promise<TrainingRun> {
+  async function create(
+    wanted: WantedRun,
+    { ownerId, idempotencyKey, traceparent }: StartRunInput,
+  ): Promise<TrainingRun> {
     const { source, transfer, checkpoints, hyperparameters, pinned, seed, ...named } = wanted
     return prisma.trainingRun.create({
       data: {
@@ -94,6 +97,7 @@ export function createStart(options: StartOptions): StartRun {
         pinned: pinned as object[],
         ownerId,
         idempotencyKey,
+        traceparent,
       },
     })
   }

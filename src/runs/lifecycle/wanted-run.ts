@@ -26,6 +26,8 @@ const MAX_COUNT = 10_000
 export interface StartRunInput extends HyperparametersInput {
   /** Viewer.id of who asks; the local viewer's when left out. */
   ownerId?: string
+  /** Of the span that it is started in. */
+  traceparent?: string | undefined
   architecture: string
   dataset: string
   name?: string

@@ -54,6 +54,8 @@ export interface ControlRequest {
   input: ControlInput
   /** Viewer.id of who asks; the local viewer's when left out. */
   ownerId?: string
+  /** Of the span that it is asked in. */
+  traceparent?: string | undefined
   key: string | undefined
 }
 

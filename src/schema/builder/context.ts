@@ -55,6 +55,8 @@ export interface Context extends Services {
   quota?: Quota | undefined
   /** Of a mutation: where it is from. */
   origin?: Origin
+  /** Of the span of the operation (src/ports/tracing.ts), where anybody looks. */
+  traceparent?: string | undefined
   /** Its signal is aborted when whoever asked is gone. */
   request?: { readonly signal: AbortSignal }
   /** It is executed for an event: what that costs was counted when the subscription was opened. */

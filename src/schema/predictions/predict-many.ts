@@ -110,9 +110,9 @@ builder.queryField('predictMany', (t) =>
     description: `Classifies up to ${MAX_BATCH_PICTURES} pictures; nothing is stored. ${EACH} It answers when all have their results. Leaving it (closing the HTTP request, or completing the operation over WebSocket) gives up what is not computed yet.`,
     complexity,
     args: { input: t.arg(INPUT) },
-    resolve: async (_root, { input }, { predictionBatches, quota, request }) => {
+    resolve: async (_root, { input }, { predictionBatches, quota, request, traceparent }) => {
       quota?.predictions(input.images.length)
-      const batch = await predictionBatches.begin(toDomain(input, false), request?.signal)
+      const batch = await predictionBatches.begin({ ...toDomain(input, false), traceparent }, request?.signal)
       await batch.results
       return batch
     },
@@ -127,9 +127,9 @@ builder.mutationField('predictMany', (t) =>
     description: `Classifies up to ${MAX_BATCH_PICTURES} pictures and stores the predictions. ${EACH} It answers at once, unless \`results\` are selected, and goes on when you leave: \`predictionsOf\` tells of each.`,
     complexity,
     args: { input: t.arg(INPUT) },
-    resolve: (_root, { input }, { predictionBatches, quota }) => {
+    resolve: (_root, { input }, { predictionBatches, quota, traceparent }) => {
       quota?.predictions(input.images.length)
-      return predictionBatches.begin(toDomain(input, true))
+      return predictionBatches.begin({ ...toDomain(input, true), traceparent })
     },
   }),
 )

@@ -187,9 +187,9 @@ builder.queryField('predict', (t) =>
     description: 'Classifies a picture; nothing is stored.',
     complexity: COST,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
-    resolve: async (_root, { input }, { predictions, quota }) => {
+    resolve: async (_root, { input }, { predictions, quota, traceparent }) => {
       quota?.predictions(1)
-      return made(await predictions.predict(await toDomain(input)))
+      return made(await predictions.predict({ ...(await toDomain(input)), traceparent }))
     },
   }),
 )
@@ -203,9 +203,9 @@ builder.mutationField('predict', (t) =>
     complexity: COST,
     extensions: NOT_AUDITED,
     args: { input: t.arg({ type: PredictInput, required: true, description: 'The picture and the model.' }) },
-    resolve: async (_root, { input }, { predictions, quota }) => {
+    resolve: async (_root, { input }, { predictions, quota, traceparent }) => {
       quota?.predictions(1)
-      return made(await predictions.predictAndStore(await toDomain(input)))
+      return made(await predictions.predictAndStore({ ...(await toDomain(input)), traceparent }))
     },
   }),
 )

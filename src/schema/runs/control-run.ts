@@ -1,4 +1,3 @@
-import type { Viewer } from '../../access/viewer.ts'
 import { ConflictError, NotFoundError, OverloadedError, ValidationError } from '../../errors.ts'
 import { builder } from '../builder/builder.ts'
 import type { Context } from '../builder/context.ts'
@@ -28,7 +27,11 @@ const KEY = 'Key of the request: sent again with the same key, it is done once. 
 const changesRun = ({ id }: { id: { id: string } }, { runs }: Context) => runs.ownerOf(id.id)
 
 /** The key belongs to who asks. */
-const by = ({ id: ownerId }: Viewer, key: string | null | undefined) => ({ ownerId, key: key ?? undefined })
+const by = ({ viewer, traceparent }: Context, key: string | null | undefined) => ({
+  ownerId: viewer.id,
+  key: key ?? undefined,
+  traceparent,
+})
 
 builder.mutationFields((t) => {
   const id = t.arg.globalID({ for: TrainingRunRef, required: true, description: 'Id of the run.' })
@@ -47,8 +50,8 @@ builder.mutationFields((t) => {
       errors: errorsOf(name, result),
       description,
       args: { id, idempotencyKey },
-      resolve: (_root, args, { runs, viewer }) =>
-        runs.control(args.id.id, { control }, by(viewer, args.idempotencyKey)),
+      resolve: (_root, args, context) =>
+        context.runs.control(args.id.id, { control }, by(context, args.idempotencyKey)),
     })
   return {
     pauseTrainingRun: plain(
@@ -81,8 +84,8 @@ builder.mutationFields((t) => {
         input: t.arg({ type: UpdateTrainingRunInput, required: true, description: 'What to change.' }),
         idempotencyKey,
       },
-      resolve: (_root, { input, ...args }, { runs, viewer }) =>
-        runs.control(
+      resolve: (_root, { input, ...args }, context) =>
+        context.runs.control(
           args.id.id,
           {
             control: 'UPDATE',
@@ -93,7 +96,7 @@ builder.mutationFields((t) => {
               continueFromLastRate: input.continueFromLastRate,
             },
           },
-          by(viewer, args.idempotencyKey),
+          by(context, args.idempotencyKey),
         ),
     }),
     moveTrainingRun: t.field({
@@ -111,11 +114,11 @@ builder.mutationFields((t) => {
         priority: t.arg.int({ description: 'New priority: runs with higher ones leave the queue first.' }),
         idempotencyKey,
       },
-      resolve: (_root, { position, priority, ...args }, { runs, viewer }) =>
-        runs.control(
+      resolve: (_root, { position, priority, ...args }, context) =>
+        context.runs.control(
           args.id.id,
           { control: 'MOVE', position: position ?? undefined, priority: priority ?? undefined },
-          by(viewer, args.idempotencyKey),
+          by(context, args.idempotencyKey),
         ),
     }),
   }

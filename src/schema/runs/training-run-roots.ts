@@ -43,8 +43,8 @@ builder.mutationFields((t) => ({
     description:
       'Queues a training run and answers at once. Watch it with trainingRunEvents or trainingLoss.',
     args: { input: t.arg({ type: StartTrainingRunInput, required: true, description: 'What to train.' }) },
-    resolve: (_root, { input }, { runs, viewer }) =>
-      runs.start({ ...toStartRunInput(input), ownerId: viewer.id }),
+    resolve: (_root, { input }, { runs, viewer, traceparent }) =>
+      runs.start({ ...toStartRunInput(input), ownerId: viewer.id, traceparent }),
   }),
   renameTrainingRun: t.field({
     type: TrainingRunRef,

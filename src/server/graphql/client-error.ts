@@ -21,7 +21,7 @@ export function toClientError(error: unknown): GraphQLError {
   // Never by NODE_ENV: what is masked in production is masked here.
   const seen = maskError(error, MASK, false)
   if (!(seen instanceof GraphQLError)) return new GraphQLError(MASK)
-  const requestId = noted(error)
+  const requestId = noted(error)?.requestId
   // By it, the log's line is found that says more.
   if (requestId !== undefined && seen.extensions.code === 'INTERNAL_SERVER_ERROR')
     seen.extensions.requestId = requestId

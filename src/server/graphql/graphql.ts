@@ -3,6 +3,7 @@ import { GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Logger } from 'pino'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Tracing } from '../../ports/tracing.ts'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import type { Gate } from '../access/gate.ts'
@@ -24,6 +25,7 @@ import { sharedExecutionPlugin } from './shared-execution.ts'
 import { subscriptionPlugin } from './subscription-plugin.ts'
 import { telemetryPlugin } from './telemetry-plugin.ts'
 import { textPlugin } from './text-plugin.ts'
+import { tracingPlugin } from './tracing-plugin.ts'
 import { uploadsPlugin } from './uploads-plugin.ts'
 import { WELCOME_QUERY } from './welcome-query.ts'
 
@@ -36,6 +38,7 @@ export interface GraphQLOptions {
   allowedOrigins: string[]
   logger: Logger
   telemetry: Telemetry
+  tracing: Tracing
 }
 
 /** GraphQL over HTTP and server-sent events, and the playground. */
@@ -50,7 +53,7 @@ export function createUploadHandler(options: GraphQLOptions, uploads: UploadStor
 
 /** @param requestParser  reads the body, up to a size of its own */
 function createHandler(
-  { gate, contextOf, addressOf, allowedOrigins, logger, telemetry }: GraphQLOptions,
+  { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
   const documents = createDocumentCache()
@@ -65,7 +68,7 @@ function createHandler(
       warn: (...args) => logger.warn(args),
       error(error, ...rest) {
         if (isAborted(error)) logger.debug({ path: error.path }, 'whoever asked is gone')
-        else logger.error({ err: error, requestId: noted(error), rest }, 'a resolver failed')
+        else logger.error({ err: error, ...noted(error), rest }, 'a resolver failed')
       },
     },
     // Unset, yoga would reflect any origin with credentials.
@@ -102,6 +105,7 @@ function createHandler(
       subscriptionPlugin(),
       // Ahead of what answers in the place of an operation.
       telemetryPlugin(telemetry),
+      ...(tracing.isOn ? [tracingPlugin(tracing)] : []),
       quotaPlugin(),
       originPlugin(addressOf),
       textPlugin(),

@@ -118,7 +118,7 @@ export function attachWebSocket(
           return false
         }
       },
-      async onSubscribe(context, id, { operationName, query, variables }) {
+      async onSubscribe(context, id, { operationName, query, variables, extensions }) {
         if (Object.keys(context.subscriptions).length > MAX_WS_OPERATIONS) {
           const message = `A connection may have ${MAX_WS_OPERATIONS} operations open at once.`
           return [apiError('TOO_MANY_OPERATIONS', message)]
@@ -130,7 +130,12 @@ export function attachWebSocket(
           if (refusal === null) throw error
           return [refusal]
         }
-        const params = { operationName: operationName ?? undefined, query, variables: variables ?? undefined }
+        const params = {
+          operationName: operationName ?? undefined,
+          query,
+          variables: variables ?? undefined,
+          extensions: extensions ?? undefined,
+        }
         const { schema, execute, subscribe, contextFactory, parse, validate } = handler.getEnveloped({
           req: context.extra.request,
           operation: id,

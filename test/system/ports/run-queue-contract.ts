@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import type { PrismaClient, TrainingRun } from '../../../src/db/generated/client.ts'
 import type { OpenRunQueue, RunQueue, WaitingRuns } from '../../../src/ports/run-queue.ts'
 import { createJournal, type Journal } from '../../../src/runs/journal/journal.ts'
@@ -23,7 +24,7 @@ export function describeRunQueue(
     beforeEach(async () => {
       const { prisma } = database
       await prisma.trainingRun.deleteMany()
-      journal = createJournal(prisma, createBus(), createBus(), NO_TELEMETRY)
+      journal = createJournal(prisma, createBus(), createBus(), NO_TELEMETRY, NO_TRACING)
       waiting = waitingRuns(prisma, journal)
       queue = openRunQueue(waiting)
     })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { OverloadedError, StoppingError } from '../../../src/errors.ts'
 import { COVER } from '../../../src/pictures/resize.ts'
 import { PredictionFailedError, PredictorUnavailableError } from '../../../src/predictor/errors.ts'
@@ -23,6 +24,7 @@ function create(how: string, options: Partial<PredictorOptions> = {}) {
     artifactsFolder: how,
     logger: log,
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     entry,
     ...options,
     times: { backoffMs: 1, ...options.times },

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { selectEngine } from '../../../src/engine/select.ts'
 import { UnsupportedImageError } from '../../../src/pictures/errors.ts'
 import { prepareImage } from '../../../src/pictures/image.ts'
@@ -36,6 +37,7 @@ beforeAll(async () => {
     artifactsFolder: folder,
     logger: log,
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     entry,
   })
   predictor.start()
@@ -107,6 +109,7 @@ describe('a prediction', () => {
       artifactsFolder: folder,
       logger: createRecordingLog(),
       telemetry: NO_TELEMETRY,
+      tracing: NO_TRACING,
       entry,
     })
     expect(await other.engine()).toMatchObject({ kind: 'CPU' })
@@ -237,6 +240,7 @@ describe('what cannot be predicted is told apart', () => {
       artifactsFolder: folder,
       logger: createRecordingLog(),
       telemetry: NO_TELEMETRY,
+      tracing: NO_TRACING,
       entry,
     })
     await expect(native.engine()).rejects.toThrow(/^ENGINE=native is not available: .*\.$/)
@@ -252,6 +256,7 @@ test('closing leaves no process', async () => {
     artifactsFolder: folder,
     logger: otherLog,
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     entry,
   })
   await other.engine()

@@ -5,6 +5,7 @@ import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import { PrismaClientKnownRequestError } from '../../../src/db/generated/internal/prismaNamespace.ts'
 import { OverloadedError, StorageFullError, ValidationError } from '../../../src/errors.ts'
@@ -80,6 +81,7 @@ function createService(options: Partial<RunServiceOptions> = {}) {
     keeper: createWeightsKeeper(db.prisma, artifacts),
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     engine: 'cpu',
     trainers: SCRIPTED,
     artifacts,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import type { Measurement } from '../../../src/ports/telemetry.ts'
 import { followRun } from '../../../src/runs/journal/follow.ts'
 import { createJournal } from '../../../src/runs/journal/journal.ts'
@@ -27,7 +28,7 @@ const points = (...steps: number[]): RunEventBody => ({
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY)
+  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY, NO_TRACING)
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,
   })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import type { HistoryView } from '../../../src/runs/history/attempts.ts'
 import { type BucketDelta, createBucketStreams } from '../../../src/runs/history/follow-buckets.ts'
 import { createRunHistory } from '../../../src/runs/history/history.ts'
@@ -14,7 +15,7 @@ const db = useDatabase()
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY)
+  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY, NO_TRACING)
   const { id } = await db.prisma.trainingRun.create({
     data: {
       status: 'RUNNING',

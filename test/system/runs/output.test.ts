@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { NotFoundError, ValidationError } from '../../../src/errors.ts'
 import { createJournal } from '../../../src/runs/journal/journal.ts'
 import type { RunEvent } from '../../../src/runs/model/events.ts'
@@ -15,7 +16,7 @@ const silent = pino({ level: 'silent' })
 
 async function createRun() {
   const events = createBus<RunEvent>()
-  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY)
+  const journal = createJournal(db.prisma, events, createBus<string>(), NO_TELEMETRY, NO_TRACING)
   const output = createRunOutput(db.prisma, events, createBus(), journal)
   const { id } = await db.prisma.trainingRun.create({
     data: RUN_ROW,

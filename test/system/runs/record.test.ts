@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { createRunHistory } from '../../../src/runs/history/history.ts'
 import { createJournal } from '../../../src/runs/journal/journal.ts'
 import { recordTraining } from '../../../src/runs/lifecycle/supervision/record.ts'
@@ -12,7 +13,7 @@ const STEPS = 10
 
 test('the figures of a run are those of the epochs that count, also when a later attempt trains some again', async () => {
   const { prisma } = db
-  const journal = createJournal(prisma, createBus(), createBus(), NO_TELEMETRY)
+  const journal = createJournal(prisma, createBus(), createBus(), NO_TELEMETRY, NO_TRACING)
   const { id } = await prisma.trainingRun.create({ data: { ...RUN_ROW, epochs: 9 } })
 
   async function attempt(number: number, fromStep: number) {

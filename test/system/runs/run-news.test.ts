@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { createRunHistory } from '../../../src/runs/history/history.ts'
 import { createRunStreams, type DeletedRun } from '../../../src/runs/history/streams.ts'
 import { ALL_RUNS, createJournal } from '../../../src/runs/journal/journal.ts'
@@ -12,7 +13,7 @@ const db = useDatabase()
 test('that a run was deleted is told when word of a change of it comes behind that, and once', async () => {
   const { prisma } = db
   const [bus, changedRuns] = [createBus<RunEvent>(), createBus<string | DeletedRun>()]
-  const journal = createJournal(prisma, bus, changedRuns, NO_TELEMETRY)
+  const journal = createJournal(prisma, bus, changedRuns, NO_TELEMETRY, NO_TRACING)
   const streams = createRunStreams({
     prisma,
     journal,

@@ -4,6 +4,7 @@ import { openArtifactStore } from '../../../src/adapters/local/artifact-store.ts
 import { createBus } from '../../../src/adapters/local/bus.ts'
 import { openRunQueue } from '../../../src/adapters/local/run-queue.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import { CIFAR10 } from '../../../src/data/sources/cifar10/facts.ts'
 import type { PrismaClient } from '../../../src/db/generated/client.ts'
 import { ConflictError, ValidationError } from '../../../src/errors.ts'
@@ -41,6 +42,7 @@ function createService(prisma: PrismaClient = db.prisma, { autoResume = false } 
     keeper: createWeightsKeeper(prisma, artifacts),
     logger: pino({}, { write: (line: string) => void logged.push(line) }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
     engine: 'cpu',
     trainers: NO_TRAINERS,
     artifacts,

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { LOCAL_VIEWER } from '../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import type { Context } from '../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../src/server/access/gate.ts'
 import { createProxyCheck } from '../../../src/server/client-address.ts'
@@ -27,6 +28,7 @@ async function open(trustedProxies: string[]) {
     allowedOrigins: [],
     logger: pino({ level: 'error' }, { write }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
   })
   server = await listen('127.0.0.1', 0)
   server.serve({

@@ -86,6 +86,7 @@ async function run(
   const job = jobOf(hyperparameters, changes, saving)
   const states: TrainerState[] = []
   const outcome = await train(job, DATASET, session, null, from, {
+    begins() {},
     point() {},
     progress() {},
     async stepped() {},
@@ -318,6 +319,7 @@ test('what is kept of frozen layers is tested many pictures at once, to the same
   const evaluationOf = async (frozen: FrozenResults | null) => {
     const job = { ...jobOf(hyperparameters, []), architecture }
     const hooks = {
+      begins() {},
       point() {},
       progress() {},
       async stepped() {},
@@ -386,6 +388,7 @@ async function live(
     const job = jobOf(hyperparameters, changes, saving)
     const requests = createRequests()
     const outcome = await train(job, DATASET, session, null, from, {
+      begins() {},
       point({ step, epoch, loss, learningRate }) {
         losses.set(step, [step, epoch, loss, learningRate])
       },

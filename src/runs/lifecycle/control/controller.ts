@@ -70,7 +70,9 @@ export function createController(options: ControllerOptions): Controller {
     // Read again in its turn: what is written depends on what others wrote meanwhile.
     const apply = async () => {
       const now = await find(id)
-      return now.status === status && controlAtRest(toRun(now), to, request, options)
+      if (now.status !== status) return false
+      const leave = journal.partOf(id, request.traceparent)
+      return controlAtRest(toRun(now), to, request, options).finally(leave)
     }
     // What takes a run up again needs a place in the queue as a new one does.
     const isQueued = to === 'QUEUED' && status !== 'QUEUED'

@@ -5,6 +5,7 @@ import { StorageFullError } from '../../../errors.ts'
 import type { ChangedModels } from '../../../models/changed-models.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
+import { type Tracing, traceIdOf } from '../../../ports/tracing.ts'
 import type { LowWater } from '../../../storage/low-water.ts'
 import { makingRoom } from '../../../storage/room.ts'
 import type { Trainers } from '../../../trainer/protocol.ts'
@@ -16,6 +17,7 @@ import type { RunOutput } from '../../output/output.ts'
 import type { Checkpoints } from '../checkpoints.ts'
 import type { Interruptions } from '../interruption.ts'
 import type { KeptResults } from '../kept-results.ts'
+import { beginAttempt } from './attempt-span.ts'
 import { type Ending, finished, recordEnding } from './ending.ts'
 import { createPersistence, type Persistence } from './persist.ts'
 import { datasetOf, type TrainingInputs } from './prepare.ts'
@@ -29,6 +31,7 @@ export interface SupervisorOptions extends TrainingInputs {
   history: Pick<RunHistory, 'epochs'>
   logger: Logger
   telemetry: Telemetry
+  tracing: Tracing
   engine: EngineRequest
   trainers: Trainers
   artifacts: Pick<ArtifactStore, 'tidy' | 'check'>
@@ -55,8 +58,10 @@ export interface SupervisedRun {
 
 /** Takes a run that is PREPARING through its trainer process. */
 export function superviseRun(row: TrainingRun, options: SupervisorOptions): SupervisedRun {
-  const { journal, checkpoints, artifacts } = options
-  const logger = options.logger.child({ run: row.number })
+  const { journal, checkpoints, artifacts, tracing } = options
+  const span = beginAttempt(row, options)
+  const { traceparent } = span
+  const logger = options.logger.child({ run: row.number, ...traceIdOf(traceparent) })
   const trainer = createTrainer(options.trainers)
   const updates = createUpdates(trainer)
   const stopping = createStopping(trainer, hasRoom)
@@ -64,21 +69,24 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
   /** What is left to record of a run that is cancelled may take of what is kept free: its end makes room. */
   const persist: Persistence['persist'] = (write, every) =>
     persistence.persist(() => (stopping.how === 'CANCEL' ? makingRoom(write) : write()), every)
-  const parts = { ...options, logger, trainer, updates, stopping, persist }
+  const parts = { ...options, logger, traceparent, trainer, updates, stopping, persist }
 
   const began = performance.now()
-  let outcome: Ending['kind'] = 'failed'
+  let ending: Ending | undefined
 
   const ended = work()
-    .then((ending) => {
-      outcome = ending.kind
-      return recordEnding(row, ending, parts)
+    .then((how) => {
+      ending = how
+      return recordEnding(row, how, parts)
     })
     .catch(recordBroken)
     .finally(tidy)
     .finally(stopping.over)
     .finally(measure)
   const over = ended.then(() => ({ kind: 'tooLate' }) as const)
+  span
+    .tellQueued()
+    .catch((error: unknown) => logger.warn({ err: error }, 'the time in the queue is not traced'))
 
   /** From the preparations to the end of the trainer; answers how it ended. */
   async function work(): Promise<Ending> {
@@ -92,7 +100,9 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
     const step = from[0]?.step ?? 0
     // Or a data set would be fetched for nobody.
     if (stopping.how !== null) return { kind: 'stopped', how: stopping.how, step }
+    const preparing = tracing.begin('prepare dataset', { parent: traceparent })
     const dataset = await datasetOf(run, options, from.length > 0, persist, stopping.signal)
+    preparing.end()
     if (stopping.how !== null) return { kind: 'stopped', how: stopping.how, step }
     if ('code' in dataset) return { kind: 'failed', failure: dataset }
     return trainRun({ run, architecture, dataset, from }, parts)
@@ -120,8 +130,10 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
   }
 
   function measure(): void {
+    const { kind: outcome = 'failed' } = ending ?? {}
     const ms = performance.now() - began
     options.telemetry.record({ kind: 'attemptEnded', run: row.number, outcome, ms })
+    span.end(outcome, ending !== undefined && 'failure' in ending ? ending.failure : undefined)
   }
 
   function hasRoom(): boolean {

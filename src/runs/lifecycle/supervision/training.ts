@@ -40,6 +40,8 @@ export interface TrainingOptions {
   engine: EngineRequest
   artifacts: Pick<ArtifactStore, 'tidy'>
   artifactsFolder: string
+  /** Of the span of the attempt. */
+  traceparent: string | undefined
   checkpoints: Checkpoints
   output: Pick<RunOutput, 'open'>
   trainer: Trainer
@@ -162,6 +164,7 @@ function jobOf({ run, architecture, dataset, from }: ReadyRun, options: Training
     datasetDigest: dataset.digest,
     artifactsFolder: options.artifactsFolder,
     owner: ownerOf(run),
+    traceparent: options.traceparent,
     from: from.map(({ step, digest, stateDigest }) => ({ step, weights: digest, state: stateDigest })),
     transfer: transferJobOf(run),
     checkpoints: {

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
@@ -26,6 +27,7 @@ beforeAll(async () => {
     allowedOrigins: [],
     logger: pino({ level: 'warn' }, { write }),
     telemetry: NO_TELEMETRY,
+    tracing: NO_TRACING,
   })
   server = createServer(handler)
   await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
+import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import { flatMap, newestOfEach } from '../../../../src/concurrency/iterate.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Measurement } from '../../../../src/ports/telemetry.ts'
@@ -27,6 +28,7 @@ beforeEach(async () => {
     allowedOrigins: [],
     logger: pino({ level: 'silent' }),
     telemetry: { record: (measurement) => void measured.push(measurement) },
+    tracing: NO_TRACING,
   })
   server = await listen('127.0.0.1', 0)
   server.serve({

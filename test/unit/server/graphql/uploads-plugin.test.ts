@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
+import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
@@ -49,6 +50,7 @@ beforeEach(async () => {
       allowedOrigins: [],
       logger: pino({ level: 'error' }, { write }),
       telemetry: NO_TELEMETRY,
+      tracing: NO_TRACING,
     },
     createUploadStore(folder, createUploadLimits({ maxModelBytes: 1000, maxDatasetBytes: 1000 })),
   )
