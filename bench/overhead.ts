@@ -1,7 +1,10 @@
 /**
  * What it costs to know who asks, to hold each to a share, and to keep metrics: processor time of the server for an answer,
- * beside the same server without all of it. Ends with 1 where a figure is above its limit.
+ * beside the same server without all of it. Ends with 1 where a figure is above its limit. What traces cost beside that is
+ * told, too: whoever has them sent wants them.
  */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { defineBench } from './lib/bench.ts'
 import { heading, judge, note } from './lib/budget.ts'
 import { smallPictures } from './lib/sent-pictures.ts'
@@ -23,6 +26,14 @@ const GUARDED = {
   guarded: true,
   env: { METRICS: 'true', LIMITS: 'operations=1000000000/1m,predictions=100000000/1m' },
 }
+
+/** The same, with a span for each operation and each picture. */
+const tracedTo = (OTEL_EXPORTER_OTLP_ENDPOINT: string) => ({
+  ...GUARDED,
+  env: { ...GUARDED.env, OTEL_EXPORTER_OTLP_ENDPOINT },
+})
+
+type Servers = Record<'bare' | 'guarded' | 'traced', Serving>
 
 interface Load {
   what: string
@@ -47,31 +58,79 @@ const LOADS: readonly Load[] = [
 ]
 
 export const bench = defineBench({
-  measures: 'what tokens, roles, limits and metrics cost an answer, in processor time of the server',
-  takes: '4 minutes',
+  measures: 'what tokens, roles, limits, metrics and traces cost an answer, in processor time of the server',
+  takes: '6 minutes',
   needs: 'the native engine',
   run: () =>
-    withServing(
-      NETWORKS,
-      (bare) => withServing(NETWORKS, (guarded) => compare(bare, guarded), GUARDED),
-      BARE,
+    withCollector((url) =>
+      withServing(
+        NETWORKS,
+        (bare) =>
+          withServing(
+            NETWORKS,
+            (guarded) => withServing(NETWORKS, (traced) => compare({ bare, guarded, traced }), tracedTo(url)),
+            GUARDED,
+          ),
+        BARE,
+      ),
     ),
 })
 
-async function compare(bare: Serving, guarded: Serving): Promise<void> {
+/** Takes spans and throws them away. */
+async function withCollector(work: (url: string) => Promise<void>): Promise<void> {
+  const collector = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200).end())
+  })
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
+  try {
+    await work(`http://127.0.0.1:${(collector.address() as AddressInfo).port}`)
+  } finally {
+    collector.closeAllConnections()
+    collector.close()
+  }
+}
+
+async function compare(servers: Servers): Promise<void> {
+  const names = Object.keys(servers) as (keyof Servers)[]
   for (const load of LOADS) {
-    const rounds: { bare: number; guarded: number }[] = []
-    // The machine's speed drifts: they take turns, and each begins half of them.
+    const rounds: Record<keyof Servers, number>[] = []
+    // The machine's speed drifts: they take turns, and each begins as many of them.
     for (let round = 0; round < ROUNDS; round++) {
-      const inTurn = round % 2 === 0 ? [bare, guarded] : [guarded, bare]
-      const spent = new Map<Serving, number>()
-      for (const server of inTurn) spent.set(server, await millisecondsOf(server, load))
-      rounds.push({ bare: spent.get(bare)!, guarded: spent.get(guarded)! })
+      const spent = { bare: 0, guarded: 0, traced: 0 }
+      for (let turn = 0; turn < names.length; turn++) {
+        const name = names[(round + turn) % names.length]!
+        spent[name] = await millisecondsOf(servers[name], load)
+      }
+      rounds.push(spent)
     }
+    const figure = (of: (round: Record<keyof Servers, number>) => number) => median(rounds.map(of))
     heading(load.what)
-    note('AUTH=none, METRICS=false', median(rounds.map((it) => it.bare)), 'ms')
-    note('AUTH=tokens, METRICS=true, LIMITS', median(rounds.map((it) => it.guarded)), 'ms')
-    judge('the second over the first', median(rounds.map((it) => it.guarded / it.bare)), LIMIT, '')
+    note(
+      'AUTH=none, METRICS=false',
+      figure(({ bare }) => bare),
+      'ms',
+    )
+    note(
+      'AUTH=tokens, METRICS=true, LIMITS',
+      figure(({ guarded }) => guarded),
+      'ms',
+    )
+    judge(
+      'the second over the first',
+      figure(({ bare, guarded }) => guarded / bare),
+      LIMIT,
+      '',
+    )
+    note(
+      'and OTEL_EXPORTER_OTLP_ENDPOINT',
+      figure(({ traced }) => traced),
+      'ms',
+    )
+    note(
+      'the third over the second',
+      figure(({ guarded, traced }) => traced / guarded),
+      '',
+    )
   }
 }
 

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import {
@@ -43,7 +45,7 @@ async function ask(server: TestServer, query: string, variables: object, headers
 }
 
 const named = (name: string) => (spans: readonly ReceivedSpan[]) => spans.find((span) => span.name === name)
-const process = ({ resource }: ReceivedSpan) => resource['vggzoo.process']
+const roleOf = ({ resource }: ReceivedSpan) => resource['vggzoo.process']
 const isWithin = (inner: ReceivedSpan, outer: ReceivedSpan) =>
   inner.parentSpanId === outer.spanId && inner.start >= outer.start && inner.end <= outer.end
 
@@ -80,6 +82,8 @@ test('a run is one trace from the request that started it to the last checkpoint
   }
   expect(queued.end).toBeLessThanOrEqual(attempt.start)
   expect(attempt.attributes['vggzoo.outcome']).toBe('completed')
+  // Steps are told of in their turn, more often than anybody wants to see.
+  expect(attempt.attributes['vggzoo.point_writes']).toBeGreaterThan(0)
   expect(isWithin(one('prepare dataset'), attempt)).toBe(true)
   const writes = spans.filter(({ name }) => name === 'journal write')
   expect(writes.length).toBeGreaterThan(3)
@@ -109,7 +113,7 @@ test('a run is one trace from the request that started it to the last checkpoint
   }
   expect(train.resource['process.pid']).not.toBe(server.pid)
   // Nothing was left out of it.
-  expect(new Set(spans.map(process))).toEqual(new Set(['server', 'trainer']))
+  expect(new Set(spans.map(roleOf))).toEqual(new Set(['server', 'trainer']))
 })
 
 test('a run that a restart of the server interrupts stays in its trace', async () => {
@@ -167,13 +171,13 @@ describe('a prediction', () => {
     for (const span of [decode, wait, compute]) {
       expect(span!.traceId).toBe(TRACE_ID)
       expect(isWithin(span!, predict!)).toBe(true)
-      expect(process(span!)).toBe('predictor')
+      expect(roleOf(span!)).toBe('predictor')
     }
     expect(decode!.end).toBeLessThanOrEqual(wait!.start)
     expect(wait!.end).toBeLessThanOrEqual(compute!.start)
     expect(compute!.attributes['vggzoo.batch']).toBe(1)
     expect(compute!.links).toEqual([])
-    expect(process(predict!)).toBe('server')
+    expect(roleOf(predict!)).toBe('server')
     expect(isWithin(predict!, operation!)).toBe(true)
     expect(operation!.attributes['graphql.operation.name']).toBe('Look')
     expect(compute!.resource['process.pid']).not.toBe(server.pid)
@@ -255,7 +259,7 @@ test('headers, attributes and a share of the traces are as the variables of Open
   expect(collector.headers.authorization).toBe('Bearer secret')
 })
 
-test('without a collector everything is answered, the log says so once, and the stop is prompt', async () => {
+test('without a collector everything is answered, the log says what is lost, and the stop is prompt', async () => {
   const { url } = collector
   collector.close()
   const server = await startServer({
@@ -281,13 +285,34 @@ test('lines of the log about a run have the id of its trace', async () => {
   await server.stop()
 })
 
-test('a server that sends no spans loads nothing of OpenTelemetry, and keeps no trace of its runs', async () => {
-  const server = await startServer({ env: { ...envOf(collector), OTEL_SDK_DISABLED: 'true' } })
-  await startRun(server)
-  expect(await server.logged(({ msg }) => msg === 'run completed')).not.toHaveProperty('traceId')
-  await server.stop()
+test('a server that is told to send no spans sends none, and keeps no trace of its runs', async () => {
+  const silent = await startServer({ env: { ...envOf(collector), OTEL_SDK_DISABLED: 'true' } })
+  const id = await startRun(silent, { epochs: 200 })
+  await waitForEvent(silent, id, isStatus('RUNNING'))
+  await silent.stop()
   expect(collector.spans).toEqual([])
+  const server = await startServer({ dataDir: silent.dataDir, env: envOf(collector) })
+  await ask(server, CONTROL('cancel'), { id }, {})
+  await server.stop()
+  expect(named('run queued')(collector.spans)).toBeUndefined()
+  expect(named('run attempt')(collector.spans)?.parentSpanId).toBe('')
 })
+
+test.each(['app', 'trainer/spans', 'adapters/tracing/open'])(
+  'the SDK is not loaded with dist/%s.js',
+  async (file) => {
+    const script = `
+    import { createRequire } from 'node:module'
+    await import(${JSON.stringify(new URL(`../../dist/${file}.js`, import.meta.url).href)})
+    const loaded = Object.keys(createRequire(import.meta.url).cache)
+    process.stdout.write(JSON.stringify(loaded.filter((path) => path.includes('@opentelemetry'))))
+    process.exit()`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    // What measures for Prometheus has its interfaces, of which nothing is used.
+    const packages = (JSON.parse(stdout) as string[]).map((path) => /@opentelemetry\/([^/]+)/.exec(path)![1])
+    expect(packages.filter((name) => name !== 'api')).toEqual([])
+  },
+)
 
 test('a variable that would be passed over stops the start', async () => {
   const { code, lines } = await refusal({

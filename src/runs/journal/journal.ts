@@ -59,7 +59,7 @@ export interface Journal {
   statusChanges(runId: string): Promise<StatusChange[]>
   /** Where the run stands; null when there is no such run. */
   position(runId: string): Promise<Position | null>
-  /** Until what it answers is called, writes of the run are part of the span with this traceparent. */
+  /** See RunSpans.enter. */
   partOf: RunSpans['enter']
   /** The run was deleted. */
   forget(runId: string): void
@@ -96,7 +96,7 @@ export function createJournal(
     if (written === null) return written
     const ms = performance.now() - began
     telemetry.record({ kind: 'journalWrite', events: written.length, ms })
-    spans.written(runId, written.length, began)
+    spans.written(runId, written, began)
     publish(runId, written)
     return written
   }

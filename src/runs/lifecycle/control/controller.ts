@@ -72,7 +72,7 @@ export function createController(options: ControllerOptions): Controller {
       const now = await find(id)
       if (now.status !== status) return false
       const leave = journal.partOf(id, request.traceparent)
-      return controlAtRest(toRun(now), to, request, options).finally(leave)
+      return controlAtRest(toRun(now), to, request, options).finally(() => void leave())
     }
     // What takes a run up again needs a place in the queue as a new one does.
     const isQueued = to === 'QUEUED' && status !== 'QUEUED'

@@ -36,8 +36,8 @@ export function beginAttempt(run: TrainingRun, { tracing, journal }: AttemptSpan
       tracing.begin('run queued', { parent, attributes, since }).end(began)
     },
     end(outcome, failure) {
-      leave()
-      span.set({ 'vggzoo.outcome': outcome })
+      const { count, ms } = leave()
+      span.set({ 'vggzoo.outcome': outcome, 'vggzoo.point_writes': count, 'vggzoo.point_write_ms': ms })
       if (failure !== undefined) span.fail(failure.code, failure.message)
       span.end()
     },
