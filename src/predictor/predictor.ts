@@ -3,9 +3,11 @@ import type { EngineRequest } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { OverloadedError } from '../errors.ts'
 import { sniffImageFormat } from '../pictures/format.ts'
+import { DamagedArtifactError } from '../ports/artifact-store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tracing } from '../ports/tracing.ts'
 import { analyze } from '../zoo/analysis.ts'
+import { PredictionFailedError, PredictorUnavailableError } from './errors.ts'
 import { createModelNames } from './model-names.ts'
 import { createPool } from './pool.ts'
 import type { HostTimes } from './predictor-host.ts'
@@ -82,6 +84,9 @@ export interface Predictor {
   /** Rejects what is open, and resolves when the processes are gone. */
   close(): Promise<void>
 }
+
+/** Of the server, and not of what was asked. */
+const FAULTS = [PredictorUnavailableError, PredictionFailedError, DamagedArtifactError]
 
 const DEFAULT_MAX_WAIT_MS = 20_000
 const DEFAULT_MAX_OPEN = 1024
@@ -179,10 +184,14 @@ export function createPredictor(options: PredictorOptions): Predictor {
     })
     try {
       const answer = await ask({ ...request, traceparent: span.traceparent }, signal)
-      span.set({ 'vggzoo.outcome': answer.type })
+      if (answer.type === 'rejected') throw errorOf(answer)
+      span.set({ 'vggzoo.outcome': 'answered' })
       return answer
     } catch (error) {
-      span.set({ 'vggzoo.outcome': error instanceof Error ? error.name : String(error) })
+      const { name, message } = error as Error
+      const isFault = FAULTS.some((kind) => error instanceof kind)
+      span.set({ 'vggzoo.outcome': isFault ? 'failed' : 'refused', 'error.type': name })
+      if (isFault) span.fail(name, message)
       throw error
     } finally {
       span.end()

@@ -12,6 +12,7 @@ import {
 } from '../../../src/predictor/predictor.ts'
 import { findArchitecture } from '../../../src/zoo/catalog.ts'
 import { createRecordingLog } from '../../support/recording-log.ts'
+import { recordTracing } from '../../support/recording-tracing.ts'
 
 // The real process is in predictor.test.ts; this one is a script that dies, hangs and waits on demand.
 const entry = new URL('../../support/scripted/scripted-predictor.mjs', import.meta.url)
@@ -74,6 +75,24 @@ describe('a process that dies at work', () => {
     expect(outcomes.map(processOf)).not.toContain(processOf(first))
     expect(log.warnings).toEqual(Array(2).fill('the predictor process was killed by SIGKILL'))
     expect(predictor.queueDepth).toBe(0)
+  })
+
+  test('fails the span of the request that kills it, and of no other', async () => {
+    const tracing = recordTracing()
+    const { predictor } = create('works', { tracing })
+    const parent = { traceparent: 'of an operation' }
+    const answers = predictor.predict({ ...request('answers'), ...parent })
+    await expect(predictor.predict({ ...request('dies'), ...parent })).rejects.toThrow(PredictionFailedError)
+    await answers
+    const some = { name: 'predict', parent: 'of an operation', hasEnded: true }
+    const failure = { code: 'PredictionFailedError', message: expect.stringMatching(/ended twice/) }
+    expect(tracing.spans).toMatchObject([
+      { ...some, attributes: { 'vggzoo.outcome': 'answered' } },
+      { ...some, attributes: { 'vggzoo.outcome': 'failed' }, failure },
+    ])
+    expect(tracing.spans[0]).not.toHaveProperty('failure')
+    // A process that does not leave when it is told to is ended.
+    await predictor.close()
   })
 
   test('is replaced for the next request when nobody waits', async () => {

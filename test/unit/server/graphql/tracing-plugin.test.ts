@@ -3,20 +3,13 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
 import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
-import type { SpanOptions } from '../../../../src/ports/tracing.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
 import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
 import { type HttpServer, listen } from '../../../../src/server/http.ts'
 import { createOriginPolicy } from '../../../../src/server/origin.ts'
+import { type RecordedSpan, recordTracing, TRACEPARENT } from '../../../support/recording-tracing.ts'
 
-interface RecordedSpan extends SpanOptions {
-  name: string
-  failure?: { code: string; message: string }
-  hasEnded: boolean
-}
-
-const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const RUN = Buffer.from('TrainingRun:1').toString('base64')
 
 let server: HttpServer
@@ -26,18 +19,9 @@ let logged: string
 
 beforeEach(async () => {
   runs = {}
-  spans = []
   logged = ''
-  const begin = (name: string, options: SpanOptions = {}) => {
-    const span: RecordedSpan = { ...options, name, hasEnded: false }
-    spans.push(span)
-    return {
-      traceparent: TRACEPARENT,
-      set: (attributes: object) => Object.assign(span, { attributes: { ...span.attributes, ...attributes } }),
-      fail: (code: string, message: string) => Object.assign(span, { failure: { code, message } }),
-      end: () => Object.assign(span, { hasEnded: true }),
-    }
-  }
+  const tracing = recordTracing()
+  spans = tracing.spans
   const handler = createGraphQLHandler({
     gate: OPEN_GATE,
     contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
@@ -45,7 +29,7 @@ beforeEach(async () => {
     allowedOrigins: [],
     logger: pino({ level: 'error' }, { write: (line) => (logged += line) }),
     telemetry: NO_TELEMETRY,
-    tracing: { isOn: true, begin, close: async () => {} },
+    tracing,
   })
   server = await listen('127.0.0.1', 0)
   server.serve({
