@@ -22,6 +22,8 @@ const LAST_ANSWERS_MS = 1000
 
 /** For a request to come in: Node's own 5 minutes would cut 1 GiB from a line of 25 Mbit/s. This is enough for 3 Mbit/s. */
 const REQUEST_MS = 60 * 60 * 1000
+/** Longer than proxies and clients keep a connection that is idle: who sends on one while it is closed gets no answer. */
+const IDLE_MS = 75_000
 
 export interface HttpServer {
   /** Where it listens: http://127.0.0.1:4000, or https://... */
@@ -60,7 +62,7 @@ export async function listen(
   const started = new Promise<Handler>((resolve) => {
     start = resolve
   })
-  const settings = { requestTimeout: REQUEST_MS, IncomingMessage: HttpRequest }
+  const settings = { requestTimeout: REQUEST_MS, keepAliveTimeout: IDLE_MS, IncomingMessage: HttpRequest }
   const answerWhenStarted: RequestListener<typeof HttpRequest> = async (request, response) => {
     request.url = originForm(request.url!)
     endWithBody(request, response)

@@ -18,6 +18,12 @@ describe("graphql-http's audit", () => {
   })
 })
 
+test('a connection is kept for longer than the minute for which a proxy keeps one, so that none is closed as a request comes', async () => {
+  const response = await fetch(`${server.url}/health/live`)
+  const [, seconds] = /timeout=(\d+)/.exec(response.headers.get('keep-alive')!)!
+  expect(Number(seconds)).toBeGreaterThan(60)
+})
+
 describe('limits', () => {
   const errorOf = async (query: string) => (await server.execute(query)).errors?.[0]
 
