@@ -105,7 +105,7 @@ describe('a run that was interrupted', () => {
     const { trainingRun } = await server.query('{ trainingRun(number: 1) { modelVersions { id } } }')
     const transfer = { from: trainingRun.modelVersions[0].id, freeze: { part: 'FEATURES' }, head: 'NEW' }
     // Steps from what was computed take a millisecond: there are to be many left when its trainer is killed.
-    const run = { ...RUN, epochs: 60, augmentation: {}, transfer }
+    const run = { ...RUN, epochs: 30, augmentation: {}, checkpoints: { everySteps: 5 }, transfer }
     const whole = await startRun(server, run)
     const wanted = losses(await collectEvents(server, whole))
     const id = await startRun(server, run)
