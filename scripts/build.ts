@@ -4,6 +4,7 @@ import { renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { build } from 'vite'
+import { bundleServer } from './bundle.ts'
 import { generateIfStale } from './generate.ts'
 import { isFresh, markFresh } from './stale.ts'
 
@@ -17,6 +18,7 @@ if (!isFresh(root, inputs, output)) {
   const fresh = `${output}.${process.pid}.tmp`
   try {
     compile(fresh)
+    await bundleServer(resolve(root, fresh))
     await build({
       configFile: resolve(root, 'web/vite.config.ts'),
       logLevel: 'warn',

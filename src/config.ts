@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Limits, readLimits, USUAL_LIMITS } from './access/limits.ts'
 import type { OpenIdSettings } from './access/openid/settings.ts'
 import type { Auth } from './access/service.ts'

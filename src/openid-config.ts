@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OpenIdSettings, RoleRule } from './access/openid/settings.ts'
 import { ROLES } from './access/viewer.ts'
 import { isLoopback } from './server/origin.ts'

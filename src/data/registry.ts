@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DATASET_NAME } from './reference.ts'
 import type { DatasetSource } from './source.ts'
 import { cifar10 } from './sources/cifar10/source.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * What a network does on the test images. Plain data: it crosses processes and is stored as JSON. An image has no answer

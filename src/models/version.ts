@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ModelVersion } from '../db/generated/client.ts'
 import { COLOUR, RESIZE_RULES } from '../pictures/resize.ts'
 import { evaluationResult, type StoredEvaluation } from './evaluation-result.ts'

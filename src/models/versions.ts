@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DatasetFacts } from '../data/dataset-facts.ts'
 import type { Normalization } from '../data/normalization.ts'
 import type { Checkpoint, ModelVersion, Prisma, TrainingRun } from '../db/generated/client.ts'

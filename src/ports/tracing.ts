@@ -31,7 +31,7 @@ export interface Tracing {
   /** Whether anybody looks: else what only a span needs is not made. */
   readonly isOn: boolean
   begin(name: string, options?: SpanOptions): Span
-  /** Sends the spans that have ended, and takes no second for it. What ends later is lost. */
+  /** Sends the spans that have ended, and takes a second at most. What ends later is lost. */
   close(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Augmentation, NO_AUGMENTATION } from '../../data/augmentation/augmentation.ts'
 import type { Normalization } from '../../data/normalization.ts'
 

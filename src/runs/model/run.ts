@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { SPLITS } from '../../data/dataset-facts.ts'
 import type { RunAttempt as AttemptRow, EpochSummary, TrainingRun } from '../../db/generated/client.ts'
 import { ENGINE_CHOICES, ENGINE_KINDS, type EngineReport } from '../../engine/report.ts'

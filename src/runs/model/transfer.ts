@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Freeze, HEADS, type Head } from '../../zoo/transfer.ts'
 
 /** How a run treats the weights of another one that it begins with. Stored with every default filled in. */

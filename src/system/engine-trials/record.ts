@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Machine, thisMachine } from '../../engine/machine.ts'
 import type { EngineTrial } from '../../engine/ranking.ts'
 import { ENGINE_NAMES } from '../../engine/report.ts'
