@@ -191,7 +191,7 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
 
   test('the server dies and is there again: a banner says so, then the curve is whole', async () => {
     const port = new URL(server.url).port
-    const id = await startRun(server, { ...LONG, epochs: 12, checkpoints: { everySteps: 5 } })
+    const id = await startRun(server, { ...LONG, epochs: 6, checkpoints: { everySteps: 5 } })
     await page.goto(`${server.url}/runs/${await numberOf(server, id)}`)
     await waitForEvent(server, id, (event) =>
       (event.points ?? []).some(({ step }: { step: number }) => step >= 10),
@@ -209,7 +209,7 @@ describe.skipIf(browserOf === null)('the dashboard in a browser (apt-get install
   })
 
   test('a page that was frozen is complete when it is seen again', async () => {
-    const id = await startRun(server, { ...LONG, epochs: 12 })
+    const id = await startRun(server, { ...LONG, epochs: 6 })
     await page.goto(`${server.url}/runs/${await numberOf(server, id)}`)
     await lossOf(page).waitFor()
     const cdp = await context.newCDPSession(page)

@@ -75,7 +75,15 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
   test('a panic for want of log ends the process with one line, and the next start has all that was answered', async () => {
     const { disk, folder } = await databaseOn(120)
     const script = join(import.meta.dirname, 'child.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', script, 'panic', folder, disk.folder])
+    const child = spawn(process.execPath, [
+      '--liftoff-only',
+      '--import',
+      'tsx',
+      script,
+      'panic',
+      folder,
+      disk.folder,
+    ])
     let stderr = ''
     child.stderr.on('data', (text) => {
       stderr += text

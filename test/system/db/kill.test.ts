@@ -10,9 +10,13 @@ import { embeddedFolder } from './support.ts'
 /** Starts the writer, kills it with SIGKILL after `enough` acknowledged rows, and returns the last of them. */
 async function writeUntilKilled(folder: string, first: number, enough: number): Promise<number> {
   const script = join(import.meta.dirname, 'child.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, 'write', folder, String(first)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--liftoff-only', '--import', 'tsx', script, 'write', folder, String(first)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   let last = first - 1
   for await (const line of createInterface({ input: child.stdout })) {
     last = Number(line)

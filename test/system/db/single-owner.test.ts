@@ -12,7 +12,7 @@ import { temporaryFolder } from './support.ts'
 
 function start(...args: string[]): ChildProcess {
   const script = join(import.meta.dirname, 'child.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  const child = spawn(process.execPath, ['--liftoff-only', '--import', 'tsx', script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => {

@@ -40,7 +40,7 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes nearly full', () => {
   })
 
   test('training waits and comes to the same bytes, what is kept is refused, and all else is answered', async () => {
-    const run = { epochs: 20, trainLimit: 320, testLimit: 32, logEvery: 1, seed: 11 }
+    const run = { epochs: 12, trainLimit: 320, testLimit: 32, logEvery: 1, seed: 11 }
     const undisturbed = await startRun(server, run)
     await collectEvents(server, undisturbed)
 
