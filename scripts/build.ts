@@ -9,7 +9,14 @@ import { generateIfStale } from './generate.ts'
 import { isFresh, markFresh } from './stale.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const inputs = ['src', 'web', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+const inputs = [
+  'src',
+  'web',
+  'scripts/bundle.ts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package-lock.json',
+]
 const output = 'dist'
 
 generateIfStale()

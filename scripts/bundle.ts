@@ -35,6 +35,8 @@ export async function bundleServer(folder: string): Promise<void> {
     splitting: true,
     format: 'esm',
     platform: 'node',
+    // Names of an ES module are bound when it is bundled; those of a CommonJS one are looked up whenever they are used.
+    mainFields: ['module', 'main'],
     target: 'node20.19',
     legalComments: 'eof',
     logLevel: 'warning',

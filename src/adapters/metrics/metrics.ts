@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Measurement, Telemetry } from '../../ports/telemetry.ts'
+import { countOperations } from './operation-metrics.ts'
 
 /** What is asked for when the metrics are read, and not measured as it happens. */
 export interface Sources {
@@ -93,20 +94,7 @@ export function createMetrics(sources: Sources): Metrics {
     },
   })
 
-  const operations = counter(
-    'vggzoo_operations_total',
-    'Operations that were answered (of subscriptions: opened), refused, or failed by a fault of the server.',
-    'type',
-    'field',
-    'outcome',
-  )
-  const operationSeconds = histogram(
-    'vggzoo_operation_seconds',
-    'From an operation to its answer; of a subscription, to its stream.',
-    ANSWERS,
-    'type',
-    'field',
-  )
+  const operation = countOperations(register, ANSWERS)
   const subscriptions = gauge('vggzoo_subscriptions', 'That are open.', 'field')
   const lags = counter(
     'vggzoo_subscription_lags_total',
@@ -162,11 +150,7 @@ export function createMetrics(sources: Sources): Metrics {
   )
 
   const takers: { [Kind in Measurement['kind']]: (it: Extract<Measurement, { kind: Kind }>) => void } = {
-    operation({ type, field, outcome, ms }) {
-      const labels = { type: type ?? 'unknown', field: field ?? 'unknown' }
-      operations.inc({ ...labels, outcome })
-      operationSeconds.observe(labels, ms / 1000)
-    },
+    operation,
     subscriptionOpened({ field }) {
       subscriptions.inc({ field })
     },

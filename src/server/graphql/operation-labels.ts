@@ -5,9 +5,11 @@ import {
   type FragmentDefinitionNode,
   getOperationAST,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
 import type { Measurement } from '../../ports/telemetry.ts'
+import { oncePerNode } from '../../schema/builder/once-per-node.ts'
 import { toClientError } from './client-error.ts'
 
 export type Outcome = Extract<Measurement, { kind: 'operation' }>['outcome']
@@ -23,10 +25,15 @@ export function outcomeOf({ errors }: ExecutionResult): Outcome {
 export function labelsOf({ document, operationName }: Pick<ExecutionArgs, 'document' | 'operationName'>) {
   const operation = getOperationAST(document, operationName)
   // There is no operation of the name that was asked for.
-  if (operation == null) return { type: 'query', field: 'none' } as const
+  return operation == null
+    ? ({ type: 'query', field: 'none' } as const)
+    : labelsOfOperation(operation, document)
+}
+
+const labelsOfOperation = oncePerNode((operation: OperationDefinitionNode, document: DocumentNode) => {
   const [field = 'none', another] = rootFields(document, operation.selectionSet)
   return { type: operation.operation, field: another === undefined ? field : 'several' }
-}
+})
 
 function rootFields(document: DocumentNode, { selections }: SelectionSetNode): Set<string> {
   const fragment = (name: string) =>

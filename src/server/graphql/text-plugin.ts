@@ -1,6 +1,7 @@
 import { type ASTNode, BREAK, type DocumentNode, Kind, visit } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { badInput } from '../../schema/builder/input-error.ts'
+import { oncePerNode } from '../../schema/builder/once-per-node.ts'
 import { UploadedFile } from '../../uploads.ts'
 
 /**
@@ -24,7 +25,7 @@ function isUnstorable(text: string): boolean {
 }
 
 /** @returns where such a text stands in the document, such as "deleteModelAlias: input.model", or null */
-function unstorableLiteral(document: DocumentNode): string | null {
+const unstorableLiteral = oncePerNode((document: DocumentNode): string | null => {
   let place: string | null = null
   visit(document, {
     StringValue({ value }, _key, parent, _path, ancestors) {
@@ -34,7 +35,7 @@ function unstorableLiteral(document: DocumentNode): string | null {
     },
   })
   return place
-}
+})
 
 /** @param nodes  what leads to a value, from the document down */
 function placeOf(nodes: readonly ASTNode[]): string {
