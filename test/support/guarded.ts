@@ -96,6 +96,8 @@ export async function startGuarded(
     },
     async token(name, role, more) {
       const { data } = await ask(admin, CREATE_TOKEN, { input: { name, role, ...more } })
+      // Files that share the server need names of their own.
+      if (data.createToken.secret === undefined) throw new Error(data.createToken.message)
       return data.createToken.secret
     },
   }

@@ -20,7 +20,7 @@ describe.skipIf(browserOf === null)('signing in (apt-get install chromium)', () 
   })
 
   test('leads from a page there and back, says who is here, and offers what that one may', async () => {
-    const token = await server.token('reader', 'VIEWER')
+    const token = await server.token('rita', 'VIEWER')
     await page.goto(`${server.url}/runs?search=x`)
     await page.waitForURL('**/login?to=%2Fruns%3Fsearch%3Dx')
     await page.getByLabel('Token').fill('vgz_wrong')
@@ -29,7 +29,7 @@ describe.skipIf(browserOf === null)('signing in (apt-get install chromium)', () 
     await page.getByLabel('Token').fill(token)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.waitForURL('**/runs?search=x')
-    await page.getByText('reader (viewer)').waitFor()
+    await page.getByText('rita (viewer)').waitFor()
     expect(await page.evaluate('document.cookie')).toBe('')
     // A link that the browser opens by itself comes with the cookie.
     const playground = await page.request.get(`${server.url}/graphql`, { headers: { accept: 'text/html' } })
@@ -41,7 +41,7 @@ describe.skipIf(browserOf === null)('signing in (apt-get install chromium)', () 
   })
 
   test('is asked for again when the token is revoked, and leads nowhere else than to this server', async () => {
-    const token = await server.token('leaver', 'OPERATOR')
+    const token = await server.token('leo', 'OPERATOR')
     for (const elsewhere of ['https://evil.example/runs', '//evil.example/runs', '/.//evil.example/runs']) {
       await page.goto(`${server.url}/login?to=${encodeURIComponent(elsewhere)}`)
       await page.getByLabel('Token').fill(token)
@@ -50,7 +50,7 @@ describe.skipIf(browserOf === null)('signing in (apt-get install chromium)', () 
       expect(new URL(page.url()).origin).toBe(server.url)
     }
     await page.goto(`${server.url}/runs`)
-    await page.getByText('leaver (operator)').waitFor()
+    await page.getByText('leo (operator)').waitFor()
     const { data } = await server.ask(server.admin, '{ tokens(first: 1) { edges { node { id } } } }')
     const { id } = data.tokens.edges[0].node
     await server.ask(server.admin, `mutation { revokeToken(id: "${id}") { __typename } }`)
