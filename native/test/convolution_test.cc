@@ -67,7 +67,7 @@ void testRests(Random& random) {
 }
 
 void testAny(Random& random) {
-  for (long i = 0; i < (few ? 15 : 150); ++i) {
+  for (long i = 0; i < (few ? 30 : 150); ++i) {
     const long kh = random.between(1, 5), kw = random.between(1, 5);
     const bool holes = random.between(0, 3) == 0;
     const long dilationY = holes ? random.between(1, 3) : 1, dilationX = holes ? random.between(1, 3) : 1;

@@ -31,18 +31,6 @@ export function createBudget({ most, ms }: Rate, what: string, onUsedUp: (who: s
     onUsedUp(who)
   }
 
-  /** What is spent before the event loop goes on is counted once. */
-  const spending = new Map<string, number>()
-
-  function count(): void {
-    for (const [who, amount] of spending) {
-      void spent.penalty(who, amount).then(({ consumedPoints, msBeforeNext }) => {
-        if (consumedPoints >= most) useUp(who, msBeforeNext)
-      })
-    }
-    spending.clear()
-  }
-
   return {
     check(who) {
       const at = renewedAt.get(who)
@@ -54,8 +42,9 @@ export function createBudget({ most, ms }: Rate, what: string, onUsedUp: (who: s
       throw new TooManyRequestsError(message, leftMs + 1)
     },
     spend(who, amount) {
-      if (spending.size === 0) setImmediate(count)
-      spending.set(who, (spending.get(who) ?? 0) + amount)
+      void spent.penalty(who, amount).then(({ consumedPoints, msBeforeNext }) => {
+        if (consumedPoints >= most) useUp(who, msBeforeNext)
+      })
     },
   }
 }

@@ -1,20 +1,14 @@
 import { request } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { createClient } from 'graphql-ws'
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
-import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
-import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
-import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { NotFoundError } from '../../src/errors.ts'
 import { packageVersion } from '../../src/package-version.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../src/server/access/gate.ts'
-import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
-import { type HttpServer, listen } from '../../src/server/http.ts'
-import { createOriginPolicy } from '../../src/server/origin.ts'
+import type { HttpServer } from '../../src/server/http.ts'
+import { errorLog, serveGraphQL } from '../support/graphql-server.ts'
 import { EVENTS } from '../support/runs.ts'
 
 /** The server's own HTTP and WebSocket parts, over runs that each test makes up. */
@@ -25,31 +19,14 @@ let logged: string
 beforeEach(async () => {
   logged = ''
   runs = {}
-  const write = (line: string) => {
-    logged += line
-  }
-  const logger = pino({ level: 'error' }, { write })
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger,
-    telemetry: NO_TELEMETRY,
-    tracing: NO_TRACING,
-  })
-  server = await listen('127.0.0.1', 0)
-  server.serve({
-    handler,
-    uploadHandler: handler,
-    downloads: async (_request, response) => void response.end('a download'),
-    pages: (_request, response) => void response.end('the dashboard'),
-    signIn: { signIn() {}, signOut() {} },
-    policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    gate: OPEN_GATE,
-    readiness: async () => ({}),
-    metrics: null,
-  })
+  server = await serveGraphQL(
+    { runs },
+    { logger: errorLog((line) => (logged += line)) },
+    {
+      downloads: async (_request, response) => void response.end('a download'),
+      pages: (_request, response) => void response.end('the dashboard'),
+    },
+  )
 })
 afterEach(() => server.close())
 

@@ -1,20 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
-import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
-import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
-import type { Context } from '../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../src/server/access/gate.ts'
-import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
-import { type HttpServer, listen } from '../../src/server/http.ts'
-import { createOriginPolicy } from '../../src/server/origin.ts'
+import type { HttpServer } from '../../src/server/http.ts'
+import { errorLog, serveGraphQL } from '../support/graphql-server.ts'
 import { seededRandom } from '../support/random.ts'
 import type { Event } from '../support/runs.ts'
 import type { TestServer } from '../support/server.ts'
@@ -26,34 +20,10 @@ let server: TestServer
 let run: ReturnType<typeof createRun>
 let logged: string
 beforeAll(async () => {
-  http = await listen('127.0.0.1', 0)
-  server = { url: http.url } as TestServer
   // Its runs are those of the test.
   const follow = async (_id: string, after: number) => run.follow(after)
-  const context = { runs: { follow }, viewer: LOCAL_VIEWER } as unknown as Context
-  const write = (line: string) => {
-    logged += line
-  }
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger: pino({ level: 'error' }, { write }),
-    telemetry: NO_TELEMETRY,
-    tracing: NO_TRACING,
-  })
-  http.serve({
-    handler,
-    uploadHandler: handler,
-    downloads: async () => {},
-    pages: () => {},
-    signIn: { signIn() {}, signOut() {} },
-    policy: createOriginPolicy({ host: '127.0.0.1', address: http.address, allowedOrigins: [] }),
-    gate: OPEN_GATE,
-    readiness: async () => ({}),
-    metrics: null,
-  })
+  http = await serveGraphQL({ runs: { follow } }, { logger: errorLog((line) => (logged += line)) })
+  server = { url: http.url } as TestServer
 })
 afterAll(() => http.close())
 beforeEach(() => {

@@ -22,8 +22,8 @@ const SECONDS = {
 }
 
 /**
- * Counts operations by field and outcome, and how long they take. prom-client's own metrics check and hash their labels for
- * each of them, which is as long as the shortest operation takes to execute: these do it when they are read.
+ * Counts operations by field and outcome, and how long they take. prom-client's own metrics check and hash their labels
+ * each time that they count; these count into what is kept for a field, and have labels when they are read.
  * @param bounds  of the histogram, in seconds
  */
 export function countOperations(

@@ -2,7 +2,7 @@ import type { ASTNode } from 'graphql'
 
 /**
  * What is worked out of a document, or of a part of one: clients send the same ones again and again, and the server keeps
- * those that it parsed.
+ * those that it parsed. What else the work is given has to be the same each time for a node.
  */
 export function oncePerNode<Node extends ASTNode, Rest extends unknown[], Value>(
   work: (node: Node, ...rest: Rest) => Value,

@@ -1,16 +1,10 @@
 import { createClient } from 'graphql-ws'
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { LOCAL_VIEWER } from '../../../src/access/viewer.ts'
-import { NO_TELEMETRY } from '../../../src/adapters/local/telemetry.ts'
-import { NO_TRACING } from '../../../src/adapters/local/tracing.ts'
 import type { Context } from '../../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../../src/server/access/gate.ts'
 import { createProxyCheck } from '../../../src/server/client-address.ts'
-import { createGraphQLHandler } from '../../../src/server/graphql/graphql.ts'
-import { type HttpServer, listen } from '../../../src/server/http.ts'
-import { createOriginPolicy } from '../../../src/server/origin.ts'
+import type { HttpServer } from '../../../src/server/http.ts'
+import { errorLog, serveGraphQL } from '../../support/graphql-server.ts'
 import { EVENTS } from '../../support/runs.ts'
 
 let server: HttpServer
@@ -20,29 +14,8 @@ let logged: { level: number; requestId?: string; err?: { message: string } }[]
 async function open(trustedProxies: string[]) {
   runs = {}
   logged = []
-  const write = (line: string) => void logged.push(JSON.parse(line))
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger: pino({ level: 'error' }, { write }),
-    telemetry: NO_TELEMETRY,
-    tracing: NO_TRACING,
-  })
-  server = await listen('127.0.0.1', 0)
-  server.serve({
-    handler,
-    uploadHandler: handler,
-    downloads: async (_request, response) => void response.end(),
-    pages: (_request, response) => void response.end(),
-    signIn: { signIn() {}, signOut() {} },
-    policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    isFromProxy: createProxyCheck(trustedProxies),
-    gate: OPEN_GATE,
-    readiness: async () => ({}),
-    metrics: null,
-  })
+  const options = { logger: errorLog((line) => void logged.push(JSON.parse(line))) }
+  server = await serveGraphQL({ runs }, options, { isFromProxy: createProxyCheck(trustedProxies) })
 }
 beforeEach(() => open([]))
 afterEach(() => server.close())

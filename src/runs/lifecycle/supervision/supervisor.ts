@@ -101,8 +101,9 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
     // Or a data set would be fetched for nobody.
     if (stopping.how !== null) return { kind: 'stopped', how: stopping.how, step }
     const preparing = tracing.begin('prepare dataset', { parent: traceparent })
-    const dataset = await datasetOf(run, options, from.length > 0, persist, stopping.signal)
-    preparing.end()
+    const dataset = await datasetOf(run, options, from.length > 0, persist, stopping.signal).finally(() =>
+      preparing.end(),
+    )
     if (stopping.how !== null) return { kind: 'stopped', how: stopping.how, step }
     if ('code' in dataset) return { kind: 'failed', failure: dataset }
     return trainRun({ run, architecture, dataset, from }, parts)

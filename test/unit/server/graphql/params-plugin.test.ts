@@ -4,13 +4,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
-import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
-import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
-import type { Context } from '../../../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
-import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
 import { MAX_BODY_BYTES } from '../../../../src/server/graphql/limits.ts'
+import { graphqlHandler } from '../../../support/graphql-server.ts'
 
 let server: Server
 let url: string
@@ -20,15 +15,7 @@ beforeAll(async () => {
   const write = (line: string) => {
     logged += line
   }
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => ({ viewer: LOCAL_VIEWER }) as Context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger: pino({ level: 'warn' }, { write }),
-    telemetry: NO_TELEMETRY,
-    tracing: NO_TRACING,
-  })
+  const handler = graphqlHandler({}, { logger: pino({ level: 'warn' }, { write }) })
   server = createServer(handler)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`

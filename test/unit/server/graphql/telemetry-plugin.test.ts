@@ -1,18 +1,13 @@
 import { createClient } from 'graphql-ws'
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
-import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import { flatMap, newestOfEach } from '../../../../src/concurrency/iterate.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Measurement } from '../../../../src/ports/telemetry.ts'
 import type { RunEvent } from '../../../../src/runs/model/events.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
-import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
-import { type HttpServer, listen } from '../../../../src/server/http.ts'
-import { createOriginPolicy } from '../../../../src/server/origin.ts'
+import type { HttpServer } from '../../../../src/server/http.ts'
+import { serveGraphQL } from '../../../support/graphql-server.ts'
 
 let server: HttpServer
 let runs: Partial<Context['runs']>
@@ -21,27 +16,10 @@ let measured: Measurement[]
 beforeEach(async () => {
   runs = {}
   measured = []
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger: pino({ level: 'silent' }),
-    telemetry: { record: (measurement) => void measured.push(measurement) },
-    tracing: NO_TRACING,
-  })
-  server = await listen('127.0.0.1', 0)
-  server.serve({
-    handler,
-    uploadHandler: handler,
-    downloads: async (_request, response) => void response.end(),
-    pages: (_request, response) => void response.end(),
-    signIn: { signIn() {}, signOut() {} },
-    policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    gate: OPEN_GATE,
-    readiness: async () => ({}),
-    metrics: null,
-  })
+  server = await serveGraphQL(
+    { runs },
+    { telemetry: { record: (measurement) => void measured.push(measurement) } },
+  )
 })
 afterEach(() => server.close())
 

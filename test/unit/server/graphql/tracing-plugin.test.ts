@@ -1,13 +1,8 @@
-import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LOCAL_VIEWER } from '../../../../src/access/viewer.ts'
-import { NO_TELEMETRY } from '../../../../src/adapters/local/telemetry.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
-import { createGraphQLHandler } from '../../../../src/server/graphql/graphql.ts'
-import { type HttpServer, listen } from '../../../../src/server/http.ts'
-import { createOriginPolicy } from '../../../../src/server/origin.ts'
+import type { HttpServer } from '../../../../src/server/http.ts'
+import { errorLog, serveGraphQL } from '../../../support/graphql-server.ts'
 import { type RecordedSpan, recordTracing, TRACEPARENT } from '../../../support/recording-tracing.ts'
 
 const RUN = Buffer.from('TrainingRun:1').toString('base64')
@@ -22,27 +17,7 @@ beforeEach(async () => {
   logged = ''
   const tracing = recordTracing()
   spans = tracing.spans
-  const handler = createGraphQLHandler({
-    gate: OPEN_GATE,
-    contextOf: () => ({ runs, viewer: LOCAL_VIEWER }) as unknown as Context,
-    addressOf: () => '127.0.0.1',
-    allowedOrigins: [],
-    logger: pino({ level: 'error' }, { write: (line) => (logged += line) }),
-    telemetry: NO_TELEMETRY,
-    tracing,
-  })
-  server = await listen('127.0.0.1', 0)
-  server.serve({
-    handler,
-    uploadHandler: handler,
-    downloads: async (_request, response) => void response.end(),
-    pages: (_request, response) => void response.end(),
-    signIn: { signIn() {}, signOut() {} },
-    policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-    gate: OPEN_GATE,
-    readiness: async () => ({}),
-    metrics: null,
-  })
+  server = await serveGraphQL({ runs }, { tracing, logger: errorLog((line) => (logged += line)) })
 })
 afterEach(() => server.close())
 
