@@ -1,3 +1,8 @@
+import { createBeat } from '../../concurrency/beat.ts'
+
+/** Readers wake up together, those of many runs as well: of milliseconds, fewer than anybody sees. */
+const beat = createBeat(20)
+
 /** In the place of the messages that did not fit. */
 export const OVERFLOW = Symbol('overflow')
 
@@ -11,7 +16,7 @@ export interface Inbox<Message> {
   push(message: Message): void
   /** Undefined when there is nothing. */
   take(): Message | typeof OVERFLOW | undefined
-  /** Resolves when there is something to take, or it is closed. One reader at a time. */
+  /** Resolves soon after there is something to take, or when it is closed. One reader at a time. */
   filled(): Promise<void>
   /** Empties it for good, and lets a waiting reader go. */
   close(): void
@@ -22,8 +27,11 @@ export function createInbox<Message>(capacity: number): Inbox<Message> {
   let overflowed = false
   let closed = false
   let wake: (() => void) | undefined
+  /** The next beat wakes the reader. */
+  let isDue = false
 
   const notify = () => {
+    isDue = false
     wake?.()
     wake = undefined
   }
@@ -39,7 +47,9 @@ export function createInbox<Message>(capacity: number): Inbox<Message> {
       } else {
         messages.push(message)
       }
-      notify()
+      if (isDue) return
+      isDue = true
+      beat(notify)
     },
     take() {
       if (!overflowed) return messages.shift()
