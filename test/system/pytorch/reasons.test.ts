@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,12 +15,9 @@ import { openSafetensors } from '../../../src/zoo/safetensors-file.ts'
 import { loadWeights } from '../../../src/zoo/weights.ts'
 import { custom, flat } from '../../support/architectures.ts'
 import { saveWeights } from '../../support/weights.ts'
+import { hasModules, python } from './python.ts'
 
-// The only one that has Debian's PyTorch.
-const PYTHON = '/usr/bin/python3'
-const SCRIPT = join(import.meta.dirname, 'reasons.py')
-// In CI a missing PyTorch is a failure, and never a skipped test.
-const available = process.env.CI !== undefined || spawnSync(PYTHON, ['-c', 'import torch']).status === 0
+const available = hasModules('torch')
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-reasons-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -92,7 +88,7 @@ beforeAll(async () => {
     const { layers } = analyze(architecture)
     specs.push({ layers, weights, picture, shape: [1, channels, height, width], class: CLASS })
   }
-  execFileSync(PYTHON, ['-B', SCRIPT, JSON.stringify(specs)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  python('reasons.py', JSON.stringify(specs))
 })
 
 describe.skipIf(!available).each(['native', 'wasm'] as const)('PyTorch and %s find the same', (engine) => {

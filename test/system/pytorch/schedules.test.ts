@@ -1,15 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { SCHEDULE_DEFAULTS, type Schedule } from '../../../src/runs/model/hyperparameters.ts'
 import { learningRateAt } from '../../../src/runs/model/schedule.ts'
+import { hasModules, python } from './python.ts'
 
-// The only one that has Debian's PyTorch.
-const PYTHON = '/usr/bin/python3'
-const SCRIPT = join(import.meta.dirname, 'schedules.py')
-const hasTorch = spawnSync(PYTHON, ['-c', 'import torch']).status === 0
-// In CI a missing PyTorch is a failure, and never a skipped test.
-const available = process.env.CI !== undefined || hasTorch
+const available = hasModules('torch')
 
 const { step, cosine, oneCycle } = SCHEDULE_DEFAULTS
 type Case = { schedule: Schedule; peak: number; stepsPerEpoch: number; run: number }
@@ -49,10 +43,9 @@ const CASES: Case[] = [
 describe.skipIf(!available)('PyTorch (apt-get install python3-torch)', () => {
   const pytorch = available
     ? JSON.parse(
-        execFileSync(
-          PYTHON,
-          [SCRIPT, JSON.stringify(CASES.map(({ schedule, ...rest }) => ({ ...schedule, ...rest })))],
-          { encoding: 'utf8' },
+        python(
+          'schedules.py',
+          JSON.stringify(CASES.map(({ schedule, ...rest }) => ({ ...schedule, ...rest }))),
         ),
       )
     : []

@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +10,7 @@ import { buildModel } from '../../../src/zoo/model.ts'
 import { openSafetensors } from '../../../src/zoo/safetensors-file.ts'
 import { loadWeights } from '../../../src/zoo/weights.ts'
 import { useBackend } from '../../support/backend.ts'
-
-// The only one that has Debian's PyTorch.
-const PYTHON = '/usr/bin/python3'
-const hasTorch = spawnSync(PYTHON, ['-c', 'import torch']).status === 0
-// In CI a missing PyTorch is a failure, and never a skipped test.
-const available = process.env.CI !== undefined || hasTorch
+import { hasModules, python } from './python.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vggzoo-variants-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -41,11 +35,10 @@ function floats(name: string): Float32Array {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
 
-describe.skipIf(!available)('what PyTorch saves answers the same here:', () => {
+describe.skipIf(!hasModules('torch'))('what PyTorch saves answers the same here:', () => {
   beforeAll(async () => {
     await useBackend('cpu')
-    const script = join(import.meta.dirname, 'variants.py')
-    execFileSync(PYTHON, ['-B', script, folder], { stdio: ['ignore', 'ignore', 'pipe'] })
+    python('variants.py', folder)
   })
 
   const batchNorm = network('4,M,4', [], true)

@@ -1,6 +1,6 @@
 """A VGG in PyTorch that reads or writes its weights as safetensors.
 
-Reads a JSON object as its argument: network ("vgg11_bn": torchvision's own; "vgg16_c", "lecture_vgg16": written
+Does what each line of its input says, and then answers with a line, "done". A line is a JSON object: network ("vgg11_bn": torchvision's own; "vgg16_c", "lecture_vgg16": written
 out below), input (a file of float32 [n, 3, h, w]) and shape, output (the file of float32 logits to write), and either
 load (a safetensors file, loaded with strict=True) or save (one to write, of random weights from seed, in dtype).
 """
@@ -86,20 +86,27 @@ def randomize(model, seed):
             tensor.normal_(0, (2 / fan_in) ** 0.5)
 
 
-spec = json.loads(sys.argv[1])
 # Their random start takes longer than all the rest, and is overwritten.
 for initializer in ("kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_"):
     setattr(nn.init, initializer, lambda tensor, *args, **kwargs: tensor)
-model = NETWORKS[spec["network"]]().eval()
-if "load" in spec:
-    model.load_state_dict(read_safetensors(spec["load"]), strict=True)
-else:
-    randomize(model, spec["seed"])
-    dtype = DTYPES[spec["dtype"]]
-    state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
-    write_safetensors(spec["save"], state)
-    # What was rounded on the way to the file is rounded here as well.
-    model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
-pictures = torch.from_numpy(numpy.fromfile(spec["input"], dtype=numpy.float32)).reshape(spec["shape"])
-with torch.no_grad():
-    model(pictures).numpy().tofile(spec["output"])
+
+
+def answer(spec):
+    model = NETWORKS[spec["network"]]().eval()
+    if "load" in spec:
+        model.load_state_dict(read_safetensors(spec["load"]), strict=True)
+    else:
+        randomize(model, spec["seed"])
+        dtype = DTYPES[spec["dtype"]]
+        state = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
+        write_safetensors(spec["save"], state)
+        # What was rounded on the way to the file is rounded here as well.
+        model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+    pictures = torch.from_numpy(numpy.fromfile(spec["input"], dtype=numpy.float32)).reshape(spec["shape"])
+    with torch.no_grad():
+        model(pictures).numpy().tofile(spec["output"])
+
+
+for line in sys.stdin:
+    answer(json.loads(line))
+    print("done", flush=True)
