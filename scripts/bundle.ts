@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 
 /**
  * Left as packages of their own: with files that they read beside their code, made for a machine, or for whom a start
@@ -19,13 +19,17 @@ const APART = [
   'webgpu',
 ]
 
+/** Packages of which both forms, CommonJS and ES modules, may be in it: functions that share no state and no classes. */
+const TWICE = ['@whatwg-node/disposablestack', '@whatwg-node/promise-helpers']
+
 /**
  * Makes the modules of the server's own process, and the packages that they import, a few files: a start spends much of
  * its time on finding and opening them one by one. What runs in other processes and threads stays as it was compiled.
  * @param folder  what was compiled; its main.js is replaced
+ * @throws where a package is in it twice: an error of the one is none of the other's
  */
 export async function bundleServer(folder: string): Promise<void> {
-  await build({
+  const { metafile } = await build({
     entryPoints: [`${folder}/main.js`],
     outdir: folder,
     allowOverwrite: true,
@@ -37,7 +41,10 @@ export async function bundleServer(folder: string): Promise<void> {
     platform: 'node',
     // Names of an ES module are bound when it is bundled; those of a CommonJS one are looked up whenever they are used.
     mainFields: ['module', 'main'],
+    // A CommonJS module that asks for graphql/language/parser gets the one of the ES modules.
+    resolveExtensions: ['.mjs', '.js', '.json'],
     target: 'node20.19',
+    metafile: true,
     legalComments: 'eof',
     logLevel: 'warning',
     // What packages that are CommonJS ask for when they run.
@@ -66,4 +73,24 @@ export async function bundleServer(folder: string): Promise<void> {
       },
     ],
   })
+  const twice = packagesTwice(metafile).filter((name) => !TWICE.includes(name))
+  if (twice.length > 0) {
+    throw new Error(
+      `The bundle of the server has ${twice.join(' and ')} as CommonJS and as ES modules: see scripts/bundle.ts.`,
+    )
+  }
+}
+
+/** Those with a module that is there in both forms: error/GraphQLError.js and .mjs, cjs/utils.js and esm/utils.js. */
+function packagesTwice({ inputs }: Metafile): string[] {
+  const formats = new Map<string, string>()
+  const twice = new Set<string>()
+  for (const [path, { format }] of Object.entries(inputs)) {
+    const [, name, file] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)/.exec(path) ?? []
+    if (name === undefined || file === undefined || format === undefined) continue
+    const module = `${name}/${file.replace(/\b(cjs|esm)\//, '').replace(/\.[cm]?js$/, '')}`
+    if ((formats.get(module) ?? format) !== format) twice.add(name)
+    formats.set(module, format)
+  }
+  return [...twice]
 }

@@ -1,24 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bombard, LITTLE_ROOM, residentBytes } from '../../support/malformed/bombard.ts'
-import { KINDS } from '../../support/malformed/kinds.ts'
+import { LITTLE_ROOM, residentBytes } from '../../support/malformed/bombard.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
-
-// test/load/malformed has many more.
-const COUNT = 150
-/** Many of them are converted in a process of their own. */
-const COUNT_OF_WEIGHTS = 20
-const MOST_GROWN = 96 * 2 ** 20
 
 let server: TestServer
 beforeAll(async () => {
   server = await startServer({ env: LITTLE_ROOM })
 })
 afterAll(stopServers)
-
-test.each(KINDS)('malformed %s are refused with a code, and cost no memory', async (what, attack) => {
-  const count = what === 'weight files' ? COUNT_OF_WEIGHTS : COUNT
-  await bombard(server, await attack(server), { count, mostGrown: MOST_GROWN })
-})
 
 test('long documents that are none, and long ones that are, leave nothing behind', async () => {
   const padding = 'x'.repeat(2 ** 20)
