@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -109,7 +109,9 @@ describe.skipIf(!canBuild)('the Docker image (as root; apt-get install buildah d
       data: { system: { version, engine: { kind: 'NATIVE' } } },
     })
     expect(await server.healthCheck(new URL(url).port)).toBe('')
-    const lines = (await server.stop()).map((line) => JSON.parse(line))
+    const { code, lines: told } = await server.stop()
+    expect(code).toBe(0)
+    const lines = told.map((line) => JSON.parse(line))
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'stopping', reason: 'SIGTERM' }))
     expect(lines.filter(({ level }) => level >= 50)).toEqual([])
   })
@@ -200,16 +202,30 @@ class Server {
     return this.inside('env', `PORT=${port}`, ...command)
   }
 
-  /** @returns what it prints meanwhile. Its exit code is not told: buildah, which is told to stop as well, has its own. */
-  async stop(): Promise<string[]> {
+  /** @returns its exit code, and what it prints meanwhile */
+  async stop(): Promise<{ code: number | null; lines: string[] }> {
     const child = this.#process
-    if (child === null || child.exitCode !== null) return []
     const lines: string[] = []
+    if (child === null || child.exitCode !== null) return { code: child?.exitCode ?? null, lines }
     createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line))
     child.stderr!.resume()
     const closed = once(child, 'close')
-    process.kill(-child.pid!, 'SIGTERM')
-    await closed
-    return lines
+    // Itself alone: what it prints comes through buildah, which would end at once.
+    process.kill(await memberOf(child.pid!, 'node dist/main.js'), 'SIGTERM')
+    const [code] = await closed
+    return { code, lines }
   }
+}
+
+/** The process of a group that runs a command. */
+async function memberOf(group: number, command: string): Promise<number> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const [stat, words] = await Promise.all(
+      ['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+    )
+    // Behind the name in brackets: state, parent, group (proc(5)).
+    const itsGroup = Number(stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')[2])
+    if (itsGroup === group && words === `${command.replaceAll(' ', '\0')}\0`) return Number(pid)
+  }
+  throw new Error(`No process of group ${group} runs "${command}".`)
 }
