@@ -9,6 +9,7 @@ import { createRecentEvents } from '../../src/runs/journal/recent.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../src/server/access/gate.ts'
+import { createDocumentCache } from '../../src/server/graphql/document-cache.ts'
 import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
 import { listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
@@ -35,6 +36,7 @@ const handler = createGraphQLHandler({
   logger: pino({ level: 'silent' }),
   telemetry: NO_TELEMETRY,
   tracing: NO_TRACING,
+  documents: createDocumentCache(),
 })
 server.serve({
   handler,

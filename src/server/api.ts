@@ -16,6 +16,7 @@ import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
 import { createClientAddress, createProxyCheck } from './client-address.ts'
 import { createDownloadHandler } from './downloads.ts'
+import { createDocumentCache } from './graphql/document-cache.ts'
 import { createGraphQLHandler, createUploadHandler } from './graphql/graphql.ts'
 import type { HttpServer } from './http.ts'
 import { createMaintenanceHandlers } from './maintenance.ts'
@@ -80,7 +81,8 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     requestId: requestIdOf(request),
     address: addressOf(request),
   })
-  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing }
+  const documents = createDocumentCache()
+  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing, documents }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),

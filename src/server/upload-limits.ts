@@ -1,4 +1,5 @@
-import { parse, visit } from 'graphql'
+import { visit } from 'graphql'
+import { documentIn } from './graphql/operations-part.ts'
 
 /** What the files of a request may have together. */
 export interface UploadLimit {
@@ -36,15 +37,7 @@ export function createUploadLimits(config: { maxModelBytes: number; maxDatasetBy
 
 function fieldsOf(operations: object): string[] {
   const found: string[] = []
-  if (!('query' in operations) || typeof operations.query !== 'string') return found
-  try {
-    visit(parse(operations.query), {
-      Field({ name: { value } }) {
-        found.push(value)
-      },
-    })
-  } catch {
-    // It is refused when its files are here, as any request that is no GraphQL.
-  }
+  const document = documentIn(operations)
+  if (document !== null) visit(document, { Field: ({ name: { value } }) => void found.push(value) })
   return found
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -211,21 +211,26 @@ class Server {
     child.stderr!.resume()
     const closed = once(child, 'close')
     // Itself alone: what it prints comes through buildah, which would end at once.
-    process.kill(await memberOf(child.pid!, 'node dist/main.js'), 'SIGTERM')
+    process.kill(await nodeUnder(child.pid!, 'dist/main.js'), 'SIGTERM')
     const [code] = await closed
     return { code, lines }
   }
 }
 
-/** The process of a group that runs a command. */
-async function memberOf(group: number, command: string): Promise<number> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const [stat, words] = await Promise.all(
-      ['stat', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
-    )
-    // Behind the name in brackets: state, parent, group (proc(5)).
-    const itsGroup = Number(stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')[2])
-    if (itsGroup === group && words === `${command.replaceAll(' ', '\0')}\0`) return Number(pid)
+/** The process that runs a script by Node, among those that a process started and they in their turn. */
+async function nodeUnder(ancestor: number, script: string): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const about = (pid: number, file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')
+  const parents = new Map<number, number>()
+  for (const pid of pids) {
+    const stat = await about(pid, 'stat')
+    // Behind the name in brackets: state, parent (proc(5)).
+    parents.set(pid, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
   }
-  throw new Error(`No process of group ${group} runs "${command}".`)
+  for (const pid of pids) {
+    const [program, argument] = (await about(pid, 'cmdline')).split('\0')
+    if (basename(program!) !== 'node' || argument !== script) continue
+    for (let at = parents.get(pid); at !== undefined; at = parents.get(at)) if (at === ancestor) return pid
+  }
+  throw new Error(`No process under ${ancestor} runs "${script}".`)
 }

@@ -5,6 +5,7 @@ import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../src/server/access/gate.ts'
+import { createDocumentCache } from '../../src/server/graphql/document-cache.ts'
 import { createGraphQLHandler, type GraphQLOptions } from '../../src/server/graphql/graphql.ts'
 import { type HttpOptions, type HttpServer, listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
@@ -19,6 +20,7 @@ export function graphqlHandler(services: object, options: Partial<GraphQLOptions
     logger: pino({ level: 'silent' }),
     telemetry: NO_TELEMETRY,
     tracing: NO_TRACING,
+    documents: createDocumentCache(),
     ...options,
   })
 }

@@ -14,7 +14,7 @@ import { acceptPlugin } from './accept-plugin.ts'
 import { accessPlugin } from './access-plugin.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
-import { createDocumentCache, NOTHING_KEPT, onlyValidPlugin } from './document-cache.ts'
+import { type DocumentCache, NOTHING_KEPT, onlyValidPlugin } from './document-cache.ts'
 import { limitPlugins, MAX_BODY_BYTES } from './limits.ts'
 import { originPlugin } from './origin-plugin.ts'
 import { operationPlugin, paramsPlugin } from './params-plugin.ts'
@@ -39,6 +39,8 @@ export interface GraphQLOptions {
   logger: Logger
   telemetry: Telemetry
   tracing: Tracing
+  /** Those that were parsed, also by another handler. */
+  documents: DocumentCache
 }
 
 /** GraphQL over HTTP and server-sent events, and the playground. */
@@ -53,10 +55,9 @@ export function createUploadHandler(options: GraphQLOptions, uploads: UploadStor
 
 /** @param requestParser  reads the body, up to a size of its own */
 function createHandler(
-  { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing }: GraphQLOptions,
+  { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing, documents }: GraphQLOptions,
   requestParser: Plugin<object, ServerContext>,
 ) {
-  const documents = createDocumentCache()
   return createYoga<ServerContext, Context>({
     schema,
     context: ({ req }) => contextOf(req),

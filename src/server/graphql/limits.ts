@@ -26,7 +26,7 @@ export const MAX_WS_MESSAGE_BYTES = 256 * 1024
 export const MAX_WS_OPERATIONS = 100
 
 /** GraphiQL's introspection has about 350 tokens; the largest query of the README about 100. */
-const MAX_TOKENS = 2000
+export const MAX_TOKENS = 2000
 const MAX_ALIASES = 30
 
 /** What is refused before anything is executed. Depth, breadth and cost are counted in schema/builder.ts. */

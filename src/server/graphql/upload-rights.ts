@@ -1,15 +1,7 @@
-import {
-  type DocumentNode,
-  type GraphQLSchema,
-  getOperationAST,
-  Kind,
-  parse,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql'
+import { type GraphQLSchema, getOperationAST, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
 import { demandRole, mayAs, type Viewer } from '../../access/viewer.ts'
 import { neededRole } from '../../schema/builder/rules.ts'
+import { documentIn } from './operations-part.ts'
 
 /**
  * Refuses the operation of a request with files before they are received, where its viewer may not ask for it.
@@ -23,16 +15,10 @@ export function demandRights(
   viewer: Viewer,
   onRefused: (mutation: string) => void,
 ): void {
-  const { query, operationName } = operations as { query?: unknown; operationName?: string }
-  if (typeof query !== 'string') return
-  let document: DocumentNode
-  try {
-    document = parse(query, { noLocation: true })
-  } catch {
-    return
-  }
-  const operation = getOperationAST(document, operationName)
-  if (operation == null) return
+  const document = documentIn(operations)
+  const { operationName } = operations as { operationName?: string }
+  const operation = document === null ? null : getOperationAST(document, operationName)
+  if (document === null || operation == null) return
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
   const types = new TypeInfo(schema)
   const definitions = document.definitions.filter(

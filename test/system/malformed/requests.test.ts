@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bombard, LITTLE_ROOM } from '../../support/malformed/bombard.ts'
 import { KINDS } from '../../support/malformed/kinds.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
+import { BOUNDARY, body } from '../../support/upload.ts'
 
 // Of files, and many more of these: test/load/malformed.
 const COUNT = 100
@@ -30,3 +31,24 @@ test.each(KINDS.filter(([what]) => !FILES.includes(what)))(
     await bombard(server, await attack(server), { count: COUNT, mostGrown: MOST_GROWN })
   },
 )
+
+test('a document of a million tokens costs no more than its text, also in a request with files', async () => {
+  const query = `{ ${'a '.repeat(1_000_000)}}`
+  const operations = JSON.stringify({ query })
+  const form = body([
+    ['operations', operations],
+    ['map', '{}'],
+  ])
+  const types = ['application/json', `multipart/form-data; boundary=${BOUNDARY}`] as const
+  for (const [type, content] of [
+    [types[0], operations],
+    [types[1], form],
+  ] as const) {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': type, 'x-graphql-yoga-csrf': '1' },
+      body: String(content),
+    })
+    expect((await response.json()).errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX' } }])
+  }
+})

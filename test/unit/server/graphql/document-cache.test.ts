@@ -1,4 +1,4 @@
-import { parse } from 'graphql'
+import { GraphQLError, parse, visit } from 'graphql'
 import { expect, test } from 'vitest'
 import { createDocumentCache } from '../../../../src/server/graphql/document-cache.ts'
 
@@ -41,4 +41,21 @@ test('a document that is forgotten makes room', () => {
   expect(cache.get(texts[5]!)).toBeUndefined()
   cache.set(ofLength(1024, 1000), DOCUMENT)
   expect(cache.get(texts[0]!)).toBe(DOCUMENT)
+})
+
+test('a document that is kept has no tokens any more, and errors of it tell their places', () => {
+  const text =
+    'query ($id: ID!) {\n  run(id: $id) { ... on Run { name } ...more }\n}\nfragment more on Run { at }'
+  const document = parse(text)
+  createDocumentCache().set(text, document)
+  let fragment: object | undefined
+  visit(document, {
+    enter(node) {
+      expect(node.loc).toMatchObject({ startToken: undefined, endToken: undefined })
+      if (node.kind === 'FragmentDefinition') fragment = node
+    },
+  })
+  const error = new GraphQLError('It is not used.', { nodes: [fragment as never] })
+  expect(error.locations).toEqual([{ line: 4, column: 1 }])
+  expect(String(error)).toMatch(/4 \| fragment more on Run/)
 })

@@ -13,6 +13,7 @@ import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
+import { createDocumentCache } from '../../../../src/server/graphql/document-cache.ts'
 import { createUploadHandler } from '../../../../src/server/graphql/graphql.ts'
 import { createUploadLimits } from '../../../../src/server/upload-limits.ts'
 import { createUploadStore } from '../../../../src/server/upload-store.ts'
@@ -51,6 +52,7 @@ beforeEach(async () => {
       logger: pino({ level: 'error' }, { write }),
       telemetry: NO_TELEMETRY,
       tracing: NO_TRACING,
+      documents: createDocumentCache(),
     },
     createUploadStore(folder, createUploadLimits({ maxModelBytes: 1000, maxDatasetBytes: 1000 })),
   )
