@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { readFileSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { build, type Metafile } from 'esbuild'
 
 /**
@@ -30,8 +30,10 @@ const TWICE = ['@whatwg-node/disposablestack', '@whatwg-node/promise-helpers']
  */
 export async function bundleServer(folder: string): Promise<void> {
   const { metafile } = await build({
-    entryPoints: [`${folder}/main.js`],
-    outdir: folder,
+    // Modules are named in comments, and the names of files made of them: of wherever it is built, the same.
+    absWorkingDir: folder,
+    entryPoints: ['main.js'],
+    outdir: '.',
     allowOverwrite: true,
     chunkNames: 'server-[hash]',
     external: APART,
@@ -73,6 +75,8 @@ export async function bundleServer(folder: string): Promise<void> {
       },
     ],
   })
+  // Of what it was.
+  rmSync(join(folder, 'main.js.map'))
   const twice = packagesTwice(metafile).filter((name) => !TWICE.includes(name))
   if (twice.length > 0) {
     throw new Error(

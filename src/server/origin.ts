@@ -53,8 +53,22 @@ export function isLoopback(address: string): boolean {
   return version !== 0 && LOOPBACK.check(address, version === 4 ? 'ipv4' : 'ipv6')
 }
 
+/** Hosts that were asked for, and what `nameIn` made of them: clients say the same again and again. */
+const known = new Map<string, string | null>()
+const MOST_NAMES = 100
+
 /** The name or address in a Host header, in the one spelling that URLs give it; null where it is neither. */
 function nameIn(host: string): string | null {
+  let name = known.get(host)
+  if (name === undefined) {
+    name = readName(host)
+    if (known.size === MOST_NAMES) known.clear()
+    known.set(host, name)
+  }
+  return name
+}
+
+function readName(host: string): string | null {
   const url = `http://${isIP(host) === 6 ? `[${host}]` : host}`
   if (/[/?#@\\]/.test(host) || !URL.canParse(url)) return null
   return new URL(url).hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
