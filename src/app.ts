@@ -71,7 +71,7 @@ export async function startApp(
     prepareDataFolder(dataDir, [...usesFolder, 'artifacts', 'uploads', 'datasets'])
     const room = watchRoom(dataDir)
     const lowWater = parts.add(watchLowWater(dataDir, config.minFreeBytes))
-    await claimData(config, logger, parts)
+    const lost = await claimData(config, logger, parts)
 
     const file = join(dataDir, 'engines.json')
     const engines = createEngines({ choice: engine, file, version: packageVersion, logger, telemetry })
@@ -91,7 +91,7 @@ export async function startApp(
     predictor.start()
 
     const folder = join(dataDir, 'database')
-    const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder, room }))
+    const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder, room, lost }))
     databaseSize = database.size
     if (database.applied.length > 0) logger.info({ migrations: database.applied }, 'database migrated')
     // An engine that a person chose and that is not there stops the start; `auto` always finds one.

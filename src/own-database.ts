@@ -34,9 +34,9 @@ export async function withOwnDatabase<Result>(
   const parts = createParts(logger, signal)
   try {
     prepareDataFolder(dataDir, databaseUrl === null ? ['database', ...folders] : folders)
-    await claimData(config, logger, parts)
+    const lost = await claimData(config, logger, parts)
     const folder = join(dataDir, 'database')
-    const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder }))
+    const database = parts.add(await openDatabase({ url: databaseUrl ?? undefined, folder, lost }))
     return await work({ database, logger, parts })
   } catch (error) {
     if (error instanceof AlreadyClaimedError) return null

@@ -4,6 +4,7 @@ import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { StoppingError } from '../errors.ts'
 import type { Room } from '../storage/room.ts'
 import { copyEmbedded, copyPostgres, type Moment, type Reading } from './copy.ts'
+import { fenced } from './fence.ts'
 import { PrismaClient } from './generated/client.ts'
 import { migrate } from './migrate.ts'
 import { startDatabaseThread } from './pglite-host.ts'
@@ -40,6 +41,8 @@ export interface DatabaseOptions {
   folder: string
   /** Of the disk that the embedded PostgreSQL is on. */
   room?: Room
+  /** Aborts when this process has lost its claim on the database of the url: nothing is asked of it any more. */
+  lost?: AbortSignal | undefined
   /** Another migrations folder than the project's, for tests. */
   migrations?: string
 }
@@ -48,11 +51,11 @@ export interface DatabaseOptions {
  * Opens the database and brings it to the newest migration.
  * @throws DatabaseError with one line to print, which never holds the password
  */
-export function openDatabase({ url, folder, room, migrations }: DatabaseOptions): Promise<Database> {
-  return url ? openPostgres(url, migrations) : openEmbedded(folder, room, migrations)
+export function openDatabase({ url, folder, room, lost, migrations }: DatabaseOptions): Promise<Database> {
+  return url ? openPostgres(url, lost, migrations) : openEmbedded(folder, room, migrations)
 }
 
-async function openPostgres(url: string, migrations?: string): Promise<Database> {
+async function openPostgres(url: string, lost?: AbortSignal, migrations?: string): Promise<Database> {
   const session = await postgresSession(url)
   let applied: string[]
   try {
@@ -60,7 +63,8 @@ async function openPostgres(url: string, migrations?: string): Promise<Database>
   } finally {
     await session.dispose()
   }
-  const connection = connect(postgresFactory(url), async () => {})
+  const factory = postgresFactory(url)
+  const connection = connect(lost === undefined ? factory : fenced(factory, lost), async () => {})
   return {
     kind: 'postgres',
     applied,

@@ -262,6 +262,31 @@ for (const { kind, available, place } of kinds) {
       expect(stored?.ms).toBe(AT.getTime())
     })
 
+    // The embedded one has no other claim than its folder's, which lasts as long as the process.
+    test.runIf(kind === 'postgres')(
+      'asks nothing more of a database that another server may have; what is open ends',
+      async () => {
+        const lost = new AbortController()
+        const { prisma } = await open({ ...(await place()), lost: lost.signal })
+        const { id } = await prisma.trainingRun.create({ data: RUN })
+        let writes = 0
+        const failing = prisma.$transaction(async (tx) => {
+          await tx.trainingRun.update({ where: { id }, data: { epoch: 1 } })
+          lost.abort()
+          writes += 1
+          await tx.$executeRaw`SELECT 1 / 0`
+        })
+        await expect(failing).rejects.toThrow(StoppingError)
+        await expect(prisma.trainingRun.count()).rejects.toThrow(StoppingError)
+        await expect(prisma.$executeRaw`UPDATE "TrainingRun" SET epoch = 2`).rejects.toThrow(StoppingError)
+        const late = prisma.$transaction(async () => {
+          writes += 1
+        })
+        await expect(late).rejects.toThrow(StoppingError)
+        expect(writes).toBe(1)
+      },
+    )
+
     test('closes as often as it is told to, and keeps the exit code of the process', async () => {
       process.exitCode = undefined
       const opened = await openDatabase(await place())

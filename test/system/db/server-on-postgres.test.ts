@@ -8,11 +8,14 @@ import { restoreBackup } from '../../../src/maintenance/restore.ts'
 import { checkOwnData } from '../../../src/own-data.ts'
 import { postgresAvailable, startPostgres } from '../../support/postgres.ts'
 import { collectEvents, type Event, startRun, waitForEvent } from '../../support/runs.ts'
-import { startServer, stopServers } from '../../support/server.ts'
+import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { refusal } from '../support/refusal.ts'
 
 afterAll(stopServers)
+
+/** Of a line of the log, as pino numbers levels. */
+const FATAL = 60
 
 /** The place of an event in its run's log, counted from 1. */
 const placeOf = ({ cursor }: Event) => Number(Buffer.from(cursor, 'base64url').toString().split(':')[1])
@@ -33,11 +36,6 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       const cut = await startRun(server, { epochs: 8, checkpoints: { everySteps: 2 } })
       await waitForEvent(server, cut, ({ __typename }) => __typename === 'CheckpointSaved')
       await postgres.shutDown('immediate')
-      const health = await fetch(`${server.url}/health/ready`)
-      expect([health.status, await health.json()]).toMatchObject([
-        503,
-        { status: 'not ready', database: 'The database does not answer.' },
-      ])
       await expect(server.logged(() => false)).rejects.toThrow('the server ended (1)')
       await postgres.start()
       const again = await startServer({ dataDir: server.dataDir, env })
@@ -86,4 +84,49 @@ describe.skipIf(!postgresAvailable())('on PostgreSQL', () => {
       await postgres.stop()
     }
   })
+
+  test('a server with work that loses its database says that it stops, and does not wait for what it cannot record', async () => {
+    const postgres = await startPostgres()
+    try {
+      const server = await startServer({ env: { DATABASE_URL: postgres.url } })
+      const id = await startRun(server, { epochs: 1000 })
+      await startRun(server)
+      await waitForEvent(server, id, ({ __typename }) => __typename === 'EpochEnded')
+      const watcher = collectEvents(server, id).catch((error: Error) => error)
+      const left = server.logged(({ msg }) => msg.startsWith('the server stops before the run is recorded'))
+      const ended = server.logged(() => false).catch((error: Error) => error.message)
+      const lost = server.logged(({ level }) => level === FATAL)
+      await postgres.shutDown('fast')
+      expect((await lost).msg).toMatch(/^the claim on the database is lost/)
+
+      const answers = await answersOf(server)
+      expect(answers.length).toBeGreaterThan(0)
+      for (const { operation, ready } of answers) {
+        expect(operation).toMatchObject([503, { errors: [{ extensions: { code: 'STOPPING' } }] }])
+        expect(ready).toMatchObject([503, { database: 'The database does not answer.' }])
+      }
+      expect(await ended).toMatch(/^the server ended \(1\)/)
+      // Not for a database that does not come back in time: this one it may not write to any more.
+      expect(await left).toMatchObject({ err: { type: 'StoppingError' } })
+      await watcher
+    } finally {
+      await postgres.stop()
+    }
+  })
 })
+
+/** Of a server that ends, until it takes no connection any more. */
+async function answersOf({ url }: TestServer): Promise<{ operation: unknown[]; ready: unknown[] }[]> {
+  const answers: { operation: unknown[]; ready: unknown[] }[] = []
+  const told = async (response: Response) => [response.status, await response.json()]
+  const body = JSON.stringify({ query: '{ trainingRuns(first: 1) { edges { node { id } } } }' })
+  const headers = { 'content-type': 'application/json' }
+  for (;;) {
+    try {
+      const operation = await told(await fetch(`${url}/graphql`, { method: 'POST', headers, body }))
+      answers.push({ operation, ready: await told(await fetch(`${url}/health/ready`)) })
+    } catch {
+      return answers
+    }
+  }
+}

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { TrainingRun } from '../../../db/generated/client.ts'
 import type { EngineRequest } from '../../../engine/ranking.ts'
-import { StorageFullError } from '../../../errors.ts'
+import { StoppingError, StorageFullError } from '../../../errors.ts'
 import type { ChangedModels } from '../../../models/changed-models.ts'
 import type { ArtifactStore } from '../../../ports/artifact-store.ts'
 import type { Telemetry } from '../../../ports/telemetry.ts'
@@ -110,7 +110,7 @@ export function superviseRun(row: TrainingRun, options: SupervisorOptions): Supe
   }
 
   async function recordBroken(error: unknown): Promise<void> {
-    if (stopping.gaveUp.aborted) {
+    if (stopping.gaveUp.aborted || error instanceof StoppingError) {
       logger.warn({ err: error }, 'the server stops before the run is recorded; the next start does it')
       return
     }
