@@ -5,6 +5,7 @@ import { type Limits, readLimits, USUAL_LIMITS } from './access/limits.ts'
 import type { OpenIdSettings } from './access/openid/settings.ts'
 import type { Auth } from './access/service.ts'
 import { toBytes } from './bytes.ts'
+import { instructionSetsHere } from './engine/native/addon.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 import { checkOpenId, OPENID_VARIABLES, openIdOf } from './openid-config.ts'
 import { isProxyList } from './server/client-address.ts'
@@ -214,6 +215,7 @@ const environment = z
     ...OPENID_VARIABLES,
     ...TRACING_VARIABLES,
   })
+  .superRefine(checkInstructionSet)
   .superRefine(checkOpenId)
   .superRefine(checkTracing)
 
@@ -275,6 +277,21 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     keepRunLogs: value.KEEP_RUN_LOGS ?? null,
     keepAudit: value.AUDIT_DAYS,
   }
+}
+
+/** An engine that is not native has no use for it. By itself, `auto` would take another engine and not say so. */
+function checkInstructionSet(
+  { ENGINE, NATIVE_ISA }: { ENGINE: EngineChoice; NATIVE_ISA?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (NATIVE_ISA === undefined || !['auto', 'native'].includes(ENGINE)) return
+  const here = instructionSetsHere()
+  if (here.includes(NATIVE_ISA)) return
+  const message =
+    here.length === 0
+      ? 'must be unset where the native engine was not built'
+      : `must be one that this processor has, ${here.join(' or ')}`
+  context.addIssue({ code: 'custom', path: ['NATIVE_ISA'], message })
 }
 
 function isOrigin(text: string): boolean {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError, readConfig } from '../../src/config.ts'
+import { instructionSetsHere } from '../../src/engine/native/addon.ts'
+import { FOREIGN_ISA } from '../support/foreign-isa.ts'
 
 describe('the configuration', () => {
   test('has a default for everything', () => {
@@ -55,6 +57,17 @@ describe('the configuration', () => {
       expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual(Object.keys(wrong).sort())
       for (const line of lines) expect(line).toContain(wrong[line.split(' ')[0] as keyof typeof wrong])
     }
+  })
+
+  test('takes no instruction set that the processor lacks, where the engine that has it may be chosen', () => {
+    const wrong = new RegExp(
+      `^NATIVE_ISA must be one that this processor has, (\\S+)( or \\S+)*, not "${FOREIGN_ISA}"$`,
+    )
+    for (const ENGINE of ['auto', 'native']) {
+      expect(() => readConfig({ ENGINE, NATIVE_ISA: FOREIGN_ISA })).toThrow(wrong)
+    }
+    expect(readConfig({ ENGINE: 'wasm', NATIVE_ISA: FOREIGN_ISA }).engine).toBe('wasm')
+    for (const NATIVE_ISA of instructionSetsHere()) expect(readConfig({ NATIVE_ISA }).engine).toBe('auto')
   })
 
   test('has spans sent when the variables of OpenTelemetry name a collector', () => {

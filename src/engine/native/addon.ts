@@ -192,3 +192,12 @@ export interface NativeAddon {
 export function loadAddon(): NativeAddon {
   return createRequire(import.meta.url)(ADDON_PATH) as NativeAddon
 }
+
+/** What this processor can run, best first; nothing where the kernels were not built. */
+export function instructionSetsHere(): string[] {
+  try {
+    return loadAddon().instructionSets()
+  } catch {
+    return []
+  }
+}

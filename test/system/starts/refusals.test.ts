@@ -18,10 +18,21 @@ describe('a start with something wrong ends with one line for it', () => {
   })
 
   test('when the engine that was chosen cannot run here', async () => {
-    const { code, lines } = await refusal({ ENGINE: 'native', NATIVE_ISA: FOREIGN_ISA })
+    // Without a driver, no machine has it.
+    const noDriver = { VK_ICD_FILENAMES: '/nowhere', VK_DRIVER_FILES: '/nowhere' }
+    const { code, lines } = await refusal({ ENGINE: 'webgpu', ...noDriver })
     expect(code).toBe(1)
-    expect(lines).toHaveLength(1)
-    expect(lines[0]).toContain(`ENGINE=native is not available: NATIVE_ISA is ${FOREIGN_ISA}`)
+    expect(lines).toEqual([expect.stringMatching(/cannot start: ENGINE=webgpu is not available: .+\.$/)])
+  })
+
+  test('when the native engine is to use what the processor lacks, whether it is chosen or may be', async () => {
+    for (const ENGINE of ['auto', 'native']) {
+      const { code, lines } = await refusal({ ENGINE, NATIVE_ISA: FOREIGN_ISA })
+      expect(code).toBe(1)
+      expect(lines).toEqual([
+        expect.stringMatching(/cannot start: NATIVE_ISA must be one that this processor has, /),
+      ])
+    }
   })
 
   test('when the port is taken, or another server uses the data folder', async () => {
