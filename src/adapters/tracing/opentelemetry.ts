@@ -10,6 +10,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
+import { ExportResultCode, setGlobalErrorHandler } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import {
   defaultResource,
@@ -18,6 +19,7 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { createThrottle } from '../../concurrency/throttle.ts'
 import type { Span, SpanOptions, Tracing } from '../../ports/tracing.ts'
 import { formatTraceparent, parseTraceparent } from './traceparent.ts'
 
@@ -34,17 +36,13 @@ export interface TracingOptions {
 const FLUSH_MS = 1000
 /** From the system's clock, whose reading is a whole number. */
 const MOST_DRIFT_MS = 5
-/** Between two warnings that spans cannot be delivered. */
+/** Between two warnings of a kind. */
 const WARN_EVERY_MS = 60_000
 
 /** Spans over OTLP, as the variables of OpenTelemetry say: where to, how many, in what batches. */
 export function createTracing(options: TracingOptions): Tracing {
   const { warn = () => {} } = options
-  const say = (message: string) => warn({}, `OpenTelemetry: ${message}`)
-  diag.setLogger(
-    { error: say, warn: say, info() {}, debug() {}, verbose() {} },
-    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-  )
+  passOn(warn)
   const exporter = warning(new OTLPTraceExporter(), warn)
   const provider = new BasicTracerProvider({
     resource: resourceOf(options),
@@ -122,14 +120,35 @@ function linkTo(traceparent: string): { context: SpanContext }[] {
   return context === null ? [] : [{ context }]
 }
 
+/** What the SDK says of itself, each kind of it now and then. */
+function passOn(warn: NonNullable<TracingOptions['warn']>): void {
+  const isNew = createThrottle(WARN_EVERY_MS)
+  const say = (...parts: unknown[]) => {
+    const message = parts
+      .flatMap((part) => (typeof part === 'string' ? part : part instanceof Error ? part.message : []))
+      .join(' ')
+    // The same with another count, or of another span.
+    const kind = message.replace(/\b[\da-f]{16,}\b|\d+/g, '')
+    if (isNew(kind)) warn({}, `OpenTelemetry: ${message}`)
+  }
+  diag.setLogger(
+    { error: say, warn: say, info() {}, debug() {}, verbose() {} },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  )
+  // By itself it says an error as JSON, its stack within.
+  setGlobalErrorHandler(say)
+}
+
 /** Tells people now and then of what could not be delivered; it tries again by itself for a while, and then drops it. */
 function warning(exporter: SpanExporter, warn: NonNullable<TracingOptions['warn']>): SpanExporter {
-  let [lost, toldAt] = [0, Number.NEGATIVE_INFINITY]
+  const isNew = createThrottle(WARN_EVERY_MS)
+  let lost = 0
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
         if (result.error !== undefined) tell(result.error, spans.length)
-        done(result)
+        // Who is told of a failure does nothing but say it again.
+        done({ code: ExportResultCode.SUCCESS })
       })
     },
     forceFlush: async () => exporter.forceFlush?.(),
@@ -138,10 +157,9 @@ function warning(exporter: SpanExporter, warn: NonNullable<TracingOptions['warn'
 
   function tell(error: Error, count: number): void {
     lost += count
-    const now = performance.now()
-    if (now - toldAt < WARN_EVERY_MS) return
-    warn({ err: error, lost }, 'spans could not be delivered to the collector of OTEL_EXPORTER_OTLP_ENDPOINT')
-    toldAt = now
+    const message = 'spans could not be delivered to the collector of OTEL_EXPORTER_OTLP_ENDPOINT'
+    if (!isNew(message)) return
+    warn({ err: error, lost }, message)
     lost = 0
   }
 }
