@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import * as z from 'zod'
 import { type Limits, readLimits, USUAL_LIMITS } from './access/limits.ts'
 import type { OpenIdSettings } from './access/openid/settings.ts'
 import type { Auth } from './access/service.ts'
 import { toBytes } from './bytes.ts'
+import { isFile, isFolder } from './config-paths.ts'
 import { instructionSetsHere } from './engine/native/addon.ts'
 import { ENGINE_CHOICES, type EngineChoice } from './engine/report.ts'
 import { checkOpenId, OPENID_VARIABLES, openIdOf } from './openid-config.ts'
@@ -82,6 +82,14 @@ export class ConfigError extends Error {
 /** What the API's 32-bit counts can say. */
 const MOST_PARAMETERS = 2 ** 31 - 1
 
+/** What holds a password or the like is not repeated. */
+const SECRETS = [
+  'DATABASE_URL',
+  'OIDC_CLIENT_SECRET',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
+]
+
 const DAY_MS = 24 * 60 * 60 * 1000
 
 const bytes = z
@@ -89,7 +97,9 @@ const bytes = z
   .regex(/^[1-9]\d{0,11} ?([KMG]iB)?$/, 'must be a number of bytes such as 1073741824, 1024 MiB or 1 GiB')
   .transform(toBytes)
 
-const path = z.string().refine((file) => existsSync(file), 'must be a file that exists')
+const file = z.string().refine(isFile, 'must be a file that exists')
+
+const folder = z.string().refine(isFolder, 'must be a folder that exists')
 
 const duration = z
   .string()
@@ -131,22 +141,13 @@ const environment = z
       .regex(/^([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a number of threads from 1 to 256')
       .optional(),
     NATIVE_ISA: z.enum(INSTRUCTION_SETS, `must be one of ${INSTRUCTION_SETS.join(', ')}`).optional(),
-    CIFAR10_DIR: z
-      .string()
-      .refine((folder) => existsSync(folder), 'must be a folder that exists')
-      .optional(),
+    CIFAR10_DIR: folder.optional(),
     DATASET_SOURCES: z
       .string()
       .transform((list) => list.split(',').map((path) => path.trim()))
-      .refine(
-        (paths) => paths.every((path) => existsSync(path)),
-        'must be a comma-separated list of files that exist',
-      )
+      .refine((paths) => paths.every(isFile), 'must be a comma-separated list of files that exist')
       .default([]),
-    DATASETS_DIR: z
-      .string()
-      .refine((folder) => existsSync(folder), 'must be a folder that exists')
-      .optional(),
+    DATASETS_DIR: folder.optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
     ALLOWED_ORIGINS: z
       .string()
@@ -178,8 +179,8 @@ const environment = z
     AUTO_RESUME: yesOrNo.default(true),
     METRICS: yesOrNo.default(true),
     WEBHOOKS_PRIVATE: yesOrNo.default(false),
-    TLS_CERT: path.optional(),
-    TLS_KEY: path.optional(),
+    TLS_CERT: file.optional(),
+    TLS_KEY: file.optional(),
     KEEP_PREDICTIONS: duration.optional(),
     KEEP_RUN_LOGS: duration.optional(),
     AUDIT_DAYS: days.default(365 * DAY_MS),
@@ -221,17 +222,16 @@ const environment = z
 
 /** @throws ConfigError that names every wrong variable */
 export function readConfig(variables: NodeJS.ProcessEnv): Config {
-  // An empty variable counts as unset: that is what `PORT= npm start` and compose files mean by it.
+  // An empty variable counts as unset, and so does one of blanks: that is what `PORT= npm start` and compose files mean by it.
   const set = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
   )
   const result = environment.safeParse(set)
   if (!result.success) {
     throw new ConfigError(
       result.error.issues
         .map(({ path: [name], message }) => {
-          // A connection string holds a password; it is not repeated.
-          const isShown = name !== 'DATABASE_URL' && name !== 'OIDC_CLIENT_SECRET' && String(name) in set
+          const isShown = !SECRETS.includes(String(name)) && String(name) in set
           const shown = isShown ? `, not "${set[String(name)]}"` : ''
           return `${String(name)} ${message}${shown}`
         })

@@ -24,7 +24,7 @@ export const OPENID_VARIABLES = {
     .transform((list) => list.split(',').map(readRule))
     .refine(
       (rules) => rules.every((rule) => rule !== null),
-      'must give values of the claim roles, such as zoo-admins=admin,lab=operator,*=viewer',
+      'must give values of the claim their roles (viewer, operator, admin), such as zoo-admins=admin,lab=operator,*=viewer',
     )
     .optional(),
 } as const

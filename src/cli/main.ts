@@ -56,13 +56,14 @@ async function main([name, ...args]: string[]): Promise<number> {
       screen.print(helpOf(command))
       return 0
     }
-    const { VGGZOO_URL, VGGZOO_TOKEN } = process.env
+    // Blanks count as unset, as where the server is configured.
+    const token = process.env.VGGZOO_TOKEN?.trim() || undefined
     const url = serverUrl(parsed.text('url'), process.env)
-    const isNamed = Boolean(parsed.text('url') || VGGZOO_URL || VGGZOO_TOKEN)
+    const isNamed = Boolean(parsed.text('url') || process.env.VGGZOO_URL?.trim() || token)
     if (!/^https?:\/\/./.test(url) || !URL.canParse(url)) {
       throw new UsageError(`The server's address must begin with http:// or https://, not be "${url}".`)
     }
-    const client = createClient({ url, token: VGGZOO_TOKEN })
+    const client = createClient({ url, token })
     try {
       return await command.run({ ...parsed, client, isNamed, screen })
     } finally {

@@ -44,7 +44,7 @@ let client: Client | undefined
 try {
   const options = readOptions()
   server = await findOrStartServer(screen.print)
-  client = createClient({ url: server.url, token: process.env.VGGZOO_TOKEN })
+  client = createClient({ url: server.url, token: process.env.VGGZOO_TOKEN?.trim() || undefined })
   const id = await start(client, options)
   const leave = cancelOnInterrupt(client, id)
   const trained = await watch(client, id)

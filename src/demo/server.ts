@@ -17,7 +17,7 @@ export async function findOrStartServer(say: (line: string) => void): Promise<De
     say(`Using the server at ${url}.`)
     return { url, async stop() {} }
   }
-  if (process.env.VGGZOO_URL) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
+  if (process.env.VGGZOO_URL?.trim()) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
   say(`No server at ${url}: starting one.`)
   return startServer()
 }

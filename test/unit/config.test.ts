@@ -19,8 +19,35 @@ describe('the configuration', () => {
     })
   })
 
-  test('takes an empty variable as unset', () => {
-    expect(readConfig({ PORT: '', ENGINE: '' })).toMatchObject({ port: 4000, engine: 'auto' })
+  test('takes an empty variable as unset, and one of blanks', () => {
+    const blank = {
+      PORT: '',
+      ENGINE: ' ',
+      HOST: ' ',
+      DATABASE_URL: '\t',
+      CIFAR10_DIR: ' ',
+      OIDC_CLIENT_ID: ' ',
+    }
+    expect(readConfig(blank)).toEqual(readConfig({}))
+  })
+
+  test('wants folders where folders are meant, and files where files are', () => {
+    const [folder, file] = [import.meta.dirname, import.meta.filename]
+    for (const name of ['CIFAR10_DIR', 'DATASETS_DIR']) {
+      expect(readConfig({ [name]: folder })).toMatchObject({})
+      for (const wrong of [file, `${file}/below`, '/nowhere'])
+        expect(() => readConfig({ [name]: wrong })).toThrow(
+          `${name} must be a folder that exists, not "${wrong}"`,
+        )
+    }
+    expect(readConfig({ TLS_CERT: file, TLS_KEY: file }).tls).toEqual({ cert: file, key: file })
+    expect(() => readConfig({ TLS_CERT: folder, TLS_KEY: folder })).toThrow(
+      `TLS_CERT must be a file that exists, not "${folder}"\nTLS_KEY must be a file`,
+    )
+    expect(readConfig({ DATASET_SOURCES: file }).datasetSources).toEqual([file])
+    expect(() => readConfig({ DATASET_SOURCES: `${file},${folder}` })).toThrow(
+      'DATASET_SOURCES must be a comma-separated list of files that exist',
+    )
   })
 
   test('takes MAX_MODEL_BYTES as a number or with a unit', () => {
@@ -93,13 +120,40 @@ describe('the configuration', () => {
       { OTEL_TRACES_SAMPLER: 'sometimes' },
       { OTEL_TRACES_SAMPLER_ARG: '10 %' },
       { OTEL_TRACES_SAMPLER_ARG: '1.5' },
+      { OTEL_BSP_SCHEDULE_DELAY: 'x' },
+      { OTEL_BSP_SCHEDULE_DELAY: '-1' },
+      { OTEL_BSP_EXPORT_TIMEOUT: '0' },
+      { OTEL_BSP_MAX_QUEUE_SIZE: '1e3' },
+      { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '0' },
+      { OTEL_EXPORTER_OTLP_TIMEOUT: '10s' },
+      { OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '9999999999' },
+      { OTEL_EXPORTER_OTLP_COMPRESSION: 'zstd' },
+      { OTEL_EXPORTER_OTLP_CERTIFICATE: '/nowhere.pem' },
+      { OTEL_SPAN_LINK_COUNT_LIMIT: 'many' },
+      { OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT: '0' },
+      { OTEL_RESOURCE_ATTRIBUTES: 'zz' },
+      { OTEL_RESOURCE_ATTRIBUTES: 'a=b=c' },
+      { OTEL_RESOURCE_ATTRIBUTES: 'a=%zz' },
+      { OTEL_RESOURCE_ATTRIBUTES: '=b' },
     ]) {
       const [[name, value]] = Object.entries(wrong) as [[string, string]]
       const line = new RegExp(`^${name} must be .*, not "${value}"$`)
-      expect(() => readConfig({ ...endpoint, ...wrong })).toThrow(line)
+      expect(() => readConfig({ ...endpoint, ...wrong }), name).toThrow(line)
       // Other programs may be meant.
       expect(readConfig({ ...endpoint, ...wrong, OTEL_SDK_DISABLED: 'true' }).traces).toBe(false)
     }
+    for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'])
+      // They hold passwords, which are not repeated.
+      for (const wrong of ['%%%', 'authorization', 'a=', '=b', 'a b=c', 'a=%0A', 'a=b;c', 'a=b,c'])
+        expect(() => readConfig({ ...endpoint, [name]: wrong }), wrong).toThrow(
+          new RegExp(`^${name} must be headers such as .*, their values percent-encoded$`),
+        )
+    const right = {
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20secret=, x-lab=vision,',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=lab, host.id=,',
+      OTEL_BSP_SCHEDULE_DELAY: '0',
+    }
+    expect(readConfig({ ...endpoint, ...right }).traces).toBe(true)
     const meantForTraces = { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf' }
     expect(readConfig({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', ...meantForTraces }).traces).toBe(
       true,

@@ -25,7 +25,7 @@ export function startNative(): NativeStarted | EngineRefused {
       remedy: `install a C++ compiler, make and Python 3, then run ${BUILD}`,
     }
   }
-  const wanted = process.env.NATIVE_ISA || null
+  const wanted = process.env.NATIVE_ISA?.trim() || null
   const known = addon.instructionSets()
   if (wanted !== null && !known.includes(wanted)) {
     return {

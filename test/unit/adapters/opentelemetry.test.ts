@@ -51,6 +51,9 @@ test('the log has one line for many batches that are not delivered, and one for 
       message: expect.stringMatching(/^spans could not be delivered to the collector/),
     },
     { details: {}, message: expect.stringMatching(/^OpenTelemetry: Cannot execute the operation on ended/) },
-    { details: {}, message: expect.stringMatching(/^OpenTelemetry: one .* only call end\(\) on a span once/) },
+    {
+      details: {},
+      message: expect.stringMatching(/^OpenTelemetry: one .* only call end\(\) on a span once/),
+    },
   ])
 })
