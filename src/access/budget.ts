@@ -1,4 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { createThrottle } from '../concurrency/throttle.ts'
 import { TooManyRequestsError } from '../errors.ts'
 import type { Rate } from './limits.ts'
 
@@ -51,16 +52,25 @@ export function createBudget({ most, ms }: Rate, what: string, onUsedUp: (who: s
 
 /** What ends is not told beforehand. */
 const RETRY_MS = 1000
+/** Between two words that somebody has as many as may be. */
+const TELL_EVERY_MS = 60_000
 
 /**
  * How many each may have at once.
+ * @param onUsedUp  hears of whom one is refused, of each once a minute at most
  * @returns has one more, and answers what gives it back. Throws TooManyRequestsError.
  */
-export function createBound(most: number, what: string): (who: string) => () => void {
+export function createBound(
+  most: number,
+  what: string,
+  onUsedUp: (who: string) => void,
+): (who: string) => () => void {
   const counts = new Map<string, number>()
+  const isTimeToTell = createThrottle(TELL_EVERY_MS)
   return (who) => {
     const count = counts.get(who) ?? 0
     if (count >= most) {
+      if (isTimeToTell(who)) onUsedUp(who)
       throw new TooManyRequestsError(
         `The limit is ${most} ${what} at once. Close one, or try again.`,
         RETRY_MS,

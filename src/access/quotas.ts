@@ -30,7 +30,7 @@ export interface Quotas {
 
 export interface QuotaOptions {
   limits: Limits
-  /** Somebody has used up what a limit allows: once in its time. */
+  /** Somebody has used up what a limit allows: once in its time, or in a minute. */
   onUsedUp?(limit: keyof Limits, who: string): void
   /** An operation was refused. */
   onRefused?(): void
@@ -41,13 +41,15 @@ export function createQuotas({ limits, onUsedUp = () => {}, onRefused = () => {}
     const rate = limits[name]
     return rate === null ? null : createBudget(rate, what, (who) => onUsedUp(name, who))
   }
-  const boundOf = (most: number | null, what: string) =>
-    most === null ? () => () => {} : createBound(most, what)
+  const boundOf = (name: 'sockets' | 'subscriptions', what: string) => {
+    const most = limits[name]
+    return most === null ? () => () => {} : createBound(most, what, (who) => onUsedUp(name, who))
+  }
   const operations = budgetOf('operations', 'points of operations')
   const predictions = budgetOf('predictions', 'pictures to classify')
   const uploads = budgetOf('uploads', 'bytes of uploads')
-  const sockets = boundOf(limits.sockets, 'WebSockets')
-  const subscriptions = boundOf(limits.subscriptions, 'subscriptions')
+  const sockets = boundOf('sockets', 'WebSockets')
+  const subscriptions = boundOf('subscriptions', 'subscriptions')
 
   return {
     of: (who) => ({

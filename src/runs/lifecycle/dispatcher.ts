@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { createTurns } from '../../concurrency/one-at-a-time.ts'
 import { retry } from '../../concurrency/retry.ts'
+import { createThrottle } from '../../concurrency/throttle.ts'
 import type { PrismaClient, TrainingRun } from '../../db/generated/client.ts'
 import { OverloadedError, TooManyRequestsError } from '../../errors.ts'
 import type { RunQueue } from '../../ports/run-queue.ts'
@@ -13,6 +14,8 @@ import type { SupervisedRun } from './supervision/supervisor.ts'
 
 const MAX_QUEUED = 100
 const RETRY_AFTER_MS = 60_000
+/** Between two lines of the log that as many runs of an owner wait as may. */
+const LOG_EVERY_MS = 60_000
 
 export interface DispatcherOptions {
   prisma: PrismaClient
@@ -64,6 +67,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let pumping: Promise<void> = Promise.resolve()
   const closing = new AbortController()
   const inTurn = createTurns()
+  const isTimeToLog = createThrottle(LOG_EVERY_MS)
   const countQueued = () => prisma.trainingRun.count({ where: { status: 'QUEUED' } })
   const counts = async () => ({ running: active.size, queued: await countQueued() })
   let isRetrying = false
@@ -103,6 +107,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function checkOwner(ownerId: string, most: number): Promise<void> {
     const queued = await prisma.trainingRun.count({ where: { status: 'QUEUED', ownerId } })
     if (queued < most) return
+    if (isTimeToLog(ownerId)) logger.warn({ limit: 'queued', who: `owner ${ownerId}` }, 'a limit was reached')
     const message = `${queued} runs of ${ownerId} are queued already, which is the limit. Cancel one or try again later.`
     throw new TooManyRequestsError(message, RETRY_AFTER_MS)
   }

@@ -7,6 +7,7 @@ import { type GuardedServer, startGuarded } from '../../support/guarded.ts'
 import { TINY } from '../../support/runs.ts'
 import {
   type GraphQLResult,
+  type LogLine,
   sharedServer,
   startServer,
   stopServers,
@@ -83,6 +84,9 @@ async function connected(server: TestServer, token: string) {
     answer: Promise.race([once(client, 'message').then(([data]) => JSON.parse(String(data))), closed]),
   }
 }
+
+const reached = (limit: string) => (line: LogLine) =>
+  line.msg === 'a limit was reached' && line.limit === limit
 
 let server: GuardedServer
 beforeAll(async () => {
@@ -192,6 +196,7 @@ describe('a server with limits', () => {
     ])
     expect((await begin(tokens[1]!, { idempotencyKey: 'mine' })).data).toEqual(data)
     expect((await begin(tokens[2]!)).data.startTrainingRun.__typename).toBe('TrainingRun')
+    expect((await server.logged(reached('queued'))).who).toBe('owner second')
   })
 
   test('lets so many subscriptions be open, and the next one begin when one has ended', async () => {
@@ -199,6 +204,7 @@ describe('a server with limits', () => {
     const streams = [stream(server, token), stream(server, token)]
     for (const { response } of streams) expect((await response).status).toBe(200)
     expect(await refused(await stream(server, token).response)).toBe(1000)
+    expect((await server.logged(reached('subscriptions'))).who).toBe('owner watcher')
     const client = createClient({ url: server.url, token })
     const next = client.subscribe<{ systemStats: object }, object>(TICKS).next()
     streams[0]!.leave()
@@ -219,6 +225,7 @@ describe('a server with limits', () => {
       code: 1013,
       reason: expect.stringMatching(/^The limit is 2 WebSockets/),
     })
+    expect((await server.logged(reached('sockets'))).who).toBe('owner connected')
     first.client.close()
     await first.closed
     expect(await (await connected(server, token)).answer).toMatchObject({ type: 'connection_ack' })
@@ -268,8 +275,7 @@ describe('a server with limits', () => {
     expect((await post(server, CHEAP, {})).status).toBe(401)
     expect((await post(server, CHEAP, bearer(known))).status).toBe(200)
     expect((await login(known)).status).toBe(200)
-    const { who } = await server.logged(({ limit }) => limit === 'attempts')
-    expect(who).toBe('127.0.0.1')
+    expect((await server.logged(reached('attempts'))).who).toBe('127.0.0.1')
   })
 })
 

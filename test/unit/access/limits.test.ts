@@ -70,7 +70,7 @@ describe('a budget', () => {
 })
 
 test('a bound gives a place to another one when it is given back, however often it is', () => {
-  const take = createBound(2, 'WebSockets')
+  const take = createBound(2, 'WebSockets', () => {})
   const leave = take('anna')
   take('anna')
   take('bob')
@@ -80,6 +80,23 @@ test('a bound gives a place to another one when it is given back, however often 
   leave()
   take('anna')
   expect(refusal(() => take('anna'))).not.toBeNull()
+})
+
+test('a bound tells of everybody to whom it refuses something, of each once a minute', async () => {
+  const told: string[] = []
+  const { of } = createQuotas({
+    limits: { ...NO_LIMITS, sockets: 1, subscriptions: 1 },
+    onUsedUp: (limit, who) => told.push(`${limit} of ${who}`),
+  })
+  const [anna, bob] = [of('anna'), of('bob')]
+  for (const { socket, subscription } of [anna, bob]) [socket(), subscription()]
+  expect(told).toEqual([])
+  for (const work of [anna.socket, anna.socket, anna.subscription, bob.socket])
+    expect(refusal(work)).not.toBeNull()
+  expect(told).toEqual(['sockets of anna', 'subscriptions of anna', 'sockets of bob'])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(refusal(anna.socket)).not.toBeNull()
+  expect(told).toHaveLength(4)
 })
 
 describe('attempts with wrong tokens', () => {
