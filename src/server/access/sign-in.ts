@@ -6,6 +6,7 @@ import { type AuditLog, type Origin, signedIn } from '../../audit/log.ts'
 import { TooManyRequestsError, UnauthenticatedError } from '../../errors.ts'
 import { type Handler, json, setRetryAfter } from '../answers.ts'
 import { readText } from '../body.ts'
+import { requestError } from '../graphql/client-error.ts'
 import type { OriginPolicy } from '../origin.ts'
 import { cameOverTls, setSession } from './cookie.ts'
 import type { Gate } from './gate.ts'
@@ -13,7 +14,7 @@ import type { Gate } from './gate.ts'
 const MAX_BODY_BYTES = 4096
 
 export interface SignIn {
-  /** POST `{"token": "vgz_..."}`: answers with the cookie of a session, or 401, or 429 where too many were wrong. */
+  /** POST `{"token": "vgz_..."}`: answers with the cookie of a session, or 400, 401, or 429 where too many were wrong. */
   signIn: Handler
   /** POST: ends the session of the cookie. */
   signOut: Handler
@@ -80,13 +81,13 @@ export function createSignIn({
   }
 }
 
-/** @throws UnauthenticatedError for what has none */
+/** @throws GraphQLError for what has none */
 function tokenIn(text: string): string {
   try {
     const { token } = JSON.parse(text)
     if (typeof token === 'string') return token.trim()
   } catch {}
-  throw new UnauthenticatedError('Send {"token": "vgz_..."}.')
+  throw requestError('Send {"token": "vgz_..."} as JSON.')
 }
 
 function fail(response: ServerResponse, error: unknown): void {
