@@ -1,8 +1,8 @@
-import { openAsBlob } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { Header, Pax } from 'tar'
 import { Failure } from './command.ts'
+import { fileOf, reading } from './files.ts'
 
 const BLOCK = 512
 /** Of an archive's last two blocks. */
@@ -10,19 +10,15 @@ const END = new Uint8Array(2 * BLOCK)
 
 /**
  * A folder as a .tar, whose files are read while it is sent. Links and hidden files are left out.
- * @throws Failure when something of it cannot be read
+ * @throws UnreadableFile of it; Failure when there is none
  */
 export async function tarOf(folder: string): Promise<Blob> {
   const parts: BlobPart[] = []
-  try {
-    for await (const path of filesIn(folder, '')) {
-      const file = join(folder, path)
-      const { size, mtime } = await stat(file)
-      parts.push(headerOf(path, size, mtime), await openAsBlob(file))
-      if (size % BLOCK !== 0) parts.push(new Uint8Array(BLOCK - (size % BLOCK)))
-    }
-  } catch (error) {
-    throw new Failure(`${folder} cannot be read: ${(error as Error).message}.`)
+  for await (const path of filesIn(folder, '')) {
+    const file = join(folder, path)
+    const { size, mtime } = await reading(file, () => stat(file))
+    parts.push(headerOf(path, size, mtime), await fileOf(file))
+    if (size % BLOCK !== 0) parts.push(new Uint8Array(BLOCK - (size % BLOCK)))
   }
   if (parts.length === 0) throw new Failure(`${folder} has no files.`)
   return new File([...parts, END], `${basename(resolve(folder))}.tar`) as Blob
@@ -30,7 +26,8 @@ export async function tarOf(folder: string): Promise<Blob> {
 
 /** Paths below the folder, with / between their parts. */
 async function* filesIn(folder: string, below: string): AsyncGenerator<string> {
-  const entries = await readdir(join(folder, below), { withFileTypes: true })
+  const here = join(folder, below)
+  const entries = await reading(here, () => readdir(here, { withFileTypes: true }))
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue
     const path = below === '' ? entry.name : `${below}/${entry.name}`

@@ -1,7 +1,7 @@
 import type { Client } from '../../client/client.ts'
 import { graphql, type ResultOf, type VariablesOf } from '../../client/graphql.ts'
-import { type Command, Failure, type Invocation, UsageError } from '../command.ts'
-import { fileOf } from '../files.ts'
+import { type Command, type Invocation, UsageError } from '../command.ts'
+import { fileOf, UnreadableFile } from '../files.ts'
 import { versionOf } from '../model-ref.ts'
 import { runIdOf } from '../run-ref.ts'
 import { bar } from '../terminal.ts'
@@ -73,20 +73,20 @@ type Answer = Extract<Result, { results: unknown }>['results'][number] | { messa
 /** In the order of the files. */
 async function* classify(client: Client, files: string[], wanted: Wanted, top: number) {
   for (let at = 0; at < files.length; ) {
-    const asked: { file: string; upload: Blob | Failure }[] = []
+    const asked: { file: string; upload: Blob | UnreadableFile }[] = []
     for (let bytes = 0; at < files.length && asked.length < MOST_FILES && bytes < MOST_BYTES; at++) {
       const upload = await fileOf(files[at]!).catch((error: unknown) => {
         // The other files are read all the same.
-        if (error instanceof Failure) return error
+        if (error instanceof UnreadableFile) return error
         throw error
       })
       asked.push({ file: files[at]!, upload })
-      bytes += upload instanceof Failure ? 0 : upload.size
+      bytes += upload instanceof UnreadableFile ? 0 : upload.size
     }
     const uploads = asked.map(({ upload }) => upload).filter((upload) => upload instanceof Blob)
     const answers = await answersOf(client, uploads, wanted, top)
     for (const { file, upload } of asked) {
-      const answer = upload instanceof Failure ? { message: upload.message } : answers.shift()!
+      const answer = upload instanceof UnreadableFile ? { message: upload.reason } : answers.shift()!
       yield { file, answer }
     }
   }

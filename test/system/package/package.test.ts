@@ -149,7 +149,7 @@ describe('the command line', () => {
     writeFileSync(join(folder, 'letter.txt'), 'Dear zoo')
     const answer = await vggzoo(['predict', 'none.png', 'red.png', 'letter.txt', '--model', 'vgg_mini']).ended
     expect(answer.code).toBe(1)
-    expect(answer.stdout).toMatch(/^none\.png: none\.png cannot be read: .*$/m)
+    expect(answer.stdout).toMatch(/^none\.png: There is no such file\.$/m)
     expect(answer.stdout).toMatch(
       /^red\.png \(vgg_mini\/1, \d+ ms\):\n {2}(red disc|green square|blue triangle) +[█░]{20} /m,
     )
@@ -210,6 +210,8 @@ describe('the command line', () => {
     }
     const undone = [
       ['watch', '999'],
+      ['watch', 'nightly'],
+      ['cancel', 'TW9kZWw6MQ=='],
       ['models', 'nobody'],
       ['export', 'vgg_mini@nobody'],
       ['start', 'vgg17'],
@@ -218,7 +220,11 @@ describe('the command line', () => {
     for (const { code, stderr } of await Promise.all(undone.map((args) => vggzoo(args).ended))) {
       expect(code).toBe(1)
       expect(stderr.trim().split('\n')).toHaveLength(1)
+      expect(stderr).not.toMatch(/id of this API|id field/)
     }
+    expect((await vggzoo(['pause', 'nightly']).ended).stderr).toBe(
+      'There is no run "nightly". Name one by its number or its id: vggzoo runs lists those that there are.\n',
+    )
   })
 })
 
