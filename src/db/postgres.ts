@@ -91,8 +91,8 @@ function unreachable(url: string, error: unknown): DatabaseError {
 }
 
 const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'nothing listens there; is PostgreSQL running?',
-  ENOENT: 'there is no such socket; is PostgreSQL running?',
+  ECONNREFUSED: 'nothing listens there (is PostgreSQL running?)',
+  ENOENT: 'there is no such socket (is PostgreSQL running?)',
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name could not be looked up',
   ETIMEDOUT: 'no answer',
@@ -106,5 +106,7 @@ function reason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (REASONS[code]) return REASONS[code]
   const message = firstLine(error)
-  return /timeout/.test(message) ? `no answer within ${CONNECT_TIMEOUT_MS / 1000} s` : message
+  return /timeout/.test(message)
+    ? `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`
+    : message.replace(/[.?!]+$/, '')
 }

@@ -142,8 +142,8 @@ describe('the configuration', () => {
       // Other programs may be meant.
       expect(readConfig({ ...endpoint, ...wrong, OTEL_SDK_DISABLED: 'true' }).traces).toBe(false)
     }
+    // They hold passwords, which are not repeated.
     for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'])
-      // They hold passwords, which are not repeated.
       for (const wrong of ['%%%', 'authorization', 'a=', '=b', 'a b=c', 'a=%0A', 'a=b;c', 'a=b,c'])
         expect(() => readConfig({ ...endpoint, [name]: wrong }), wrong).toThrow(
           new RegExp(`^${name} must be headers such as .*, their values percent-encoded$`),

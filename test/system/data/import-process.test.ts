@@ -73,7 +73,7 @@ test('what cannot become a data set fails with a reason for its sender, and leav
   const { answer } = await run(archive(Buffer.from('hello')), folder)
   expect(answer).toEqual({
     type: 'failed',
-    reason: 'pets.zip is no archive, which is not read. Send a .zip, .tar or .tar.gz.',
+    reason: 'pets.zip is no archive. Send a .zip, .tar or .tar.gz.',
   })
   expect(readdirSync(folder)).toEqual(['scratch'])
 })

@@ -75,6 +75,6 @@ async function headOf(handle: FileHandle): Promise<{ head: string; size: number 
 
 function unknown(name: string, head: string): ImportRefusedError {
   const other = OTHERS.find(([, ...signatures]) => signatures.some((start) => head.startsWith(start)))
-  const what = other === undefined ? 'no archive' : other[0]
-  return new ImportRefusedError(`${readable(name)} is ${what}, which is not read. ${TAKEN}`)
+  const what = other === undefined ? 'no archive' : `${other[0]}, which is not read`
+  return new ImportRefusedError(`${readable(name)} is ${what}. ${TAKEN}`)
 }
