@@ -263,9 +263,8 @@ for (const { kind, available, place } of kinds) {
     })
 
     // The embedded one has no other claim than its folder's, which lasts as long as the process.
-    test.runIf(kind === 'postgres')(
-      'asks nothing more of a database that another server may have; what is open ends',
-      async () => {
+    if (kind === 'postgres') {
+      test('asks nothing more of a database that another server may have; what is open ends', async () => {
         const lost = new AbortController()
         const { prisma } = await open({ ...(await place()), lost: lost.signal })
         const { id } = await prisma.trainingRun.create({ data: RUN })
@@ -284,8 +283,8 @@ for (const { kind, available, place } of kinds) {
         })
         await expect(late).rejects.toThrow(StoppingError)
         expect(writes).toBe(1)
-      },
-    )
+      })
+    }
 
     test('closes as often as it is told to, and keeps the exit code of the process', async () => {
       process.exitCode = undefined
