@@ -15,7 +15,7 @@ export function compileProcess(name: string): string {
   return compile(join(import.meta.dirname, name), new Set())
 }
 
-/** Compiles a file and, before it, the ones of bench/ that it imports. @returns where it is now */
+/** Compiles a file and, before it, those outside of src/ that it imports. @returns where it is now */
 function compile(file: string, done: Set<string>): string {
   const compiled = join(OUTPUT, relative(ROOT, file).replace(/\.ts$/, '.mjs'))
   if (done.has(file)) return compiled

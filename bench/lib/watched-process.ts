@@ -1,18 +1,10 @@
 /** The server's own GraphQL over WebSocket, and runs that only tell: what it costs to tell without what it costs to write. */
-import { pino } from 'pino'
-import { LOCAL_VIEWER } from '../../src/access/viewer.ts'
 import { createBus } from '../../src/adapters/local/bus.ts'
 import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
-import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import { followRun } from '../../src/runs/journal/follow.ts'
 import { createRecentEvents } from '../../src/runs/journal/recent.ts'
 import type { RunEvent } from '../../src/runs/model/events.ts'
-import type { Context } from '../../src/schema/builder/context.ts'
-import { OPEN_GATE } from '../../src/server/access/gate.ts'
-import { createDocumentCache } from '../../src/server/graphql/document-cache.ts'
-import { createGraphQLHandler } from '../../src/server/graphql/graphql.ts'
-import { listen } from '../../src/server/http.ts'
-import { createOriginPolicy } from '../../src/server/origin.ts'
+import { serveGraphQL } from '../../test/support/graphql-server.ts'
 
 const [runs, everyMs] = process.argv.slice(2).map(Number)
 
@@ -25,30 +17,7 @@ const journal = {
 // From now on: of what is further back, a journal of this kind knows nothing.
 const follow = async (id: string) =>
   followRun({ journal, bus, telemetry: NO_TELEMETRY }, id, recent.position(id)!.seq)
-const context = { runs: { follow }, viewer: LOCAL_VIEWER } as unknown as Context
-
-const server = await listen('127.0.0.1', 0)
-const handler = createGraphQLHandler({
-  gate: OPEN_GATE,
-  contextOf: () => context,
-  addressOf: () => '127.0.0.1',
-  allowedOrigins: [],
-  logger: pino({ level: 'silent' }),
-  telemetry: NO_TELEMETRY,
-  tracing: NO_TRACING,
-  documents: createDocumentCache(),
-})
-server.serve({
-  handler,
-  uploadHandler: handler,
-  downloads: async () => {},
-  pages: () => {},
-  signIn: { signIn() {}, signOut() {} },
-  policy: createOriginPolicy({ host: '127.0.0.1', address: server.address, allowedOrigins: [] }),
-  gate: OPEN_GATE,
-  readiness: async () => ({}),
-  metrics: null,
-})
+const server = await serveGraphQL({ runs: { follow } })
 
 for (let run = 0; run < runs!; run++) {
   let seq = 0

@@ -18,6 +18,7 @@ import { watch } from './commands/watch.ts'
 import { helpOf, overview, parse } from './parse.ts'
 import { serverUrl } from './server-url.ts'
 import { createScreen } from './terminal.ts'
+import { variable } from './variable.ts'
 
 const COMMANDS: readonly Command[] = [
   runs,
@@ -56,10 +57,9 @@ async function main([name, ...args]: string[]): Promise<number> {
       screen.print(helpOf(command))
       return 0
     }
-    // Blanks count as unset, as where the server is configured.
-    const token = process.env.VGGZOO_TOKEN?.trim() || undefined
+    const token = variable('VGGZOO_TOKEN')
     const url = serverUrl(parsed.text('url'), process.env)
-    const isNamed = Boolean(parsed.text('url') || process.env.VGGZOO_URL?.trim() || token)
+    const isNamed = Boolean(parsed.text('url') || variable('VGGZOO_URL') || token)
     if (!/^https?:\/\/./.test(url) || !URL.canParse(url)) {
       throw new UsageError(`The server's address must begin with http:// or https://, not be "${url}".`)
     }

@@ -4,6 +4,7 @@ import { expectOf } from '../cli/answers.ts'
 import { START } from '../cli/commands/start.ts'
 import { bar, createScreen, hasColours } from '../cli/terminal.ts'
 import { percent } from '../cli/text.ts'
+import { variable } from '../cli/variable.ts'
 import { shortcoming, type WatchedRun, watchRun } from '../cli/watching.ts'
 import { graphql } from '../client/graphql.ts'
 import { type Client, createClient } from '../client/node.ts'
@@ -44,7 +45,7 @@ let client: Client | undefined
 try {
   const options = readOptions()
   server = await findOrStartServer(screen.print)
-  client = createClient({ url: server.url, token: process.env.VGGZOO_TOKEN?.trim() || undefined })
+  client = createClient({ url: server.url, token: variable('VGGZOO_TOKEN') })
   const id = await start(client, options)
   const leave = cancelOnInterrupt(client, id)
   const trained = await watch(client, id)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { serverUrl } from '../cli/server-url.ts'
+import { variable } from '../cli/variable.ts'
 
 export interface DemoServer {
   url: string
@@ -17,7 +18,7 @@ export async function findOrStartServer(say: (line: string) => void): Promise<De
     say(`Using the server at ${url}.`)
     return { url, async stop() {} }
   }
-  if (process.env.VGGZOO_URL?.trim()) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
+  if (variable('VGGZOO_URL') !== undefined) throw new Error(`No vggzoo answers at VGGZOO_URL ${url}.`)
   say(`No server at ${url}: starting one.`)
   return startServer()
 }

@@ -43,7 +43,7 @@ export function createDocumentCache(): DocumentCache {
   }
 }
 
-/** Once a document is parsed its tokens, which are more than half of it, serve nobody: errors tell places by numbers. */
+/** Once a document is parsed its tokens, which are a third of it, serve nobody: errors tell places by numbers. */
 function forgetTokens(document: DocumentNode): void {
   visit(document, {
     enter({ loc }) {

@@ -16,9 +16,9 @@ export function demandRights(
   onRefused: (mutation: string) => void,
 ): void {
   const document = documentIn(operations)
-  const { operationName } = operations as { operationName?: string }
-  const operation = document === null ? null : getOperationAST(document, operationName)
-  if (document === null || operation == null) return
+  if (document === null) return
+  const operation = getOperationAST(document, (operations as { operationName?: string }).operationName)
+  if (operation == null) return
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
   const types = new TypeInfo(schema)
   const definitions = document.definitions.filter(
