@@ -1,5 +1,6 @@
 /** Pictures that are sent to a server, and what their decoder takes alone. */
 import sharp from 'sharp'
+import { DECODERS } from '../../src/predictor/predictor-host.ts'
 
 /** As large as the networks' input, each another one. */
 export function smallPictures(count: number): Promise<Buffer[]> {
@@ -27,14 +28,20 @@ export function photograph(width = 500, height = 375): Promise<Buffer> {
 
 const DECODED = 400
 
-/** Processor time of sharp for the picture at 32 x 32, in milliseconds: four at a time, as a predictor does it. */
+/** Processor time of sharp for the picture at 32 x 32, in milliseconds: as many at a time as a predictor decodes. */
 export async function decodingMs(picture: Uint8Array): Promise<number> {
   sharp.cache(false)
   sharp.concurrency(1)
-  const decode = () => sharp(picture).resize(32, 32).raw().toBuffer()
-  for (let i = 0; i < DECODED / 4; i++) await decode()
+  const decode = async (count: number) => {
+    let left = count
+    const lane = async () => {
+      while (left-- > 0) await sharp(picture).resize(32, 32).raw().toBuffer()
+    }
+    await Promise.all(Array.from({ length: DECODERS }, lane))
+  }
+  await decode(DECODED / 4)
   const before = process.cpuUsage()
-  for (let i = 0; i < DECODED; i += 4) await Promise.all([decode(), decode(), decode(), decode()])
+  await decode(DECODED)
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1000 / DECODED
 }

@@ -9,6 +9,8 @@ import { median } from './statistics.ts'
 const CLIENTS = 64
 const SECONDS = 4
 const ENGINE_SECONDS = 2
+/** Before the rounds: V8 compiles what answers well only when it has run some thousand times. */
+const WARM_SECONDS = 12
 const ROUNDS = 3
 /** Pictures of a forward pass of the engine alone. */
 const BATCH = 32
@@ -136,6 +138,7 @@ async function measureRounds(
 ): Promise<Round[]> {
   const version = server.versions.find(({ model }) => model === network)!
   const requests = pictures.map((picture) => predictRequest(server.url, byId(version), picture))
+  await measureClients(server.url, requests, { clients: CLIENTS, seconds: WARM_SECONDS })
   const rounds: Round[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const clients = await server.spent(({ begin, end }) =>

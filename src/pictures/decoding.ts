@@ -3,7 +3,7 @@ import { createBudget } from '../concurrency/budget.ts'
 import { avifProfile, withPngProfile } from './colour.ts'
 import { type ImageFormat, plainPngSize } from './format.ts'
 import { type GifFrame, readFirstGifFrame } from './gif.ts'
-import { endsWithMarker, readJpegStructure } from './jpeg.ts'
+import { endsWithMarker, plainJpegSize, readJpegStructure } from './jpeg.ts'
 import { checkImageSize, MAX_IMAGE_PIXELS } from './limits.ts'
 import { readPlainPng } from './plain-png.ts'
 import { isDeep, toDeepSrgb, withProfile } from './profile.ts'
@@ -56,6 +56,13 @@ export async function decodeImage(
     checkImageSize(png.width, png.height)
     const shrunk = await decoding.spend(png.width * png.height, () => shrink(open(picture), least))
     return { ...shrunk, original: [png.height, png.width] }
+  }
+  // To ask libvips takes a tenth of the time in which it reads a photograph and shrinks it.
+  const jpeg = format === 'JPEG' ? plainJpegSize(bytes) : null
+  if (jpeg !== null) {
+    checkImageSize(jpeg.width, jpeg.height)
+    const shrunk = await decoding.spend(jpeg.width * jpeg.height, () => shrinkJpeg(bytes, least))
+    return { ...shrunk, original: [jpeg.height, jpeg.width] }
   }
   // Reads headers only, at any number of pixels, so that the refusal can name it.
   const metadata = await open(picture, { limitInputPixels: false }).metadata()

@@ -15,10 +15,33 @@ export interface JpegStructure {
 
 const EOI = 0xd9
 const SOS = 0xda
+const APP1 = 0xe1
 
 /** Whether the end marker is where nearly every JPEG has it, at the very end; others have something behind it, or none. */
 export function endsWithMarker(jpeg: Uint8Array): boolean {
   return jpeg.at(-2) === 0xff && jpeg.at(-1) === EOI
+}
+
+/**
+ * By the segments before the first scan, of a JPEG that has no EXIF there, and so no orientation to be turned by; null for
+ * any other, and where anything else than segments lies between them.
+ */
+export function plainJpegSize(bytes: Uint8Array): { width: number; height: number } | null {
+  const jpeg = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let size: { width: number; height: number } | null = null
+  for (let at = 2; at + 4 <= jpeg.length; at += 2 + jpeg.readUInt16BE(at + 2)) {
+    const code = jpeg[at + 1]!
+    if (jpeg[at] !== 0xff || code < 0xc0 || standsAlone(code) || code === EOI) return null
+    if (code === SOS) return size
+    if (code === APP1 && jpeg.toString('latin1', at + 4, at + 8) === 'Exif') return null
+    if (isFrame(code)) {
+      if (size !== null || at + 9 > jpeg.length) return null
+      const [height, width] = [jpeg.readUInt16BE(at + 5), jpeg.readUInt16BE(at + 7)]
+      if (width === 0 || height === 0) return null
+      size = { width, height }
+    }
+  }
+  return null
 }
 
 /** Walks the markers from the first to the end marker, over whatever lies between them. */

@@ -14,6 +14,8 @@ const SHARED_PASS_MS = 100
 const LATELY_MS = 2000
 /** The longest wait for pictures that are being decoded, to be computed together. */
 const MOST_FILL_MS = 20
+/** Of the time that a request has waited already: where decoding is what holds all up, batches fill at little cost. */
+const FILL_SHARE = 0.1
 /** A pass that takes longer lets others in, those of networks that are quick. */
 const SLICE_MS = 15
 const QUICK_MS = 30
@@ -22,8 +24,11 @@ const MOST_COSTS = 1000
 
 /** Turns requests into batches: what comes while one batch is computed is the next. */
 export interface Batcher<Job> {
-  /** Jobs with the same key can be computed together. */
-  add(id: number, key: string, job: Job): void
+  /**
+   * Jobs with the same key can be computed together.
+   * @param waitedMs  since the job was asked for
+   */
+  add(id: number, key: string, job: Job, waitedMs: number): void
   /** Forgets a job that has not been taken yet. */
   cancel(id: number): void
 }
@@ -42,8 +47,14 @@ export interface BatcherOptions<Job, Model> {
   coming(): number
 }
 
+interface Waiting<Job> {
+  job: Job
+  at: number
+  waitedMs: number
+}
+
 interface Group<Job, Model> {
-  jobs: Map<number, { job: Job; at: number }>
+  jobs: Map<number, Waiting<Job>>
   /** Undefined while it is acquired. */
   lease: Lease<Model> | undefined
 }
@@ -132,7 +143,7 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
       const group = groups.get(key)!
       const [most, past] = [mostOf(key), pasts.get(key)]
       const ms = past?.cost.of(Math.min(group.jobs.size, most)) ?? Number.POSITIVE_INFINITY
-      const due = Math.max(oldestOf(group), (past?.servedAt ?? 0) + ms)
+      const due = Math.max(oldestOf(group).at, (past?.servedAt ?? 0) + ms)
       if (ms > QUICK_MS || due > performance.now()) return
       await pass(key, group, most, true)
     }
@@ -145,7 +156,7 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
     for (const [key, group] of groups) {
       if (group.lease === undefined) continue
       const past = pasts.get(key)
-      const since = Math.max(oldestOf(group), past?.servedAt ?? 0)
+      const since = Math.max(oldestOf(group).at, past?.servedAt ?? 0)
       const deadline = since + (past?.cost.of(Math.min(group.jobs.size, mostOf(key))) ?? 0)
       if (deadline < earliest) [first, earliest] = [key, deadline]
     }
@@ -161,19 +172,20 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
     return Math.min(MAX_BATCH, pasts.get(key)?.cost.most(shared ? SHARED_PASS_MS : PASS_MS) ?? 1)
   }
 
-  /** Nobody waits longer for company than the pass would take alone. */
+  /** Nobody waits much longer for company than the pass would take alone, or than it took to get here. */
   function fillUntil(key: string, group: Group<Job, Model>): number {
-    return oldestOf(group) + Math.min(MOST_FILL_MS, pasts.get(key)?.cost.of(1) ?? 0)
+    const { at, waitedMs } = oldestOf(group)
+    const worth = Math.max(pasts.get(key)?.cost.of(1) ?? 0, waitedMs * FILL_SHARE)
+    return at + Math.min(MOST_FILL_MS, worth)
   }
 
-  function oldestOf({ jobs }: Group<Job, Model>): number {
-    for (const { at } of jobs.values()) return at
-    return Number.POSITIVE_INFINITY
+  function oldestOf({ jobs }: Group<Job, Model>): Waiting<Job> {
+    const [oldest] = jobs.values()
+    return oldest!
   }
 
   function acquire(key: string, group: Group<Job, Model>): void {
-    const [first] = group.jobs.values()
-    options.acquire(key, first!.job).then(
+    options.acquire(key, oldestOf(group).job).then(
       (lease) => {
         if (groups.get(key) !== group) return lease.release()
         group.lease = lease
@@ -208,10 +220,10 @@ export function createBatcher<Job, Model>(options: BatcherOptions<Job, Model>): 
   }
 
   return {
-    add(id, key, job) {
+    add(id, key, job, waitedMs) {
       const known = groups.get(key)
       const group: Group<Job, Model> = known ?? { jobs: new Map(), lease: undefined }
-      group.jobs.set(id, { job, at: performance.now() })
+      group.jobs.set(id, { job, at: performance.now(), waitedMs })
       keys.set(id, key)
       if (known === undefined) {
         groups.set(key, group)

@@ -3,7 +3,8 @@ import type { Inspected, Inspection, ModelRef, Rejection } from './protocol.ts'
 /** What the thread that takes pictures in hands to the one that computes. */
 export type FromIntake =
   | { type: 'model'; model: number; ref: ModelRef }
-  | { type: 'picture'; id: number; model: number; pixels: Uint8Array; inspect?: Inspection }
+  /** `decodeMs`: since it was asked for. */
+  | { type: 'picture'; id: number; model: number; pixels: Uint8Array; decodeMs: number; inspect?: Inspection }
   | { type: 'load'; id: number; model: number }
   | { type: 'cancel'; id: number }
   /** The file of weights that was to be looked at is whole, or why not. */

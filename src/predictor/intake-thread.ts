@@ -88,8 +88,9 @@ async function accept(request: Extract<PredictorRequest, { type: 'predict' }>) {
   try {
     const pixels = await pixelsOf(image, refs.get(model)!)
     if (!awaited.has(id)) return
-    taken.set(id, { at, pixels, decodeMs: performance.now() - at, traceparent })
-    hand({ type: 'picture', id, model, pixels, inspect })
+    const decodeMs = performance.now() - at
+    taken.set(id, { at, pixels, decodeMs, traceparent })
+    hand({ type: 'picture', id, model, pixels, decodeMs, inspect })
   } catch (error) {
     reject(id, error)
   } finally {

@@ -71,7 +71,12 @@ function onMessage(message: FromIntake): void {
       return
     case 'picture':
       // Other questions than for a prediction are not computed together with it.
-      batcher.add(message.id, `${message.model} ${JSON.stringify(message.inspect)}`, message)
+      batcher.add(
+        message.id,
+        `${message.model} ${JSON.stringify(message.inspect)}`,
+        message,
+        message.decodeMs,
+      )
       return
     case 'load':
       void load(message)

@@ -43,7 +43,10 @@ function harness(msPerPicture: number | Record<string, number>) {
   })
   return {
     batches,
-    batcher,
+    batcher: {
+      ...batcher,
+      add: (id: number, key: string, job: number, waitedMs = 0) => batcher.add(id, key, job, waitedMs),
+    },
     failed,
     loads,
     slow,
@@ -209,6 +212,26 @@ describe('the batcher', () => {
     await turn()
     // As long as a pass of one picture takes.
     pass(8)
+    batcher.add(4, 'a', 4)
+    await all
+    expect(batches).toEqual(['a: 1', 'a: 2 3 4'])
+  })
+
+  test('waits longer for pictures that are being decoded where the first of them waited long itself', async () => {
+    const { batcher, batches, computed, expectMore, pass } = harness(1)
+    const first = computed(1)
+    batcher.add(1, 'a', 1)
+    await first
+    const all = computed(3)
+    expectMore(2)
+    // A tenth of that.
+    batcher.add(2, 'a', 2, 100)
+    await turn()
+    pass(9)
+    batcher.add(3, 'a', 3)
+    await turn()
+    expect(batches).toEqual(['a: 1'])
+    pass(1)
     batcher.add(4, 'a', 4)
     await all
     expect(batches).toEqual(['a: 1', 'a: 2 3 4'])
