@@ -135,6 +135,8 @@ test('errors over WebSocket carry a code of the list and nothing but it, and the
     [EVENTS, { id: 'nonsense' }],
     ['query A { __typename } query B { __typename }', undefined],
     ['fragment F on Query { __typename }', undefined],
+    ['type A { b: Int }', undefined],
+    ['', undefined],
     [EVENTS, { id: RUN }],
   ] as const) {
     const [answer] = await overWebSocket(query, variables)
@@ -148,7 +150,9 @@ test('errors over WebSocket carry a code of the list and nothing but it, and the
     { code: 'BAD_USER_INPUT' },
     { code: 'BAD_USER_INPUT' },
     { code: 'BAD_USER_INPUT' },
-    { code: 'GRAPHQL_VALIDATION_FAILED' },
+    { code: 'BAD_USER_INPUT' },
+    { code: 'BAD_USER_INPUT' },
+    { code: 'BAD_USER_INPUT' },
     { code: 'INTERNAL_SERVER_ERROR', requestId: expect.any(String) },
   ])
 })

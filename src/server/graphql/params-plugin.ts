@@ -1,3 +1,4 @@
+import { type DocumentNode, Kind } from 'graphql'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { apiError } from '../../schema/builder/input-error.ts'
 import { readText } from '../body.ts'
@@ -47,20 +48,51 @@ export function paramsPlugin(maxBytes: number): Plugin<object, ServerContext> {
   }
 }
 
-/** What can be wrong with an operation however it was sent, and yoga lets pass or answers in words that clients do not know. */
-export function operationPlugin(): Plugin {
+/**
+ * What can be wrong with an operation however it was sent, and yoga and graphql-ws let pass, or answer in words that clients
+ * do not know or that differ.
+ */
+export function operationPlugin(): Plugin<{ params?: GraphQLParams }> {
   return {
     onParams({ params: { query, operationName, extensions } }) {
       if (operationName != null && typeof operationName !== 'string') {
         throw requestError('operationName must be a string.')
       }
       if (query == null || query === '') {
-        throw extensions?.persistedQuery == null
-          ? requestError('The request has no "query".')
-          : persistedQueryNotSupported()
+        throw extensions?.persistedQuery == null ? noQuery() : persistedQueryNotSupported()
+      }
+    },
+    onParse({ params: { source } }) {
+      if (source === '') throw noQuery()
+      return ({ result, context }) => {
+        if (result === null || result instanceof Error) return
+        const problem = choiceProblem(result as DocumentNode, context.params?.operationName ?? null)
+        if (problem !== null) throw requestError(problem)
       }
     },
   }
+}
+
+function noQuery() {
+  return requestError('The request has no "query".')
+}
+
+/** Of so many operations a refusal gives the names. */
+const MOST_NAMED = 10
+
+/** Why no operation of a document is the one to be executed; null where one is. */
+function choiceProblem({ definitions }: DocumentNode, asked: string | null): string | null {
+  const operations = definitions.filter((it) => it.kind === Kind.OPERATION_DEFINITION)
+  if (operations.length === 0) {
+    return 'The document has no operation: write one into it, such as { __typename }.'
+  }
+  if (asked === null ? operations.length === 1 : operations.some(({ name }) => name?.value === asked))
+    return null
+  const names = operations.map(({ name }) => (name === undefined ? 'one without a name' : `"${name.value}"`))
+  const listed = `${names.slice(0, MOST_NAMED).join(', ')}${names.length > MOST_NAMED ? ' and others' : ''}`
+  return asked === null
+    ? `The document has ${operations.length} operations. Say with operationName which is meant: ${listed}.`
+    : `The document has no operation "${asked.slice(0, 100)}". It has ${listed}.`
 }
 
 /** Clients of Apollo's protocol know the message and send the query instead of its hash from then on. */

@@ -142,7 +142,20 @@ describe('a request that is none is the mistake of its client, told in words and
       400,
       /operationName must be a string/,
     ],
-    ['an operation that is not there', json({ query: QUERY, operationName: 'A' }), 400, /what operation/],
+    [
+      'an operation that is not there',
+      json({ query: QUERY, operationName: 'A' }),
+      400,
+      /no operation "A". It has one without a name/,
+    ],
+    [
+      'several operations, and no word of which',
+      json({ query: 'query A { __typename } query B { __typename }' }),
+      400,
+      /has 2 operations. Say with operationName which is meant: "A", "B"/,
+    ],
+    ['a document of types', json({ query: 'type A { b: Int }' }), 400, /no operation: write one/],
+    ['a document of comments', json({ query: '# nothing' }), 200, /Syntax Error/],
     [
       'variables as deep as a body is long',
       () => post(`{"query":"${QUERY}","variables":{"a":${'['.repeat(5e5)}"\\u0000"${']'.repeat(5e5)}}}`),
