@@ -28,7 +28,7 @@ export async function startSurvivor(options: ServerOptions): Promise<Survivor> {
  * @param seen  called with each event as it comes
  */
 export async function followThrough(
-  survivor: Survivor,
+  survivor: Pick<Survivor, 'server'>,
   query: string,
   id: string,
   seen: (event: Event) => void = () => {},

@@ -130,16 +130,27 @@ async function expectFiles(prisma: PrismaClient, folder: string): Promise<void> 
     if (state === 'READY') {
       await loadDataset(datasetFile(join(folder, 'datasets'), `${datasetName}@${version}`), digest!)
     } else {
-      expect(statSync(join(folder, 'datasets/imports', id, 'given/archive')).size).toBeGreaterThan(0)
+      expectGiven(join(folder, 'datasets/imports', id, 'given'))
     }
   }
 }
 
 function expectUpload(folder: string, { id, count }: Extract<Told, { kind: 'upload' }>): void {
   const upload = join(folder, 'datasets/uploads', folderName({ upload: id, ownerId: LOCAL_VIEWER.id }))
-  const pictures = JSON.parse(readFileSync(join(upload, 'pictures.json'), 'utf8'))
-  expect(pictures.length).toBeGreaterThanOrEqual(count)
-  for (const { file, bytes } of pictures) expect(statSync(join(upload, file)).size).toBe(bytes)
+  expect(picturesOf(upload)).toBeGreaterThanOrEqual(count)
+}
+
+/** What a data set is to be made of: an archive, or pictures. */
+function expectGiven(given: string): void {
+  const archive = join(given, 'archive')
+  expect(existsSync(archive) ? statSync(archive).size : picturesOf(given)).toBeGreaterThan(0)
+}
+
+/** How many there are, each of them whole. */
+function picturesOf(folder: string): number {
+  const pictures = JSON.parse(readFileSync(join(folder, 'pictures.json'), 'utf8'))
+  for (const { file, bytes } of pictures) expect(statSync(join(folder, file)).size).toBe(bytes)
+  return pictures.length
 }
 
 /** PostgreSQL's own check of every table and index. */

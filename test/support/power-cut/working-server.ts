@@ -45,7 +45,7 @@ const DELETE_RUN = `mutation ($id: ID!) { deleteTrainingRun(id: $id) { __typenam
 const CHAMPION = { alias: { model: 'kept', name: 'champion' } }
 
 /** A global id is that of the database behind the name of its type. */
-const rowOf = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1]!
+export const rowOf = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1]!
 
 export interface Work {
   epochs: number
