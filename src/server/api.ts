@@ -8,12 +8,14 @@ import type { Maintenance } from '../maintenance/service.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tracing } from '../ports/tracing.ts'
 import type { Context, Services } from '../schema/builder/context.ts'
+import { memoryOfMachine } from '../system/memory.ts'
 import { createCounter } from './access/counter.ts'
 import { createGate, type Gate, OPEN_GATE } from './access/gate.ts'
 import { createLinks } from './access/links.ts'
 import { createOpenIdSignIn } from './access/openid/sign-in.ts'
 import { createSignIn } from './access/sign-in.ts'
 import { ADDRESSES } from './addresses.ts'
+import { createLargeBodies } from './body.ts'
 import { createClientAddress, createProxyCheck } from './client-address.ts'
 import { createDownloadHandler } from './downloads.ts'
 import { createDocumentCache } from './graphql/document-cache.ts'
@@ -25,6 +27,9 @@ import { createPageHandler } from './pages.ts'
 import { requestIdOf } from './request-id.ts'
 import type { Handlers, Readiness } from './routes.ts'
 import type { UploadStore } from './upload-store.ts'
+
+/** Of the memory. A body and what is made of it (its text, its JSON, the bytes of its picture) take up to four times as much. */
+const LARGE_BODIES_SHARE = 1 / 32
 
 export interface ApiOptions {
   services: Services
@@ -81,8 +86,11 @@ export function serveApi(server: HttpServer, options: ApiOptions): { close(): Pr
     requestId: requestIdOf(request),
     address: addressOf(request),
   })
-  const documents = createDocumentCache()
-  const graphql = { gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing, documents }
+  const graphql = {
+    ...{ gate, contextOf, addressOf, allowedOrigins, logger, telemetry, tracing },
+    documents: createDocumentCache(),
+    largeBodies: createLargeBodies(memoryOfMachine() * LARGE_BODIES_SHARE),
+  }
   server.serve({
     handler: createGraphQLHandler(graphql),
     uploadHandler: createUploadHandler(graphql, uploads),

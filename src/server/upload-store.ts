@@ -10,7 +10,7 @@ import { codedError } from '../schema/builder/errors.ts'
 import { type LowWater, NEVER_LOW } from '../storage/low-water.ts'
 import { type Room, watchRoom } from '../storage/room.ts'
 import { UploadedFile } from '../uploads.ts'
-import { contentOf } from './body.ts'
+import { contentOf, expectSoon, LARGE_BYTES } from './body.ts'
 import { requestError } from './graphql/client-error.ts'
 import { MAX_BODY_BYTES, MAX_FILES, MAX_FRAMING_BYTES, MAX_MAP_BYTES } from './graphql/limits.ts'
 import type { UploadLimit, UploadLimits } from './upload-limits.ts'
@@ -29,6 +29,8 @@ export interface UploadChecks {
   admit?(operations: object): void
   /** Gets the number of bytes: all at once, before they come, where the request tells its length. */
   spend?(bytes: number): void
+  /** Where the parts beside the files are large: gets what they may have at most, and resolves when there is room for it. */
+  hold?(bytes: number): Promise<void>
 }
 
 /** Receives multipart requests (github.com/jaydenseric/graphql-multipart-request-spec) without holding files in memory. */
@@ -46,14 +48,17 @@ export function createUploadStore(
   room: Room = watchRoom(dirname(folder)),
   lowWater: Pick<LowWater, 'check'> = NEVER_LOW,
 ): UploadStore {
-  const receive: UploadStore['receive'] = async (request, { admit = () => {}, spend = () => {} } = {}) => {
+  const receive: UploadStore['receive'] = async (
+    request,
+    { admit = () => {}, spend = () => {}, hold = async () => {} } = {},
+  ) => {
     const length = Number(request.headers['content-length'] ?? 0)
     const parts = new Parts(folder, limits, { room, lowWater }, admit, length)
     try {
       room.check()
       if (length > 0) spend(length)
       await mkdir(folder, { recursive: true })
-      await parse(request, parts, limits.most, length > 0 ? () => {} : spend)
+      await parse(request, parts, limits.most, { spend: length > 0 ? () => {} : spend, hold })
       return { operations: parts.assemble(), release: () => parts.release() }
     } catch (error) {
       // What is left of the body is read and thrown away, so that the client gets to read the answer.
@@ -74,17 +79,21 @@ export function createUploadStore(
 /**
  * Resolves when the whole body was read and its files are written.
  * @param most  bytes of the files of any request
- * @param spend  gets the bytes of each piece, and may throw
+ * @param checks  `spend` gets the bytes of each piece
  */
 function parse(
   request: IncomingMessage,
   parts: Parts,
   most: number,
-  spend: (bytes: number) => void,
+  { spend, hold }: Required<Pick<UploadChecks, 'spend' | 'hold'>>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const body = contentOf(request)
+    let isOver = false
+    let came = () => {}
     const broken = (error: unknown) => {
+      isOver = true
+      came()
       request.off('close', cut)
       body.off('data', count)
       if (body !== request) body.destroy()
@@ -93,7 +102,21 @@ function parse(
     }
     // Of the files, and of what is around them: a compressed body may be endless.
     let left = most + MAX_FRAMING_BYTES
+    let beforeFiles = 0
+    let isInMemory = true
+    const waitForRoom = () => {
+      isInMemory = false
+      body.unpipe(parser)
+      body.pause()
+      void hold(MAX_BODY_BYTES).then(() => {
+        if (isOver) return
+        came = expectSoon(broken)
+        body.pipe(parser)
+      })
+    }
     const count = (chunk: Buffer) => {
+      if (isInMemory && beforeFiles >= LARGE_BYTES) waitForRoom()
+      beforeFiles += chunk.length
       left -= chunk.length
       if (left < 0) return broken(tooManyBytes(parts.limit))
       try {
@@ -127,6 +150,8 @@ function parse(
       }
     })
     parser.on('file', (name: string | undefined, content, filename) => {
+      isInMemory = false
+      came()
       // Busboy tells of a cut body here too, even when nobody listens any more.
       content.on('error', () => {})
       try {
@@ -146,6 +171,7 @@ function parse(
       broken(requestError(`The body is not multipart/form-data: ${(error as Error).message}.`)),
     )
     parser.on('finish', () => {
+      came()
       request.off('close', cut)
       parts.written().then(resolve, reject)
     })

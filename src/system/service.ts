@@ -1,8 +1,9 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { EngineTrial } from '../engine/ranking.ts'
 import type { EngineReport } from '../engine/report.ts'
 import { childProcesses } from '../process/running.ts'
 import { ownUsage, usageOf } from '../process/usage.ts'
+import { memoryOfMachine } from './memory.ts'
 import { createStatsSampler, type StatsSampler } from './stats.ts'
 import type { Storage } from './storage.ts'
 
@@ -40,7 +41,6 @@ export function createSystemService(
   },
 ): SystemService {
   const { predictor, ...rest } = sources
-  const limit = process.constrainedMemory()
   const cores = availableParallelism()
   const openSubscriptions = () => sources.openSubscriptions() + sampler.listenerCount
   const sampler = createStatsSampler({
@@ -61,8 +61,7 @@ export function createSystemService(
     openSubscriptions,
     follow: sampler.follow,
     cores,
-    // Without a container the limit is 0, or absurdly large.
-    memoryBytes: limit > 0 && limit < totalmem() ? limit : totalmem(),
+    memoryBytes: memoryOfMachine(),
     engine: () => sources.engine().catch(() => null),
   }
 }

@@ -5,8 +5,10 @@ import { NO_TELEMETRY } from '../../src/adapters/local/telemetry.ts'
 import { NO_TRACING } from '../../src/adapters/local/tracing.ts'
 import type { Context } from '../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../src/server/access/gate.ts'
+import { createLargeBodies } from '../../src/server/body.ts'
 import { createDocumentCache } from '../../src/server/graphql/document-cache.ts'
 import { createGraphQLHandler, type GraphQLOptions } from '../../src/server/graphql/graphql.ts'
+import { MAX_BODY_BYTES } from '../../src/server/graphql/limits.ts'
 import { type HttpOptions, type HttpServer, listen } from '../../src/server/http.ts'
 import { createOriginPolicy } from '../../src/server/origin.ts'
 
@@ -21,6 +23,7 @@ export function graphqlHandler(services: object, options: Partial<GraphQLOptions
     telemetry: NO_TELEMETRY,
     tracing: NO_TRACING,
     documents: createDocumentCache(),
+    largeBodies: createLargeBodies(MAX_BODY_BYTES),
     ...options,
   })
 }

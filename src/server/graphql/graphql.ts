@@ -8,6 +8,7 @@ import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import type { Gate } from '../access/gate.ts'
 import { GRAPHQL_PATH } from '../addresses.ts'
+import type { LargeBodies } from '../body.ts'
 import type { ClientAddress } from '../client-address.ts'
 import type { UploadStore } from '../upload-store.ts'
 import { acceptPlugin } from './accept-plugin.ts'
@@ -41,11 +42,13 @@ export interface GraphQLOptions {
   tracing: Tracing
   /** Those that were parsed, also by another handler. */
   documents: DocumentCache
+  /** That are being read or answered, also by another handler. */
+  largeBodies: LargeBodies
 }
 
 /** GraphQL over HTTP and server-sent events, and the playground. */
 export function createGraphQLHandler(options: GraphQLOptions) {
-  return createHandler(options, paramsPlugin(MAX_BODY_BYTES))
+  return createHandler(options, paramsPlugin(MAX_BODY_BYTES, options.largeBodies))
 }
 
 /** The same for requests with files, which are as large as the store of uploads allows. */

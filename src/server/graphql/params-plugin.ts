@@ -1,7 +1,7 @@
 import { type DocumentNode, Kind } from 'graphql'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { apiError } from '../../schema/builder/input-error.ts'
-import { readText } from '../body.ts'
+import { type LargeBodies, readText } from '../body.ts'
 import { requestError } from './client-error.ts'
 import type { ServerContext } from './server-context.ts'
 
@@ -19,10 +19,10 @@ const PARSERS: Readonly<Record<string, (text: string) => GraphQLParams>> = {
  *
  * @param maxBytes  of a body's content
  */
-export function paramsPlugin(maxBytes: number): Plugin<object, ServerContext> {
+export function paramsPlugin(maxBytes: number, largeBodies: LargeBodies): Plugin<object, ServerContext> {
   return {
     onRequestParse({ request, serverContext, setRequestParser }) {
-      const { req } = serverContext
+      const { req, res } = serverContext
       if (request.method === 'GET') {
         setRequestParser(() => fromSearchParams(/\?(.*)/s.exec(req.url ?? '')?.[1] ?? ''))
       }
@@ -43,7 +43,8 @@ export function paramsPlugin(maxBytes: number): Plugin<object, ServerContext> {
       if (/^(utf-?(16|32)|ucs)/i.test(charset)) {
         throw requestError(`The charset "${charset.slice(0, 50)}" is not read. Send UTF-8.`, 415)
       }
-      setRequestParser(async () => PARSERS[type](await readText(req, maxBytes)))
+      const admit = (bytes: number) => largeBodies.admit(bytes, res)
+      setRequestParser(async () => PARSERS[type](await readText(req, maxBytes, admit)))
     },
   }
 }

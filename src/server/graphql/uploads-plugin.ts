@@ -3,6 +3,7 @@ import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import type { Context } from '../../schema/builder/context.ts'
 import { schema } from '../../schema/index.ts'
 import type { Gate } from '../access/gate.ts'
+import type { LargeBodies } from '../body.ts'
 import type { ClientAddress } from '../client-address.ts'
 import { requestIdOf } from '../request-id.ts'
 import type { Upload, UploadStore } from '../upload-store.ts'
@@ -20,14 +21,16 @@ export function uploadsPlugin(
     gate,
     contextOf,
     addressOf,
+    largeBodies,
   }: {
     gate: Pick<Gate, 'quotaOf'>
     contextOf(request: IncomingMessage): Context
     addressOf: ClientAddress
+    largeBodies: LargeBodies
   },
 ): Plugin<object, ServerContext> {
   /** Receives the files of what its viewer may ask for. What is refused is told as it would be without files. */
-  async function receive(req: IncomingMessage): Promise<Upload> {
+  async function receive({ req, res }: ServerContext): Promise<Upload> {
     const { audit, viewer } = contextOf(req)
     let told: Promise<void> | undefined
     try {
@@ -38,6 +41,7 @@ export function uploadsPlugin(
             told = audit.record({ action, viewer, origin, outcome: 'REFUSED', error: 'FORBIDDEN' })
           }),
         spend: (bytes) => gate.quotaOf(req)?.upload(bytes),
+        hold: (bytes) => largeBodies.admit(bytes, res),
       })
     } catch (error) {
       noteOperation(error, { req })
@@ -59,9 +63,8 @@ export function uploadsPlugin(
     },
     onRequestParse({ request, serverContext, setRequestParser }) {
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
-      const { req } = serverContext
       setRequestParser(async () => {
-        const upload = await receive(req)
+        const upload = await receive(serverContext)
         received.set(request, upload)
         return upload.operations as GraphQLParams
       })

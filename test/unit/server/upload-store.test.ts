@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { type ClientRequest, createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { MAX_BODY_BYTES } from '../../../src/server/graphql/limits.ts'
 import { createUploadLimits } from '../../../src/server/upload-limits.ts'
 import { createUploadStore, type Upload, type UploadStore } from '../../../src/server/upload-store.ts'
 import type { UploadedFile } from '../../../src/uploads.ts'
@@ -71,6 +72,49 @@ function received(): Promise<number | string> {
     }
   })
 }
+
+test('a large part beside the files waits until there is room for it; files, however large, do not', async () => {
+  const held: { bytes: number; go(): void }[] = []
+  const isHeld = new EventEmitter()
+  const hold = (bytes: number) =>
+    new Promise<void>((go) => {
+      held.push({ bytes, go })
+      isHeld.emit('held')
+    })
+  store = createUploadStore(folder, limits(2 ** 20))
+  const outcomes: object[] = []
+  onRequest = async (request) => {
+    const { operations, release } = await store.receive(request, { hold })
+    outcomes.push(operations)
+    await release()
+  }
+  const bodyOf = (padding: number, bytes: number) =>
+    Buffer.from(
+      [
+        ...part('operations', JSON.stringify({ variables: { a: null, text: 'x'.repeat(padding) } })),
+        ...part('map', '{"0":["variables.a"]}'),
+        ...part('0"; filename="first', 'y'.repeat(bytes)),
+        '--boundary--',
+      ].join('\r\n'),
+    )
+  const send = async (body: Buffer) => {
+    const sent = open(body.length)
+    const answered = once(sent, 'response')
+    sent.end(body)
+    const [response] = (await answered) as [IncomingMessage]
+    await once(response.resume(), 'end')
+  }
+  await send(bodyOf(1000, 500_000))
+  expect(held).toEqual([])
+  const large = send(bodyOf(500_000, 1000))
+  await once(isHeld, 'held')
+  await send(bodyOf(1000, 1000))
+  expect(outcomes).toHaveLength(2)
+  expect(held.map(({ bytes }) => bytes)).toEqual([MAX_BODY_BYTES])
+  held[0]!.go()
+  await large
+  expect(outcomes.at(-1)).toMatchObject({ variables: { text: 'x'.repeat(500_000) } })
+})
 
 describe('a body', () => {
   test('that is whole comes as its files', async () => {

@@ -13,8 +13,10 @@ import { NO_TRACING } from '../../../../src/adapters/local/tracing.ts'
 import { NotFoundError } from '../../../../src/errors.ts'
 import type { Context } from '../../../../src/schema/builder/context.ts'
 import { OPEN_GATE } from '../../../../src/server/access/gate.ts'
+import { createLargeBodies } from '../../../../src/server/body.ts'
 import { createDocumentCache } from '../../../../src/server/graphql/document-cache.ts'
 import { createUploadHandler } from '../../../../src/server/graphql/graphql.ts'
+import { MAX_BODY_BYTES } from '../../../../src/server/graphql/limits.ts'
 import { createUploadLimits } from '../../../../src/server/upload-limits.ts'
 import { createUploadStore } from '../../../../src/server/upload-store.ts'
 import type { UploadedFile } from '../../../../src/uploads.ts'
@@ -53,6 +55,7 @@ beforeEach(async () => {
       telemetry: NO_TELEMETRY,
       tracing: NO_TRACING,
       documents: createDocumentCache(),
+      largeBodies: createLargeBodies(MAX_BODY_BYTES),
     },
     createUploadStore(folder, createUploadLimits({ maxModelBytes: 1000, maxDatasetBytes: 1000 })),
   )
