@@ -76,8 +76,15 @@ parentPort!.on('message', (message: ToIntake) => {
   }
 })
 
+let handed: FromIntake[] = []
+
+/** What comes of one turn of the event loop goes together: a message costs both threads more than what is in it. */
 function hand(message: FromIntake): void {
-  parentPort!.postMessage(message)
+  if (handed.push(message) > 1) return
+  setImmediate(() => {
+    parentPort!.postMessage(handed)
+    handed = []
+  })
 }
 
 async function accept(request: Extract<PredictorRequest, { type: 'predict' }>) {

@@ -53,7 +53,7 @@ async function configure({ engine, artifactsFolder, modelBytes, isTraced }: ToPr
     execArgv: [],
     name: 'intake',
   })
-  intake.on('message', onMessage)
+  intake.on('message', (messages: FromIntake[]) => messages.forEach(onMessage))
   try {
     await parent.send({ type: 'ready', engine: await selectEngine(engine) })
   } catch (error) {
