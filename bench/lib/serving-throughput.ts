@@ -9,8 +9,9 @@ import { median } from './statistics.ts'
 const CLIENTS = 64
 const SECONDS = 4
 const ENGINE_SECONDS = 2
-/** Before the rounds: V8 compiles what answers well only when it has run some thousand times. */
-const WARM_SECONDS = 12
+/** Before the rounds: V8 compiles all that answers well only when it has run ten thousand times and more. */
+const WARM_SECONDS = 10
+const QUICK = 'vgg_mini'
 const ROUNDS = 5
 /** Pictures of a forward pass of the engine alone. */
 const BATCH = 32
@@ -125,10 +126,17 @@ function notePredictor(rounds: readonly Round[]): void {
 }
 
 function withNetworks(work: (server: Serving) => Promise<void>): Promise<void> {
-  return withServing(
-    NETWORKS.map((network) => ({ network })),
-    work,
-  )
+  const networks = NETWORKS.map((network) => ({ network }))
+  return withServing(networks, async (server) => {
+    const requests = requestsOf(server, QUICK, await smallPictures(CLIENTS))
+    await measureClients(server.url, requests, { clients: CLIENTS, seconds: WARM_SECONDS })
+    await work(server)
+  })
+}
+
+function requestsOf(server: Serving, network: string, pictures: readonly Uint8Array[]): Buffer[] {
+  const version = server.versions.find(({ model }) => model === network)!
+  return pictures.map((picture) => predictRequest(server.url, byId(version), picture))
 }
 
 /** The machine's speed drifts: server and engine take turns. */
@@ -137,9 +145,7 @@ async function measureRounds(
   network: string,
   pictures: readonly Uint8Array[],
 ): Promise<Round[]> {
-  const version = server.versions.find(({ model }) => model === network)!
-  const requests = pictures.map((picture) => predictRequest(server.url, byId(version), picture))
-  await measureClients(server.url, requests, { clients: CLIENTS, seconds: WARM_SECONDS })
+  const requests = requestsOf(server, network, pictures)
   const rounds: Round[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const clients = await server.spent(({ begin, end }) =>
