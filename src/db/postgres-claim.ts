@@ -6,6 +6,9 @@ import { AlreadyClaimedError, type Claim } from './single-owner.ts'
 /** "vggzoo" and the number of the claim, as one bigint. Advisory locks are per database. */
 const LOCK_KEY = (BigInt(`0x${Buffer.from('vggzoo').toString('hex')}`) << 8n) | 1n
 
+/** For a database that no longer answers. */
+const UNLOCK_MS = 2000
+
 /**
  * Claims a PostgreSQL database for this process: one server at a time runs its queue. The claim is an
  * advisory lock of a connection of its own, so PostgreSQL gives it up when the process or its host is gone
@@ -18,15 +21,22 @@ export async function claimPostgres(url: string, onLost?: (error: DatabaseError)
   const { pool } = await onePostgresConnection(url)
   const client = await pool.connect()
   let held = true
-  const release = async () => {
-    if (!held) return
+  const leave = async () => {
     held = false
     client.release(true)
     await pool.end()
   }
+  const release = async () => {
+    if (!held) return
+    held = false
+    // PostgreSQL would give it up some time after the connection ended, and the next server may be starting already.
+    const unlock = { text: 'SELECT pg_advisory_unlock($1)', values: [LOCK_KEY], query_timeout: UNLOCK_MS }
+    await client.query(unlock).catch(() => {})
+    await leave()
+  }
   client.on('error', (error) => {
     if (!held) return
-    release()
+    void leave()
     onLost?.(new DatabaseError(`lost the connection that claims the database: ${firstLine(error)}`))
   })
   await client.query(
@@ -35,7 +45,7 @@ export async function claimPostgres(url: string, onLost?: (error: DatabaseError)
   )
   const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS got', [LOCK_KEY])
   if (!rows[0].got) {
-    await release()
+    await leave()
     throw new AlreadyClaimedError(
       'the database of DATABASE_URL is in use by another vggzoo server; stop that one, or give this one a database of its own',
     )

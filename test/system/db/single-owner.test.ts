@@ -117,6 +117,25 @@ describe.skipIf(!postgresAvailable())('the claim on a PostgreSQL database', () =
     await Promise.all([second.release(), other.release()])
   })
 
+  test('was released only when PostgreSQL has given it up, so that the next one gets it', async () => {
+    const first = await claimPostgres(postgres.url)
+    const holder = Number(postgres.psql(`SELECT pid FROM pg_locks WHERE locktype = 'advisory'`, 'test'))
+    process.kill(holder, 'SIGSTOP')
+    let isReleased = false
+    const released = first.release().then(() => {
+      isReleased = true
+    })
+    try {
+      await expect(claimPostgres(postgres.url)).rejects.toThrow(AlreadyClaimedError)
+      expect(isReleased).toBe(false)
+    } finally {
+      // Else PostgreSQL could not be stopped.
+      process.kill(holder, 'SIGCONT')
+    }
+    await released
+    await (await claimPostgres(postgres.url)).release()
+  })
+
   test('ends with its process, even one that is killed', async () => {
     const child = await claimedBy('claim-postgres', postgres.url)
     await expect(claimPostgres(postgres.url)).rejects.toThrow(AlreadyClaimedError)
