@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { createBudget } from '../concurrency/budget.ts'
@@ -41,23 +41,19 @@ const LARGE_MS = 5 * 60_000
 
 /** What is in memory of large bodies together, from when they are read until they are answered. */
 export interface LargeBodies {
-  /** Resolves when there is room for so many bytes. They are counted until the response is over. */
-  admit(bytes: number, response: ServerResponse): Promise<void>
+  /** Resolves when there is room for so many bytes. They are counted until `over` resolves. */
+  admit(bytes: number, over: Promise<unknown>): Promise<void>
 }
 
 /** @param limit  bytes; a body that is larger waits until it is alone */
 export function createLargeBodies(limit: number): LargeBodies {
   const budget = createBudget(limit)
   return {
-    admit: (bytes, response) =>
+    admit: (bytes, over) =>
       new Promise((resolve) => {
         void budget.spend(bytes, () => {
           resolve()
-          return new Promise<void>((over) => {
-            // Whoever waited may be gone.
-            if (response.destroyed) over()
-            else response.once('close', over)
-          })
+          return over
         })
       }),
   }

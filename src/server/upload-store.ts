@@ -79,7 +79,7 @@ export function createUploadStore(
 /**
  * Resolves when the whole body was read and its files are written.
  * @param most  bytes of the files of any request
- * @param checks  `spend` gets the bytes of each piece
+ * @param checks  `spend` gets the bytes of each piece, and may throw
  */
 function parse(
   request: IncomingMessage,

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { createClient } from 'graphql-ws'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
@@ -173,6 +174,28 @@ test('a subscription that may have no field is refused, and costs its connection
     const streamed = await fetch(`${server.url}/graphql`, { method: 'POST', headers, body })
     expect(await streamed.text()).toMatch(told)
   }
+})
+
+test('a subscription over server-sent events holds up no large body behind its own', async () => {
+  runs.follow = async () =>
+    (async function* () {
+      yield event(1)
+      await new Promise(() => {})
+    })()
+  // Compressed, each counts as the largest one, of which there is room for one.
+  const body = (query: string, variables = {}) =>
+    gzipSync(JSON.stringify({ query, variables, extensions: { padding: ' '.repeat(100_000) } }))
+  const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+  const leaving = new AbortController()
+  const streamed = await fetch(`${server.url}/graphql`, {
+    ...{ method: 'POST', signal: leaving.signal, body: body(EVENTS, { id: RUN }) },
+    headers: { ...headers, accept: 'text/event-stream' },
+  })
+  expect(streamed.headers.get('content-type')).toContain('text/event-stream')
+  const asked = { method: 'POST', headers, body: body('{ __typename }') }
+  const answer = await fetch(`${server.url}/graphql`, asked)
+  expect(await answer.json()).toEqual({ data: { __typename: 'Query' } })
+  leaving.abort()
 })
 
 test('a subscription that costs too much is refused when it is opened, before anything happened', async () => {

@@ -13,6 +13,7 @@ import type { ClientAddress } from '../client-address.ts'
 import type { UploadStore } from '../upload-store.ts'
 import { acceptPlugin } from './accept-plugin.ts'
 import { accessPlugin } from './access-plugin.ts'
+import { answeredPlugin } from './answered.ts'
 import { toClientError } from './client-error.ts'
 import { csrfPlugin } from './csrf.ts'
 import { type DocumentCache, NOTHING_KEPT, onlyValidPlugin } from './document-cache.ts'
@@ -98,6 +99,7 @@ function createHandler(
     multipart: false,
     parserAndValidationCache: { documentCache: documents, errorCache: NOTHING_KEPT },
     plugins: [
+      answeredPlugin(),
       acceptPlugin(),
       accessPlugin(gate),
       csrfPlugin(),

@@ -2,6 +2,7 @@ import { type DocumentNode, Kind } from 'graphql'
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
 import { apiError } from '../../schema/builder/input-error.ts'
 import { type LargeBodies, readText } from '../body.ts'
+import { answered } from './answered.ts'
 import { requestError } from './client-error.ts'
 import type { ServerContext } from './server-context.ts'
 
@@ -22,7 +23,7 @@ const PARSERS: Readonly<Record<string, (text: string) => GraphQLParams>> = {
 export function paramsPlugin(maxBytes: number, largeBodies: LargeBodies): Plugin<object, ServerContext> {
   return {
     onRequestParse({ request, serverContext, setRequestParser }) {
-      const { req, res } = serverContext
+      const { req } = serverContext
       if (request.method === 'GET') {
         setRequestParser(() => fromSearchParams(/\?(.*)/s.exec(req.url ?? '')?.[1] ?? ''))
       }
@@ -43,7 +44,7 @@ export function paramsPlugin(maxBytes: number, largeBodies: LargeBodies): Plugin
       if (/^(utf-?(16|32)|ucs)/i.test(charset)) {
         throw requestError(`The charset "${charset.slice(0, 50)}" is not read. Send UTF-8.`, 415)
       }
-      const admit = (bytes: number) => largeBodies.admit(bytes, res)
+      const admit = (bytes: number) => largeBodies.admit(bytes, answered(request))
       setRequestParser(async () => PARSERS[type](await readText(req, maxBytes, admit)))
     },
   }

@@ -7,6 +7,7 @@ import type { LargeBodies } from '../body.ts'
 import type { ClientAddress } from '../client-address.ts'
 import { requestIdOf } from '../request-id.ts'
 import type { Upload, UploadStore } from '../upload-store.ts'
+import { answered } from './answered.ts'
 import { noteOperation } from './request-id-plugin.ts'
 import type { ServerContext } from './server-context.ts'
 import { demandRights } from './upload-rights.ts'
@@ -30,7 +31,7 @@ export function uploadsPlugin(
   },
 ): Plugin<object, ServerContext> {
   /** Receives the files of what its viewer may ask for. What is refused is told as it would be without files. */
-  async function receive({ req, res }: ServerContext): Promise<Upload> {
+  async function receive(req: IncomingMessage, request: Request): Promise<Upload> {
     const { audit, viewer } = contextOf(req)
     let told: Promise<void> | undefined
     try {
@@ -41,7 +42,7 @@ export function uploadsPlugin(
             told = audit.record({ action, viewer, origin, outcome: 'REFUSED', error: 'FORBIDDEN' })
           }),
         spend: (bytes) => gate.quotaOf(req)?.upload(bytes),
-        hold: (bytes) => largeBodies.admit(bytes, res),
+        hold: (bytes) => largeBodies.admit(bytes, answered(request)),
       })
     } catch (error) {
       noteOperation(error, { req })
@@ -64,7 +65,7 @@ export function uploadsPlugin(
     onRequestParse({ request, serverContext, setRequestParser }) {
       if (!isMultipart(request.method, request.headers.get('content-type'))) return
       setRequestParser(async () => {
-        const upload = await receive(serverContext)
+        const upload = await receive(serverContext.req, request)
         received.set(request, upload)
         return upload.operations as GraphQLParams
       })

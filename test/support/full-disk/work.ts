@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { zipOf } from '../archives.ts'
 import { classFolders, entriesOf, picture } from '../importing.ts'
 import { REGISTER, SET_ALIAS } from '../models.ts'
-import { predictOne, rowOf, type Told, untilReady } from '../power-cut/working-server.ts'
+import { ADD, CREATE, predictOne, rowOf, type Told, untilReady } from '../power-cut/working-server.ts'
 import { EVENTS, finalDigest, startRun } from '../runs.ts'
 import type { TestServer } from '../server.ts'
 import { followThrough, type Survivor } from '../survivor.ts'
@@ -41,12 +41,6 @@ export interface Expected {
 
 const FULL = /The disk of .* (is full|is nearly full|has no space left)/
 
-const CREATE = `mutation ($input: CreateDatasetInput!) { createDataset(input: $input) {
-  __typename ... on Dataset { reference } ... on Error { message }
-} }`
-const ADD = `mutation ($input: AddPicturesInput!) { addPictures(input: $input) {
-  __typename ... on DatasetUpload { count } ... on Error { message }
-} }`
 const CAN_RETRY = 'query ($name: String!) { dataset(name: $name) { import { canRetry } } }'
 const RETRY = `mutation ($name: String!) { retryDatasetImport(name: $name) {
   __typename ... on Error { message }

@@ -29,10 +29,10 @@ export interface WorkingServer {
   deeds: Deed[]
 }
 
-const CREATE = `mutation ($input: CreateDatasetInput!) { createDataset(input: $input) {
+export const CREATE = `mutation ($input: CreateDatasetInput!) { createDataset(input: $input) {
   __typename ... on Dataset { reference } ... on Error { message }
 } }`
-const ADD = `mutation ($input: AddPicturesInput!) { addPictures(input: $input) {
+export const ADD = `mutation ($input: AddPicturesInput!) { addPictures(input: $input) {
   __typename ... on DatasetUpload { count } ... on Error { message }
 } }`
 const IMPORTED =

@@ -10,16 +10,15 @@ const MOST = 200 * KIB
 
 let server: Server
 let url: string
-/** What was read, and not answered yet; 'read' tells of each. */
 const happened = new EventEmitter()
+/** What was read since the test began; 'read' tells of each. */
 let read: { size: number; response: ServerResponse }[]
 
 beforeAll(async () => {
   const largeBodies = createLargeBodies(250 * KIB)
   server = createServer(async (request, response) => {
-    const text = await readText(request, MOST, (bytes) => largeBodies.admit(bytes, response)).catch(
-      () => null,
-    )
+    const over = once(response, 'close')
+    const text = await readText(request, MOST, (bytes) => largeBodies.admit(bytes, over)).catch(() => null)
     if (text === null) return
     read.push({ size: text.length, response })
     happened.emit('read')
