@@ -40,6 +40,9 @@ void testLarge(Random& random) {
   checkAll(same({1, 14, 14, 128}, 176), random);
   // The last of VGG's layers has few pixels and many channels.
   checkAll(same({1, 4, 4, 512}, 128), random);
+  // More weights than a cache holds: all threads compute the patches of few tiles first, here 12. The last of the threads'
+  // blocks of channels is smaller than the others.
+  checkAll(same({1, 7, 21, 368}, 336), random);
   if (few) return;
   checkAll(same({8, 16, 16, 64}, 64), random);
   // The gradient of a large filter in more than one part: about 680 tiles at a time.

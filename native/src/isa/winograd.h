@@ -273,60 +273,91 @@ static void winogradPackBackward(Team& team, const float* w, long ci, long co, f
   });
 }
 
-// How many tiles a thread takes at a time, and how many output channels of them.
+// The parts in which a convolution is computed: a thread takes some tiles, or of all tiles some channels, at a time.
 struct WinogradBlock {
-  long tiles, channels, vStride, vPlane, mStride, mPlane;
-  WinogradBlock(const Convolution& g, long total, const Team& team) {
-    vStride = spread(g.ci);
+  enum : long { CHANNELS = 64, FEW = 32, TRANSFORMED = 4 };
+  long channels, mStride, vStride, tiles, vPlane, mPlane;
+  // Few tiles and so many weights that they come from memory: V is computed by all threads first, and then each takes all
+  // tiles and some channels. No weight comes twice, and no thread waits for another that has half of the tiles.
+  bool together = false;
+  WinogradBlock(const Convolution& g, long total, const Team& team)
+      : channels(least(ceilDiv(g.co, NR) * NR, CHANNELS)), mStride(spread(channels)), vStride(spread(g.ci)) {
     // Best V and M stay in the second-level cache, and U comes from the third as often as there are blocks of tiles.
     // Where too few tiles fit for that, V and M go to the third-level cache once, and every plane's product comes from
     // and goes there: then blocks are large.
-    channels = least(ceilDiv(g.co, NR) * NR, 64);
-    mStride = spread(channels);
     tiles = team.cacheBytes() * 8 / 10 / (PLANES * 4 * (vStride + mStride)) / SR * SR;
     if (tiles < 2 * SR) {
-      channels = ceilDiv(g.co, NR) * NR;
-      mStride = spread(channels);
-      // Twice as many where U is so large that it comes from memory each time.
-      const long wanted = PLANES * g.ci * channels > 4 << 20 ? 128 : 60;
-      tiles = least(ceilDiv(wanted, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
+      const bool fromMemory = PLANES * g.ci * ceilDiv(g.co, NR) * NR > 4 << 20;
+      together = fromMemory && total <= FEW * team.size();
+      if (!together) {
+        channels = ceilDiv(g.co, NR) * NR;
+        mStride = spread(channels);
+        tiles = least(ceilDiv(fromMemory ? 128 : 60, SR) * SR, (20 << 20) / (PLANES * 4 * (vStride + mStride)) / SR * SR);
+      }
     }
-    tiles = most(SR, tiles);
-    // Enough blocks for every thread, of like sizes; whole blocks of rows unless a thread would wait for another then.
-    const long blocks = ceilDiv(ceilDiv(total, tiles), team.size()) * team.size();
-    const long even = ceilDiv(total, blocks), whole = ceilDiv(even, SR) * SR, count = ceilDiv(total, whole);
-    const bool alike = count % team.size() == 0 && count * whole - total <= whole / 4;
-    tiles = count > 4 * team.size() || alike ? whole : even;
+    tiles = together ? total : evenTiles(total, most(SR, tiles), team.size());
     vPlane = spread(tiles * vStride);
     mPlane = spread(tiles * mStride);
   }
-  long floats() const { return PLANES * (vPlane + mPlane); }
+
+ private:
+  // Enough blocks for every thread, of like sizes; whole blocks of rows unless a thread would wait for another then.
+  static long evenTiles(long total, long fitting, long threads) {
+    const long blocks = ceilDiv(ceilDiv(total, fitting), threads) * threads;
+    const long even = ceilDiv(total, blocks), whole = ceilDiv(even, SR) * SR, count = ceilDiv(total, whole);
+    const bool alike = count % threads == 0 && count * whole - total <= whole / 4;
+    return count > 4 * threads || alike ? whole : even;
+  }
+};
+
+struct WinogradForward {
+  const Convolution& g;
+  const Tiles& tiles;
+  const WinogradBlock& block;
+  const float* u;
+  const Epilogue& after;
+  float* y;
+
+  // The results of `count` tiles from `first` on, from their V, for a block's channels from `from` on. `m` is to work in.
+  void results(const float* v, float* m, long first, long count, long from) const {
+    const long width = least(block.channels, g.co - from);
+    const long panels = ceilDiv(g.co, NR), panelStride = g.ci * NR;
+    for (long xi = 0; xi < PLANES; ++xi) {
+      const float* plane = u + (xi * panels + from / NR) * panelStride;
+      const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
+      multiplyTiles(v + xi * block.vPlane, block.vStride, count, plane, panelStride, next, g.ci, m + xi * block.mPlane,
+                    block.mStride, width, false, [](const Near& near) { return near; });
+    }
+    (after.places != nullptr ? transformResults<true> : transformResults<false>)(
+        g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);
+  }
 };
 
 static void winogradForward(Team& team, const Convolution& g, const float* x, const float* u, const Epilogue& after,
                             float* y) {
   const Tiles tiles(g);
   const WinogradBlock block(g, tiles.total, team);
-  team.reserve(block.floats(), g.ci);
+  const WinogradForward forward{g, tiles, block, u, after, y};
+  const long vFloats = PLANES * block.vPlane, mFloats = PLANES * block.mPlane, channels = spread(g.ci);
+  team.reserve(mFloats + (block.together ? 0 : vFloats), channels + (block.together ? vFloats : 0));
   float* zeros = team.shared();
-  for (long c = 0; c < g.ci; ++c) zeros[c] = 0;
-  const long panels = ceilDiv(g.co, NR), panelStride = g.ci * NR;
+  clearFloats(zeros, g.ci);
+  if (block.together) {
+    float* v = zeros + channels;
+    enum : long { SOME = WinogradBlock::TRANSFORMED };
+    parallel(team, ceilDiv(tiles.total, SOME), [&](long item, long) {
+      const long first = item * SOME, count = least(SOME, tiles.total - first);
+      transformPatches(g, tiles, x, zeros, first, count, v + first * block.vStride, block.vStride, block.vPlane);
+    });
+    parallel(team, ceilDiv(g.co, block.channels), [&](long item, long worker) {
+      forward.results(v, team.scratch(worker), 0, tiles.total, item * block.channels);
+    });
+    return;
+  }
   parallel(team, ceilDiv(tiles.total, block.tiles), [&](long item, long worker) {
     float* v = team.scratch(worker);
-    float* m = v + PLANES * block.vPlane;
     const long first = item * block.tiles, count = least(block.tiles, tiles.total - first);
     transformPatches(g, tiles, x, zeros, first, count, v, block.vStride, block.vPlane);
-    for (long from = 0; from < g.co; from += block.channels) {
-      const long width = least(block.channels, g.co - from);
-      for (long xi = 0; xi < PLANES; ++xi) {
-        const float* plane = u + (xi * panels + from / NR) * panelStride;
-        const float* next = xi + 1 < PLANES ? plane + panels * panelStride : plane;
-        const float* left = v + xi * block.vPlane;
-        multiplyTiles(left, block.vStride, count, plane, panelStride, next, g.ci, m + xi * block.mPlane, block.mStride,
-                      width, false, [](const Near& near) { return near; });
-      }
-      (after.places != nullptr ? transformResults<true> : transformResults<false>)(
-          g, tiles, m, block.mStride, block.mPlane, first, count, from, width, after, y);
-    }
+    for (long from = 0; from < g.co; from += block.channels) forward.results(v, v + vFloats, first, count, from);
   });
 }
