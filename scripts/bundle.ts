@@ -19,6 +19,11 @@ const APART = [
   'webgpu',
 ]
 
+/** What stands in the place of a package, for all but itself. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  '@whatwg-node/promise-helpers': 'concurrency/promise-helpers.js',
+}
+
 /** Packages of which both forms, CommonJS and ES modules, may be in it: functions that share no state and no classes. */
 const TWICE = ['@whatwg-node/disposablestack', '@whatwg-node/promise-helpers']
 
@@ -54,6 +59,17 @@ export async function bundleServer(folder: string): Promise<void> {
       js: "import { createRequire as createRequireOfServer } from 'node:module'; const require = createRequireOfServer(import.meta.url);",
     },
     plugins: [
+      {
+        name: 'instead',
+        setup({ onResolve }) {
+          for (const [name, module] of Object.entries(INSTEAD)) {
+            const path = join(folder, module)
+            onResolve({ filter: new RegExp(`^${name}$`) }, ({ importer }) =>
+              importer === path ? null : { path },
+            )
+          }
+        },
+      },
       {
         name: 'addresses',
         setup({ onLoad }) {
