@@ -15,6 +15,7 @@ import { requestIdOf } from '../request-id.ts'
 import { toClientError, withoutHints } from './client-error.ts'
 import { deliver } from './deliver.ts'
 import type { GraphQLHandler } from './graphql.ts'
+import { keepAlive } from './heartbeat.ts'
 import { MAX_WS_MESSAGE_BYTES, MAX_WS_OPERATIONS } from './limits.ts'
 import { untilLeft } from './until-left.ts'
 
@@ -96,6 +97,7 @@ export function attachWebSocket(
       // as an error of its own.
       client.removeAllListeners('error').on('error', () => {})
       refuseOwnMessages(client)
+      keepAlive(client)
     })
   })
 
@@ -169,6 +171,8 @@ export function attachWebSocket(
       onError: (_context, _id, _payload, errors) => errors.map((error) => withoutHints(toClientError(error))),
     },
     sockets,
+    // Its own would cut a client off for a hold-up of the server.
+    0,
   )
 
   return {
