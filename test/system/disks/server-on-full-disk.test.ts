@@ -1,17 +1,10 @@
 import { readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createClient } from '../../../src/client/node.ts'
 import { cachedDatasetFolder } from '../../support/dataset-cache.ts'
 import { placeMigratedDatabase } from '../../support/embedded-database.ts'
-import {
-  CONTROL,
-  collectEvents,
-  type Event,
-  START,
-  startRun,
-  TINY,
-  waitForEvent,
-} from '../../support/runs.ts'
+import { CONTROL, type Event, START, startRun, TINY, waitForEvent } from '../../support/runs.ts'
 import { startServer, stopServers, type TestServer } from '../../support/server.ts'
 import { mountSmallDisk, type SmallDisk, skipsSmallDisks } from '../../support/small-disk.ts'
 import { sendFiles, uploadsGone } from '../../support/upload.ts'
@@ -20,7 +13,14 @@ import { refusal } from '../support/refusal.ts'
 afterAll(stopServers)
 
 /** The place of an event in its run's log, counted from 1. */
-const placeOf = ({ cursor }: Event) => Number(Buffer.from(cursor, 'base64url').toString().split(':')[1])
+const placeOf = ({ cursor }: Pick<Event, 'cursor'>) =>
+  Number(Buffer.from(cursor, 'base64url').toString().split(':')[1])
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
 
 describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
   let disk: SmallDisk
@@ -46,11 +46,15 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
 
   test('an upload is cut off and answered; a run waits, goes on, and is cancelled to make room; files are read and deleted', async () => {
     const id = await startRun(server, {
-      epochs: 50,
+      // More than it gets to in any time.
+      epochs: 1000,
       trainLimit: 320,
       checkpoints: { everySteps: 2, keepLatest: 1, keepBest: 0 },
     })
-    const events = collectEvents(server, id)
+    // This process writes as much as the disk holds: meanwhile it answers no ping, and may lose its connection.
+    const client = createClient({ url: server.url })
+    onTestFinished(() => client.dispose())
+    const events = collect(client.follow(id))
     // Of a failure of this test the reason is elsewhere.
     events.catch(() => {})
     const saved = (step: number) => (event: Event) =>
@@ -104,7 +108,7 @@ describe.skipIf(skipsSmallDisks)('on a disk that becomes full', () => {
     expect(await server.query(CONTROL('cancel'), { id })).toMatchObject({
       cancelTrainingRun: { status: 'CANCELLED' },
     })
-    const told = (await events) as Event[]
+    const told = await events
     expect(told.at(-1)).toMatchObject({ status: 'CANCELLED' })
     expect(told.map(placeOf)).toEqual(told.map((_, i) => i + 1))
     const gone = { deleteTrainingRun: { __typename: 'TrainingRun' } }
