@@ -99,10 +99,20 @@ void count(bool isTrue, const std::string& message) {
   if (!isTrue) std::printf("FAILED %s\n", message.c_str());
 }
 
-Team& teamOf(long threads) {
-  static std::unique_ptr<Team> teams[4];
-  if (!teams[threads]) teams[threads] = std::make_unique<Team>(threads);
-  return *teams[threads];
+// Half of the runs find scratch memory that is exactly as long as they ask for, the others some full of NaN. The others
+// have a team of their own, which keeps it: a sanitizer has the shadow of all memory that is new to fill.
+Team& teamOf(long threads, bool exact) {
+  static std::unique_ptr<Team> teams[2][4];
+  std::unique_ptr<Team>& team = teams[exact][threads];
+  if (!team) team = std::make_unique<Team>(threads);
+  if (exact) {
+    team->release();
+    return *team;
+  }
+  constexpr long SOME = 1 << 16;
+  team->reserve(0, SOME);
+  std::memset(team->shared(), FILLING, SOME * sizeof(float));
+  return *team;
 }
 
 // The largest error of a result, and which of its values has it.
@@ -132,18 +142,6 @@ Difference difference(const float* result, const Values& expected, double least)
   return worst;
 }
 
-// Half of the runs find scratch memory that is exactly as long as they ask for, the others some full of NaN. Not so much
-// that it is given back to the system each time: a sanitizer has its shadow of new memory to fill first.
-void prepareScratch(Team& team, bool exact) {
-  constexpr long SOME = 3 << 14;
-  // Where a part ends is not what a race is about.
-  if (races) return;
-  team.release();
-  if (exact) return;
-  team.reserve(0, SOME);
-  std::memset(team.shared(), FILLING, SOME * sizeof(float));
-}
-
 // What is wrong on one instruction set; empty: nothing.
 std::string failure(const Check& check, const Kernels& kernels, Line& line) {
   std::vector<Floats> first;
@@ -151,8 +149,7 @@ std::string failure(const Check& check, const Kernels& kernels, Line& line) {
     for (const bool canaries : {true, false}) {
       if (races && canaries) continue;
       const std::string when = " (" + std::to_string(threads) + " threads)";
-      Team& team = teamOf(threads);
-      prepareScratch(team, !canaries);
+      Team& team = teamOf(threads, !canaries);
       Run run(kernels, team, canaries);
       for (size_t i = 0; i < check.expected.size(); ++i) {
         run.addOutput(check.expected[i], i < check.before.size() ? check.before[i] : Floats{});
